@@ -1,0 +1,28 @@
+/** Errors for people: what happened, where, and how to fix it. Everything else that is thrown is a bug of ours. */
+
+export class UserError extends Error {
+  /** Where it happened: a file, a sample, a key. */
+  readonly where?: string
+  /** What to do about it: a sentence or a command. */
+  readonly fix?: string
+
+  constructor(what: string, options: { where?: string; fix?: string; cause?: unknown } = {}) {
+    super(what, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = "UserError"
+    this.where = options.where
+    this.fix = options.fix
+  }
+
+  /** The whole error as plain lines, as the command line prints it. */
+  format(): string {
+    const lines = [this.where ? `${this.where}: ${this.message}` : this.message]
+    if (this.fix) lines.push(`  ${this.fix}`)
+    return lines.join("\n")
+  }
+}
+
+/** A sentence for any thrown value. */
+export function messageOf(error: unknown): string {
+  if (error instanceof UserError) return error.format()
+  return error instanceof Error ? error.message : String(error)
+}
