@@ -38,7 +38,7 @@ Kind kindOf(const c10::TypePtr& type) {
 }
 
 Op planOf(const c10::OperatorHandle& handle, const std::string& name) {
-  Op op{handle, name, {}, handle.schema().returns().size()};
+  Op op{handle, name, {}, handle.schema().is_mutable()};
   for (const auto& argument : handle.schema().arguments()) {
     auto type = argument.real_type();
     const bool optional = type->kind() == c10::TypeKind::OptionalType;
@@ -269,42 +269,65 @@ DVL_FUNCTION(resolve) {
   return number(env, static_cast<double>(engine->ops.size() - 1));
 }
 
-// call(): operator id, argument count and arguments are in the frame; results are written over them.
-DVL_FUNCTION(call) {
-  double* frame = engine->frame;
-  const auto id = static_cast<size_t>(frame[OP]);
-  TORCH_CHECK_VALUE(id < engine->ops.size(), "internal: unknown operator id");
-  const Op& op = engine->ops[id];
-  const auto given = static_cast<size_t>(frame[COUNT]);
+namespace {
+// The arguments in the frame as a stack, defaults filled in.
+std::vector<c10::IValue> readArguments(Engine* engine, const Op& op) {
+  const auto given = static_cast<size_t>(engine->frame[COUNT]);
   if (given > op.args.size()) {
     C10_THROW_ERROR(TypeError, op.name + " takes " + std::to_string(op.args.size()) + " arguments, " + std::to_string(given) + " were given");
   }
   Reader reader{engine, op, ARGS};
-  auto& stack = engine->stack;
+  // Backward passes call back into JavaScript and so into call(): each call owns its stack, the memory is reused.
+  std::vector<c10::IValue> stack = std::move(engine->stack);
   stack.clear();
   for (size_t i = 0; i < op.args.size(); i++) {
+    const Arg& arg = op.args[i];
     if (i < given) {
-      stack.push_back(reader.read(op.args[i]));
-    } else if (op.args[i].hasDefault) {
-      stack.push_back(op.args[i].defaultValue);
-    } else if (op.args[i].optional) {
+      stack.push_back(reader.read(arg));
+    } else if (arg.hasDefault) {
+      stack.push_back(arg.defaultValue);
+    } else if (arg.optional) {
       stack.emplace_back();
     } else {
-      C10_THROW_ERROR(TypeError, op.name + ": argument '" + op.args[i].name + "' is missing");
+      C10_THROW_ERROR(TypeError, op.name + ": argument '" + arg.name + "' is missing");
     }
   }
-  // Backward passes call back into JavaScript and so into this function: each call owns its stack.
-  std::vector<c10::IValue> own;
-  own.swap(stack);
-  const bool mutates = op.handle.schema().is_mutable();
-  std::vector<c10::IValue> inputs;
-  if (mutates) inputs = own;
-  op.handle.callBoxed(own);
+  return stack;
+}
+
+const Op& operatorInFrame(Engine* engine) {
+  const auto id = static_cast<size_t>(engine->frame[OP]);
+  TORCH_CHECK_VALUE(id < engine->ops.size(), "internal: unknown operator id");
+  return engine->ops[id];
+}
+}  // namespace
+
+// call(): operator id, argument count and arguments are in the frame; results are written over them.
+DVL_FUNCTION(call) {
+  const Op& op = operatorInFrame(engine);
+  auto stack = readArguments(engine, op);
+  std::vector<c10::IValue> inputs;  // only to recognise a result that is one of the arguments
+  if (op.mutates) inputs = stack;
+  op.handle.callBoxed(stack);
   size_t at = ARGS;
-  for (const auto& value : own) at = writeValue(engine, at, value, inputs);
-  frame[RESULTS] = static_cast<double>(own.size());
-  own.clear();
-  stack.swap(own);
+  for (const auto& value : stack) at = writeValue(engine, at, value, inputs);
+  engine->frame[RESULTS] = static_cast<double>(stack.size());
+  stack.clear();
+  engine->stack = std::move(stack);
+  return nullptr;
+}
+
+// repeat(n): the call in the frame n times without JavaScript, results dropped: what the operator itself costs.
+DVL_FUNCTION(repeat) {
+  DVL_ARGS(1);
+  const Op& op = operatorInFrame(engine);
+  const auto arguments = readArguments(engine, op);
+  std::vector<c10::IValue> stack;
+  for (auto n = static_cast<int64_t>(numberArg(env, argv[0])); n > 0; n--) {
+    stack = arguments;
+    op.handle.callBoxed(stack);
+  }
+  engine->frame[RESULTS] = 0;
   return nullptr;
 }
 

@@ -222,7 +222,7 @@ NAPI_MODULE_INIT() {
   napi_set_instance_data(env, engine, closeEnvironment, nullptr);
   installWarningHandler(engine);
   struct { const char* name; napi_callback fn; } table[] = {
-      {"frame", setFrame}, {"track", track}, {"free", freeHandles}, {"resolve", resolve}, {"call", call},
+      {"frame", setFrame}, {"track", track}, {"free", freeHandles}, {"resolve", resolve}, {"call", call}, {"repeat", repeat},
       {"overloads", overloads}, {"backward", backward}, {"gradients", gradients}, {"gradOf", gradOf},
       {"setGrad", setGrad}, {"customFunction", customFunction}, {"setGradMode", setGradMode},
       {"setInferenceMode", setInferenceMode}, {"fromBuffer", fromBuffer}, {"toBuffer", toBuffer}, {"item", item},

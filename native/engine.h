@@ -1,5 +1,7 @@
 // The state of one JavaScript environment: tensor handles, the shared call frame, pending work. Knows nothing of single operators.
 #pragma once
+// The experimental level (2³¹−1): only there do finalizers run inside the garbage collection, also in synchronous loops.
+#define NAPI_VERSION 2147483647
 #include <node_api.h>
 
 #include <ATen/Tensor.h>
@@ -30,7 +32,7 @@ struct Op {
   c10::OperatorHandle handle;
   std::string name;
   std::vector<Arg> args;
-  size_t returns;
+  bool mutates;
 };
 
 // Tags of values in the frame; src/torch/native.ts writes the same numbers.
@@ -94,6 +96,7 @@ size_t writeTensor(Engine* engine, size_t at, const at::Tensor& tensor);
 // call.cc
 napi_value resolve(napi_env, napi_callback_info);
 napi_value call(napi_env, napi_callback_info);
+napi_value repeat(napi_env, napi_callback_info);
 napi_value overloads(napi_env, napi_callback_info);
 // autograd.cc
 napi_value backward(napi_env, napi_callback_info);

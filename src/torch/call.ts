@@ -171,9 +171,14 @@ export function readResults(args?: readonly Value[]): Result[] {
   cursor = ARGS
   const results = new Array<Result>(count)
   for (let i = 0; i < count; i++) results[i] = readResult(args)
-  collectIfNeeded()
-  if (frame[WARNINGS] > 0) for (const warning of addon().takeWarnings().split("\0")) if (warning) process.emitWarning(warning, "TorchWarning")
+  afterCall()
   return results
+}
+
+function afterCall(): void {
+  collectIfNeeded()
+  if (frame[WARNINGS] === 0) return
+  for (const warning of addon().takeWarnings().split("\0")) if (warning) process.emitWarning(warning, "TorchWarning")
 }
 
 function describe(value: Value): string {
@@ -182,15 +187,20 @@ function describe(value: Value): string {
   return String(value)
 }
 
-/** Runs `body`; an engine error is rethrown with the operator and its arguments. */
+/** Throws an engine error again with the operator and its arguments; other errors as they are. */
+function rethrow(operator: string, args: readonly Value[], error: unknown): never {
+  const code = (error as { code?: string }).code
+  if (!code?.startsWith("ERR_TORCH") || error instanceof TorchError) throw error
+  const message = (error as Error).message
+  throw new TorchError(`${message}\n  in ${operator}(${args.map(describe).join(", ")})`, code, operator)
+}
+
+/** Runs `body`, which calls the engine by other ways than an operator, with the same error messages. */
 export function explained<T>(operator: string, args: readonly Value[], body: () => T): T {
   try {
     return body()
   } catch (error) {
-    const code = (error as { code?: string }).code
-    if (!code?.startsWith("ERR_TORCH") || error instanceof TorchError) throw error
-    const message = (error as Error).message
-    throw new TorchError(`${message}\n  in ${operator}(${args.map(describe).join(", ")})`, code, operator)
+    return rethrow(operator, args, error)
   }
 }
 
@@ -208,24 +218,42 @@ export class Operator {
 
   /** Calls with positional arguments and returns every result. */
   callAll(args: readonly Value[]): Result[] {
-    try {
-      if (this.#id < 0) this.#resolve()
-      textEnd = 0
-      let at = ARGS
-      for (let i = 0; i < args.length; i++) at = write(at, args[i])
-      frame[OP] = this.#id
-      frame[COUNT] = args.length
-      addon().call()
-    } catch (error) {
-      explained(this.name, args, () => {
-        throw error
-      })
-    }
+    this.#run(args)
     return readResults(args)
   }
 
   /** Calls an operator with one tensor result. */
   call(...args: Value[]): Tensor {
-    return this.callAll(args)[0] as Tensor
+    this.#run(args)
+    cursor = ARGS
+    const result = readResult(args) as Tensor
+    afterCall()
+    return result
+  }
+
+  /** The bare operator in a native loop, for benchmarks: what it costs without the crossing. Seconds per call. */
+  costWithoutCrossing(times: number, ...args: Value[]): number {
+    this.#write(args)
+    const start = performance.now()
+    addon().repeat(times)
+    return (performance.now() - start) / 1000 / times
+  }
+
+  #write(args: readonly Value[]): void {
+    if (this.#id < 0) this.#resolve()
+    textEnd = 0
+    let at = ARGS
+    for (let i = 0; i < args.length; i++) at = write(at, args[i])
+    frame[OP] = this.#id
+    frame[COUNT] = args.length
+  }
+
+  #run(args: readonly Value[]): void {
+    try {
+      this.#write(args)
+      addon().call()
+    } catch (error) {
+      rethrow(this.name, args, error)
+    }
   }
 }

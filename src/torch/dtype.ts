@@ -6,7 +6,8 @@ export type DType = "uint8" | "int8" | "int16" | "int32" | "int64" | "float16" |
 const CODES: Record<DType, number> = {
   uint8: 0, int8: 1, int16: 2, int32: 3, int64: 4, float16: 5, float32: 6, float64: 7, bool: 11, bfloat16: 15,
 }
-const NAMES = new Map(Object.entries(CODES).map(([name, code]) => [code, name as DType]))
+const NAMES: (DType | undefined)[] = []
+for (const [name, code] of Object.entries(CODES)) NAMES[code] = name as DType
 
 export const BYTES: Record<DType, number> = {
   uint8: 1, int8: 1, int16: 2, int32: 4, int64: 8, float16: 2, float32: 4, float64: 8, bool: 1, bfloat16: 2,
@@ -20,7 +21,7 @@ export function dtypeCode(dtype: DType): number {
 
 /** Types the project never makes keep a readable name, so that nothing fails on the way through. */
 export function dtypeName(code: number): DType {
-  return NAMES.get(code) ?? (`scalar-type-${code}` as DType)
+  return NAMES[code] ?? (`scalar-type-${code}` as DType)
 }
 
 export function isFloat(dtype: DType): boolean {
@@ -31,9 +32,10 @@ export function isFloat(dtype: DType): boolean {
 export type Device = string
 
 /** c10::DeviceType numbers. */
-const DEVICE_NAMES: Record<number, string> = { 0: "cpu", 1: "cuda", 13: "mps", 14: "meta" }
+const DEVICE_NAMES: Record<number, string> = { 1: "cuda", 13: "mps", 14: "meta" }
 
 export function deviceName(type: number, index: number): Device {
+  if (type === 0) return "cpu"
   const name = DEVICE_NAMES[type] ?? `device-type-${type}`
   return name === "cuda" ? `cuda:${index}` : name
 }

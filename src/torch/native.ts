@@ -12,6 +12,7 @@ export interface Addon {
   free(handles: Float64Array, count: number): void
   resolve(name: string, overload: string): number
   call(): void
+  repeat(times: number): void
   overloads(): string
   backward(roots: Float64Array, grads: Float64Array, retain: boolean): void
   gradients(roots: Float64Array, inputs: Float64Array, grads: Float64Array, retain: boolean, create: boolean): void
