@@ -5,10 +5,14 @@ import { zeros } from "./create.js"
 import { ARGS, addon, frame } from "./native.js"
 import type { Tensor } from "./tensor.js"
 
-const handlesOf = (tensors: readonly (Tensor | null)[]): Float64Array => Float64Array.from(tensors, (t) => (t ? t.handle : -1))
+const handlesOf = (tensors: readonly (Tensor | null)[]): Float64Array =>
+  Float64Array.from(tensors, (t) => (t ? t.handle : -1))
 
 /** Accumulates d(root)/d(leaf) into `.grad` of every leaf that requires it. Roots that are not scalars need `grads`. */
-export function backward(root: Tensor | Tensor[], { grads, retainGraph = false }: { grads?: (Tensor | null)[]; retainGraph?: boolean } = {}): void {
+export function backward(
+  root: Tensor | Tensor[],
+  { grads, retainGraph = false }: { grads?: (Tensor | null)[]; retainGraph?: boolean } = {},
+): void {
   const roots = Array.isArray(root) ? root : [root]
   const given = grads ?? roots.map(() => null)
   explained("backward", roots, () => addon().backward(handlesOf(roots), handlesOf(given), retainGraph))
@@ -18,10 +22,16 @@ export function backward(root: Tensor | Tensor[], { grads, retainGraph = false }
 export function gradients(
   roots: Tensor[],
   inputs: Tensor[],
-  { grads, retainGraph = false, createGraph = false }: { grads?: (Tensor | null)[]; retainGraph?: boolean; createGraph?: boolean } = {},
+  {
+    grads,
+    retainGraph = false,
+    createGraph = false,
+  }: { grads?: (Tensor | null)[]; retainGraph?: boolean; createGraph?: boolean } = {},
 ): (Tensor | null)[] {
   const given = grads ?? roots.map(() => null)
-  explained("gradients", roots, () => addon().gradients(handlesOf(roots), handlesOf(inputs), handlesOf(given), retainGraph || createGraph, createGraph))
+  explained("gradients", roots, () =>
+    addon().gradients(handlesOf(roots), handlesOf(inputs), handlesOf(given), retainGraph || createGraph, createGraph),
+  )
   return readResults() as (Tensor | null)[]
 }
 
@@ -77,7 +87,8 @@ export function customFunction(inputs: readonly Tensor[], fn: CustomFunction): T
   const run = (): void => {
     const grads = readResults() as (Tensor | null)[]
     const result = noGrad(() => fn.backward(grads, raw))
-    if (result.length !== inputs.length) throw new Error(`a backward function returned ${result.length} gradients for ${inputs.length} inputs`)
+    if (result.length !== inputs.length)
+      throw new Error(`a backward function returned ${result.length} gradients for ${inputs.length} inputs`)
     for (let i = 0; i < result.length; i++) frame[ARGS + i] = result[i]?.handle ?? -1
   }
   addon().customFunction(handlesOf(raw), handlesOf(inputs), run)

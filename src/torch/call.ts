@@ -182,8 +182,10 @@ function afterCall(): void {
 }
 
 function describe(value: Value): string {
-  if (Array.isArray(value)) return value.length > 8 ? `[${value.length} values]` : `[${value.map((v) => describe(v as Value)).join(", ")}]`
-  if (value !== null && typeof value === "object") return "shape" in value ? `${value.dtype}[${value.shape.join(", ")}]` : "generator"
+  if (Array.isArray(value))
+    return value.length > 8 ? `[${value.length} values]` : `[${value.map((v) => describe(v as Value)).join(", ")}]`
+  if (value !== null && typeof value === "object")
+    return "shape" in value ? `${value.dtype}[${value.shape.join(", ")}]` : "generator"
   return String(value)
 }
 
@@ -213,7 +215,8 @@ export class Operator {
 
   #resolve(): void {
     const dot = this.name.indexOf(".")
-    this.#id = dot < 0 ? addon().resolve(this.name, "") : addon().resolve(this.name.slice(0, dot), this.name.slice(dot + 1))
+    this.#id =
+      dot < 0 ? addon().resolve(this.name, "") : addon().resolve(this.name.slice(0, dot), this.name.slice(dot + 1))
   }
 
   /** Calls with positional arguments and returns every result. */

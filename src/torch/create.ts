@@ -23,7 +23,11 @@ export function ones(shape: number[], { dtype = "float32", device = "cpu" }: Ten
 export function empty(shape: number[], { dtype = "float32", device = "cpu" }: TensorOptions = {}): Tensor {
   return operator("aten::empty.memory_format").call(shape, code(dtype), undefined, device)
 }
-export function full(shape: number[], value: number, { dtype = "float32", device = "cpu" }: TensorOptions = {}): Tensor {
+export function full(
+  shape: number[],
+  value: number,
+  { dtype = "float32", device = "cpu" }: TensorOptions = {},
+): Tensor {
   return operator("aten::full").call(shape, value, code(dtype), undefined, device)
 }
 /** start, start + 1, … < end */
@@ -45,16 +49,30 @@ export function rand(shape: number[], options: TensorOptions & { generator?: Gen
 }
 
 const ARRAY_TYPES: [new (n: number) => ArrayBufferView, DType][] = [
-  [Float32Array, "float32"], [Float64Array, "float64"], [BigInt64Array, "int64"], [Int32Array, "int32"], [Int16Array, "int16"],
-  [Int8Array, "int8"], [Uint8Array, "uint8"], [Uint8ClampedArray, "uint8"],
+  [Float32Array, "float32"],
+  [Float64Array, "float64"],
+  [BigInt64Array, "int64"],
+  [Int32Array, "int32"],
+  [Int16Array, "int16"],
+  [Int8Array, "int8"],
+  [Uint8Array, "uint8"],
+  [Uint8ClampedArray, "uint8"],
 ]
 
 /**
  * A tensor with a copy of `data`. Arrays of numbers become float32 unless `dtype` says otherwise; typed arrays keep
  * their type. With `dtype` "bfloat16" or "float16" a Uint16Array is taken as bit patterns.
  */
-export function tensor(data: readonly number[] | ArrayBufferView, shape?: readonly number[], { dtype, device = "cpu" }: TensorOptions = {}): Tensor {
-  const view = ArrayBuffer.isView(data) ? data : dtype === "int64" ? BigInt64Array.from(data, (n) => BigInt(n)) : Float64Array.from(data)
+export function tensor(
+  data: readonly number[] | ArrayBufferView,
+  shape?: readonly number[],
+  { dtype, device = "cpu" }: TensorOptions = {},
+): Tensor {
+  const view = ArrayBuffer.isView(data)
+    ? data
+    : dtype === "int64"
+      ? BigInt64Array.from(data, (n) => BigInt(n))
+      : Float64Array.from(data)
   const bits = view instanceof Uint16Array && (dtype === "bfloat16" || dtype === "float16")
   const own: DType | undefined = bits ? dtype : ARRAY_TYPES.find(([type]) => view instanceof type)?.[1]
   if (!own) throw new TypeError(`cannot make a tensor from a ${view.constructor.name}`)

@@ -26,7 +26,8 @@ export function mpsAvailable(): boolean {
 /** "auto": the first CUDA device, else MPS, else the CPU. */
 export function chooseDevice(wanted: Device | "auto" = "auto"): Device {
   if (wanted === "auto") return cudaDevices() > 0 ? "cuda:0" : mpsAvailable() ? "mps" : "cpu"
-  if (wanted.startsWith("cuda") && cudaDevices() === 0) throw new Error(`no CUDA device for "${wanted}"; use --device cpu`)
+  if (wanted.startsWith("cuda") && cudaDevices() === 0)
+    throw new Error(`no CUDA device for "${wanted}"; use --device cpu`)
   return wanted === "cuda" ? "cuda:0" : wanted
 }
 

@@ -1,12 +1,12 @@
 /** The engine: tensors, operators, autograd, memory, devices. The only folder that knows the addon. */
 
 export * from "./autograd.js"
-export { Operator, TorchError, type Result, type Value } from "./call.js"
+export { Operator, type Result, TorchError, type Value } from "./call.js"
 export * from "./create.js"
 export * from "./device.js"
 export { BYTES, type Device, type DType, dtypeCode, isFloat } from "./dtype.js"
 export { Generator, manualSeed } from "./generator.js"
 export { collect, dispose, memory, tidy } from "./memory.js"
-export { addonFolder, buildInfo, type BuildInfo } from "./native.js"
+export { addonFolder, type BuildInfo, buildInfo } from "./native.js"
 export * from "./ops.js"
 export { callOperator, operator, Tensor } from "./tensor.js"

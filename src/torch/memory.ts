@@ -2,7 +2,7 @@
 
 import v8 from "node:v8"
 import vm from "node:vm"
-import { ALLOCATED, LIVE_BYTES, LIVE_TENSORS, addon, frame } from "./native.js"
+import { ALLOCATED, addon, frame, LIVE_BYTES, LIVE_TENSORS } from "./native.js"
 
 type Gc = (options?: { type: "minor" | "major" }) => void
 let gc: Gc | undefined
@@ -76,7 +76,8 @@ function keep(value: unknown, kept: Set<unknown>): void {
   if (value === null || typeof value !== "object") return
   if ("handle" in value) kept.add(value)
   else if (Array.isArray(value)) for (const element of value) keep(element, kept)
-  else if (Object.getPrototypeOf(value) === Object.prototype) for (const element of Object.values(value)) keep(element, kept)
+  else if (Object.getPrototypeOf(value) === Object.prototype)
+    for (const element of Object.values(value)) keep(element, kept)
 }
 
 /**

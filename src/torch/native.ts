@@ -57,7 +57,21 @@ export const OP = 4
 export const COUNT = 5
 export const RESULTS = 6
 export const ARGS = 16
-export const Tag = { DEFAULT: 0, NONE: 1, TENSOR: 2, NUMBER: 3, BOOL: 4, NUMBERS: 5, BOOLS: 6, TENSORS: 7, STRING: 8, GENERATOR: 9, BIGINT: 10, SAME: 11, NUMBERLIST: 12 } as const
+export const Tag = {
+  DEFAULT: 0,
+  NONE: 1,
+  TENSOR: 2,
+  NUMBER: 3,
+  BOOL: 4,
+  NUMBERS: 5,
+  BOOLS: 6,
+  TENSORS: 7,
+  STRING: 8,
+  GENERATOR: 9,
+  BIGINT: 10,
+  SAME: 11,
+  NUMBERLIST: 12,
+} as const
 
 export const frame = new Float64Array(1 << 16)
 export const text = new Uint8Array(1 << 16)
@@ -72,7 +86,11 @@ export function buildInfo(): BuildInfo {
   try {
     return JSON.parse(readFileSync(join(addonFolder(), "info.json"), "utf8")) as BuildInfo
   } catch (cause) {
-    throw new UserError("the native engine has not been built", { where: addonFolder(), fix: "run: npm run setup", cause })
+    throw new UserError("the native engine has not been built", {
+      where: addonFolder(),
+      fix: "run: npm run setup",
+      cause,
+    })
   }
 }
 
@@ -82,11 +100,16 @@ let loaded: Addon | undefined
 export function addon(): Addon {
   if (loaded) return loaded
   const path = join(addonFolder(), "diffusionvl.node")
-  if (!existsSync(path)) throw new UserError("the native engine has not been built", { where: path, fix: "run: npm run setup" })
+  if (!existsSync(path))
+    throw new UserError("the native engine has not been built", { where: path, fix: "run: npm run setup" })
   try {
     loaded = createRequire(import.meta.url)(path) as Addon
   } catch (cause) {
-    throw new UserError(`the native engine does not load: ${(cause as Error).message}`, { where: path, fix: "run: npm run setup -- --force", cause })
+    throw new UserError(`the native engine does not load: ${(cause as Error).message}`, {
+      where: path,
+      fix: "run: npm run setup -- --force",
+      cause,
+    })
   }
   loaded.frame(frame, text)
   return loaded

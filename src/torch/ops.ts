@@ -5,10 +5,25 @@ import { operator, type Tensor } from "./tensor.js"
 
 const o = (name: string) => operator(`aten::${name}`)
 const ops = {
-  cat: o("cat"), stack: o("stack"), where: o("where.self"), whereScalar: o("where.ScalarOther"), linear: o("linear"), embedding: o("embedding"),
-  rmsNorm: o("rms_norm"), layerNorm: o("layer_norm"), crossEntropy: o("cross_entropy_loss"), sdpa: o("scaled_dot_product_attention"),
-  fusedAdamW_: o("_fused_adamw_"), foreachNorm: o("_foreach_norm.Scalar"), foreachMul_: o("_foreach_mul_.Tensor"), foreachZero_: o("_foreach_zero_"),
-  foreachCopy_: o("_foreach_copy_"), foreachAdd_: o("_foreach_add_.List"), norm: o("linalg_vector_norm"), outer: o("outer"), addmm: o("addmm"),
+  cat: o("cat"),
+  stack: o("stack"),
+  where: o("where.self"),
+  whereScalar: o("where.ScalarOther"),
+  linear: o("linear"),
+  embedding: o("embedding"),
+  rmsNorm: o("rms_norm"),
+  layerNorm: o("layer_norm"),
+  crossEntropy: o("cross_entropy_loss"),
+  sdpa: o("scaled_dot_product_attention"),
+  fusedAdamW_: o("_fused_adamw_"),
+  foreachNorm: o("_foreach_norm.Scalar"),
+  foreachMul_: o("_foreach_mul_.Tensor"),
+  foreachZero_: o("_foreach_zero_"),
+  foreachCopy_: o("_foreach_copy_"),
+  foreachAdd_: o("_foreach_add_.List"),
+  norm: o("linalg_vector_norm"),
+  outer: o("outer"),
+  addmm: o("addmm"),
 }
 
 export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
@@ -36,7 +51,12 @@ export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number):
   return ops.layerNorm.call(x, [x.shape[x.rank - 1]], weight, bias, eps)
 }
 /** Cross entropy of logits [N, V] against ids int64 [N]; "none" gives [N]. */
-export function crossEntropy(logits: Tensor, targets: Tensor, reduction: "none" | "mean" | "sum" = "mean", ignoreIndex = -100): Tensor {
+export function crossEntropy(
+  logits: Tensor,
+  targets: Tensor,
+  reduction: "none" | "mean" | "sum" = "mean",
+  ignoreIndex = -100,
+): Tensor {
   return ops.crossEntropy.call(logits, targets, null, ["none", "mean", "sum"].indexOf(reduction), ignoreIndex)
 }
 /**
@@ -47,7 +67,12 @@ export function scaledDotProductAttention(
   q: Tensor,
   k: Tensor,
   v: Tensor,
-  { mask = null, causal = false, scale, gqa = false }: { mask?: Tensor | null; causal?: boolean; scale?: number; gqa?: boolean } = {},
+  {
+    mask = null,
+    causal = false,
+    scale,
+    gqa = false,
+  }: { mask?: Tensor | null; causal?: boolean; scale?: number; gqa?: boolean } = {},
 ): Tensor {
   return ops.sdpa.call(q, k, v, mask, 0, causal, scale ?? null, gqa)
 }
@@ -73,7 +98,19 @@ export interface AdamWStep {
 /** One AdamW step in place, fused over all parameters (decoupled weight decay). */
 export function fusedAdamW_(s: AdamWStep): void {
   ops.fusedAdamW_.callAll([
-    s.parameters, s.gradients, s.firstMoments, s.secondMoments, [], s.steps, s.learningRate, s.beta1, s.beta2, s.weightDecay, s.eps, false, false,
+    s.parameters,
+    s.gradients,
+    s.firstMoments,
+    s.secondMoments,
+    [],
+    s.steps,
+    s.learningRate,
+    s.beta1,
+    s.beta2,
+    s.weightDecay,
+    s.eps,
+    false,
+    false,
   ])
 }
 /** The L2 norm of each tensor. */

@@ -1,5 +1,21 @@
 import { describe, expect, it } from "vitest"
-import { backward, checkpoint, collect, customFunction, memory, noGrad, operator, randn, tensor, tidy, ones, zeros, crossEntropy, linear, gradients } from "./index.js"
+import {
+  backward,
+  checkpoint,
+  collect,
+  crossEntropy,
+  customFunction,
+  gradients,
+  linear,
+  memory,
+  noGrad,
+  ones,
+  operator,
+  randn,
+  tensor,
+  tidy,
+  zeros,
+} from "./index.js"
 
 describe("Tensor", () => {
   it("computes", () => {
@@ -35,7 +51,12 @@ describe("autograd", () => {
     const [y] = customFunction([x], { forward: () => [x.mul(5)], backward: ([g]) => [g!.mul(7)] })
     backward(y.sum())
     expect(x.grad?.toNumbers()).toEqual([7, 7])
-    const [z] = customFunction([x], { forward: () => [x.mul(5)], backward: () => { throw new RangeError("mine") } })
+    const [z] = customFunction([x], {
+      forward: () => [x.mul(5)],
+      backward: () => {
+        throw new RangeError("mine")
+      },
+    })
     expect(() => backward(z.sum())).toThrow("mine")
   })
   it("checkpoints: same gradients", () => {
@@ -73,5 +94,7 @@ describe("memory", () => {
 })
 
 it("cross entropy", () => {
-  noGrad(() => expect(crossEntropy(zeros([2, 4]), tensor([0, 1], [2], { dtype: "int64" })).item()).toBeCloseTo(Math.log(4)))
+  noGrad(() =>
+    expect(crossEntropy(zeros([2, 4]), tensor([0, 1], [2], { dtype: "int64" })).item()).toBeCloseTo(Math.log(4)),
+  )
 })
