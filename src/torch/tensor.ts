@@ -1,3 +1,4 @@
+// biome-ignore-all format: one method a line, as a table
 /** The Tensor class: a handle to a libtorch tensor with the usual methods. Shapes and dtypes are cached on the object. */
 
 import { Operator, type Result, readResults, setConstructor, type Value } from "./call.js"
@@ -19,117 +20,28 @@ export function operator(name: string): Operator {
 
 const o = (name: string): Operator => operator(`aten::${name}`)
 const op = {
-  add: o("add.Tensor"),
-  addScalar: o("add.Scalar"),
-  sub: o("sub.Tensor"),
-  subScalar: o("sub.Scalar"),
-  mul: o("mul.Tensor"),
-  mulScalar: o("mul.Scalar"),
-  div: o("div.Tensor"),
-  divScalar: o("div.Scalar"),
-  add_: o("add_.Tensor"),
-  addScalar_: o("add_.Scalar"),
-  sub_: o("sub_.Tensor"),
-  mul_: o("mul_.Tensor"),
-  mulScalar_: o("mul_.Scalar"),
-  div_: o("div_.Tensor"),
-  divScalar_: o("div_.Scalar"),
-  pow: o("pow.Tensor_Scalar"),
-  neg: o("neg"),
-  abs: o("abs"),
-  exp: o("exp"),
-  log: o("log"),
-  sqrt: o("sqrt"),
-  rsqrt: o("rsqrt"),
-  sin: o("sin"),
-  cos: o("cos"),
-  sigmoid: o("sigmoid"),
-  silu: o("silu"),
-  gelu: o("gelu"),
-  floor: o("floor"),
-  clamp: o("clamp"),
-  eq: o("eq.Tensor"),
-  eqScalar: o("eq.Scalar"),
-  ne: o("ne.Tensor"),
-  neScalar: o("ne.Scalar"),
-  lt: o("lt.Tensor"),
-  ltScalar: o("lt.Scalar"),
-  le: o("le.Tensor"),
-  leScalar: o("le.Scalar"),
-  gt: o("gt.Tensor"),
-  gtScalar: o("gt.Scalar"),
-  ge: o("ge.Tensor"),
-  geScalar: o("ge.Scalar"),
-  not: o("logical_not"),
-  and: o("logical_and"),
-  or: o("logical_or"),
-  matmul: o("matmul"),
-  sum: o("sum"),
-  sumDim: o("sum.dim_IntList"),
-  mean: o("mean"),
-  meanDim: o("mean.dim"),
-  max: o("max"),
-  maxDim: o("max.dim"),
-  min: o("min"),
-  amax: o("amax"),
-  argmax: o("argmax"),
-  topk: o("topk"),
-  sort: o("sort"),
-  cumsum: o("cumsum"),
-  softmax: o("softmax.int"),
-  logSoftmax: o("log_softmax.int"),
-  logsumexp: o("logsumexp"),
-  view: o("view"),
-  reshape: o("reshape"),
-  permute: o("permute"),
-  transpose: o("transpose.int"),
-  unsqueeze: o("unsqueeze"),
-  squeeze: o("squeeze.dim"),
-  expand: o("expand"),
-  narrow: o("narrow"),
-  select: o("select.int"),
-  contiguous: o("contiguous"),
-  flatten: o("flatten.using_ints"),
-  split: o("split.Tensor"),
-  splitSizes: o("split_with_sizes"),
-  chunk: o("chunk"),
-  repeatInterleave: o("repeat_interleave.self_int"),
-  indexSelect: o("index_select"),
-  gather: o("gather"),
-  maskedFill: o("masked_fill.Scalar"),
-  maskedSelect: o("masked_select"),
-  indexCopy_: o("index_copy_"),
-  indexAdd: o("index_add"),
-  indexCopy: o("index_copy"),
-  indexPut: o("index_put"),
-  index: o("index.Tensor"),
-  scatter: o("scatter.src"),
-  copy_: o("copy_"),
-  zero_: o("zero_"),
-  fill_: o("fill_.Scalar"),
-  maskedFill_: o("masked_fill_.Scalar"),
-  toDtype: o("to.dtype"),
-  toDevice: o("to.device"),
-  detach: o("detach"),
-  clone: o("clone"),
-  requiresGrad_: o("requires_grad_"),
-  alias: o("alias"),
-  nonzero: o("nonzero"),
-  any: o("any"),
-  all: o("all"),
-  isfinite: o("isfinite"),
-  triu: o("triu"),
+  add: o("add.Tensor"), addScalar: o("add.Scalar"), sub: o("sub.Tensor"), subScalar: o("sub.Scalar"),
+  mul: o("mul.Tensor"), mulScalar: o("mul.Scalar"), div: o("div.Tensor"), divScalar: o("div.Scalar"),
+  add_: o("add_.Tensor"), addScalar_: o("add_.Scalar"), sub_: o("sub_.Tensor"), mul_: o("mul_.Tensor"), mulScalar_: o("mul_.Scalar"),
+  div_: o("div_.Tensor"), divScalar_: o("div_.Scalar"), pow: o("pow.Tensor_Scalar"), neg: o("neg"), abs: o("abs"), exp: o("exp"), log: o("log"),
+  sqrt: o("sqrt"), rsqrt: o("rsqrt"), sin: o("sin"), cos: o("cos"), sigmoid: o("sigmoid"), silu: o("silu"), gelu: o("gelu"),
+  floor: o("floor"), clamp: o("clamp"), eq: o("eq.Tensor"), eqScalar: o("eq.Scalar"), ne: o("ne.Tensor"), neScalar: o("ne.Scalar"),
+  lt: o("lt.Tensor"), ltScalar: o("lt.Scalar"), le: o("le.Tensor"), leScalar: o("le.Scalar"), gt: o("gt.Tensor"), gtScalar: o("gt.Scalar"),
+  ge: o("ge.Tensor"), geScalar: o("ge.Scalar"), not: o("logical_not"), and: o("logical_and"), or: o("logical_or"),
+  matmul: o("matmul"), sum: o("sum"), sumDim: o("sum.dim_IntList"), mean: o("mean"), meanDim: o("mean.dim"),
+  max: o("max"), maxDim: o("max.dim"), min: o("min"), amax: o("amax"), argmax: o("argmax"), topk: o("topk"), sort: o("sort"), cumsum: o("cumsum"),
+  softmax: o("softmax.int"), logSoftmax: o("log_softmax.int"), logsumexp: o("logsumexp"),
+  view: o("view"), reshape: o("reshape"), permute: o("permute"), transpose: o("transpose.int"), unsqueeze: o("unsqueeze"),
+  squeeze: o("squeeze.dim"), expand: o("expand"), narrow: o("narrow"), select: o("select.int"), contiguous: o("contiguous"),
+  flatten: o("flatten.using_ints"), split: o("split.Tensor"), splitSizes: o("split_with_sizes"), chunk: o("chunk"), repeatInterleave: o("repeat_interleave.self_int"),
+  indexSelect: o("index_select"), gather: o("gather"), maskedFill: o("masked_fill.Scalar"), maskedSelect: o("masked_select"),
+  indexCopy_: o("index_copy_"), indexAdd: o("index_add"), indexCopy: o("index_copy"), indexPut: o("index_put"), index: o("index.Tensor"), scatter: o("scatter.src"),
+  copy_: o("copy_"), zero_: o("zero_"), fill_: o("fill_.Scalar"), maskedFill_: o("masked_fill_.Scalar"),
+  toDtype: o("to.dtype"), toDevice: o("to.device"), detach: o("detach"), clone: o("clone"), requiresGrad_: o("requires_grad_"),
+  alias: o("alias"), nonzero: o("nonzero"), any: o("any"), all: o("all"), isfinite: o("isfinite"), triu: o("triu"),
 }
 
-type TypedArray =
-  | Float32Array
-  | Float64Array
-  | Int32Array
-  | BigInt64Array
-  | Uint8Array
-  | Int8Array
-  | Int16Array
-  | Uint16Array
+type TypedArray = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array | Int8Array | Int16Array | Uint16Array
 
 /** A multi-dimensional array. Freed when unreachable, at the end of a `tidy` or `using`, or by `dispose()`. */
 export class Tensor {
@@ -154,254 +66,98 @@ export class Tensor {
   }
 
   // Arithmetic; numbers and tensors broadcast as in PyTorch.
-  add(other: Tensor | number, alpha?: number): Tensor {
-    return typeof other === "number" ? op.addScalar.call(this, other, alpha) : op.add.call(this, other, alpha)
-  }
-  sub(other: Tensor | number): Tensor {
-    return typeof other === "number" ? op.subScalar.call(this, other) : op.sub.call(this, other)
-  }
-  mul(other: Tensor | number): Tensor {
-    return typeof other === "number" ? op.mulScalar.call(this, other) : op.mul.call(this, other)
-  }
-  div(other: Tensor | number): Tensor {
-    return typeof other === "number" ? op.divScalar.call(this, other) : op.div.call(this, other)
-  }
+  add(other: Tensor | number, alpha?: number): Tensor { return typeof other === "number" ? op.addScalar.call(this, other, alpha) : op.add.call(this, other, alpha) }
+  sub(other: Tensor | number): Tensor { return typeof other === "number" ? op.subScalar.call(this, other) : op.sub.call(this, other) }
+  mul(other: Tensor | number): Tensor { return typeof other === "number" ? op.mulScalar.call(this, other) : op.mul.call(this, other) }
+  div(other: Tensor | number): Tensor { return typeof other === "number" ? op.divScalar.call(this, other) : op.div.call(this, other) }
   /** In place; returns this same object, as every method that ends in `_`. */
-  add_(other: Tensor | number, alpha?: number): Tensor {
-    return typeof other === "number" ? op.addScalar_.call(this, other, alpha) : op.add_.call(this, other, alpha)
-  }
-  sub_(other: Tensor): Tensor {
-    return op.sub_.call(this, other)
-  }
-  mul_(other: Tensor | number): Tensor {
-    return typeof other === "number" ? op.mulScalar_.call(this, other) : op.mul_.call(this, other)
-  }
-  div_(other: Tensor | number): Tensor {
-    return typeof other === "number" ? op.divScalar_.call(this, other) : op.div_.call(this, other)
-  }
-  pow(exponent: number): Tensor {
-    return op.pow.call(this, exponent)
-  }
-  neg(): Tensor {
-    return op.neg.call(this)
-  }
-  abs(): Tensor {
-    return op.abs.call(this)
-  }
-  exp(): Tensor {
-    return op.exp.call(this)
-  }
-  log(): Tensor {
-    return op.log.call(this)
-  }
-  sqrt(): Tensor {
-    return op.sqrt.call(this)
-  }
-  rsqrt(): Tensor {
-    return op.rsqrt.call(this)
-  }
-  sin(): Tensor {
-    return op.sin.call(this)
-  }
-  cos(): Tensor {
-    return op.cos.call(this)
-  }
-  sigmoid(): Tensor {
-    return op.sigmoid.call(this)
-  }
-  silu(): Tensor {
-    return op.silu.call(this)
-  }
+  add_(other: Tensor | number, alpha?: number): Tensor { return typeof other === "number" ? op.addScalar_.call(this, other, alpha) : op.add_.call(this, other, alpha) }
+  sub_(other: Tensor): Tensor { return op.sub_.call(this, other) }
+  mul_(other: Tensor | number): Tensor { return typeof other === "number" ? op.mulScalar_.call(this, other) : op.mul_.call(this, other) }
+  div_(other: Tensor | number): Tensor { return typeof other === "number" ? op.divScalar_.call(this, other) : op.div_.call(this, other) }
+  pow(exponent: number): Tensor { return op.pow.call(this, exponent) }
+  neg(): Tensor { return op.neg.call(this) }
+  abs(): Tensor { return op.abs.call(this) }
+  exp(): Tensor { return op.exp.call(this) }
+  log(): Tensor { return op.log.call(this) }
+  sqrt(): Tensor { return op.sqrt.call(this) }
+  rsqrt(): Tensor { return op.rsqrt.call(this) }
+  sin(): Tensor { return op.sin.call(this) }
+  cos(): Tensor { return op.cos.call(this) }
+  sigmoid(): Tensor { return op.sigmoid.call(this) }
+  silu(): Tensor { return op.silu.call(this) }
   /** @param approximate "none" is the exact (erf) form. */
-  gelu(approximate: "none" | "tanh" = "none"): Tensor {
-    return op.gelu.call(this, approximate)
-  }
-  floor(): Tensor {
-    return op.floor.call(this)
-  }
-  clamp(min?: number | null, max?: number | null): Tensor {
-    return op.clamp.call(this, min ?? null, max ?? null)
-  }
+  gelu(approximate: "none" | "tanh" = "none"): Tensor { return op.gelu.call(this, approximate) }
+  floor(): Tensor { return op.floor.call(this) }
+  clamp(min?: number | null, max?: number | null): Tensor { return op.clamp.call(this, min ?? null, max ?? null) }
 
   // Comparisons give bool tensors.
-  eq(other: Tensor | number): Tensor {
-    return typeof other === "number" ? op.eqScalar.call(this, other) : op.eq.call(this, other)
-  }
-  ne(other: Tensor | number): Tensor {
-    return typeof other === "number" ? op.neScalar.call(this, other) : op.ne.call(this, other)
-  }
-  lt(other: Tensor | number): Tensor {
-    return typeof other === "number" ? op.ltScalar.call(this, other) : op.lt.call(this, other)
-  }
-  le(other: Tensor | number): Tensor {
-    return typeof other === "number" ? op.leScalar.call(this, other) : op.le.call(this, other)
-  }
-  gt(other: Tensor | number): Tensor {
-    return typeof other === "number" ? op.gtScalar.call(this, other) : op.gt.call(this, other)
-  }
-  ge(other: Tensor | number): Tensor {
-    return typeof other === "number" ? op.geScalar.call(this, other) : op.ge.call(this, other)
-  }
-  not(): Tensor {
-    return op.not.call(this)
-  }
-  and(other: Tensor): Tensor {
-    return op.and.call(this, other)
-  }
-  or(other: Tensor): Tensor {
-    return op.or.call(this, other)
-  }
-  isfinite(): Tensor {
-    return op.isfinite.call(this)
-  }
-  any(): Tensor {
-    return op.any.call(this)
-  }
-  all(): Tensor {
-    return op.all.call(this)
-  }
+  eq(other: Tensor | number): Tensor { return typeof other === "number" ? op.eqScalar.call(this, other) : op.eq.call(this, other) }
+  ne(other: Tensor | number): Tensor { return typeof other === "number" ? op.neScalar.call(this, other) : op.ne.call(this, other) }
+  lt(other: Tensor | number): Tensor { return typeof other === "number" ? op.ltScalar.call(this, other) : op.lt.call(this, other) }
+  le(other: Tensor | number): Tensor { return typeof other === "number" ? op.leScalar.call(this, other) : op.le.call(this, other) }
+  gt(other: Tensor | number): Tensor { return typeof other === "number" ? op.gtScalar.call(this, other) : op.gt.call(this, other) }
+  ge(other: Tensor | number): Tensor { return typeof other === "number" ? op.geScalar.call(this, other) : op.ge.call(this, other) }
+  not(): Tensor { return op.not.call(this) }
+  and(other: Tensor): Tensor { return op.and.call(this, other) }
+  or(other: Tensor): Tensor { return op.or.call(this, other) }
+  isfinite(): Tensor { return op.isfinite.call(this) }
+  any(): Tensor { return op.any.call(this) }
+  all(): Tensor { return op.all.call(this) }
 
-  matmul(other: Tensor): Tensor {
-    return op.matmul.call(this, other)
-  }
+  matmul(other: Tensor): Tensor { return op.matmul.call(this, other) }
   /** Sum of all elements, or over `dims`. */
-  sum(dims?: number[], keep = false): Tensor {
-    return dims ? op.sumDim.call(this, dims, keep) : op.sum.call(this)
-  }
-  mean(dims?: number[], keep = false): Tensor {
-    return dims ? op.meanDim.call(this, dims, keep) : op.mean.call(this)
-  }
-  max(): Tensor {
-    return op.max.call(this)
-  }
-  min(): Tensor {
-    return op.min.call(this)
-  }
-  amax(dims: number[], keep = false): Tensor {
-    return op.amax.call(this, dims, keep)
-  }
+  sum(dims?: number[], keep = false): Tensor { return dims ? op.sumDim.call(this, dims, keep) : op.sum.call(this) }
+  mean(dims?: number[], keep = false): Tensor { return dims ? op.meanDim.call(this, dims, keep) : op.mean.call(this) }
+  max(): Tensor { return op.max.call(this) }
+  min(): Tensor { return op.min.call(this) }
+  amax(dims: number[], keep = false): Tensor { return op.amax.call(this, dims, keep) }
   /** Largest values along `dim` and where they are. */
-  maxAlong(dim: number, keep = false): [values: Tensor, indices: Tensor] {
-    return op.maxDim.callAll([this, dim, keep]) as [Tensor, Tensor]
-  }
-  argmax(dim?: number, keep = false): Tensor {
-    return op.argmax.call(this, dim ?? null, keep)
-  }
-  topk(k: number, dim = -1, largest = true, sorted = true): [values: Tensor, indices: Tensor] {
-    return op.topk.callAll([this, k, dim, largest, sorted]) as [Tensor, Tensor]
-  }
-  sort(dim = -1, descending = false): [values: Tensor, indices: Tensor] {
-    return op.sort.callAll([this, dim, descending]) as [Tensor, Tensor]
-  }
-  cumsum(dim: number, dtype?: DType): Tensor {
-    return op.cumsum.call(this, dim, dtype ? dtypeCode(dtype) : undefined)
-  }
-  softmax(dim: number, dtype?: DType): Tensor {
-    return op.softmax.call(this, dim, dtype ? dtypeCode(dtype) : undefined)
-  }
-  logSoftmax(dim: number, dtype?: DType): Tensor {
-    return op.logSoftmax.call(this, dim, dtype ? dtypeCode(dtype) : undefined)
-  }
-  logsumexp(dims: number[], keep = false): Tensor {
-    return op.logsumexp.call(this, dims, keep)
-  }
+  maxAlong(dim: number, keep = false): [values: Tensor, indices: Tensor] { return op.maxDim.callAll([this, dim, keep]) as [Tensor, Tensor] }
+  argmax(dim?: number, keep = false): Tensor { return op.argmax.call(this, dim ?? null, keep) }
+  topk(k: number, dim = -1, largest = true, sorted = true): [values: Tensor, indices: Tensor] { return op.topk.callAll([this, k, dim, largest, sorted]) as [Tensor, Tensor] }
+  sort(dim = -1, descending = false): [values: Tensor, indices: Tensor] { return op.sort.callAll([this, dim, descending]) as [Tensor, Tensor] }
+  cumsum(dim: number, dtype?: DType): Tensor { return op.cumsum.call(this, dim, dtype ? dtypeCode(dtype) : undefined) }
+  softmax(dim: number, dtype?: DType): Tensor { return op.softmax.call(this, dim, dtype ? dtypeCode(dtype) : undefined) }
+  logSoftmax(dim: number, dtype?: DType): Tensor { return op.logSoftmax.call(this, dim, dtype ? dtypeCode(dtype) : undefined) }
+  logsumexp(dims: number[], keep = false): Tensor { return op.logsumexp.call(this, dims, keep) }
 
   // Shapes; views share memory.
-  view(...shape: number[]): Tensor {
-    return op.view.call(this, shape)
-  }
-  reshape(...shape: number[]): Tensor {
-    return op.reshape.call(this, shape)
-  }
-  permute(...dims: number[]): Tensor {
-    return op.permute.call(this, dims)
-  }
-  transpose(a: number, b: number): Tensor {
-    return op.transpose.call(this, a, b)
-  }
-  unsqueeze(dim: number): Tensor {
-    return op.unsqueeze.call(this, dim)
-  }
-  squeeze(dim: number): Tensor {
-    return op.squeeze.call(this, dim)
-  }
-  expand(...shape: number[]): Tensor {
-    return op.expand.call(this, shape)
-  }
+  view(...shape: number[]): Tensor { return op.view.call(this, shape) }
+  reshape(...shape: number[]): Tensor { return op.reshape.call(this, shape) }
+  permute(...dims: number[]): Tensor { return op.permute.call(this, dims) }
+  transpose(a: number, b: number): Tensor { return op.transpose.call(this, a, b) }
+  unsqueeze(dim: number): Tensor { return op.unsqueeze.call(this, dim) }
+  squeeze(dim: number): Tensor { return op.squeeze.call(this, dim) }
+  expand(...shape: number[]): Tensor { return op.expand.call(this, shape) }
   /** `length` elements from `start` along `dim`. */
-  narrow(dim: number, start: number, length: number): Tensor {
-    return op.narrow.call(this, dim, start, length)
-  }
-  select(dim: number, index: number): Tensor {
-    return op.select.call(this, dim, index)
-  }
-  contiguous(): Tensor {
-    return op.contiguous.call(this)
-  }
-  flatten(start = 0, end = -1): Tensor {
-    return op.flatten.call(this, start, end)
-  }
+  narrow(dim: number, start: number, length: number): Tensor { return op.narrow.call(this, dim, start, length) }
+  select(dim: number, index: number): Tensor { return op.select.call(this, dim, index) }
+  contiguous(): Tensor { return op.contiguous.call(this) }
+  flatten(start = 0, end = -1): Tensor { return op.flatten.call(this, start, end) }
   /** Pieces of one size (the last may be smaller), or of the given sizes. */
-  split(size: number | number[], dim = 0): Tensor[] {
-    return (typeof size === "number" ? op.split : op.splitSizes).callAll([this, size, dim])[0] as Tensor[]
-  }
-  chunk(chunks: number, dim = 0): Tensor[] {
-    return op.chunk.callAll([this, chunks, dim])[0] as Tensor[]
-  }
-  repeatInterleave(repeats: number, dim: number): Tensor {
-    return op.repeatInterleave.call(this, repeats, dim)
-  }
+  split(size: number | number[], dim = 0): Tensor[] { return (typeof size === "number" ? op.split : op.splitSizes).callAll([this, size, dim])[0] as Tensor[] }
+  chunk(chunks: number, dim = 0): Tensor[] { return op.chunk.callAll([this, chunks, dim])[0] as Tensor[] }
+  repeatInterleave(repeats: number, dim: number): Tensor { return op.repeatInterleave.call(this, repeats, dim) }
 
   // Picking and placing.
-  indexSelect(dim: number, indices: Tensor): Tensor {
-    return op.indexSelect.call(this, dim, indices)
-  }
-  gather(dim: number, indices: Tensor): Tensor {
-    return op.gather.call(this, dim, indices)
-  }
+  indexSelect(dim: number, indices: Tensor): Tensor { return op.indexSelect.call(this, dim, indices) }
+  gather(dim: number, indices: Tensor): Tensor { return op.gather.call(this, dim, indices) }
   /** Advanced indexing by tensors (null = the whole dimension). */
-  index(indices: (Tensor | null)[]): Tensor {
-    return op.index.call(this, indices)
-  }
-  indexPut(indices: (Tensor | null)[], values: Tensor, accumulate = false): Tensor {
-    return op.indexPut.call(this, indices, values, accumulate)
-  }
-  indexCopy(dim: number, indices: Tensor, source: Tensor): Tensor {
-    return op.indexCopy.call(this, dim, indices, source)
-  }
-  indexCopy_(dim: number, indices: Tensor, source: Tensor): Tensor {
-    return op.indexCopy_.call(this, dim, indices, source)
-  }
-  indexAdd(dim: number, indices: Tensor, source: Tensor): Tensor {
-    return op.indexAdd.call(this, dim, indices, source)
-  }
-  scatter(dim: number, indices: Tensor, source: Tensor): Tensor {
-    return op.scatter.call(this, dim, indices, source)
-  }
-  maskedFill(mask: Tensor, value: number): Tensor {
-    return op.maskedFill.call(this, mask, value)
-  }
-  maskedFill_(mask: Tensor, value: number): Tensor {
-    return op.maskedFill_.call(this, mask, value)
-  }
-  maskedSelect(mask: Tensor): Tensor {
-    return op.maskedSelect.call(this, mask)
-  }
-  nonzero(): Tensor {
-    return op.nonzero.call(this)
-  }
-  triu(diagonal = 0): Tensor {
-    return op.triu.call(this, diagonal)
-  }
-  copy_(source: Tensor): Tensor {
-    return op.copy_.call(this, source)
-  }
-  zero_(): Tensor {
-    return op.zero_.call(this)
-  }
-  fill_(value: number): Tensor {
-    return op.fill_.call(this, value)
-  }
+  index(indices: (Tensor | null)[]): Tensor { return op.index.call(this, indices) }
+  indexPut(indices: (Tensor | null)[], values: Tensor, accumulate = false): Tensor { return op.indexPut.call(this, indices, values, accumulate) }
+  indexCopy(dim: number, indices: Tensor, source: Tensor): Tensor { return op.indexCopy.call(this, dim, indices, source) }
+  indexCopy_(dim: number, indices: Tensor, source: Tensor): Tensor { return op.indexCopy_.call(this, dim, indices, source) }
+  indexAdd(dim: number, indices: Tensor, source: Tensor): Tensor { return op.indexAdd.call(this, dim, indices, source) }
+  scatter(dim: number, indices: Tensor, source: Tensor): Tensor { return op.scatter.call(this, dim, indices, source) }
+  maskedFill(mask: Tensor, value: number): Tensor { return op.maskedFill.call(this, mask, value) }
+  maskedFill_(mask: Tensor, value: number): Tensor { return op.maskedFill_.call(this, mask, value) }
+  maskedSelect(mask: Tensor): Tensor { return op.maskedSelect.call(this, mask) }
+  nonzero(): Tensor { return op.nonzero.call(this) }
+  triu(diagonal = 0): Tensor { return op.triu.call(this, diagonal) }
+  copy_(source: Tensor): Tensor { return op.copy_.call(this, source) }
+  zero_(): Tensor { return op.zero_.call(this) }
+  fill_(value: number): Tensor { return op.fill_.call(this, value) }
 
   /** Converts type or moves device; returns this when nothing changes. */
   to(target: DType): Tensor
@@ -412,20 +168,12 @@ export class Tensor {
     if (target.device === this.device && dtype === this.dtype) return this
     return op.toDevice.call(this, target.device, dtypeCode(dtype))
   }
-  clone(): Tensor {
-    return op.clone.call(this)
-  }
-  alias(): Tensor {
-    return op.alias.call(this)
-  }
+  clone(): Tensor { return op.clone.call(this) }
+  alias(): Tensor { return op.alias.call(this) }
 
   // Autograd.
-  detach(): Tensor {
-    return op.detach.call(this)
-  }
-  requiresGrad_(on = true): Tensor {
-    return op.requiresGrad_.call(this, on)
-  }
+  detach(): Tensor { return op.detach.call(this) }
+  requiresGrad_(on = true): Tensor { return op.requiresGrad_.call(this, on) }
   get requiresGrad(): boolean {
     addon().describe(this.handle)
     return frame[ARGS] !== 0
@@ -483,23 +231,14 @@ export class Tensor {
 
 function makeArray(dtype: DType, n: number): TypedArray {
   switch (dtype) {
-    case "float32":
-      return new Float32Array(n)
-    case "float64":
-      return new Float64Array(n)
-    case "int64":
-      return new BigInt64Array(n)
-    case "int32":
-      return new Int32Array(n)
-    case "int16":
-      return new Int16Array(n)
-    case "int8":
-      return new Int8Array(n)
-    case "bfloat16":
-    case "float16":
-      return new Uint16Array(n)
-    default:
-      return new Uint8Array(n)
+    case "float32": return new Float32Array(n)
+    case "float64": return new Float64Array(n)
+    case "int64": return new BigInt64Array(n)
+    case "int32": return new Int32Array(n)
+    case "int16": return new Int16Array(n)
+    case "int8": return new Int8Array(n)
+    case "bfloat16": case "float16": return new Uint16Array(n)
+    default: return new Uint8Array(n)
   }
 }
 

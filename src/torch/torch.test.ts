@@ -67,7 +67,7 @@ describe("autograd", () => {
     const expected = w.grad!.toNumbers()
     w.grad = null
     backward(checkpoint([x], body).sum())
-    w.grad!.toNumbers().forEach((value, i) => expect(value).toBeCloseTo(expected[i], 5))
+    for (const [i, value] of w.grad!.toNumbers().entries()) expect(value).toBeCloseTo(expected[i], 5)
   })
 })
 
