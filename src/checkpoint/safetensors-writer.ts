@@ -1,0 +1,221 @@
+/** Atomic safetensors writing, single file or sharded, with flat memory. A crash at any point leaves the old checkpoint whole. */
+import fs from "node:fs/promises"
+import path from "node:path"
+import { type ElementType, rankOfType } from "./element-types.js"
+import { explainFileError, partialName, sweepPartials, syncFolder } from "./files.js"
+import { bytesOf, encodeHeader } from "./safetensors-header.js"
+import { INDEX_FILE, readIndex, SINGLE_FILE } from "./safetensors-index.js"
+
+/** One tensor to write. `data` is called once, when its turn comes, and gives all its bytes at once or in pieces. */
+export interface TensorEntry {
+  name: string
+  dtype: ElementType
+  shape: number[]
+  data: () => Uint8Array | Iterable<Uint8Array>
+}
+
+export interface WriteOptions {
+  /** Largest data size of a shard; a larger tensor gets a shard of its own. 5 GB as in most published models. */
+  maxShardBytes?: number
+  /** Header metadata; null for none. {"format": "pt"} is what loaders expect. */
+  metadata?: Record<string, string> | null
+  onProgress?: (writtenBytes: number, totalBytes: number) => void
+}
+
+/** Large writes are cut: one write call cannot pass 2 GiB. */
+const MAX_WRITE_BYTES = 64 << 20
+
+/**
+ * Writes the tensors into a folder as `model.safetensors`, or as `model-00001-of-0000N.safetensors` with an index when
+ * they exceed `maxShardBytes`. Replaces a checkpoint that is already there; until the last rename, readers see the old one.
+ */
+export async function writeTensors(folder: string, entries: TensorEntry[], options: WriteOptions = {}): Promise<void> {
+  requireUniqueNames(entries)
+  const shards = planShards(entries, options.maxShardBytes ?? 5e9)
+  const names = shards.map((_, i) => (shards.length === 1 ? SINGLE_FILE : shardName(i, shards.length)))
+  const total = entries.reduce((sum, entry) => sum + bytesOf(entry), 0)
+  let finished = 0
+  await fs.mkdir(folder, { recursive: true })
+  await sweepPartials(folder)
+  try {
+    for (const [i, shard] of shards.entries()) {
+      const progress = options.onProgress && ((written: number) => options.onProgress!(finished + written, total))
+      await writePartial(path.join(folder, names[i]), shard, options.metadata, progress)
+      finished += shard.reduce((sum, entry) => sum + bytesOf(entry), 0)
+    }
+    if (shards.length > 1) await writePartialIndex(folder, shards, names, total)
+    for (const step of await commitSteps(folder, names)) await step()
+    await syncFolder(folder)
+  } catch (error) {
+    for (const name of [...names, INDEX_FILE]) await fs.rm(partialName(path.join(folder, name)), { force: true })
+    throw explainFileError(error, folder)
+  }
+}
+
+/** Writes one safetensors file of any name atomically. */
+export async function writeTensorFile(file: string, entries: TensorEntry[], options: WriteOptions = {}): Promise<void> {
+  requireUniqueNames(entries)
+  const total = entries.reduce((sum, entry) => sum + bytesOf(entry), 0)
+  try {
+    const progress = options.onProgress && ((written: number) => options.onProgress!(written, total))
+    await writePartial(file, entries, options.metadata, progress)
+    await fs.rename(partialName(file), file)
+    await syncFolder(path.dirname(file))
+  } catch (error) {
+    await fs.rm(partialName(file), { force: true })
+    throw explainFileError(error, file)
+  }
+}
+
+function requireUniqueNames(entries: TensorEntry[]): void {
+  const seen = new Set<string>()
+  for (const { name } of entries) {
+    if (seen.has(name)) throw new Error(`tensor ${name} is to be written twice`)
+    seen.add(name)
+  }
+}
+
+/** Greedy packing in the given order, as transformers does it. */
+export function planShards<T extends { name: string; dtype: ElementType; shape: number[] }>(
+  entries: T[],
+  maxShardBytes: number,
+): T[][] {
+  const shards: T[][] = []
+  let current: T[] = []
+  let currentBytes = 0
+  for (const entry of entries) {
+    const bytes = bytesOf(entry)
+    if (bytes > maxShardBytes) {
+      shards.push([entry])
+      continue
+    }
+    if (currentBytes + bytes > maxShardBytes && current.length > 0) {
+      shards.push(current)
+      current = []
+      currentBytes = 0
+    }
+    current.push(entry)
+    currentBytes += bytes
+  }
+  if (current.length > 0 || shards.length === 0) shards.push(current)
+  return shards
+}
+
+function shardName(index: number, count: number): string {
+  const digits = (value: number) => String(value).padStart(5, "0")
+  return `model-${digits(index + 1)}-of-${digits(count)}.safetensors`
+}
+
+/** Writes and syncs the partial file of `file`, widest types first, then by name: the reference writer's order. */
+async function writePartial(
+  file: string,
+  entries: TensorEntry[],
+  metadata: WriteOptions["metadata"],
+  onProgress?: (written: number) => void,
+): Promise<void> {
+  const order = [...entries].sort((a, b) => rankOfType(b.dtype) - rankOfType(a.dtype) || (a.name < b.name ? -1 : 1))
+  const handle = await fs.open(partialName(file), "w")
+  try {
+    await writeAll(handle, encodeHeader(order, metadata === null ? undefined : (metadata ?? { format: "pt" })))
+    let written = 0
+    for (const entry of order) {
+      const data = entry.data()
+      let bytes = 0
+      for (const piece of data instanceof Uint8Array ? [data] : data) {
+        await writeAll(handle, piece)
+        bytes += piece.length
+        onProgress?.(written + bytes)
+      }
+      if (bytes !== bytesOf(entry)) throw new Error(`tensor ${entry.name} gave ${bytes} bytes, not ${bytesOf(entry)}`)
+      written += bytes
+    }
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+async function writeAll(handle: fs.FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, done, Math.min(MAX_WRITE_BYTES, bytes.length - done))
+    done += bytesWritten
+  }
+}
+
+async function writePartialIndex(
+  folder: string,
+  shards: TensorEntry[][],
+  names: string[],
+  total: number,
+): Promise<void> {
+  const pairs = shards.flatMap((shard, i) => shard.map((entry): [string, string] => [entry.name, names[i]]))
+  pairs.sort(([a], [b]) => (a < b ? -1 : 1))
+  await writeIndex(partialName(path.join(folder, INDEX_FILE)), { total_size: total }, pairs)
+}
+
+async function writeIndex(file: string, metadata: object, pairs: [string, string][]): Promise<void> {
+  const handle = await fs.open(file, "w")
+  try {
+    await handle.writeFile(`${JSON.stringify({ metadata, weight_map: Object.fromEntries(pairs) }, null, 2)}\n`)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/**
+ * The single file-system operations that put finished partial files in the place of an older checkpoint. After any
+ * number of them, `openTensors` sees the old checkpoint whole or the new one whole. Exported so that tests stop at each.
+ *
+ * New shards may have the names of old ones. Then the old shards first get second names and the old index is pointed at
+ * those, so that overwriting the first names hurts nobody.
+ */
+export async function commitSteps(folder: string, names: string[]): Promise<(() => Promise<void>)[]> {
+  const at = (name: string) => path.join(folder, name)
+  const exists = (name: string) =>
+    fs.stat(at(name)).then(
+      () => true,
+      () => false,
+    )
+  const oldSingle = await exists(SINGLE_FILE)
+  const oldShardOf = (await exists(INDEX_FILE)) ? readIndexLeniently(at(INDEX_FILE)) : new Map<string, string>()
+  const oldShards = [...new Set(oldShardOf.values())]
+  const place = names.map((name) => () => fs.rename(partialName(at(name)), at(name)))
+  const remove = (name: string) => () => fs.rm(at(name), { force: true })
+  const settle = () => syncFolder(folder)
+
+  if (names[0] === SINGLE_FILE) return [...place, settle, remove(INDEX_FILE), ...oldShards.map(remove)]
+
+  const steps: (() => Promise<void>)[] = []
+  const clashing = oldSingle ? [] : names.filter((name) => oldShards.includes(name))
+  const secondName = (name: string) => name.replace(/\.safetensors$/, ".old.safetensors")
+  if (clashing.length > 0) {
+    for (const name of clashing) steps.push(remove(secondName(name)), () => secondLink(at(name), at(secondName(name))))
+    const pairs = [...oldShardOf].map(([tensor, shard]): [string, string] => [
+      tensor,
+      clashing.includes(shard) ? secondName(shard) : shard,
+    ])
+    const moved = partialName(at(`old.${INDEX_FILE}`))
+    steps.push(() => writeIndex(moved, {}, pairs))
+    steps.push(() => fs.rename(moved, at(INDEX_FILE)), settle)
+  }
+  steps.push(...place, settle, () => fs.rename(partialName(at(INDEX_FILE)), at(INDEX_FILE)), settle)
+  if (oldSingle) steps.push(remove(SINGLE_FILE))
+  steps.push(...clashing.map((name) => remove(secondName(name))))
+  steps.push(...oldShards.filter((name) => !names.includes(name)).map(remove))
+  return steps
+}
+
+/** A damaged old index protects nothing. */
+function readIndexLeniently(file: string): Map<string, string> {
+  try {
+    return readIndex(file)
+  } catch {
+    return new Map()
+  }
+}
+
+/** Hard link, or a copy where the file system has no links. */
+async function secondLink(from: string, to: string): Promise<void> {
+  await fs.link(from, to).catch(() => fs.copyFile(from, to))
+}

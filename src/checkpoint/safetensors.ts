@@ -1,0 +1,95 @@
+/** Tensors of a checkpoint folder: one safetensors file, or shards with an index. Knows no model. */
+import fs from "node:fs"
+import path from "node:path"
+import { UserError } from "../errors.js"
+import { readHeader, type TensorLocation } from "./safetensors-header.js"
+import { INDEX_FILE, readIndex, SINGLE_FILE } from "./safetensors-index.js"
+
+export type { ElementType } from "./element-types.js"
+export { readHeader, type TensorLocation } from "./safetensors-header.js"
+export { type TensorEntry, type WriteOptions, writeTensorFile, writeTensors } from "./safetensors-writer.js"
+
+/**
+ * Locations of all tensors of a folder. `model.safetensors` wins over an index when both exist, as in every known
+ * loader (converted checkpoints carry a stale index).
+ * @throws UserError when there are no weights, a shard is missing or truncated, or index and shards disagree.
+ */
+export function openTensors(folder: string): Map<string, TensorLocation> {
+  const single = path.join(folder, SINGLE_FILE)
+  if (fs.existsSync(single)) return readHeader(single).tensors
+  const index = path.join(folder, INDEX_FILE)
+  if (fs.existsSync(index)) return openShards(folder, index)
+  throw noWeights(folder)
+}
+
+function openShards(folder: string, index: string): Map<string, TensorLocation> {
+  const shardOf = readIndex(index)
+  const shards = [...new Set(shardOf.values())].sort()
+  const absent = shards.filter((shard) => !fs.existsSync(path.join(folder, shard)))
+  if (absent.length > 0)
+    throw new UserError(`${absent.length} of ${shards.length} weight files are missing: ${absent.join(", ")}`, {
+      where: folder,
+      fix: "Download the missing files, or the whole model again.",
+    })
+  const found = new Map<string, TensorLocation>()
+  for (const shard of shards) {
+    for (const [name, location] of readHeader(path.join(folder, shard)).tensors) {
+      const listed = shardOf.get(name)
+      if (listed !== shard)
+        throw new UserError(
+          `${shard} holds ${name}, which the index ${listed ? `places in ${listed}` : "does not list"}`,
+          {
+            where: index,
+          },
+        )
+      found.set(name, location)
+    }
+  }
+  const tensors = new Map<string, TensorLocation>()
+  for (const [name, shard] of shardOf) {
+    const location = found.get(name)
+    if (!location) throw new UserError(`the index places ${name} in ${shard}, which does not hold it`, { where: index })
+    tensors.set(name, location)
+  }
+  return tensors
+}
+
+function noWeights(folder: string): UserError {
+  if (!fs.existsSync(folder)) return new UserError("there is no such folder", { where: folder })
+  const pickled = fs.readdirSync(folder).filter((file) => /\.(bin|pth|pt|ckpt)$/.test(file))
+  if (pickled.length > 0)
+    return new UserError(`it has only pickled weights (${pickled[0]}), which are not read because they can run code`, {
+      where: folder,
+      fix: "Save the model as safetensors.",
+    })
+  return new UserError(`it has no weights: neither ${SINGLE_FILE} nor ${INDEX_FILE}`, { where: folder })
+}
+
+/** A tensor's bytes in pieces of at most `pieceBytes`, a multiple of 8, so that no element is cut. */
+export function* readPieces(location: TensorLocation, pieceBytes = 8 << 20): Generator<Uint8Array> {
+  const descriptor = fs.openSync(location.file, "r")
+  try {
+    for (let start = 0; start < location.bytes; start += pieceBytes) {
+      const piece = new Uint8Array(Math.min(pieceBytes, location.bytes - start))
+      for (let done = 0; done < piece.length; ) {
+        const read = fs.readSync(descriptor, piece, done, piece.length - done, location.offset + start + done)
+        if (read === 0) throw new UserError("the file ended while it was read", { where: location.file })
+        done += read
+      }
+      yield piece
+    }
+  } finally {
+    fs.closeSync(descriptor)
+  }
+}
+
+/** All bytes of a tensor. */
+export function readTensor(location: TensorLocation): Uint8Array {
+  const bytes = new Uint8Array(location.bytes)
+  let position = 0
+  for (const piece of readPieces(location)) {
+    bytes.set(piece, position)
+    position += piece.length
+  }
+  return bytes
+}
