@@ -2,11 +2,12 @@
 
 export * from "./autograd.js"
 export { Operator, type Result, TorchError, type Value } from "./call.js"
+export { type ComputeType, chooseComputeType } from "./compute-type.js"
 export * from "./create.js"
 export * from "./device.js"
 export { BYTES, type Device, type DType, dtypeCode, isFloat } from "./dtype.js"
 export { Generator, manualSeed } from "./generator.js"
-export { collect, dispose, memory, tidy } from "./memory.js"
+export { collect, dispose, memory, tidy, untidied } from "./memory.js"
 export { addonFolder, type BuildInfo, buildInfo } from "./native.js"
 export * from "./ops.js"
 export { callOperator, operator, Tensor } from "./tensor.js"

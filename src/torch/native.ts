@@ -46,6 +46,9 @@ export interface BuildInfo {
   torchLib: string
   cuda: string | null
   torchCuda?: string | null
+  /** How set-up found libtorch: "LIBTORCH", "VIRTUAL_ENV", "python3", "cache" … */
+  torchSource?: string
+  compiler?: string
 }
 
 /** Frame slots and value tags: the same numbers as native/engine.h. */

@@ -1,0 +1,55 @@
+// Compiles src/ to dist/ when a source changed.
+
+import { existsSync, rmSync } from "node:fs"
+import { join, relative } from "node:path"
+import { run, tail } from "./run.mjs"
+import { SetupError } from "./setup-error.mjs"
+import { compare, listFiles, marksOf, readJson, writeJson } from "./stamp.mjs"
+
+const stampPath = (root) => join(root, "dist", ".stamp.json")
+
+function inputs(root) {
+  const sources = listFiles(join(root, "src"), (path) => !path.endsWith(".test.ts"))
+  return [...sources, join(root, "tsconfig.json"), join(root, "tsconfig.build.json")]
+}
+
+/** Reads file times only, unless they changed. */
+export function isBuilt(root) {
+  const stamp = readJson(stampPath(root))
+  const files = inputs(root)
+  const state = compare(stamp?.marks, root, files)
+  if (state === "touched") writeJson(stampPath(root), { marks: marksOf(root, files) })
+  return state !== "changed" && existsSync(join(root, "dist", "cli", "main.js"))
+}
+
+/**
+ * @returns {Promise<string[]>} type errors, if any: they do not change what is emitted, so the program still runs,
+ *   and `npm run typecheck` is what fails on them
+ */
+export async function buildTypeScript(root, progress) {
+  const files = inputs(root)
+  const marks = marksOf(root, files)
+  if (!existsSync(join(root, "dist", "cli", "main.js"))) rmSync(join(root, "dist", ".tsbuildinfo"), { force: true })
+  const timer = setInterval(() => progress("compiling src/ to dist/"), 500)
+  const compiler = join(root, "node_modules", "typescript", "bin", "tsc")
+  const { code, output } = await run(
+    process.execPath,
+    [compiler, "-p", join(root, "tsconfig.build.json"), "--pretty", "false"],
+    { cwd: root },
+  )
+  clearInterval(timer)
+  const errors = output.split("\n").filter((line) => /error TS\d+:/.test(line))
+  if (code !== 0 && errors.length === 0) throw new SetupError(`TypeScript did not run:\n${tail(output)}`, "run: npm ci")
+  removeOrphans(root, files)
+  writeJson(stampPath(root), { marks })
+  return errors
+}
+
+/** Output whose source is gone would otherwise stay importable. */
+function removeOrphans(root, files) {
+  const dist = join(root, "dist")
+  const expected = new Set(files.map((file) => relative(join(root, "src"), file).replace(/\.(ts|json)$/, "")))
+  for (const path of listFiles(dist, (name) => /\.(js|d\.ts|json)$/.test(name) && !name.endsWith(".stamp.json"))) {
+    if (!expected.has(relative(dist, path).replace(/\.(js|d\.ts|json)$/, ""))) rmSync(path)
+  }
+}

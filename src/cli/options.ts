@@ -1,0 +1,34 @@
+/** Parsers for option values, so that a wrong one is a usage error that names the option. */
+
+import { InvalidArgumentError } from "commander"
+
+/** `--steps 8`: a whole number of at least `minimum`. */
+export function wholeNumber(minimum = 0): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (!/^-?\d+$/.test(text.trim()) || !Number.isSafeInteger(value) || value < minimum) {
+      throw new InvalidArgumentError(`It must be a whole number of at least ${minimum}.`)
+    }
+    return value
+  }
+}
+
+/** `--temperature 0.7`: a number between `minimum` and `maximum`. */
+export function numberBetween(minimum: number, maximum: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (text.trim() === "" || !(value >= minimum && value <= maximum)) {
+      throw new InvalidArgumentError(
+        maximum === Infinity
+          ? `It must be a number of at least ${minimum}.`
+          : `It must be a number between ${minimum} and ${maximum}.`,
+      )
+    }
+    return value
+  }
+}
+
+/** `--image a.png --image b.png`: an option that may be given several times. */
+export function collect(value: string, previous: string[] = []): string[] {
+  return [...previous, value]
+}

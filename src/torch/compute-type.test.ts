@@ -1,0 +1,84 @@
+/** The compute type policy: which processors get which type, and that one product decides where instructions exist. */
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterEach, describe, expect, it } from "vitest"
+import { cacheFolder as setupCacheFolder } from "../../scripts/lib/paths.mjs"
+import { cacheFolder } from "../cache-folder.js"
+import { chooseComputeType } from "./compute-type.js"
+import { readCpu } from "./cpu.js"
+
+const never = () => {
+  throw new Error("nothing to measure")
+}
+const cpu = (...instructions: string[]) => ({ model: "test processor", instructions })
+
+describe("chooseComputeType", () => {
+  it("computes in bfloat16 on CUDA, in float32 on MPS, without measuring", () => {
+    expect(chooseComputeType({ device: "cuda:0", cpu: cpu(), measure: never }).dtype).toBe("bfloat16")
+    expect(chooseComputeType({ device: "mps", cpu: cpu("neon", "bf16"), measure: never }).dtype).toBe("float32")
+  })
+
+  it("computes in float32 on processors without bf16 matrix instructions, without measuring", () => {
+    const chosen = chooseComputeType({ device: "cpu", cpu: cpu("avx2", "fma", "avx512f"), measure: never })
+    expect(chosen).toMatchObject({ dtype: "float32", reason: expect.stringContaining("no bf16 matrix instructions") })
+  })
+
+  it("believes the clock, not the instruction set", () => {
+    const fast = chooseComputeType({
+      device: "cpu",
+      cpu: cpu("amx_bf16"),
+      measure: () => ({ float32: 6, bfloat16: 1 }),
+    })
+    expect(fast).toMatchObject({ dtype: "bfloat16", reason: expect.stringContaining("6.0×") })
+    const slow = chooseComputeType({
+      device: "cpu",
+      cpu: cpu("avx512_bf16"),
+      measure: () => ({ float32: 1, bfloat16: 20 }),
+    })
+    expect(slow).toMatchObject({ dtype: "float32", reason: expect.stringContaining("20.0× slower") })
+  })
+})
+
+describe("the measured answer", () => {
+  const before = process.env.DIFFUSIONVL_CACHE
+  afterEach(() => {
+    if (before === undefined) delete process.env.DIFFUSIONVL_CACHE
+    else process.env.DIFFUSIONVL_CACHE = before
+  })
+
+  it("is measured through the engine once, then kept, and survives a damaged file", () => {
+    const folder = mkdtempSync(join(tmpdir(), "compute-type-"))
+    process.env.DIFFUSIONVL_CACHE = folder
+    const path = join(folder, "product-times.json")
+    const options = { device: "cpu", cpu: cpu("avx512_bf16") }
+    const first = chooseComputeType(options)
+    const times = JSON.parse(readFileSync(path, "utf8"))
+    const [key] = Object.keys(times)
+    expect(key).toContain("test processor")
+    expect(times[key].float32).toBeGreaterThan(0)
+    expect(chooseComputeType(options)).toEqual(first)
+    writeFileSync(path, JSON.stringify({ [key]: { float32: 5, bfloat16: 1 } }))
+    expect(chooseComputeType(options).reason).toContain("5.0×")
+    writeFileSync(path, "{ damaged")
+    expect(["float32", "bfloat16"]).toContain(chooseComputeType(options).dtype)
+    rmSync(folder, { recursive: true })
+  })
+})
+
+describe("machine facts", () => {
+  it("the processor has a name and instruction sets of its architecture", () => {
+    const { model, instructions } = readCpu()
+    expect(model).not.toBe("")
+    expect(instructions.filter((name) => (process.arch === "x64" ? name === "neon" : name === "avx2"))).toEqual([])
+  })
+
+  it("the cache folder is the one that set-up uses", () => {
+    for (const env of [{}, { XDG_CACHE_HOME: "/x" }, { DIFFUSIONVL_CACHE: "relative" }]) {
+      for (const platform of ["linux", "darwin"] as const) {
+        expect(cacheFolder(env, platform, "/home/me")).toBe(setupCacheFolder(env, platform, "/home/me"))
+      }
+    }
+  })
+})
