@@ -42,6 +42,7 @@ def load(r):
         state["model"] = Qwen2ForCausalLM(config)
     torch.set_default_dtype(before)
     state["model"].requires_grad_(False)
+    state["model"].model.embed_tokens.weight[-1] *= 0.1  # the mask row: a random model should not predict it
     state["optimizer"] = None
     return {"parameters": sum(p.numel() for p in state["model"].parameters()), "torch": torch.__version__}
 
