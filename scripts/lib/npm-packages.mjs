@@ -21,12 +21,11 @@ export function packagesAreCurrent(root) {
 }
 
 export async function installPackages(root, progress) {
-  const command = existsSync(join(root, "package-lock.json")) ? "ci" : "install"
-  const timer = setInterval(() => progress(`npm ${command}`), 500)
-  const { code, output, missing } = await run("npm", [command, "--no-audit", "--no-fund", "--loglevel=error"], {
-    cwd: root,
-  })
-  clearInterval(timer)
+  const hasLock = existsSync(join(root, "package-lock.json"))
+  let result = await npm(hasLock ? "ci" : "install", root, progress)
+  // package.json was edited by hand: `install` brings the lock up to date.
+  if (hasLock && /EUSAGE/.test(result.output)) result = await npm("install", root, progress)
+  const { code, output, missing } = result
   if (missing) throw new SetupError("npm was not found beside Node", "install Node 20 or later with npm")
   if (code === 0) return
   if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH/.test(output)) {
@@ -35,12 +34,22 @@ export async function installPackages(root, progress) {
       "check the network or npm's registry and proxy settings (npm config list), then run the set-up again",
     )
   }
-  if (/ENOSPC/.test(output))
+  if (/ENOSPC/.test(output)) {
     throw new SetupError(
       "the disk filled up while npm packages were installed",
       "free some space and run the set-up again",
     )
-  throw new SetupError(`npm ${command} failed:\n${tail(output)}`, `run: npm ${command}`)
+  }
+  throw new SetupError(`npm could not install the packages:\n${tail(output)}`, "run: npm ci")
+}
+
+async function npm(command, root, progress) {
+  const timer = setInterval(() => progress(`npm ${command}`), 500)
+  try {
+    return await run("npm", [command, "--no-audit", "--no-fund"], { cwd: root })
+  } finally {
+    clearInterval(timer)
+  }
 }
 
 /** npm links the commands of dependencies but not of the package itself: with this, `npx diffusionvl` works in a clone. */
