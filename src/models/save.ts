@@ -1,0 +1,51 @@
+/** A model in memory to a folder that this project and others can load. */
+
+import { copyFile, mkdir, readdir } from "node:fs/promises"
+import { join } from "node:path"
+import type { ModelConfig } from "../checkpoint/config.js"
+import { writeJson } from "../checkpoint/files.js"
+import { qwen2_5_vl } from "../checkpoint/layouts/qwen2_5_vl.js"
+import { released } from "../checkpoint/layouts/released.js"
+import { type ElementType, type TensorEntry, writeTensors } from "../checkpoint/safetensors.js"
+import { toQwenConfig, toReleasedConfig } from "../checkpoint/write-config.js"
+import type { Tensor } from "../torch/index.js"
+
+/** The bytes of a tensor as they go to disk. */
+export function tensorBytes(tensor: Tensor): Uint8Array {
+  const array = tensor.toArray()
+  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
+}
+
+export function tensorEntries(tensors: ReadonlyMap<string, Tensor>): TensorEntry[] {
+  return [...tensors].map(([name, tensor]) => ({
+    name,
+    dtype: tensor.dtype as ElementType,
+    shape: [...tensor.shape],
+    data: () => tensorBytes(tensor),
+  }))
+}
+
+/** Tokenizer, preprocessor and generation files travel with the weights. */
+const COMPANIONS = /^(tokenizer.*\.json|tokenizer\.model|vocab\.json|merges\.txt|special_tokens_map\.json|added_tokens\.json|chat_template.*|preprocessor_config\.json|generation_config\.json)$/
+
+export async function copyCompanions(from: string, to: string): Promise<void> {
+  await mkdir(to, { recursive: true })
+  for (const name of await readdir(from)) if (COMPANIONS.test(name)) await copyFile(join(from, name), join(to, name))
+}
+
+/**
+ * Writes weights and config.json: an autoregressive model in the published Qwen2.5-VL layout, a block-diffusion model
+ * in the released DiffusionVL layout. `companions` is the folder that tokenizer and preprocessor files are copied from.
+ */
+export async function saveModel(
+  folder: string,
+  { config, parameters, companions, maxShardBytes }: { config: ModelConfig; parameters: ReadonlyMap<string, Tensor>; companions?: string; maxShardBytes?: number },
+): Promise<void> {
+  const diffusion = config.modelType === "diffusionvl_qwenvl"
+  const layout = diffusion ? released : qwen2_5_vl
+  const entries = tensorEntries(parameters).map((entry) => ({ ...entry, name: layout.fromCanonical(entry.name).name }))
+  if (companions) await copyCompanions(companions, folder)
+  await writeTensors(folder, entries, { maxShardBytes })
+  const dtype = entries[0].dtype
+  await writeJson(join(folder, "config.json"), diffusion ? toReleasedConfig(config, dtype) : toQwenConfig(config, dtype))
+}
