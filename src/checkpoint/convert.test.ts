@@ -1,0 +1,170 @@
+/** Conversion: exact values, the reference converter's bytes, and folders that appear whole or not at all. */
+import { createHash } from "node:crypto"
+import fs from "node:fs"
+import os from "node:os"
+import path from "node:path"
+import fc from "fast-check"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { smallConfig, writeSmallModel } from "../../test/support/small-checkpoint.js"
+import { readCheckpoint } from "./checkpoint.js"
+import { convert, planConversion } from "./convert.js"
+import { toFloat32 } from "./element-types.js"
+import { openTensors, readHeader, readTensor } from "./safetensors.js"
+
+let root: string
+beforeEach(() => {
+  root = fs.mkdtempSync(path.join(os.tmpdir(), "convert-"))
+})
+afterEach(() => fs.rmSync(root, { recursive: true, force: true }))
+
+const json = (...parts: string[]) => JSON.parse(fs.readFileSync(path.join(...parts), "utf8"))
+
+describe("widening", () => {
+  it("bf16 keeps its bits as the upper half", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 0xffff }), (bits) => {
+        const wide = new Uint32Array(toFloat32(new Uint8Array(Uint16Array.of(bits).buffer), "bfloat16").buffer)[0]
+        return wide === (bits << 16) >>> 0
+      }),
+    )
+  })
+
+  it("fp16 is its mathematical value, for every bit pattern", () => {
+    const all = Uint16Array.from({ length: 65536 }, (_, bits) => bits)
+    const wide = toFloat32(new Uint8Array(all.buffer), "float16")
+    for (const bits of all) {
+      const [exponent, mantissa] = [(bits >> 10) & 31, bits & 1023]
+      const magnitude =
+        exponent === 31
+          ? mantissa
+            ? Number.NaN
+            : Infinity
+          : exponent
+            ? 2 ** (exponent - 15) * (1 + mantissa / 1024)
+            : 2 ** -24 * mantissa
+      expect(Object.is(wide[bits], bits & 0x8000 ? -magnitude : magnitude), String(bits)).toBe(true)
+    }
+  })
+})
+
+describe("converting", () => {
+  const source = () => path.join(root, "source")
+  const out = () => path.join(root, "out")
+  beforeEach(() => writeSmallModel(source(), smallConfig({ tie_word_embeddings: false }), { maxShardBytes: 30000 }))
+
+  it("writes exactly the planned files", async () => {
+    const plan = planConversion(source())
+    await convert(source(), out(), { layout: "converted" })
+    const planned = [
+      ...plan.weightFiles.map(({ file }) => file),
+      ...plan.jsonFiles.map(({ file }) => file),
+      ...plan.copiedFiles,
+    ]
+    expect(fs.readdirSync(out()).sort()).toEqual(planned.sort())
+    expect(plan.copiedFiles).toEqual(["preprocessor_config.json", "tokenizer_config.json"])
+    const written = [...readHeader(path.join(out(), "vision_tower.safetensors")).tensors]
+    expect(written.every(([, { dtype }]) => dtype === "float32")).toBe(true)
+    expect(readHeader(path.join(out(), "model.safetensors")).metadata).toEqual({})
+  })
+
+  it("the released layout keeps types and bytes, and takes block-diffusion settings", async () => {
+    await convert(source(), out(), { blockDiffusion: { blockSize: 16, shift: "next" } })
+    const [before, after] = [readCheckpoint(source()), readCheckpoint(out())]
+    expect(after.config.blockDiffusion).toMatchObject({ enabled: true, blockSize: 16, shift: "next" })
+    for (const [name, location] of after.tensors) {
+      expect(location.dtype).toBe("bfloat16")
+      expect(Buffer.from(readTensor(location))).toEqual(Buffer.from(readTensor(before.tensors.get(name)!)))
+    }
+    expect(json(out(), "config.json").dtype).toBe("bfloat16")
+  })
+
+  it("reports progress up to the total, in both layouts", async () => {
+    for (const layout of ["converted", "released"] as const) {
+      const seen: [number, number][] = []
+      await convert(source(), path.join(root, layout), {
+        layout,
+        onProgress: (written, total) => seen.push([written, total]),
+      })
+      expect(seen.at(-1)![0]).toBe(seen.at(-1)![1])
+      expect(seen.every(([written], i) => i === 0 || written >= seen[i - 1][0])).toBe(true)
+    }
+    const converted = openTensors(path.join(root, "converted"))
+    expect(converted.size).toBeGreaterThan(0)
+  })
+
+  it("refuses a folder with content, and leaves nothing when it fails", async () => {
+    fs.mkdirSync(out())
+    fs.writeFileSync(path.join(out(), "mine.txt"), "")
+    await expect(convert(source(), out())).rejects.toThrow(/exists already and is not empty/)
+    fs.rmSync(out(), { recursive: true })
+    const onProgress = () => {
+      throw new Error("stopped")
+    }
+    await expect(convert(source(), out(), { onProgress })).rejects.toThrow("stopped")
+    expect(fs.readdirSync(root)).toEqual(["source"])
+  })
+
+  it("sweeps what a killed run left, and only that", async () => {
+    fs.mkdirSync(path.join(root, ".out.999999999.partial"))
+    fs.mkdirSync(path.join(root, `.other.${process.pid}.partial`))
+    await convert(source(), out())
+    expect(fs.readdirSync(root).sort()).toEqual([`.other.${process.pid}.partial`, "out", "source"])
+  })
+})
+
+const models = path.resolve(import.meta.dirname, "../../../shared/fixtures/models")
+describe.skipIf(!fs.existsSync(models))("against the reference converter", () => {
+  const pairs = fs.existsSync(models)
+    ? fs.readdirSync(models).filter((name) => fs.existsSync(path.join(models, `${name}-converted`)))
+    : []
+
+  it.each(pairs)("%s: names, types, shapes and bytes", async (name) => {
+    const [out, reference] = [path.join(root, name), path.join(models, `${name}-converted`)]
+    await convert(path.join(models, name), out, { layout: "converted" })
+    for (const file of fs.readdirSync(reference).filter((file) => file.endsWith(".safetensors")))
+      expect(fs.readFileSync(path.join(out, file)).equals(fs.readFileSync(path.join(reference, file))), file).toBe(true)
+    const manifest = path.join(models, `${name}-converted.manifest.json`)
+    if (fs.existsSync(manifest)) checkManifest(json(manifest), out)
+  })
+
+  it.each(pairs)("%s: configurations", async (name) => {
+    const [out, reference] = [path.join(root, name), path.join(models, `${name}-converted`)]
+    await convert(path.join(models, name), out, { layout: "converted" })
+    const [config, expected] = [json(out, "config.json"), json(reference, "config.json")]
+    // The rest of the reference's top level describes another model (Q18).
+    for (const key of [
+      "model_type",
+      "text_config",
+      "vision_config",
+      "enable_bd3lm",
+      "bd3lm_block_size",
+      "image_token_id",
+      "video_token_id",
+      "vision_start_token_id",
+      "vision_end_token_id",
+      "vision_token_id",
+    ])
+      expect(config[key], key).toEqual(expected[key])
+    const { transformers_version: _, ...visionConfig } = json(reference, "vision_config.json")
+    expect(json(out, "vision_config.json")).toEqual(visionConfig)
+    const files = (folder: string) =>
+      fs
+        .readdirSync(folder)
+        .filter((file) => file !== "model.safetensors")
+        .sort()
+    expect(files(out)).toEqual(files(reference))
+  })
+
+  type Manifest = Record<string, { tensors: Record<string, { dtype: string; shape: number[]; sha256: string }> }>
+  function checkManifest(manifest: Manifest, out: string): void {
+    for (const [file, { tensors }] of Object.entries(manifest)) {
+      const written = readHeader(path.join(out, file)).tensors
+      expect([...written.keys()].sort(), file).toEqual(Object.keys(tensors).sort())
+      for (const [name, { dtype, shape, sha256 }] of Object.entries(tensors)) {
+        const location = written.get(name)!
+        expect({ dtype: location.dtype, shape: location.shape }, name).toEqual({ dtype, shape })
+        expect(createHash("sha256").update(readTensor(location)).digest("hex"), name).toBe(sha256)
+      }
+    }
+  }
+})

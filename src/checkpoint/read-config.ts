@@ -1,0 +1,244 @@
+/** config.json of every known layout, flat or nested, to the normalised configuration; strict, with errors that name the key. */
+import fs from "node:fs"
+import path from "node:path"
+import type { z } from "zod"
+import { UserError } from "../errors.js"
+import {
+  type BlockDiffusionConfig,
+  DEFAULT_MASK_TOKEN,
+  DIFFUSION_IMAGE,
+  type ModelConfig,
+  type ModelType,
+} from "./config.js"
+import { check, preprocessorSchema, sharedSchema, textSchema, visionSchema } from "./config-schema.js"
+
+const MODEL_TYPES: Record<string, ModelType> = {
+  qwen2_5_vl: "qwen2_5_vl",
+  diffusionvl_qwenvl: "diffusionvl_qwenvl",
+  llada_qwen: "diffusionvl_qwenvl",
+}
+const RECOGNISED: Record<string, string> = {
+  llada: "a LLaDA language model",
+  llava_llada: "a LLaDA-V model",
+  llava_llada_bd3lm: "a LLaDA block-diffusion model",
+  diffusionvl_qwen: "a DiffusionVL model with a SigLIP tower",
+  llava_qwen: "a LLaVA model with a SigLIP tower",
+  siglip: "a SigLIP vision tower",
+  siglip_vision_model: "a SigLIP vision tower",
+  qwen2: "a Qwen2 language model",
+  llama: "a Llama language model",
+}
+
+type Json = Record<string, unknown>
+
+/**
+ * Reads a model folder's configuration.
+ * @throws UserError for a missing or damaged config.json, an unknown model type, or a key that cannot be right.
+ */
+export function readConfig(folder: string): ModelConfig {
+  const file = path.join(folder, "config.json")
+  if (!fs.existsSync(file))
+    throw new UserError(fs.existsSync(folder) ? "it has no config.json" : "there is no such folder", {
+      where: folder,
+      fix: "A model is a folder with config.json and weights, or a hub id such as org/name.",
+    })
+  const optional = (name: string) => {
+    const other = path.join(folder, name)
+    return fs.existsSync(other) ? readJsonObject(other) : undefined
+  }
+  return normaliseConfig(readJsonObject(file), {
+    where: file,
+    visionConfig: optional("vision_config.json"),
+    preprocessor: optional("preprocessor_config.json"),
+  })
+}
+
+/** @throws UserError when the file is not a JSON object. */
+export function readJsonObject(file: string): Json {
+  let value: unknown
+  try {
+    value = JSON.parse(fs.readFileSync(file, "utf8"))
+  } catch (cause) {
+    throw new UserError(`not a JSON file (${(cause as Error).message})`, { where: file, cause })
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new UserError("not a JSON object", { where: file })
+  return value as Json
+}
+
+/**
+ * Normalises the content of config.json. `visionConfig` is vision_config.json of a converted checkpoint, used when
+ * config.json has no vision_config; `preprocessor` is preprocessor_config.json.
+ */
+export function normaliseConfig(
+  raw: Json,
+  files: { where?: string; visionConfig?: Json; preprocessor?: Json } = {},
+): ModelConfig {
+  const where = files.where
+  const modelType = modelTypeOf(raw, where)
+  if (raw.quantization_config != null)
+    throw new UserError("the model is quantised, which is not supported", { where, fix: "Use the unquantised model." })
+  // Where text_config exists it decides: the top level of a converted checkpoint holds the defaults of another model.
+  const nested = raw.text_config != null
+  const text = check(textSchema, nested ? raw.text_config : raw, nested ? "text_config" : "", where)
+  const visionJson = raw.vision_config ?? files.visionConfig
+  if (visionJson === undefined) throw new UserError("vision_config is missing", { where })
+  const vision = normaliseVision(check(visionSchema, visionJson, "vision_config", where))
+  const shared = check(sharedSchema, raw, "", where)
+
+  const textTie = text.tie_word_embeddings as boolean | undefined
+  const ties =
+    modelType === "qwen2_5_vl" ? [shared.tie_word_embeddings, textTie] : [textTie, shared.tie_word_embeddings]
+  const config: ModelConfig = {
+    modelType,
+    text: { ...normaliseText(text, where), tie: ties[0] ?? ties[1] ?? false },
+    vision,
+    tokens: normaliseTokens(text, shared, nested ? raw : {}),
+    image: imageLimits(modelType, shared, files.preprocessor, where),
+    raw,
+  }
+  if (modelType === "diffusionvl_qwenvl") config.blockDiffusion = normaliseBlockDiffusion(shared)
+  validate(config, where)
+  return config
+}
+
+function modelTypeOf(raw: Json, where?: string): ModelType {
+  const name = raw.model_type
+  const known = typeof name === "string" && Object.hasOwn(MODEL_TYPES, name) ? MODEL_TYPES[name] : undefined
+  if (known) return known
+  const supported = "Supported are qwen2_5_vl (Qwen2.5-VL) and diffusionvl_qwenvl (DiffusionVL from Qwen2.5-VL)."
+  if (typeof name === "string" && Object.hasOwn(RECOGNISED, name))
+    throw new UserError(`this is ${RECOGNISED[name]} (model_type "${name}"), which is not supported yet`, {
+      where,
+      fix: supported,
+    })
+  const what = name === undefined ? "config.json has no model_type" : `unknown model_type ${JSON.stringify(name)}`
+  throw new UserError(what, { where, fix: supported })
+}
+
+function normaliseText(text: z.infer<typeof textSchema>, where?: string): Omit<ModelConfig["text"], "tie"> {
+  const ropes = { ...text.rope_scaling, ...text.rope_parameters }
+  if (!ropes.mrope_section)
+    throw new UserError("rope_scaling.mrope_section is missing (rotary pairs for time, height and width)", { where })
+  return {
+    hiddenSize: text.hidden_size,
+    intermediateSize: text.intermediate_size,
+    layers: text.num_hidden_layers,
+    heads: text.num_attention_heads,
+    kvHeads: text.num_key_value_heads ?? text.num_attention_heads,
+    headDim: text.head_dim ?? text.hidden_size / text.num_attention_heads,
+    vocabSize: text.vocab_size,
+    rmsNormEps: text.rms_norm_eps,
+    ropeTheta: ropes.rope_theta ?? text.rope_theta ?? 1e6,
+    mropeSection: ropes.mrope_section,
+    maxPositions: text.max_position_embeddings ?? 32768,
+  }
+}
+
+function normaliseVision(vision: z.infer<typeof visionSchema>): ModelConfig["vision"] {
+  return {
+    depth: vision.depth,
+    hiddenSize: vision.hidden_size,
+    heads: vision.num_heads,
+    intermediateSize: vision.intermediate_size,
+    patchSize: vision.patch_size,
+    temporalPatchSize: vision.temporal_patch_size,
+    mergeSize: vision.spatial_merge_size,
+    windowSize: vision.window_size,
+    fullAttentionBlocks: vision.fullatt_block_indexes,
+    outHiddenSize: vision.out_hidden_size,
+    inChannels: vision.in_channels ?? vision.in_chans ?? 3,
+    tokensPerSecond: vision.tokens_per_second,
+    rmsNormEps: 1e-6, // fixed in the architecture, in no config file
+  }
+}
+
+function normaliseTokens(
+  text: z.infer<typeof textSchema>,
+  shared: z.infer<typeof sharedSchema>,
+  top: Json,
+): ModelConfig["tokens"] {
+  const eos = text.eos_token_id ?? (top.eos_token_id as typeof text.eos_token_id) ?? 151645
+  const bos = text.bos_token_id ?? (top.bos_token_id as number | null | undefined)
+  const pad = text.pad_token_id ?? (top.pad_token_id as number | null | undefined)
+  const mask = shared.mask_token_id ?? (DEFAULT_MASK_TOKEN < text.vocab_size ? DEFAULT_MASK_TOKEN : undefined)
+  return {
+    ...(bos != null && { bos }),
+    eos: Array.isArray(eos) ? eos[0] : eos,
+    ...(pad != null && { pad }),
+    imagePad: shared.image_token_id ?? 151655, // null in some trained checkpoints
+    videoPad: shared.video_token_id ?? 151656,
+    visionStart: shared.vision_start_token_id ?? 151652,
+    visionEnd: shared.vision_end_token_id ?? 151653,
+    ...(mask !== undefined && { mask }),
+  }
+}
+
+function normaliseBlockDiffusion(shared: z.infer<typeof sharedSchema>): BlockDiffusionConfig {
+  return {
+    enabled: shared.enable_bd3lm ?? true,
+    blockSize: shared.bd3lm_block_size ?? 8,
+    shift: shared.bd3lm_token_shift ?? "same",
+    blockAlignedEos: shared.bd3lm_block_aligned_eos ?? true,
+    antitheticSampling: shared.bd3lm_antithetic_sampling ?? true,
+    samplingEpsMin: shared.bd3lm_sampling_eps_min ?? 0.001,
+    samplingEpsMax: shared.bd3lm_sampling_eps_max ?? 1,
+  }
+}
+
+/** DiffusionVL ignores the preprocessor file (2.4); Qwen2.5-VL itself goes by it. */
+function imageLimits(
+  modelType: ModelType,
+  shared: z.infer<typeof sharedSchema>,
+  preprocessorJson: Json | undefined,
+  where?: string,
+): ModelConfig["image"] {
+  let defaults = DIFFUSION_IMAGE
+  if (modelType === "qwen2_5_vl") {
+    const preprocessor = check(preprocessorSchema, preprocessorJson ?? {}, "preprocessor_config.json", where)
+    defaults = {
+      minPixels: preprocessor.min_pixels ?? preprocessor.size?.shortest_edge ?? 3136,
+      maxPixels: preprocessor.max_pixels ?? preprocessor.size?.longest_edge ?? 12845056,
+    }
+  }
+  return { minPixels: shared.min_pixels ?? defaults.minPixels, maxPixels: shared.max_pixels ?? defaults.maxPixels }
+}
+
+function validate({ text, vision, tokens, image }: ModelConfig, where?: string): void {
+  const rules: [boolean, string][] = [
+    [
+      Number.isInteger(text.headDim),
+      `hidden_size ${text.hiddenSize} is not a multiple of num_attention_heads ${text.heads}`,
+    ],
+    [
+      text.heads % text.kvHeads === 0,
+      `num_attention_heads ${text.heads} is not a multiple of num_key_value_heads ${text.kvHeads}`,
+    ],
+    [
+      text.mropeSection.reduce((a, b) => a + b) * 2 === text.headDim,
+      `mrope_section [${text.mropeSection}] does not add up to half of head_dim ${text.headDim}`,
+    ],
+    [
+      vision.hiddenSize % (4 * vision.heads) === 0,
+      `vision hidden_size ${vision.hiddenSize} does not divide into ${vision.heads} rotary heads`,
+    ],
+    [
+      vision.outHiddenSize === text.hiddenSize,
+      `vision out_hidden_size ${vision.outHiddenSize} is not the text hidden_size ${text.hiddenSize}`,
+    ],
+    [
+      vision.fullAttentionBlocks.every((block) => block < vision.depth),
+      `fullatt_block_indexes [${vision.fullAttentionBlocks}] exceed depth ${vision.depth}`,
+    ],
+    [
+      vision.windowSize >= vision.patchSize * vision.mergeSize,
+      `window_size ${vision.windowSize} is smaller than a merged patch`,
+    ],
+    [
+      tokens.mask === undefined || tokens.mask < text.vocabSize,
+      `mask_token_id ${tokens.mask} is outside the vocabulary of ${text.vocabSize}`,
+    ],
+    [image.minPixels <= image.maxPixels, `min_pixels ${image.minPixels} exceeds max_pixels ${image.maxPixels}`],
+  ]
+  for (const [holds, sentence] of rules) if (!holds) throw new UserError(sentence, { where })
+}
