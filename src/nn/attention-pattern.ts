@@ -16,3 +16,107 @@ export interface AttentionPattern {
   keys: number
   spans: readonly Span[]
 }
+
+/**
+ * Row i sees every row of its own block of `blockSize` rows and of the blocks before it. Blocks are counted from the
+ * first cached row, so `past` may end inside one.
+ * @param past rows in the cache
+ */
+export function blockCausal(rows: number, blockSize: number, past = 0): AttentionPattern {
+  const keys = past + rows
+  const spans: Span[] = []
+  for (let start = 0; start < rows; ) {
+    const end = Math.min(rows, (Math.floor((past + start) / blockSize) + 1) * blockSize - past)
+    spans.push({ rows: [start, end], keys: [[0, past + end]] })
+    start = end
+  }
+  return { rows, keys, spans }
+}
+
+/** Row i sees the cached rows and rows 0..i. */
+export function causal(rows: number, past = 0): AttentionPattern {
+  return blockCausal(rows, 1, past)
+}
+
+/** Every row sees every row. */
+export function bidirectional(rows: number, past = 0): AttentionPattern {
+  return { rows, keys: past + rows, spans: rows === 0 ? [] : [{ rows: [0, rows], keys: [[0, past + rows]] }] }
+}
+
+/** Separate segments side by side: every row sees the rows of its own segment. */
+export function windows(lengths: readonly number[]): AttentionPattern {
+  const spans: Span[] = []
+  let start = 0
+  for (const length of lengths) {
+    if (length === 0) continue
+    spans.push({ rows: [start, start + length], keys: [[start, start + length]] })
+    start += length
+  }
+  return { rows: start, keys: start, spans }
+}
+
+/**
+ * The training pattern of block diffusion (paper, section 3.3), on the rows that are needed: clean rows 0..cleanRows,
+ * block-causal, and behind them the noised copies of some blocks, in order. Noised block b sees the clean rows of the
+ * blocks before it and itself.
+ * @param noisedBlocks block indices, ascending
+ * @param lastBlockRows rows of the last noised block, when the sequence ends inside it
+ */
+export function noisedOverClean({
+  cleanRows,
+  noisedBlocks,
+  blockSize,
+  lastBlockRows = blockSize,
+}: {
+  cleanRows: number
+  noisedBlocks: ArrayLike<number>
+  blockSize: number
+  lastBlockRows?: number
+}): AttentionPattern {
+  const spans = [...blockCausal(cleanRows, blockSize).spans]
+  let start = cleanRows
+  for (let i = 0; i < noisedBlocks.length; i++) {
+    const prefix = noisedBlocks[i] * blockSize
+    if (prefix > cleanRows)
+      throw new RangeError(`noised block ${noisedBlocks[i]} needs ${prefix} clean rows, but there are ${cleanRows}`)
+    const end = start + (i === noisedBlocks.length - 1 ? lastBlockRows : blockSize)
+    spans.push({
+      rows: [start, end],
+      keys:
+        prefix > 0
+          ? [
+              [0, prefix],
+              [start, end],
+            ]
+          : [[start, end]],
+    })
+    start = end
+  }
+  return { rows: start, keys: start, spans }
+}
+
+/** The pattern of some query rows (ascending) over all keys: for a layer of which only these rows are wanted. */
+export function selectRows(pattern: AttentionPattern, rows: ArrayLike<number>): AttentionPattern {
+  const spans: Span[] = []
+  let next = 0
+  for (const span of pattern.spans) {
+    const start = next
+    while (next < rows.length && rows[next] >= span.rows[0] && rows[next] < span.rows[1]) next++
+    if (next > start) spans.push({ rows: [start, next], keys: span.keys })
+  }
+  if (next < rows.length) {
+    throw new RangeError(`row ${rows[next]} was asked for, of a pattern of ${pattern.rows} rows; rows must ascend`)
+  }
+  return { rows: next, keys: pattern.keys, spans }
+}
+
+/** The whole pattern as [rows, keys] bytes, 1 = may attend. */
+export function toDense(pattern: AttentionPattern): Uint8Array {
+  const dense = new Uint8Array(pattern.rows * pattern.keys)
+  for (const span of pattern.spans) {
+    for (let row = span.rows[0]; row < span.rows[1]; row++) {
+      for (const [start, end] of span.keys) dense.fill(1, row * pattern.keys + start, row * pattern.keys + end)
+    }
+  }
+  return dense
+}

@@ -35,6 +35,14 @@ export function gradients(
   return readResults() as (Tensor | null)[]
 }
 
+/** Whether a graph is being recorded: false inside `noGrad` and `inferenceMode`. */
+export function gradEnabled(): boolean {
+  if (inferenceDepth > 0) return false
+  const on = addon().setGradMode(false)
+  addon().setGradMode(on)
+  return on
+}
+
 function withGradMode<T>(on: boolean, body: () => T): T {
   const before = addon().setGradMode(on)
   try {

@@ -104,3 +104,14 @@ export function tidy<T>(body: () => T): T {
   if (outer) for (const tensor of own) if (kept.has(tensor)) outer.push(tensor)
   return result
 }
+
+/** Runs `body` outside every `tidy` around it: for tensors that are remembered, such as a mask that is used again. */
+export function untidied<T>(body: () => T): T {
+  const outer = scope
+  scope = undefined
+  try {
+    return body()
+  } finally {
+    scope = outer
+  }
+}

@@ -1,0 +1,123 @@
+/** The Qwen2.5-VL vision tower with its merger: pixels of any number of images → features for the language model. */
+
+import type { VisionConfig } from "../checkpoint/config.js"
+import { MERGER_PREFIX, VISION_PREFIX } from "../checkpoint/expected-tensors.js"
+import { attention } from "../nn/attention.js"
+import { type AttentionPattern, windows } from "../nn/attention-pattern.js"
+import { type Linear, multiply } from "../nn/linear.js"
+import type { RmsNorm } from "../nn/norm.js"
+import { inverseFrequencies, type RopeTables, rotate, tablesOfAngles } from "../nn/rope.js"
+import type { SwiGlu } from "../nn/swiglu.js"
+import { cat, checkpoint, type DType, gradEnabled, type Tensor, tensor, tidy } from "../torch/index.js"
+import { visionLayout } from "./qwen2_5-vision-layout.js"
+import type { ImageInput } from "./types.js"
+import { take, takeLinear, takeNorm, takeSwiGlu, type WeightMap } from "./weights.js"
+
+const ROPE_THETA = 10_000
+
+export class Qwen25Vision {
+  /** Keeps only the input of each block for the backward pass and computes the rest a second time. */
+  checkpointLayers = false
+
+  readonly #config: VisionConfig
+  readonly #dtype: DType
+  readonly #patchEmbedding: Tensor
+  readonly #blocks: VisionBlock[]
+  readonly #merger: { norm: RmsNorm; first: Linear; second: Linear }
+
+  constructor(config: VisionConfig, weights: WeightMap, dtype: DType) {
+    this.#config = config
+    this.#dtype = dtype
+    this.#patchEmbedding = take(weights, `${VISION_PREFIX}patch_embed.proj.weight`)
+    this.#blocks = Array.from({ length: config.depth }, (_, i) => new VisionBlock(config, weights, i))
+    this.#merger = {
+      norm: takeNorm(weights, `${MERGER_PREFIX}ln_q`, config.rmsNormEps),
+      first: takeLinear(weights, `${MERGER_PREFIX}mlp.0`),
+      second: takeLinear(weights, `${MERGER_PREFIX}mlp.2`),
+    }
+  }
+
+  /** Features of each image in raster order, [tokens, H]; the images are computed as one batch. */
+  forward(images: readonly ImageInput[]): Tensor[] {
+    const { hidden, order } = this.tower(images)
+    const { norm, first, second } = this.#merger
+    const cell = this.#config.hiddenSize * this.#config.mergeSize ** 2
+    const merged = second.forward(first.forward(norm.forward(hidden).view(-1, cell)).gelu())
+    const tokens = images.map(({ grid }) => this.tokens(grid))
+    return merged.indexSelect(0, order).split(tokens)
+  }
+
+  /** Rows an image takes in the sequence. */
+  tokens([frames, rows, columns]: ImageInput["grid"]): number {
+    return (frames * rows * columns) / this.#config.mergeSize ** 2
+  }
+
+  /**
+   * The blocks alone.
+   * @returns hidden [patches, hidden], in window order; order int32 [cells]: the place of each merge cell of the raster
+   */
+  tower(images: readonly ImageInput[]): { hidden: Tensor; order: Tensor } {
+    const { mergeSize, patchSize, windowSize, hiddenSize, heads } = this.#config
+    const layout = visionLayout(
+      images.map(({ grid }) => grid),
+      mergeSize,
+      Math.floor(windowSize / mergeSize / patchSize),
+    )
+    const device = this.#patchEmbedding.device
+    const place = (values: Int32Array | Float32Array): Tensor => tensor(values).to({ device })
+    const weight = this.#patchEmbedding.flatten(1)
+    const pixels = cat(
+      images.map(({ pixelValues }) => tensor(pixelValues, [pixelValues.length / weight.shape[1], weight.shape[1]])),
+    )
+    const patches = multiply(pixels.to({ device, dtype: this.#dtype }), weight)
+
+    const unit = mergeSize * mergeSize
+    const frequencies = inverseFrequencies(hiddenSize / heads / 2, ROPE_THETA, device)
+    const angles = [layout.rows, layout.columns].map((axis) => place(axis).unsqueeze(1).mul(frequencies))
+    const tables = tablesOfAngles(cat(angles, 1), "float32")
+    const inWindows = [windows(layout.windowLengths)]
+    const inFrames = [windows(layout.frameLengths)]
+
+    let x = patches.view(-1, unit, hiddenSize).indexSelect(0, place(layout.windowOrder)).view(-1, hiddenSize)
+    const recording = gradEnabled()
+    this.#blocks.forEach((block, i) => {
+      const patterns = this.#config.fullAttentionBlocks.includes(i) ? inFrames : inWindows
+      const body = (input: Tensor): Tensor => block.forward(input, tables, patterns)
+      const before = x
+      x = recording ? (this.checkpointLayers ? checkpoint([x], body) : body(x)) : tidy(() => body(before))
+    })
+    return { hidden: x, order: place(layout.rasterOrder) }
+  }
+}
+
+class VisionBlock {
+  readonly #heads: number
+  readonly #attentionNorm: RmsNorm
+  readonly #qkv: Linear
+  readonly #output: Linear
+  readonly #mlpNorm: RmsNorm
+  readonly #mlp: SwiGlu
+
+  constructor(config: VisionConfig, weights: WeightMap, index: number) {
+    const name = `${VISION_PREFIX}blocks.${index}`
+    this.#heads = config.heads
+    this.#attentionNorm = takeNorm(weights, `${name}.norm1`, config.rmsNormEps)
+    this.#qkv = takeLinear(weights, `${name}.attn.qkv`)
+    this.#output = takeLinear(weights, `${name}.attn.proj`)
+    this.#mlpNorm = takeNorm(weights, `${name}.norm2`, config.rmsNormEps)
+    this.#mlp = takeSwiGlu(weights, `${name}.mlp`)
+  }
+
+  /** x [patches, hidden] */
+  forward(x: Tensor, tables: RopeTables, patterns: readonly AttentionPattern[]): Tensor {
+    const [patches, hidden] = x.shape
+    const qkv = this.#qkv.forward(this.#attentionNorm.forward(x)).view(patches, 3, this.#heads, -1)
+    // The published tower turns queries and keys in float32 whatever it computes in.
+    const turned = rotate(qkv.narrow(1, 0, 2).permute(1, 2, 0, 3).to("float32"), tables).to(x.dtype)
+    const [q, k] = turned.split(1)
+    const v = qkv.narrow(1, 2, 1).permute(1, 2, 0, 3)
+    const attended = attention(q, k, v, patterns).squeeze(0).transpose(0, 1).reshape(patches, hidden)
+    const h = x.add(this.#output.forward(attended))
+    return h.add(this.#mlp.forward(this.#mlpNorm.forward(h)))
+  }
+}

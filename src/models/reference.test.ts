@@ -1,0 +1,145 @@
+/** Parity with the reference implementations, on the golden files when they are at hand. */
+
+import { existsSync, readFileSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { describe, expect, it } from "vitest"
+import { readHeader } from "../checkpoint/safetensors.js"
+import { blockCausal, causal } from "../nn/attention-pattern.js"
+import { arange, cat, crossEntropy, mapFile, noGrad, type Tensor, tensor, viewBytes } from "../torch/index.js"
+import { loadModel } from "./load.js"
+import { mropePositions } from "./mrope-positions.js"
+import { type Grid, visionLayout } from "./qwen2_5-vision-layout.js"
+import type { Model } from "./registry.js"
+
+const fixtures = resolve(import.meta.dirname, "..", "..", "..", "shared", "fixtures")
+const present = existsSync(join(fixtures, "manifest.json"))
+
+/** Tensors of one file, by name. */
+function open(...path: string[]): (name: string) => Tensor {
+  const file = join(fixtures, ...path)
+  const { tensors } = readHeader(file)
+  const mapped = mapFile(file)
+  return (name) => {
+    const at = tensors.get(name)
+    if (!at) throw new Error(`${file} has no ${name}`)
+    return viewBytes(mapped, at.offset, at.dtype, at.shape)
+  }
+}
+const json = (...path: string[]) => JSON.parse(readFileSync(join(fixtures, ...path), "utf8"))
+const relative = (ours: Tensor, expected: Tensor): number =>
+  ours.sub(expected).abs().max().item() / expected.abs().max().item()
+const load = (name: string): Model =>
+  loadModel(join(fixtures, "models", name), { dtype: "float32", device: "cpu" }).model
+const numbers = (x: Tensor): number[] => x.toNumbers()
+
+const IMAGE_PAD = 151655
+
+/** One slot for each run of image rows. */
+const slots = (ids: number[]): number[] =>
+  ids.filter((id, i) => id !== IMAGE_PAD || ids[i - 1] !== IMAGE_PAD).map((id) => (id === IMAGE_PAD ? -200 : id))
+
+interface TextCase {
+  key: string
+  model: string
+  kind: string
+  images?: string[]
+  image_grid_thw?: Grid[] | null
+  rope_delta?: number
+  ar_loss?: number
+  L: number
+  D: number
+  columns_key: string
+}
+
+describe.skipIf(!present)("reference values", () => {
+  const models = new Map<string, Model>()
+  const modelOf = (name: string): Model => {
+    const model = models.get(name) ?? load(name)
+    models.set(name, model)
+    return model
+  }
+
+  it("vision windows", () => {
+    for (const { grid_thw, window_index, cu_window_seqlens } of json("vision", "cases.json").windows) {
+      const layout = visionLayout([grid_thw], 2, 4)
+      expect([...layout.windowOrder]).toEqual(window_index)
+      let sum = 0
+      expect([0, ...layout.windowLengths.map((length) => (sum += length))]).toEqual(cu_window_seqlens)
+    }
+  })
+
+  it("vision features", () =>
+    noGrad(() => {
+      const features = open("vision", "features.safetensors")
+      // Stored without the second frame, which equals the first.
+      const frame = open("images", "pixel_values.safetensors")("palette.png.native").view(832, 3, 1, 196)
+      const pixelValues = frame.expand(832, 3, 2, 196).reshape(-1).toFloat32()
+      const images = [{ pixelValues, grid: [1, 26, 32] as const }]
+      const trained = modelOf("tiny-dvl-qwenvl")
+      expect(relative(trained.vision.tower(images).hidden, features("q4.dvl.hidden_window_order"))).toBeLessThan(1e-5)
+      expect(relative(trained.encodeImages(images)[0], features("q4.dvl.projected"))).toBeLessThan(1e-5)
+      expect(relative(modelOf("tiny-qwen2_5_vl").encodeImages(images)[0], features("q4.hf.merged"))).toBeLessThan(1e-5)
+    }))
+
+  const cases: TextCase[] = present
+    ? json("text", "cases.json").filter(
+        ({ model }: TextCase) => model === "tiny-qwen2_5_vl" || model === "tiny-dvl-qwenvl",
+      )
+    : []
+  it.each(cases)("logits $key", (one) =>
+    noGrad(() => {
+      const golden = open("text", "logits.safetensors")
+      const model = modelOf(one.model)
+      const ids = numbers(golden(`${one.key}.input_ids`))
+      let embeddings = model.embed(Int32Array.from(ids))
+      let positions = arange(0, ids.length).unsqueeze(0)
+      if (one.kind === "ar") {
+        const { axes, delta } = mropePositions(slots(ids), one.image_grid_thw ?? [], 2)
+        expect(axes.map((axis) => [...axis])).toEqual(
+          [0, 1, 2].map((i) => numbers(golden(`${one.key}.position_ids`).select(0, i))),
+        )
+        expect(delta).toBe(one.rope_delta)
+        positions = tensor(
+          axes.flatMap((axis) => [...axis]),
+          [3, 1, ids.length],
+          { dtype: "int64" },
+        )
+        const rows = ids.flatMap((id, i) => (id === IMAGE_PAD ? [i] : []))
+        if (rows.length > 0)
+          embeddings = embeddings.indexCopy(
+            0,
+            tensor(rows, undefined, { dtype: "int64" }),
+            imageFeatures(one.images ?? []),
+          )
+      }
+      const patterns = [one.kind === "ar" ? causal(ids.length) : blockCausal(ids.length, one.D)]
+      const hidden = model.forward({ embeddings: embeddings.unsqueeze(0), positions, patterns })
+      const logits = model.logits(hidden.squeeze(0))
+      const columns = logits.indexSelect(1, golden(one.columns_key))
+      expect(relative(columns, golden(`${one.key}.logits_cols`))).toBeLessThan(2e-5)
+      expect(relative(logits.logsumexp([1]), golden(`${one.key}.lse`))).toBeLessThan(2e-5)
+      const [best, gaps] = [numbers(logits.argmax(-1)), numbers(golden(`${one.key}.top2_gap`))]
+      numbers(golden(`${one.key}.argmax`)).forEach((id, row) => {
+        if (gaps[row] > 2e-3) expect(best[row]).toBe(id)
+      })
+      if (one.ar_loss !== undefined) {
+        const labels = golden(`${one.key}.labels`)
+          .narrow(0, 1, ids.length - 1)
+          .to("int64")
+        const loss = crossEntropy(logits.narrow(0, 0, ids.length - 1), labels).item()
+        expect(Math.abs(loss / one.ar_loss - 1)).toBeLessThan(1e-5)
+      }
+    }),
+  )
+})
+
+/** Stored features of the pictures the text cases use. */
+function imageFeatures(images: string[]): Tensor {
+  const features = open("vision", "features.safetensors")
+  const stored: { key: string; images: string[] }[] = json("vision", "cases.json").qwen
+  return cat(
+    images.map((image) =>
+      features(`${stored.find((one) => one.images.length === 1 && one.images[0] === image)!.key}.hf.merged`),
+    ),
+  )
+}

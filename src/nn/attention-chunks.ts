@@ -1,0 +1,187 @@
+/**
+ * Attention over long sequences on the CPU: query rows in chunks, each over the keys all its rows see and, under a small
+ * mask, over the others; the parts are merged by log-sum-exp. Memory grows with the length, not with its square.
+ */
+
+import { cat, customFunction, empty, operator, type Tensor, tensor, tidy, untidied, zeros } from "../torch/index.js"
+import type { AttentionPattern, Interval } from "./attention-pattern.js"
+import { type Chunk, chunks } from "./attention-plan.js"
+
+/** Query rows per chunk; measured in bench/attention.ts. */
+const CHUNK_ROWS = 256
+
+const forwardKernel = operator("aten::_scaled_dot_product_flash_attention_for_cpu")
+const backwardKernel = operator("aten::_scaled_dot_product_flash_attention_for_cpu_backward")
+
+/** One call of the kernel: query rows of a sample over some of their keys. */
+interface Part {
+  rows: Interval
+  keys: readonly Interval[]
+  /** [1, 1, rows, keys], 0 or −∞; null when every row sees every key. */
+  mask: Tensor | null
+  /** [rows], 0 or −∞ where a row sees none of these keys; null when there is no such row. */
+  unseen: Tensor | null
+}
+
+const planned = new WeakMap<AttentionPattern, Map<string, Part[][]>>()
+
+/** Parts of each chunk of a pattern, made once for all layers of a forward. */
+function partsOf(pattern: AttentionPattern, like: Tensor): Part[][] {
+  const byType = planned.get(pattern) ?? new Map<string, Part[][]>()
+  planned.set(pattern, byType)
+  let parts = byType.get(like.dtype)
+  if (!parts) {
+    parts = untidied(() => chunks(pattern, CHUNK_ROWS).map((chunk) => partsOfChunk(chunk, like)))
+    byType.set(like.dtype, parts)
+  }
+  return parts
+}
+
+function partsOfChunk({ rows, shared, masked, mask }: Chunk, like: Tensor): Part[] {
+  const parts = shared.map((interval): Part => ({ rows, keys: [interval], mask: null, unseen: null }))
+  if (masked.length > 0) {
+    const height = rows[1] - rows[0]
+    const width = mask.length / height
+    const rowSees = Float32Array.from({ length: height }, (_, r) =>
+      mask.subarray(r * width, (r + 1) * width).includes(1) ? 0 : Number.NEGATIVE_INFINITY,
+    )
+    const additive = (values: Float32Array, shape: number[]): Tensor => tensor(values, shape).to(like.dtype)
+    parts.push({
+      rows,
+      keys: masked,
+      mask: additive(
+        Float32Array.from(mask, (seen) => (seen ? 0 : Number.NEGATIVE_INFINITY)),
+        [1, 1, height, width],
+      ),
+      unseen: rowSees.includes(Number.NEGATIVE_INFINITY) ? tensor(rowSees) : null,
+    })
+  }
+  return parts
+}
+
+/** Rows of one sample and interval, as a view: x [B, heads, n, d] → [1, heads, rows, d]. */
+const rowsOf = (x: Tensor, sample: number, [start, end]: Interval): Tensor =>
+  x.narrow(0, sample, 1).narrow(2, start, end - start)
+
+const keysOf = (x: Tensor, sample: number, keys: readonly Interval[]): Tensor =>
+  cat(
+    keys.map((interval) => rowsOf(x, sample, interval)),
+    2,
+  )
+
+/** As `attention`, with q [B, H, R, d], k and v [B, Hkv, K, d]. */
+export function attentionInChunks(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  patterns: readonly AttentionPattern[],
+  scale: number,
+): Tensor {
+  const parts = patterns.map((pattern) => partsOf(pattern, q))
+  let logSums: Tensor
+  const [output] = customFunction([q, k, v], {
+    forward: () => {
+      const result = tidy(() => run(q, k, v, parts, scale))
+      logSums = result.logSums
+      return [result.output]
+    },
+    backward: ([grad], [output]) =>
+      grad ? tidy(() => runBackward(grad, q, k, v, output, logSums, parts, scale)) : [null, null, null],
+  })
+  return output
+}
+
+function run(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  parts: readonly Part[][][],
+  scale: number,
+): { output: Tensor; logSums: Tensor } {
+  const [batch, heads, rows, width] = q.shape
+  // The memory order of the kernel's own output: rows before heads.
+  const output = zeros([batch, rows, heads, width], { dtype: q.dtype }).transpose(1, 2)
+  const logSums = empty([batch, rows, heads], { dtype: q.dtype === "float64" ? "float64" : "float32" }).transpose(1, 2)
+  parts.forEach((ofSample, sample) => {
+    for (const ofChunk of ofSample) {
+      tidy(() => {
+        const chunkRows = ofChunk[0].rows
+        let merged: { out: Tensor; logSum: Tensor } | undefined
+        for (const part of ofChunk) {
+          const [out, raw] = forwardKernel.callAll([
+            rowsOf(q, sample, part.rows),
+            keysOf(k, sample, part.keys),
+            keysOf(v, sample, part.keys),
+            0,
+            false,
+            part.mask,
+            scale,
+          ]) as [Tensor, Tensor]
+          // The kernel gives 0 for a row that sees nothing: such a row must weigh nothing.
+          const logSum = part.unseen ? raw.add(part.unseen) : raw
+          merged = merged ? merge(merged, { out, logSum }) : { out, logSum }
+        }
+        rowsOf(output, sample, chunkRows).copy_(merged!.out)
+        logSums
+          .narrow(0, sample, 1)
+          .narrow(2, chunkRows[0], chunkRows[1] - chunkRows[0])
+          .copy_(merged!.logSum)
+      })
+    }
+  })
+  return { output, logSums }
+}
+
+const logAddExp = operator("aten::logaddexp")
+
+function merge(
+  a: { out: Tensor; logSum: Tensor },
+  b: { out: Tensor; logSum: Tensor },
+): { out: Tensor; logSum: Tensor } {
+  const logSum = logAddExp.call(a.logSum, b.logSum)
+  const weight = (part: { logSum: Tensor }): Tensor => part.logSum.sub(logSum).exp().unsqueeze(3)
+  const out = a.out.mul(weight(a)).add(b.out.mul(weight(b)))
+  return { out: out.to(a.out.dtype), logSum }
+}
+
+/** Exact: given the merged output and log-sum-exp, each part's gradient is that of the whole softmax. */
+function runBackward(
+  grad: Tensor,
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  output: Tensor,
+  logSums: Tensor,
+  parts: readonly Part[][][],
+  scale: number,
+): Tensor[] {
+  const [dq, dk, dv] = [q, k, v].map((x) => zeros([...x.shape], { dtype: x.dtype }))
+  parts.forEach((ofSample, sample) => {
+    for (const part of ofSample.flat()) {
+      tidy(() => {
+        const logSum = logSums.narrow(0, sample, 1).narrow(2, part.rows[0], part.rows[1] - part.rows[0])
+        const [gq, gk, gv] = backwardKernel.callAll([
+          rowsOf(grad, sample, part.rows),
+          rowsOf(q, sample, part.rows),
+          keysOf(k, sample, part.keys),
+          keysOf(v, sample, part.keys),
+          rowsOf(output, sample, part.rows),
+          logSum,
+          0,
+          false,
+          part.mask,
+          scale,
+        ]) as Tensor[]
+        rowsOf(dq, sample, part.rows).add_(gq)
+        let at = 0
+        for (const interval of part.keys) {
+          const length = interval[1] - interval[0]
+          rowsOf(dk, sample, interval).add_(gk.narrow(2, at, length))
+          rowsOf(dv, sample, interval).add_(gv.narrow(2, at, length))
+          at += length
+        }
+      })
+    }
+  })
+  return [dq, dk, dv]
+}

@@ -1,0 +1,90 @@
+import { existsSync, readFileSync } from "node:fs"
+import { resolve } from "node:path"
+import { describe, expect, it } from "vitest"
+import {
+  type AttentionPattern,
+  bidirectional,
+  blockCausal,
+  causal,
+  noisedOverClean,
+  selectRows,
+  toDense,
+  windows,
+} from "./attention-pattern.js"
+
+/** One string of 0 and 1 per row. */
+function draw(pattern: AttentionPattern): string[] {
+  const dense = toDense(pattern)
+  return Array.from({ length: pattern.rows }, (_, r) =>
+    dense.subarray(r * pattern.keys, (r + 1) * pattern.keys).join(""),
+  )
+}
+
+/** The matrix of the authors' code, noised half first, with our row order (clean rows first) undone. */
+function authorsOrder(pattern: AttentionPattern, length: number, total = length): string[] {
+  const dense = toDense(pattern)
+  const place = (i: number): number =>
+    i < total ? (i < length ? length + i : -1) : i - total < length ? i - total : -1
+  return Array.from({ length: 2 * total }, (_, q) =>
+    Array.from({ length: 2 * total }, (_, k) =>
+      place(q) < 0 || place(k) < 0 ? 0 : dense[place(q) * pattern.keys + place(k)],
+    ).join(""),
+  )
+}
+
+const allBlocks = (length: number, blockSize: number): number[] =>
+  Array.from({ length: Math.ceil(length / blockSize) }, (_, b) => b)
+
+/** Every block noised over every clean row: the whole 2L forward of the paper. */
+function wholeTraining(length: number, blockSize: number): AttentionPattern {
+  const blocks = allBlocks(length, blockSize)
+  return noisedOverClean({
+    cleanRows: length,
+    noisedBlocks: blocks,
+    blockSize,
+    lastBlockRows: length - (blocks.length - 1) * blockSize,
+  })
+}
+
+describe("attention patterns", () => {
+  it("draws each kind", () => {
+    expect(draw(causal(3))).toEqual(["100", "110", "111"])
+    expect(draw(causal(2, 2))).toEqual(["1110", "1111"])
+    expect(draw(bidirectional(2, 1))).toEqual(["111", "111"])
+    expect(draw(windows([2, 0, 1]))).toEqual(["110", "110", "001"])
+    expect(draw(blockCausal(5, 2))).toEqual(["11000", "11000", "11110", "11110", "11111"])
+    expect(draw(blockCausal(3, 2, 3))).toEqual(["111100", "111111", "111111"])
+  })
+  it("lets a noised block see the clean rows before it and itself", () => {
+    const pattern = noisedOverClean({ cleanRows: 4, noisedBlocks: [0, 2], blockSize: 2, lastBlockRows: 1 })
+    expect(draw(pattern)).toEqual(["1100000", "1100000", "1111000", "1111000", "0000110", "0000110", "1111001"])
+    expect(() => noisedOverClean({ cleanRows: 2, noisedBlocks: [2], blockSize: 2 })).toThrow(RangeError)
+  })
+  it("selects rows", () => {
+    const pattern = blockCausal(6, 2)
+    expect(draw(selectRows(pattern, [0, 3, 5]))).toEqual(["110000", "111100", "111111"])
+    expect(selectRows(pattern, [2, 3]).spans).toEqual([{ rows: [0, 2], keys: [[0, 4]] }])
+    expect(() => selectRows(pattern, [6])).toThrow(RangeError)
+    expect(() => selectRows(pattern, [3, 1])).toThrow(RangeError)
+  })
+})
+
+const fixtures = resolve(import.meta.dirname, "..", "..", "..", "shared", "fixtures", "masks", "masks.json")
+describe.skipIf(!existsSync(fixtures))("masks of the reference", () => {
+  const masks = existsSync(fixtures) ? JSON.parse(readFileSync(fixtures, "utf8")) : {}
+  it("training", () => {
+    expect(masks.training.length).toBeGreaterThan(0)
+    for (const { L, D, rows } of masks.training) expect(authorsOrder(wholeTraining(L, D), L)).toEqual(rows)
+  })
+  it("training with padding: each sample has its own shorter pattern", () => {
+    for (const { L, D, lengths, rows } of masks.training_with_padding) {
+      for (let b = 0; b < lengths.length; b++) {
+        const expected = Array.isArray(rows[0]) ? rows[b] : rows.slice(b * 2 * L, (b + 1) * 2 * L)
+        expect(authorsOrder(wholeTraining(lengths[b], D), lengths[b], L)).toEqual(expected)
+      }
+    }
+  })
+  it("decoding", () => {
+    for (const { num_blocks, D, rows } of masks.decoding) expect(draw(blockCausal(num_blocks * D, D))).toEqual(rows)
+  })
+})

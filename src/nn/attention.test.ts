@@ -1,0 +1,148 @@
+import { describe, expect, it } from "vitest"
+import { backward, Generator, randn, type Tensor, tensor, where, zeros } from "../torch/index.js"
+import { attention } from "./attention.js"
+import { attentionInChunks } from "./attention-chunks.js"
+import {
+  type AttentionPattern,
+  bidirectional,
+  blockCausal,
+  causal,
+  noisedOverClean,
+  selectRows,
+  toDense,
+  windows,
+} from "./attention-pattern.js"
+import { planAttention } from "./attention-plan.js"
+
+const generator = new Generator(7)
+const SCALE = 0.3
+
+interface Run {
+  out: Tensor
+  grads: Tensor[]
+}
+
+/** Dense float64 softmax, one sample at a time; rows behind the pattern are 0. */
+function reference(q: Tensor, k: Tensor, v: Tensor, patterns: readonly AttentionPattern[]): Tensor {
+  const [batch, heads, rows, width] = q.shape
+  const keys = k.shape[2]
+  const share = heads / k.shape[1]
+  const dense = new Uint8Array(batch * rows * keys)
+  patterns.forEach((pattern, b) => {
+    const own = toDense(pattern)
+    for (let r = 0; r < pattern.rows; r++)
+      dense.set(own.subarray(r * pattern.keys, (r + 1) * pattern.keys), (b * rows + r) * keys)
+  })
+  const seen = tensor(dense, [batch, 1, rows, keys]).to("bool")
+  const scores = q.matmul(k.repeatInterleave(share, 1).transpose(2, 3)).mul(SCALE)
+  // Padding rows: a softmax over equal scores, then erased.
+  const probabilities = where(seen, scores, -1e30).softmax(3).mul(seen.to("float64"))
+  return probabilities.matmul(v.repeatInterleave(share, 1)).reshape(batch, heads, rows, width)
+}
+
+function runBoth(
+  patterns: AttentionPattern[],
+  heads = 4,
+  kvHeads = 2,
+  compute: typeof attention = attention,
+): { ours: Run; expected: Run } {
+  const rows = Math.max(...patterns.map((p) => p.rows))
+  const keys = Math.max(...patterns.map((p) => p.keys))
+  // Rows before heads in memory, as a projection makes them.
+  const make = (h: number, n: number): Tensor => randn([patterns.length, n, h, 8], { dtype: "float64", generator })
+  const inputs = [make(heads, rows), make(kvHeads, keys), make(kvHeads, keys)]
+  const valid = zeros([patterns.length, 1, rows, 1], { dtype: "float64" })
+  for (const [b, p] of patterns.entries()) valid.narrow(0, b, 1).narrow(2, 0, p.rows).fill_(1)
+  const weights = make(heads, rows).transpose(1, 2).mul(valid)
+  const run = (forward: (q: Tensor, k: Tensor, v: Tensor) => Tensor): Run => {
+    const leaves = inputs.map((x) => x.detach().clone().requiresGrad_())
+    const [q, k, v] = leaves.map((x) => x.transpose(1, 2))
+    const out = forward(q, k, v)
+    backward(out.mul(weights).sum())
+    return { out: out.mul(valid), grads: leaves.map((x) => x.grad!) }
+  }
+  return {
+    ours: run((q, k, v) => compute(q, k, v, patterns, { scale: SCALE })),
+    expected: run((q, k, v) => reference(q, k, v, patterns)),
+  }
+}
+
+const difference = (a: Tensor, b: Tensor): number => a.sub(b).abs().max().item()
+
+function expectEqual({ ours, expected }: { ours: Run; expected: Run }): void {
+  expect(difference(ours.out, expected.out)).toBeLessThan(1e-12)
+  for (const [i, grad] of ours.grads.entries()) expect(difference(grad, expected.grads[i])).toBeLessThan(1e-11)
+}
+
+const kindOf = (patterns: AttentionPattern[]): string => {
+  const rows = Math.max(...patterns.map((p) => p.rows))
+  return planAttention(patterns, rows, Math.max(...patterns.map((p) => p.keys))).kind
+}
+
+describe("attention equals the dense softmax, with its gradients", () => {
+  const cases: [string, string, AttentionPattern[]][] = [
+    ["every row sees every key", "full", [bidirectional(5, 3), bidirectional(5, 3)]],
+    ["causal", "causal", [causal(9)]],
+    ["causal, samples of different lengths", "causal", [causal(9), causal(4)]],
+    ["causal behind a cache", "mask", [causal(5, 7)]],
+    ["equal windows", "windows", [windows([4, 4, 4])]],
+    ["windows of several lengths, not sorted", "windows", [windows([4, 2, 4, 4, 1, 2])]],
+    ["block-causal", "mask", [blockCausal(13, 4), blockCausal(6, 4)]],
+    [
+      "noised blocks over clean rows",
+      "mask",
+      [noisedOverClean({ cleanRows: 8, noisedBlocks: [0, 2], blockSize: 4, lastBlockRows: 3 })],
+    ],
+    ["chosen rows", "mask", [selectRows(blockCausal(12, 4), [1, 5, 11]), selectRows(blockCausal(9, 4), [8])]],
+  ]
+  it.each(cases)("%s", (_, kind, patterns) => {
+    expect(kindOf(patterns)).toBe(kind)
+    expectEqual(runBoth(patterns))
+    expectEqual(runBoth(patterns, 3, 3))
+  })
+
+  const inChunks: typeof attention = (q, k, v, patterns) => attentionInChunks(q, k, v, patterns, SCALE)
+  const long: [string, AttentionPattern[]][] = [
+    ["block-causal", [blockCausal(700, 8)]],
+    ["causal behind a cache", [causal(300, 500)]],
+    ["two lengths", [blockCausal(530, 8), blockCausal(300, 8)]],
+    [
+      "noised blocks",
+      [
+        noisedOverClean({
+          cleanRows: 600,
+          noisedBlocks: [0, 1, 30, 31, 50, 52, 74, 75],
+          blockSize: 8,
+          lastBlockRows: 5,
+        }),
+      ],
+    ],
+    [
+      "every block noised",
+      [noisedOverClean({ cleanRows: 320, noisedBlocks: Array.from({ length: 40 }, (_, b) => b), blockSize: 8 })],
+    ],
+    ["windows longer and shorter than a chunk", [windows([300, 10, 4, 280])]],
+    [
+      "chosen rows",
+      [
+        selectRows(
+          blockCausal(900, 8),
+          Int32Array.from({ length: 90 }, (_, i) => i * 10),
+        ),
+      ],
+    ],
+  ]
+  it.each(long)("in chunks: %s", (_, patterns) => expectEqual(runBoth(patterns, 4, 2, inChunks)))
+
+  it("takes the chunks by itself when a mask would be large", () => {
+    const patterns = [blockCausal(1100, 8)]
+    expect(kindOf(patterns)).toBe("chunks")
+    expectEqual(runBoth(patterns, 2, 1))
+  })
+})
+
+it("names patterns that do not fit", () => {
+  const x = zeros([1, 1, 3, 4])
+  expect(() => attention(x, x, x, [causal(4)])).toThrow(/4 rows/)
+  expect(() => attention(x, x, x, [causal(3), causal(3)])).toThrow(/2 attention patterns for 1 samples/)
+})
