@@ -77,7 +77,7 @@ describe("layouts", () => {
       }
   })
 
-  it("a stale vision_tower.safetensors beside trained shards is not read (Q19)", async () => {
+  it("a stale vision_tower.safetensors beside trained shards is not read", async () => {
     await writeSmallModel(model)
     await convert(model, path.join(root, "converted"), { layout: "converted" })
     const trained = path.join(root, "trained")

@@ -30,7 +30,7 @@ export interface Checkpoint {
  * Reads the configuration and the tensor locations of a model folder.
  *
  * Trained checkpoints carry the vision weights in their shards. A `vision_tower.safetensors` beside them is a leftover
- * of the conversion, older than the training, and is ignored (Q19).
+ * of the conversion, older than the training, and is ignored.
  *
  * @throws UserError naming missing, unexpected or mis-shaped tensors; nothing is filled in at random.
  */

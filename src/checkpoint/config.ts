@@ -81,7 +81,7 @@ export interface ModelConfig {
 
 export const DEFAULT_MASK_TOKEN = 151671
 
-/** 384 x 384 and 512 x 512: what DiffusionVL trains and decodes with, whatever the preprocessor file says (2.4). */
+/** 384 x 384 and 512 x 512: what DiffusionVL trains and decodes with, whatever the preprocessor file says. */
 export const DIFFUSION_IMAGE = { minPixels: 147456, maxPixels: 262144 }
 
 export const DEFAULT_BLOCK_DIFFUSION: BlockDiffusionConfig = {

@@ -131,7 +131,7 @@ describe.skipIf(!fs.existsSync(models))("against the reference converter", () =>
     const [out, reference] = [path.join(root, name), path.join(models, `${name}-converted`)]
     await convert(path.join(models, name), out, { layout: "converted" })
     const [config, expected] = [json(out, "config.json"), json(reference, "config.json")]
-    // The rest of the reference's top level describes another model (Q18).
+    // The rest of the reference's top level describes another model.
     for (const key of [
       "model_type",
       "text_config",

@@ -42,7 +42,7 @@ export interface ConvertOptions {
 }
 
 /**
- * What the authors' converter writes for a source folder (§1.2): three float32 files without metadata,
+ * What the authors' converter writes for a source folder: three float32 files without metadata,
  * vision_config.json, config.json, and copies of everything that is not weights.
  */
 export function planConversion(sourceFolder: string): ConversionPlan {

@@ -1,4 +1,4 @@
-/** Every tensor a Qwen2.5-VL model must have, by canonical name, with its shape (reference layout §1.1 and §1.3). */
+/** Every tensor a Qwen2.5-VL model must have, by canonical name, with its shape. */
 import type { ModelConfig } from "./config.js"
 
 export const VISION_PREFIX = "model.vision_tower.vision_tower."

@@ -9,7 +9,7 @@ import { expectedTensors } from "./expected-tensors.js"
 import { normaliseConfig, readConfig } from "./read-config.js"
 import { toConvertedConfig, toQwenConfig, toReleasedConfig } from "./write-config.js"
 
-/** The published 3B and 7B configurations (§1.1). The 3B one lists only some of the vision keys. */
+/** The published 3B and 7B configurations. The 3B one lists only some of the vision keys. */
 const shared = {
   model_type: "qwen2_5_vl",
   bos_token_id: 151643,
@@ -105,7 +105,7 @@ describe("forms of config.json", () => {
     expect(normaliseConfig(nested())).toMatchObject(flat)
   })
 
-  it("text_config wins over the top level of a converted checkpoint (Q18)", () => {
+  it("text_config wins over the top level of a converted checkpoint", () => {
     const wrong = {
       hidden_size: 8192,
       num_hidden_layers: 80,

@@ -186,7 +186,7 @@ function normaliseBlockDiffusion(shared: z.infer<typeof sharedSchema>): BlockDif
   }
 }
 
-/** DiffusionVL ignores the preprocessor file (2.4); Qwen2.5-VL itself goes by it. */
+/** DiffusionVL ignores the preprocessor file; Qwen2.5-VL itself goes by it. */
 function imageLimits(
   modelType: ModelType,
   shared: z.infer<typeof sharedSchema>,

@@ -4,7 +4,7 @@ import type { ElementType } from "./element-types.js"
 
 type Json = Record<string, unknown>
 
-/** Keys of §1.3 that describe the authors' training set-up; a checkpoint's own values win over these. */
+/** Keys of released checkpoints that describe the authors' training set-up; a checkpoint's own values win over these. */
 const RELEASED_DEFAULTS: Json = {
   model_max_length: 8192,
   tokenizer_model_max_length: 8192,
@@ -38,7 +38,7 @@ const RELEASED_DEFAULTS: Json = {
   pos_skipping_range: 4096,
 }
 
-/** config.json of a trained or released DVL-QwenVL checkpoint (§1.3). `dtype` is that of the stored weights. */
+/** config.json of a trained or released DVL-QwenVL checkpoint. `dtype` is that of the stored weights. */
 export function toReleasedConfig(config: ModelConfig, dtype: ElementType): Json {
   const text = textJson(config)
   const own = config.raw.model_type === "qwen2_5_vl" ? {} : config.raw
@@ -71,7 +71,7 @@ export function toReleasedConfig(config: ModelConfig, dtype: ElementType): Json 
 }
 
 /**
- * config.json of a converted checkpoint (§1.2). The top level repeats text_config, so that a reader that trusts the
+ * config.json of a converted checkpoint. The top level repeats text_config, so that a reader that trusts the
  * wrong place still gets the right sizes (the authors' converter leaves another model's sizes there).
  */
 export function toConvertedConfig(config: ModelConfig): Json {
@@ -91,12 +91,12 @@ export function toConvertedConfig(config: ModelConfig): Json {
   }
 }
 
-/** vision_config.json of a converted checkpoint (§1.2). */
+/** vision_config.json of a converted checkpoint. */
 export function toVisionConfigFile(config: ModelConfig): Json {
   return { ...visionJson(config), dtype: "float32" }
 }
 
-/** Flat config.json of a Qwen2.5-VL model as it is published (§1.1). */
+/** Flat config.json of a Qwen2.5-VL model as it is published. */
 export function toQwenConfig(config: ModelConfig, dtype: ElementType): Json {
   const text = textJson(config)
   return {

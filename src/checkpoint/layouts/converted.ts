@@ -1,4 +1,4 @@
-/** Converted Qwen2.5-VL, the training input of DVL-QwenVL (§1.2): text, tower and merger in a file each. */
+/** Converted Qwen2.5-VL, the training input of DVL-QwenVL: text, tower and merger in a file each. */
 import { MERGER_PREFIX, VISION_PREFIX } from "../expected-tensors.js"
 import { SINGLE_FILE } from "../safetensors-index.js"
 import type { Layout } from "./layout.js"

@@ -1,4 +1,4 @@
-/** Qwen2.5-VL as published (§1.1), and as newer transformers releases save it, with one more level in the names. */
+/** Qwen2.5-VL as published, and as newer transformers releases save it, with one more level in the names. */
 import { MERGER_PREFIX, VISION_PREFIX } from "../expected-tensors.js"
 import type { Layout } from "./layout.js"
 

@@ -1,4 +1,4 @@
-/** Trained and released DVL-QwenVL (§1.3). Its names are the canonical ones. */
+/** Trained and released DVL-QwenVL. Its names are the canonical ones. */
 import type { Layout } from "./layout.js"
 
 const PREFIXES = [

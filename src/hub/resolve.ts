@@ -1,0 +1,53 @@
+/** What a user may call a model — a folder, a built-in name or a hub id — to the folder that holds it. */
+import fs from "node:fs"
+import os from "node:os"
+import path from "node:path"
+import { UserError } from "../errors.js"
+import type { HubModel } from "./cache.js"
+import { type DownloadOptions, downloadModel } from "./download.js"
+
+export interface ResolvedModel {
+  folder: string
+  source: "folder" | "built-in" | "hub"
+  /** For hub models: the id, and the commit that was loaded. */
+  id?: string
+  commit?: string
+}
+
+export interface ResolveOptions extends DownloadOptions {
+  /** Folder with the models that ship with the program, each in a folder of its name. */
+  builtIn?: string
+}
+
+const HUB_ID = /^([A-Za-z0-9][\w.-]{0,95}\/[A-Za-z0-9][\w.-]{0,95})(?:@([^@\s]+))?$/
+
+/** "org/name" or "org/name@revision"; undefined when it is neither. */
+export function parseHubId(name: string): HubModel | undefined {
+  const match = HUB_ID.exec(name)
+  const revision = match?.[2] ?? "main"
+  if (!match || /--|\.\./.test(match[1]) || revision.split("/").some((part) => part === "" || /^\.+$/.test(part)))
+    return undefined
+  return { id: match[1], revision }
+}
+
+/**
+ * Finds a model; downloads it when it is named by its hub id. A folder wins over a hub id of the same spelling.
+ * @throws UserError when it is nowhere, saying what was looked for.
+ */
+export async function resolveModel(name: string, options: ResolveOptions = {}): Promise<ResolvedModel> {
+  const folder = name.replace(/^~(?=$|[/\\])/, os.homedir())
+  const stats = fs.statSync(folder, { throwIfNoEntry: false })
+  if (stats?.isDirectory()) return { folder: path.resolve(folder), source: "folder" }
+  if (stats) throw new UserError("it is a file; a model is a folder with config.json and weights", { where: name })
+  const shipped = options.builtIn && fs.existsSync(options.builtIn) ? fs.readdirSync(options.builtIn) : []
+  if (shipped.includes(name)) return { folder: path.join(options.builtIn!, name), source: "built-in" }
+  const model = parseHubId(name)
+  if (!model || /^[./~]/.test(name)) {
+    const known = shipped.length > 0 ? `, a built-in model (${shipped.join(", ")})` : ""
+    throw new UserError("there is no such model", {
+      where: name,
+      fix: `Name a folder${known}, or a hub id such as Qwen/Qwen2.5-VL-3B-Instruct or org/name@revision.`,
+    })
+  }
+  return { ...(await downloadModel(model, options)), source: "hub", id: model.id }
+}
