@@ -1,0 +1,62 @@
+/** From ids with image slots to the rows of a sequence: slots become image rows, the end is cut or padded to blocks. */
+
+import { UserError } from "../errors.js"
+import { type Encoded, IGNORE, IMAGE } from "./conversation.js"
+
+export interface SequenceLayout {
+  /** One id per row; IMAGE on the rows of an image. */
+  ids: Int32Array
+  labels: Int32Array
+  /** First row and number of rows of each image that is (at least partly) inside. */
+  images: { start: number; count: number }[]
+}
+
+export interface LayoutOptions {
+  /** Rows beyond are cut. */
+  maxLength?: number
+  /** Pads with EOS, labelled, to whole blocks (block diffusion, reference behaviour 3.5). */
+  blocks?: { size: number; eos: number }
+}
+
+/**
+ * @param imageRows rows of each image, in order
+ * @throws UserError when the slots and the images differ in number
+ */
+export function layOut(
+  { ids, labels }: Encoded,
+  imageRows: readonly number[],
+  { maxLength = Number.POSITIVE_INFINITY, blocks }: LayoutOptions = {},
+): SequenceLayout {
+  const slots = ids.reduce((n, id) => n + (id === IMAGE ? 1 : 0), 0)
+  if (slots !== imageRows.length) {
+    const s = (n: number): string => (n === 1 ? "" : "s")
+    throw new UserError(
+      `the text has ${slots} image placeholder${s(slots)}, but there ${imageRows.length === 1 ? "is" : "are"} ${imageRows.length} image${s(imageRows.length)}`,
+      {
+        fix: "write one <image> per image",
+      },
+    )
+  }
+  const full = ids.length - slots + imageRows.reduce((sum, n) => sum + n, 0)
+  const real = Math.min(full, maxLength)
+  const padded = blocks ? Math.ceil(real / blocks.size) * blocks.size : real
+  const outIds = new Int32Array(padded).fill(blocks?.eos ?? 0)
+  const outLabels = new Int32Array(padded).fill(blocks?.eos ?? IGNORE)
+  const images: SequenceLayout["images"] = []
+  let row = 0
+  let image = 0
+  for (let i = 0; i < ids.length && row < real; i++) {
+    if (ids[i] === IMAGE) {
+      const count = Math.min(imageRows[image++], real - row)
+      outIds.fill(IMAGE, row, row + count)
+      outLabels.fill(IGNORE, row, row + count)
+      images.push({ start: row, count })
+      row += count
+    } else {
+      outIds[row] = ids[i]
+      outLabels[row] = labels[i]
+      row++
+    }
+  }
+  return { ids: outIds, labels: outLabels, images }
+}
