@@ -1,0 +1,90 @@
+/** In which order samples are trained on. Every order is a function of (seed, epoch): nothing to save for resuming. */
+
+import { permutation, type Random, randomFrom } from "./prng.js"
+
+/** The samples of one epoch in random order. */
+export function shuffledEpoch(count: number, seed: number, epoch: number): Int32Array {
+  return permutation(count, randomFrom(seed, epoch))
+}
+
+/**
+ * The modality-length order of the authors' trainer (reference behaviour §5): text-only and image samples are permuted
+ * apart, cut into mega-batches of one optimizer step, each sorted longest first; the mega-batches of both kinds are
+ * shuffled together and the two incomplete rests come last. So all samples of a step share a modality.
+ * @param lengths of the samples; negative for text-only ones
+ * @param megaBatch samples of one optimizer step
+ */
+export function modalityLengthEpoch(
+  lengths: ArrayLike<number>,
+  megaBatch: number,
+  seed: number,
+  epoch: number,
+): Int32Array {
+  const random = randomFrom(seed, epoch)
+  const withImage: number[] = []
+  const textOnly: number[] = []
+  for (let i = 0; i < lengths.length; i++) (lengths[i] < 0 ? textOnly : withImage).push(i)
+  const chunks = [withImage, textOnly].map((kind) => megaBatches(kind, lengths, megaBatch, random))
+  const rest = chunks.flatMap((list) =>
+    list.length > 0 && list[list.length - 1].length < megaBatch ? list.pop()! : [],
+  )
+  const whole = chunks.flat()
+  const order = [...permutation(whole.length, random)].flatMap((i) => whole[i])
+  return Int32Array.from([...order, ...rest.sort((a, b) => a - b)])
+}
+
+function megaBatches(samples: readonly number[], lengths: ArrayLike<number>, size: number, random: Random): number[][] {
+  const order = [...permutation(samples.length, random)].map((i) => samples[i])
+  const batches: number[][] = []
+  for (let i = 0; i < order.length; i += size) {
+    batches.push(order.slice(i, i + size).sort((a, b) => Math.abs(lengths[b]) - Math.abs(lengths[a])))
+  }
+  return batches
+}
+
+/** Until this part of the training: the probability of each task of a picture. */
+export interface MixturePhase {
+  until: number
+  tasks: Readonly<Record<string, number>>
+}
+
+/** Records of one picture by what they ask for. */
+export type PictureTasks = ReadonlyMap<string, readonly number[]>
+
+export interface PictureDraw {
+  /** Index of the picture. */
+  picture: number
+  /** Indices of the records drawn for it, at least one. */
+  records: number[]
+}
+
+/**
+ * A batch of pictures, each with some of its tasks: several questions share one pass through the vision tower.
+ * Pictures come in shuffled epochs; which tasks and which record of a task is drawn anew for each.
+ */
+export function drawPictures(
+  pictures: readonly PictureTasks[],
+  {
+    batch,
+    step,
+    progress,
+    seed,
+    mixture,
+  }: { batch: number; step: number; progress: number; seed: number; mixture: readonly MixturePhase[] },
+): PictureDraw[] {
+  const phase = mixture.find(({ until }) => progress < until) ?? mixture[mixture.length - 1]
+  const random = randomFrom(seed, step, 1)
+  let order: Int32Array | undefined
+  let orderEpoch = -1
+  return Array.from({ length: batch }, (_, i) => {
+    const position = step * batch + i
+    const epoch = Math.floor(position / pictures.length)
+    if (epoch !== orderEpoch) order = shuffledEpoch(pictures.length, seed, (orderEpoch = epoch))
+    const picture = order![position % pictures.length]
+    const tasks = [...pictures[picture]].filter(([task]) => (phase.tasks[task] ?? 0) > 0)
+    if (tasks.length === 0) throw new Error(`a picture has none of the tasks ${Object.keys(phase.tasks).join(", ")}`)
+    let drawn = tasks.filter(([task]) => random() < phase.tasks[task])
+    if (drawn.length === 0) drawn = [tasks[Math.floor(random() * tasks.length)]]
+    return { picture, records: drawn.map(([, records]) => records[Math.floor(random() * records.length)]) }
+  })
+}
