@@ -38,7 +38,11 @@ try {
   await setUp({ root, report, torchOnly: flags.has("--torch-only"), force: flags.has("--force") })
   if (!flags.has("--quiet")) report.note(`ready · ${duration((performance.now() - started) / 1000)}`)
 } catch (error) {
-  if (!(error instanceof SetupError)) throw error
-  report.note(`error: ${error.message}${error.fix ? `\n  ${error.fix}` : ""}`)
+  if (error instanceof SetupError) report.note(`error: ${error.message}${error.fix ? `\n  ${error.fix}` : ""}`)
+  else if (["EACCES", "EPERM", "EROFS", "ENOTDIR", "ENOSPC"].includes(error.code)) {
+    report.note(
+      `error: cannot write: ${error.message}\n  make the folder writable; the cache can be moved with DIFFUSIONVL_CACHE`,
+    )
+  } else throw error
   process.exitCode = 1
 }

@@ -162,8 +162,8 @@ export function pipError(output, folder) {
   }
   if (/No matching distribution|Could not find a version/i.test(output)) {
     return new SetupError(
-      `the Python package index has no torch ${VERSION} for this system (${process.platform} ${process.arch}), or pip is too old to see it`,
-      "run: python3 -m pip install --upgrade pip; or set LIBTORCH to a torch folder you have (2.11 or later)",
+      `pip found no torch ${VERSION}: either its index cannot be reached, or it has none for this system (${process.platform} ${process.arch}), or pip is too old to see it`,
+      "check: python3 -m pip --version; pip config list; python3 -m pip install --upgrade pip\n  or set LIBTORCH to a torch folder you have (2.11 or later)",
     )
   }
   return new SetupError(`pip could not install torch:\n${tail(output)}`, "or set LIBTORCH to a torch folder you have")

@@ -11,8 +11,9 @@ import { onExit } from "./on-exit.mjs"
  */
 export function run(command, args, { cwd, env = process.env, onLine } = {}) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] })
-    const forget = onExit(() => child.kill("SIGTERM"))
+    // A process group of its own: python3 may be a shell script (pyenv), whose children must end with it.
+    const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"], detached: true })
+    const forget = onExit(() => child.pid && process.kill(-child.pid, "SIGTERM"))
     let output = ""
     let rest = ""
     const read = (chunk) => {

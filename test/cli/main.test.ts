@@ -1,0 +1,180 @@
+/** How a command line ends: exit codes, error sentences, Ctrl-C; and that help stays quick. */
+
+import { EventEmitter } from "node:events"
+import { readdirSync, readFileSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { Command } from "commander"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import { Interrupted, reportError } from "../../src/cli/errors.js"
+import { interruptible, type Signals } from "../../src/cli/interrupt.js"
+import { createProgram, main } from "../../src/cli/main.js"
+import { collect, numberBetween, wholeNumber } from "../../src/cli/options.js"
+import { UserError } from "../../src/errors.js"
+
+describe("main", () => {
+  let printed: string
+  beforeEach(() => {
+    printed = ""
+    const keep = (text: unknown) => {
+      printed += text
+      return true
+    }
+    vi.spyOn(process.stdout, "write").mockImplementation(keep)
+    vi.spyOn(process.stderr, "write").mockImplementation(keep)
+  })
+  afterEach(() => {
+    vi.restoreAllMocks()
+    process.stdout.removeAllListeners("error")
+    process.exitCode = undefined
+  })
+  const run = async (...args: string[]) => {
+    await main(["node", "diffusionvl", ...args])
+    const code = process.exitCode
+    process.exitCode = undefined
+    return { code, printed }
+  }
+
+  it("prints help and version with code 0", async () => {
+    expect(await run("--help")).toMatchObject({ code: 0, printed: expect.stringContaining("doctor") })
+    expect(await run("--version")).toMatchObject({ code: 0, printed: expect.stringMatching(/\d+\.\d+\.\d+/) })
+    expect(await run("doctor", "--help")).toMatchObject({ code: 0, printed: expect.stringContaining("--json") })
+  })
+
+  it("ends wrong usage with code 2 and says what was meant", async () => {
+    expect(await run("doctr")).toMatchObject({ code: 2, printed: expect.stringContaining("Did you mean doctor?") })
+    expect(await run("doctor", "--jsn")).toMatchObject({ code: 2, printed: expect.stringContaining("--json") })
+  })
+
+  it("names every command once", () => {
+    const names = createProgram().commands.map((command) => command.name())
+    expect(new Set(names).size).toBe(names.length)
+  })
+})
+
+describe("commands", () => {
+  it("import nothing heavy before they run, so that help is quick", () => {
+    const folder = resolve(import.meta.dirname, "../../src/cli/commands")
+    for (const name of readdirSync(folder).filter((file) => file.endsWith(".ts"))) {
+      const source = readFileSync(join(folder, name), "utf8")
+      const imports = [...source.matchAll(/^import (?!type)[^"]*"([^"]+)"/gm)].map((match) => match[1])
+      const light = ["commander", "../options.js", "../errors.js", "../interrupt.js", "../../errors.js"]
+      expect(
+        imports.filter((target) => !light.includes(target)),
+        name,
+      ).toEqual([])
+    }
+  })
+})
+
+describe("reportError", () => {
+  const report = (error: unknown, debug = false) => {
+    let text = ""
+    const code = reportError(error, { debug, stream: { write: (piece) => (text += piece) } })
+    return { code, text }
+  }
+
+  it("prints a user's error as sentences, without a stack", () => {
+    const error = new UserError("no such file", { where: "cat.jpg", fix: "check the path" })
+    expect(report(error)).toEqual({ code: 1, text: "error: cat.jpg: no such file\n  check the path\n" })
+  })
+
+  it("says that anything else is a bug, and where with --debug", () => {
+    const quiet = report(new TypeError("x is undefined"))
+    expect(quiet.text).toContain("internal: x is undefined")
+    expect(quiet.text).toContain("diffusionvl doctor")
+    expect(quiet.text).not.toContain("main.test.ts")
+    const loud = report(new Error("outer", { cause: new Error("inner") }), true)
+    expect(loud.text).toContain("main.test.ts")
+    expect(loud.text).toContain("caused by: Error: inner")
+    expect(report("a string").text).toContain("internal: a string")
+  })
+
+  it("ends an interrupted job with 130 and no words", () => {
+    expect(report(new Interrupted())).toEqual({ code: 130, text: "" })
+  })
+})
+
+describe("interruptible", () => {
+  const fake = () => {
+    const exits: number[] = []
+    const emitter = new EventEmitter()
+    const signals = Object.assign(emitter, { exit: (code: number) => exits.push(code), stderr: { write: () => true } })
+    return { signals: signals as unknown as Signals, emitter, exits }
+  }
+  const aborted = (signal: AbortSignal) => new Promise<void>((done) => signal.addEventListener("abort", () => done()))
+
+  it("passes results and errors through and leaves no listener", async () => {
+    const { signals, emitter } = fake()
+    expect(await interruptible(async () => 7, signals)).toBe(7)
+    await expect(interruptible(async () => Promise.reject(new UserError("bad")), signals)).rejects.toThrow("bad")
+    expect(emitter.listenerCount("SIGINT") + emitter.listenerCount("SIGTERM")).toBe(0)
+  })
+
+  it("asks the job to stop, lets it finish its checkpoint, then reports the interruption", async () => {
+    const { signals, emitter, exits } = fake()
+    let saved = false
+    const job = interruptible(async (signal) => {
+      await aborted(signal)
+      saved = true
+    }, signals)
+    emitter.emit("SIGINT")
+    await expect(job).rejects.toBeInstanceOf(Interrupted)
+    expect(saved).toBe(true)
+    expect(exits).toEqual([])
+  })
+
+  it("takes an abort error of a library for the interruption, and a real error for an error", async () => {
+    const { signals, emitter } = fake()
+    const job = interruptible(async (signal) => {
+      await aborted(signal)
+      throw new DOMException("aborted", "AbortError")
+    }, signals)
+    emitter.emit("SIGTERM")
+    await expect(job).rejects.toBeInstanceOf(Interrupted)
+    const failing = interruptible(async (signal) => {
+      await aborted(signal)
+      throw new UserError("the disk is full")
+    }, signals)
+    emitter.emit("SIGINT")
+    await expect(failing).rejects.toThrow("the disk is full")
+  })
+
+  it("quits at the second Ctrl-C", async () => {
+    const { signals, emitter, exits } = fake()
+    let finish = () => {}
+    const job = interruptible(() => new Promise<void>((done) => (finish = done)), signals)
+    emitter.emit("SIGINT")
+    emitter.emit("SIGINT")
+    expect(exits).toEqual([130])
+    finish()
+    await expect(job).rejects.toBeInstanceOf(Interrupted)
+  })
+})
+
+describe("option values", () => {
+  const program = new Command()
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .option("--steps <n>", "", wholeNumber(1))
+    .option("--threshold <p>", "", numberBetween(0, 1))
+    .option("--image <file>", "", collect)
+  const parse = (...args: string[]) => program.parse(args, { from: "user" }).opts()
+
+  it("are parsed", () => {
+    expect(parse("--steps", "8", "--threshold", "0.9", "--image", "a", "--image", "b")).toEqual({
+      steps: 8,
+      threshold: 0.9,
+      image: ["a", "b"],
+    })
+  })
+
+  it.each([
+    ["--steps", "0"],
+    ["--steps", "1.5"],
+    ["--steps", "many"],
+    ["--threshold", "2"],
+    ["--threshold", ""],
+  ])("refuse %s %s", (option, value) => {
+    expect(() => parse(option, value)).toThrow(new RegExp(option))
+  })
+})
