@@ -26,7 +26,8 @@ export function tensorEntries(tensors: ReadonlyMap<string, Tensor>): TensorEntry
 }
 
 /** Tokenizer, preprocessor and generation files travel with the weights. */
-const COMPANIONS = /^(tokenizer.*\.json|tokenizer\.model|vocab\.json|merges\.txt|special_tokens_map\.json|added_tokens\.json|chat_template.*|preprocessor_config\.json|generation_config\.json)$/
+const COMPANIONS =
+  /^(tokenizer.*\.json|tokenizer\.model|vocab\.json|merges\.txt|special_tokens_map\.json|added_tokens\.json|chat_template.*|preprocessor_config\.json|generation_config\.json)$/
 
 export async function copyCompanions(from: string, to: string): Promise<void> {
   await mkdir(to, { recursive: true })
@@ -39,7 +40,12 @@ export async function copyCompanions(from: string, to: string): Promise<void> {
  */
 export async function saveModel(
   folder: string,
-  { config, parameters, companions, maxShardBytes }: { config: ModelConfig; parameters: ReadonlyMap<string, Tensor>; companions?: string; maxShardBytes?: number },
+  {
+    config,
+    parameters,
+    companions,
+    maxShardBytes,
+  }: { config: ModelConfig; parameters: ReadonlyMap<string, Tensor>; companions?: string; maxShardBytes?: number },
 ): Promise<void> {
   const diffusion = config.modelType === "diffusionvl_qwenvl"
   const layout = diffusion ? released : qwen2_5_vl
@@ -47,5 +53,8 @@ export async function saveModel(
   if (companions) await copyCompanions(companions, folder)
   await writeTensors(folder, entries, { maxShardBytes })
   const dtype = entries[0].dtype
-  await writeJson(join(folder, "config.json"), diffusion ? toReleasedConfig(config, dtype) : toQwenConfig(config, dtype))
+  await writeJson(
+    join(folder, "config.json"),
+    diffusion ? toReleasedConfig(config, dtype) : toQwenConfig(config, dtype),
+  )
 }

@@ -101,7 +101,9 @@ export function parseYaml<T extends z.ZodType>(schema: T, text: string, where: s
   const problems = parsed.error.issues.map((issue) => {
     const path = issue.path as (string | number)[]
     const unknown = issue.code === "unrecognized_keys" ? issue.keys[0] : undefined
-    const node = document.getIn(unknown === undefined ? path : [...path, unknown], true) as { range?: [number, number, number] } | undefined
+    const node = document.getIn(unknown === undefined ? path : [...path, unknown], true) as
+      | { range?: [number, number, number] }
+      | undefined
     const line = node?.range ? `line ${lines.linePos(node.range[0]).line}: ` : ""
     return `${line}${path.length > 0 ? `${path.join(".")}: ` : ""}${issue.message}`
   })
@@ -109,17 +111,29 @@ export function parseYaml<T extends z.ZodType>(schema: T, text: string, where: s
 }
 
 /** Reads a recipe; `overrides` ("train.max_steps=10") win over the file. Relative data paths are relative to the recipe. */
-export function readRecipe<T extends z.ZodType>(schema: T, path: string, overrides: readonly string[] = []): z.output<T> {
+export function readRecipe<T extends z.ZodType>(
+  schema: T,
+  path: string,
+  overrides: readonly string[] = [],
+): z.output<T> {
   let text: string
   try {
     text = readFileSync(path, "utf8")
   } catch (cause) {
-    throw new UserError("cannot read the recipe", { where: path, fix: "give the path of a YAML file, such as recipes/qwen2.5-vl-3b.yaml", cause })
+    throw new UserError("cannot read the recipe", {
+      where: path,
+      fix: "give the path of a YAML file, such as recipes/qwen2.5-vl-3b.yaml",
+      cause,
+    })
   }
   const document = parseDocument(text)
   for (const override of overrides) {
     const at = override.indexOf("=")
-    if (at < 1) throw new UserError(`"${override}" is not KEY=VALUE`, { where: "--set", fix: "for example: --set train.max_steps=100" })
+    if (at < 1)
+      throw new UserError(`"${override}" is not KEY=VALUE`, {
+        where: "--set",
+        fix: "for example: --set train.max_steps=100",
+      })
     document.setIn(override.slice(0, at).split("."), parseDocument(override.slice(at + 1)).toJS())
   }
   return parseYaml(schema, overrides.length > 0 ? document.toString() : text, path)

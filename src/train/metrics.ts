@@ -51,6 +51,9 @@ export class MetricsLog {
   write(entry: StepMetrics): void {
     appendFileSync(this.path, `${JSON.stringify(entry)}\n`)
     const { step, ...scalars } = entry
-    this.#board.write(step, Object.fromEntries(Object.entries(scalars).map(([name, value]) => [`train/${name}`, value])))
+    this.#board.write(
+      step,
+      Object.fromEntries(Object.entries(scalars).map(([name, value]) => [`train/${name}`, value])),
+    )
   }
 }

@@ -1,10 +1,18 @@
 import { describe, expect, it } from "vitest"
-import { backward, noGrad, randn, Generator, type Tensor, tensor } from "../torch/index.js"
+import { backward, Generator, noGrad, randn, type Tensor, tensor } from "../torch/index.js"
 import { AdamW } from "./optimizer.js"
 import { learningRateFactor } from "./schedule.js"
 
 /** AdamW of Loshchilov & Hutter (algorithm 2), written out in plain numbers. */
-function reference(w: number[], grads: number[][], lr: number, wd: number, [b1, b2]: readonly [number, number], eps: number, clip: number): number[] {
+function reference(
+  w: number[],
+  grads: number[][],
+  lr: number,
+  wd: number,
+  [b1, b2]: readonly [number, number],
+  eps: number,
+  clip: number,
+): number[] {
   const x = [...w]
   const m = w.map(() => 0)
   const v = w.map(() => 0)
@@ -28,10 +36,18 @@ function setGrad(weight: Tensor, grad: number[]): void {
 
 describe("AdamW", () => {
   const start = [0.5, -1, 2]
-  const grads = [[0.1, -0.2, 0.3], [3, 1, -2], [0.01, 0.02, 0]]
+  const grads = [
+    [0.1, -0.2, 0.3],
+    [3, 1, -2],
+    [0.01, 0.02, 0],
+  ]
   it("follows the algorithm, clipping included", () => {
     const weight = tensor(start).requiresGrad_()
-    const optimizer = new AdamW([{ name: "w", tensor: weight, learningRate: 0.1, weightDecay: 0.05 }], { betas: [0.9, 0.98], eps: 1e-8, maxGradNorm: 1 })
+    const optimizer = new AdamW([{ name: "w", tensor: weight, learningRate: 0.1, weightDecay: 0.05 }], {
+      betas: [0.9, 0.98],
+      eps: 1e-8,
+      maxGradNorm: 1,
+    })
     for (const grad of grads) {
       setGrad(weight, grad)
       optimizer.step(1)
@@ -42,7 +58,11 @@ describe("AdamW", () => {
   })
   it("keeps fp32 masters for bf16 weights: steps far below bf16 precision add up", () => {
     const weight = noGrad(() => tensor([1]).to("bfloat16")).requiresGrad_()
-    const optimizer = new AdamW([{ name: "w", tensor: weight, learningRate: 1e-4, weightDecay: 0 }], { betas: [0.9, 0.999], eps: 1e-8, maxGradNorm: 0 })
+    const optimizer = new AdamW([{ name: "w", tensor: weight, learningRate: 1e-4, weightDecay: 0 }], {
+      betas: [0.9, 0.999],
+      eps: 1e-8,
+      maxGradNorm: 0,
+    })
     for (let i = 0; i < 100; i++) {
       setGrad(weight, [1])
       optimizer.step(1)
@@ -53,10 +73,22 @@ describe("AdamW", () => {
   it("resumes bit-exactly, and leaves the weights alone when a gradient is not finite", () => {
     const make = (): { weight: Tensor; optimizer: AdamW } => {
       const weight = randn([8], { generator: new Generator(1) }).requiresGrad_()
-      return { weight, optimizer: new AdamW([{ name: "w", tensor: weight, learningRate: 0.01, weightDecay: 0.1 }], { betas: [0.9, 0.999], eps: 1e-8, maxGradNorm: 1 }) }
+      return {
+        weight,
+        optimizer: new AdamW([{ name: "w", tensor: weight, learningRate: 0.01, weightDecay: 0.1 }], {
+          betas: [0.9, 0.999],
+          eps: 1e-8,
+          maxGradNorm: 1,
+        }),
+      }
     }
     const step = ({ weight, optimizer }: ReturnType<typeof make>, k: number): void => {
-      backward(weight.mul(k + 1).pow(2).sum())
+      backward(
+        weight
+          .mul(k + 1)
+          .pow(2)
+          .sum(),
+      )
       optimizer.step(1)
     }
     const straight = make()

@@ -1,7 +1,19 @@
 /** AdamW with parameter groups, global gradient clipping, and fp32 master weights for parameters of half precision. */
 
 import {
-  type DType, foreachAdd_, foreachCopy_, foreachMul_, foreachNorm, fusedAdamW_, noGrad, stack, type Tensor, tensor, tidy, vectorNorm, zeros,
+  type DType,
+  foreachAdd_,
+  foreachCopy_,
+  foreachMul_,
+  foreachNorm,
+  fusedAdamW_,
+  noGrad,
+  stack,
+  type Tensor,
+  tensor,
+  tidy,
+  vectorNorm,
+  zeros,
 } from "../torch/index.js"
 
 export interface Parameter {
@@ -45,7 +57,13 @@ export class AdamW {
         const master = half ? weight.detach().to("float32") : weight.detach()
         const like = { dtype: master.dtype as DType, device: weight.device }
         const shape = [...weight.shape]
-        return { parameter, master, first: zeros(shape, like), second: zeros(shape, like), steps: zeros([], { device: weight.device }) }
+        return {
+          parameter,
+          master,
+          first: zeros(shape, like),
+          second: zeros(shape, like),
+          steps: zeros([], { device: weight.device }),
+        }
       }),
     )
     const groups = new Map<string, Slot[]>()
@@ -66,7 +84,11 @@ export class AdamW {
         const grads = new Map<Slot, Tensor>()
         for (const slot of this.#slots) {
           const grad = slot.parameter.tensor.grad
-          if (grad) grads.set(slot, slot.master === grad || grad.dtype === slot.master.dtype ? grad : grad.to(slot.master.dtype))
+          if (grad)
+            grads.set(
+              slot,
+              slot.master === grad || grad.dtype === slot.master.dtype ? grad : grad.to(slot.master.dtype),
+            )
         }
         const all = [...grads.values()]
         if (all.length === 0) return { gradNorm: 0 }
@@ -75,7 +97,12 @@ export class AdamW {
         if (Number.isFinite(gradNorm)) {
           const { maxGradNorm } = this.options
           if (maxGradNorm > 0 && gradNorm > maxGradNorm) foreachMul_(all, tensor([maxGradNorm / (gradNorm + 1e-6)], []))
-          for (const group of this.#groups) this.#update(group.filter((slot) => grads.has(slot)), grads, factor)
+          for (const group of this.#groups)
+            this.#update(
+              group.filter((slot) => grads.has(slot)),
+              grads,
+              factor,
+            )
         }
         this.zeroGrad()
         return { gradNorm }
@@ -86,7 +113,10 @@ export class AdamW {
   #update(group: Slot[], grads: Map<Slot, Tensor>, factor: number): void {
     if (group.length === 0) return
     const one = tensor([1], [])
-    foreachAdd_(group.map((slot) => slot.steps), group.map(() => one))
+    foreachAdd_(
+      group.map((slot) => slot.steps),
+      group.map(() => one),
+    )
     const { learningRate, weightDecay } = group[0].parameter
     const [beta1, beta2] = this.options.betas
     fusedAdamW_({
@@ -102,7 +132,11 @@ export class AdamW {
       eps: this.options.eps,
     })
     const half = group.filter((slot) => slot.master.dtype !== slot.parameter.tensor.dtype)
-    if (half.length > 0) foreachCopy_(half.map((slot) => slot.parameter.tensor), half.map((slot) => slot.master))
+    if (half.length > 0)
+      foreachCopy_(
+        half.map((slot) => slot.parameter.tensor),
+        half.map((slot) => slot.master),
+      )
   }
 
   zeroGrad(): void {
@@ -127,10 +161,12 @@ export class AdamW {
       for (const [name, target] of this.state()) {
         const source = saved.get(name)
         if (!source) throw new Error(`the saved optimizer has no "${name}"`)
-        if (source.shape.join() !== target.shape.join()) throw new Error(`the saved optimizer has "${name}" as [${source.shape}], needed [${target.shape}]`)
+        if (source.shape.join() !== target.shape.join())
+          throw new Error(`the saved optimizer has "${name}" as [${source.shape}], needed [${target.shape}]`)
         target.copy_(source)
       }
-      for (const slot of this.#slots) if (slot.master.dtype !== slot.parameter.tensor.dtype) slot.parameter.tensor.copy_(slot.master)
+      for (const slot of this.#slots)
+        if (slot.master.dtype !== slot.parameter.tensor.dtype) slot.parameter.tensor.copy_(slot.master)
     })
   }
 }

@@ -44,7 +44,19 @@ export const checkpointFolder = (folder: string, step: number): string => join(f
 export async function saveCheckpoint(
   folder: string,
   state: TrainerState,
-  { config, parameters, companions, optimizer, keep }: { config: ModelConfig; parameters: ReadonlyMap<string, Tensor>; companions: string; optimizer: AdamW; keep: number },
+  {
+    config,
+    parameters,
+    companions,
+    optimizer,
+    keep,
+  }: {
+    config: ModelConfig
+    parameters: ReadonlyMap<string, Tensor>
+    companions: string
+    optimizer: AdamW
+    keep: number
+  },
 ): Promise<string> {
   const target = checkpointFolder(folder, state.step)
   if (!existsSync(target)) {

@@ -60,8 +60,12 @@ function bytes(field: number, value: Buffer): Buffer {
 
 /** One event with the given scalars, framed. */
 export function scalarEvent(wallTime: number, step: number, scalars: Record<string, number>): Buffer {
-  const values = Object.entries(scalars).map(([tag, value]) => bytes(1, Buffer.concat([bytes(1, Buffer.from(tag)), float(2, value)])))
-  return record(Buffer.concat([double(1, wallTime), Buffer.from([2 << 3]), varint(step), bytes(5, Buffer.concat(values))]))
+  const values = Object.entries(scalars).map(([tag, value]) =>
+    bytes(1, Buffer.concat([bytes(1, Buffer.from(tag)), float(2, value)])),
+  )
+  return record(
+    Buffer.concat([double(1, wallTime), Buffer.from([2 << 3]), varint(step), bytes(5, Buffer.concat(values))]),
+  )
 }
 
 export function versionEvent(wallTime: number): Buffer {

@@ -1,0 +1,202 @@
+/** From a data file to training batches. Everything random depends on (seed, step) only, so a run resumes bit-exactly. */
+
+import { dirname } from "node:path"
+import type { ModelConfig } from "../checkpoint/config.js"
+import { JsonRecords } from "../data/json-array.js"
+import { parseSample, type Sample } from "../data/llava.js"
+import { type Random, randomFrom } from "../data/prng.js"
+import { drawPictures, modalityLengthEpoch, type PictureTasks, shuffledEpoch } from "../data/sampler.js"
+import { messageOf, UserError } from "../errors.js"
+import { augment } from "../image/augment.js"
+import { decodeImage, type RgbImage } from "../image/decode.js"
+import { padToSquare, type QwenImage, type QwenImageOptions, qwenImage } from "../image/qwen.js"
+import { mropePositions } from "../models/mrope-positions.js"
+import type { TrainingBatch, TrainingSample } from "../paradigms/batch.js"
+import { encodeTraining, type Message } from "../text/conversation.js"
+import { layOut } from "../text/layout.js"
+import type { Tokenizer } from "../text/tokenizer.js"
+import type { TrainingConfig } from "./config.js"
+
+/** Decoded pictures are kept while they fit: small data sets are decoded once. */
+const CACHE_BYTES = 256 * 2 ** 20
+
+export class TrainingData {
+  readonly #records: JsonRecords
+  readonly #root: string
+  readonly #pictures: PictureTasks[] = []
+  readonly #lengths: Int32Array | undefined
+  readonly #cache = new Map<string, RgbImage>()
+  #cacheBytes = 0
+  #order: { epoch: number; samples: Int32Array } | undefined
+
+  constructor(
+    readonly config: TrainingConfig,
+    readonly tokenizer: Tokenizer,
+    readonly modelConfig: ModelConfig,
+    readonly imageOptions: QwenImageOptions,
+    indexFile?: string,
+  ) {
+    this.#records = new JsonRecords(config.data.file, indexFile)
+    this.#root = config.data.image_root ?? dirname(config.data.file)
+    if (this.#records.length === 0) throw new UserError("the data file has no records", { where: config.data.file })
+    if (config.data.sampler === "pictures") this.#pictures = this.#groupByPicture()
+    if (config.data.sampler === "modality-length") this.#lengths = this.#wordCounts()
+  }
+
+  /** Samples (with the `pictures` sampler: pictures) in one epoch. */
+  get size(): number {
+    return this.config.data.sampler === "pictures" ? this.#pictures.length : this.#records.length
+  }
+
+  /**
+   * The batch of one forward.
+   * @param micro which forward of the optimizer step, 0 … accumulate − 1
+   * @param progress part of the training that is done; decides the phase of a mixture
+   */
+  async batch(step: number, micro: number, progress: number): Promise<TrainingBatch> {
+    const { seed, micro_batch_size: size, accumulate } = this.config.train
+    const forward = step * accumulate + micro
+    const images: QwenImage[] = []
+    const samples: TrainingSample[] = []
+    if (this.config.data.sampler === "pictures") {
+      const mixture = this.config.data.mixture ?? [{ until: 1, tasks: this.#allTasks() }]
+      const draws = drawPictures(this.#pictures, { batch: size, step: forward, progress, seed, mixture })
+      for (const [i, { records }] of draws.entries()) {
+        const random = randomFrom(seed, forward, i, 2)
+        const shown = new Map<string, number>()
+        for (const index of records) samples.push(await this.#sample(index, images, random, shown))
+      }
+    } else {
+      for (let i = 0; i < size; i++) {
+        const position = forward * size + i
+        const order = this.#epochOrder(Math.floor(position / this.size))
+        const random = randomFrom(seed, forward, i, 2)
+        samples.push(await this.#sample(order[position % this.size], images, random, new Map()))
+      }
+    }
+    return { samples, images }
+  }
+
+  /** @param shown images already prepared for this picture, by path: its questions share them */
+  async #sample(
+    index: number,
+    images: QwenImage[],
+    random: Random,
+    shown: Map<string, number>,
+  ): Promise<TrainingSample> {
+    const where = `${this.config.data.file}, record ${index}`
+    const sample = parseSample(this.#records.read(index), where, this.#root)
+    try {
+      const imageIndices: number[] = []
+      for (const path of sample.images) imageIndices.push(await this.#image(path, sample, images, random, shown))
+      const layout = this.#layOut(
+        sample.messages,
+        imageIndices.map((i) => images[i]),
+      )
+      return { ...layout, imageIndices, where }
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error
+      throw new UserError(`${messageOf(error)}`, {
+        where,
+        fix: "mend or remove the record; `diffusionvl data check` lists all bad ones",
+        cause: error,
+      })
+    }
+  }
+
+  async #image(
+    path: string,
+    sample: Sample,
+    images: QwenImage[],
+    random: Random,
+    shown: Map<string, number>,
+  ): Promise<number> {
+    const options = this.config.data.augment
+    const overlaid = options !== undefined && sample.mix.length > 0 && random() < options.overlay
+    const known = shown.get(path)
+    if (known !== undefined && !overlaid) return known
+    let image = await this.#decode(path)
+    if (options) {
+      const overlay = overlaid ? await this.#decode(sample.mix[Math.floor(random() * sample.mix.length)]) : undefined
+      image = augment(image, options, random, overlay)
+    }
+    if (this.config.data.image_aspect === "pad") image = padToSquare(image)
+    images.push(qwenImage(image, this.imageOptions))
+    if (!overlaid) shown.set(path, images.length - 1)
+    return images.length - 1
+  }
+
+  async #decode(path: string): Promise<RgbImage> {
+    const known = this.#cache.get(path)
+    if (known) return known
+    const image = await decodeImage(path)
+    if (this.#cacheBytes + image.data.length <= CACHE_BYTES) {
+      this.#cache.set(path, image)
+      this.#cacheBytes += image.data.length
+    }
+    return image
+  }
+
+  #layOut(messages: readonly Message[], images: readonly QwenImage[]): Omit<TrainingSample, "imageIndices" | "where"> {
+    const { paradigm, data, block_diffusion } = this.config
+    const { mergeSize } = this.modelConfig.vision
+    const rows = images.map(({ grid }) => (grid[0] * grid[1] * grid[2]) / mergeSize ** 2)
+    if (paradigm === "block-diffusion") {
+      const encoded = encodeTraining(messages, this.tokenizer, "qwen_2_5")
+      const blocks = { size: block_diffusion.block_size, eos: this.modelConfig.tokens.eos }
+      return layOut(encoded, rows, { maxLength: data.max_length, blocks })
+    }
+    const encoded = encodeTraining(messages, this.tokenizer, "qwen2_5_vl")
+    const { axes } = mropePositions(
+      encoded.ids,
+      images.map(({ grid }) => grid),
+      mergeSize,
+    )
+    return { ...layOut(encoded, rows, { maxLength: data.max_length }), positions: axes }
+  }
+
+  #epochOrder(epoch: number): Int32Array {
+    if (this.#order?.epoch !== epoch) {
+      const { seed, micro_batch_size, accumulate } = this.config.train
+      const samples = this.#lengths
+        ? modalityLengthEpoch(this.#lengths, micro_batch_size * accumulate, seed, epoch)
+        : shuffledEpoch(this.#records.length, seed, epoch)
+      this.#order = { epoch, samples }
+    }
+    return this.#order.samples
+  }
+
+  /** Words of all turns, negative for text-only samples: the length the modality sampler sorts by. */
+  #wordCounts(): Int32Array {
+    return Int32Array.from({ length: this.#records.length }, (_, i) => {
+      const record = this.#records.read(i) as {
+        image?: unknown
+        images?: unknown
+        conversations?: { value?: string; content?: string }[]
+      }
+      const words = (record.conversations ?? []).reduce(
+        (n, turn) => n + (turn.value ?? turn.content ?? "").split(/\s+/).filter(Boolean).length,
+        0,
+      )
+      return record.image === undefined && record.images === undefined ? -words : words
+    })
+  }
+
+  #groupByPicture(): PictureTasks[] {
+    const groups = new Map<string, Map<string, number[]>>()
+    for (let i = 0; i < this.#records.length; i++) {
+      const { image, task = "" } = this.#records.read(i) as { image?: string; task?: string }
+      if (typeof image !== "string")
+        throw new UserError("the `pictures` sampler needs one image per record", {
+          where: `${this.config.data.file}, record ${i}`,
+        })
+      const tasks = groups.get(image) ?? new Map<string, number[]>()
+      groups.set(image, tasks.set(task, [...(tasks.get(task) ?? []), i]))
+    }
+    return [...groups.values()]
+  }
+
+  #allTasks(): Record<string, number> {
+    return Object.fromEntries(this.#pictures.flatMap((tasks) => [...tasks.keys()]).map((task) => [task, 1]))
+  }
+}

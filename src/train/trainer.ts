@@ -1,0 +1,269 @@
+/** The training loop, for any paradigm on any model: batches in, events out, checkpoints on the way. */
+
+import { createHash } from "node:crypto"
+import { existsSync } from "node:fs"
+import { mkdir } from "node:fs/promises"
+import { join } from "node:path"
+import { asDiffusion, type ModelConfig, maskToken } from "../checkpoint/config.js"
+import { readJsonObject } from "../checkpoint/read-config.js"
+import { randomFrom } from "../data/prng.js"
+import { UserError } from "../errors.js"
+import { resolveModel } from "../hub/resolve.js"
+import { type QwenImageOptions, qwenImageOptions } from "../image/qwen.js"
+import { loadModel } from "../models/load.js"
+import type { Model } from "../models/registry.js"
+import { saveModel } from "../models/save.js"
+import { autoregressiveObjective } from "../paradigms/autoregressive/objective.js"
+import type { Objective, TrainingBatch, TrainingSample } from "../paradigms/batch.js"
+import { blockDiffusionObjective } from "../paradigms/block-diffusion/objective.js"
+import { Tokenizer } from "../text/tokenizer.js"
+import { backward, tidy } from "../torch/index.js"
+import type { TrainingConfig } from "./config.js"
+import { TrainingData } from "./data.js"
+import { MetricsLog, type StepMetrics } from "./metrics.js"
+import { AdamW, type Parameter } from "./optimizer.js"
+import { learningRateFactor } from "./schedule.js"
+import { checkpointFolder, checkpointSteps, restoreCheckpoint, saveCheckpoint, type TrainerState } from "./state.js"
+
+export type TrainingEvent =
+  /** Before the first step of this session; `step` is above 0 when resumed. */
+  | {
+      type: "start"
+      step: number
+      totalSteps: number
+      parameters: number
+      samples: number
+      dtype: string
+      device: string
+    }
+  | { type: "step"; metrics: StepMetrics }
+  | { type: "checkpoint"; folder: string }
+  /** Stopped by the signal; the same command goes on from the checkpoint. */
+  | { type: "interrupted"; folder: string; step: number }
+  | { type: "done"; model: string; seconds: number }
+
+/** Where the finished model of a training lies. */
+export const finishedModel = (output: string): string => join(output, "model")
+
+const PARTS: [prefix: string, part: "vision" | "projector"][] = [
+  ["model.vision_tower.", "vision"],
+  ["model.mm_projector.", "projector"],
+]
+
+function partOf(name: string): "vision" | "projector" | "language" {
+  return PARTS.find(([prefix]) => name.startsWith(prefix))?.[1] ?? "language"
+}
+
+/** Parameter groups as the authors build them: norms and biases without decay, parts with their own rates. */
+function groupParameters(model: Model, { train }: TrainingConfig): Parameter[] {
+  const rates = { vision: train.vision_learning_rate, projector: train.projector_learning_rate, language: undefined }
+  const parameters: Parameter[] = []
+  for (const [name, tensor] of model.parameters()) {
+    const part = partOf(name)
+    const tunable = train.tunable.includes(part)
+    tensor.requiresGrad_(tunable)
+    if (!tunable) continue
+    const decays = tensor.rank > 1
+    parameters.push({
+      name,
+      tensor,
+      learningRate: rates[part] ?? train.learning_rate,
+      weightDecay: decays ? train.weight_decay : 0,
+    })
+  }
+  return parameters
+}
+
+/** What must stay the same for a run to be the same run. */
+function fingerprintOf({ paradigm, block_diffusion, data, train }: TrainingConfig): string {
+  const { max_minutes, max_steps, epochs, log_every, save_every, keep, ...fixed } = train
+  return createHash("sha256")
+    .update(JSON.stringify({ paradigm, block_diffusion, data, fixed }))
+    .digest("hex")
+    .slice(0, 16)
+}
+
+function imageOptionsOf(folder: string, config: ModelConfig, { data }: TrainingConfig): QwenImageOptions {
+  const file = join(folder, "preprocessor_config.json")
+  const limits = {
+    minPixels: data.min_pixels ?? config.image.minPixels,
+    maxPixels: data.max_pixels ?? config.image.maxPixels,
+  }
+  return qwenImageOptions(existsSync(file) ? readJsonObject(file) : {}, limits)
+}
+
+/** The configuration of the model that comes out. */
+function targetConfig(source: ModelConfig, config: TrainingConfig): ModelConfig {
+  if (config.paradigm === "autoregressive") {
+    if (source.modelType !== "qwen2_5_vl")
+      throw new UserError("a diffusion model cannot be trained autoregressively", {
+        where: config.model,
+        fix: "start from a qwen2_5_vl model",
+      })
+    return source
+  }
+  const { min_pixels: minPixels, max_pixels: maxPixels } = config.data
+  const { block_size: blockSize, shift } = config.block_diffusion
+  const diffusion = asDiffusion(source, {
+    blockDiffusion: { enabled: true, blockSize, shift },
+    ...(minPixels && maxPixels && { image: { minPixels, maxPixels } }),
+  })
+  maskToken(diffusion)
+  return diffusion
+}
+
+function objectiveOf(
+  model: Model,
+  batch: TrainingBatch,
+  config: TrainingConfig,
+  target: ModelConfig,
+  seeds: readonly number[],
+): Objective {
+  if (config.paradigm === "autoregressive") return autoregressiveObjective(model, batch)
+  const { block_size: blockSize, noise: schedule, shift, weight } = config.block_diffusion
+  return blockDiffusionObjective(
+    model,
+    batch,
+    { blockSize, schedule, shift, weight, maskToken: maskToken(target) },
+    randomFrom(...seeds, 3),
+  )
+}
+
+/**
+ * Trains as the recipe says, going on from the last checkpoint in its output folder if there is one. The events are
+ * for showing; the metrics are written to files here.
+ */
+export async function* train(
+  config: TrainingConfig,
+  { signal }: { signal?: AbortSignal } = {},
+): AsyncGenerator<TrainingEvent> {
+  const source = (await resolveModel(config.model)).folder
+  await mkdir(config.output, { recursive: true })
+  const fingerprint = fingerprintOf(config)
+  const steps = await checkpointSteps(config.output)
+  const resumed = steps.length > 0 ? checkpointFolder(config.output, steps[steps.length - 1]) : undefined
+  const { model, checkpoint, dtype, device } = loadModel(resumed ?? source, {
+    dtype: config.train.dtype,
+    trainable: true,
+  })
+  const target = targetConfig(checkpoint.config, config)
+  model.checkpointLayers = config.train.gradient_checkpointing
+  const parameters = groupParameters(model, config)
+  const { betas, eps, max_grad_norm: maxGradNorm } = config.train
+  const optimizer = new AdamW(parameters, { betas, eps, maxGradNorm })
+  let state: TrainerState = { step: 0, seconds: 0, progress: 0, fingerprint }
+  if (resumed) state = restoreCheckpoint(resumed, optimizer, fingerprint)
+  const data = new TrainingData(
+    config,
+    Tokenizer.load(source),
+    target,
+    imageOptionsOf(source, target, config),
+    join(config.output, "data.index"),
+  )
+  const {
+    accumulate,
+    micro_batch_size: size,
+    epochs,
+    max_steps,
+    max_minutes,
+    warmup_ratio: warmup,
+    schedule,
+    seed,
+  } = config.train
+  const totalSteps =
+    max_steps ??
+    (max_minutes ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor((epochs * data.size) / (size * accumulate))))
+  const progressAt = (step: number, seconds: number): number =>
+    Math.max(Number.isFinite(totalSteps) ? step / totalSteps : 0, max_minutes ? seconds / (60 * max_minutes) : 0)
+  const log = new MetricsLog(config.output, state.step)
+  yield {
+    type: "start",
+    step: state.step,
+    totalSteps,
+    parameters: parameters.reduce((n, p) => n + p.tensor.size, 0),
+    samples: data.size,
+    dtype,
+    device,
+  }
+
+  const save = (): Promise<string> =>
+    saveCheckpoint(config.output, state, {
+      config: target,
+      parameters: model.parameters(),
+      companions: source,
+      optimizer,
+      keep: config.train.keep,
+    })
+  let next = data.batch(state.step, 0, state.progress)
+  next.catch(() => {})
+  while (state.progress < 1) {
+    const start = performance.now()
+    let loss = 0
+    let rows = 0
+    const extras: Record<string, number> = {}
+    const seen: TrainingSample[] = []
+    for (let micro = 0; micro < accumulate; micro++) {
+      const batch = await next
+      // The next batch is decoded by other threads while this one is computed.
+      const following = micro + 1 < accumulate ? [state.step, micro + 1] : [state.step + 1, 0]
+      next = data.batch(following[0], following[1], state.progress)
+      next.catch(() => {})
+      const part = tidy(() => {
+        const result = objectiveOf(model, batch, config, target, [seed, state.step, micro])
+        const value = result.loss.item()
+        if (!Number.isFinite(value)) throw notFinite("the loss", value, state.step, batch.samples)
+        backward(accumulate > 1 ? result.loss.div(accumulate) : result.loss)
+        return { value, metrics: result.metrics }
+      })
+      loss += part.value / accumulate
+      rows += batch.samples.reduce((n, sample) => n + sample.ids.length, 0)
+      for (const [name, value] of Object.entries(part.metrics)) extras[name] = (extras[name] ?? 0) + value
+      seen.push(...batch.samples)
+    }
+    const factor = learningRateFactor(schedule, state.progress, warmup)
+    const { gradNorm } = optimizer.step(factor)
+    if (!Number.isFinite(gradNorm)) throw notFinite("the gradient", gradNorm, state.step, seen)
+    const seconds = (performance.now() - start) / 1000
+    const metrics: StepMetrics = {
+      step: state.step,
+      progress: state.progress,
+      loss,
+      gradNorm,
+      learningRate: config.train.learning_rate * factor,
+      tokensPerSecond: rows / seconds,
+      memoryBytes: process.memoryUsage().rss,
+      seconds: state.seconds + seconds,
+      ...extras,
+    }
+    state = {
+      ...state,
+      step: state.step + 1,
+      seconds: metrics.seconds,
+      progress: progressAt(state.step + 1, metrics.seconds),
+    }
+    if (metrics.step % config.train.log_every === 0 || state.progress >= 1) {
+      log.write(metrics)
+      yield { type: "step", metrics }
+    }
+    // Lets signals and timers in.
+    await new Promise((resolve) => setImmediate(resolve))
+    if (signal?.aborted && state.progress < 1) {
+      yield { type: "interrupted", folder: await save(), step: state.step }
+      return
+    }
+    if (state.step % config.train.save_every === 0 && state.progress < 1)
+      yield { type: "checkpoint", folder: await save() }
+  }
+  await next.catch(() => {})
+  const finished = finishedModel(config.output)
+  await saveModel(finished, { config: target, parameters: model.parameters(), companions: source })
+  await save()
+  yield { type: "done", model: finished, seconds: state.seconds }
+}
+
+function notFinite(what: string, value: number, step: number, samples: readonly TrainingSample[]): UserError {
+  return new UserError(`${what} of step ${step} is ${value}; the weights were left as they were`, {
+    where: samples.map((sample) => sample.where).join("; "),
+    fix: "check these samples, lower the learning rate, or use dtype float32; the same command goes on from the last checkpoint",
+  })
+}
