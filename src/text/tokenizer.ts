@@ -21,33 +21,48 @@ const split = (pattern: string): Json => ({
 function exactPreTokenizer(step: Json): Json {
   if (step.type === "Sequence") return { ...step, pretokenizers: (step.pretokenizers as Json[]).map(exactPreTokenizer) }
   if (step.type === "Digits") return split(step.individual_digits ? "\\p{N}" : "\\p{N}+")
-  if (step.type === "ByteLevel" && step.use_regex !== false) {
+  // With a prefix space the order of the two would matter: the space belongs to the text, not to each piece.
+  if (step.type === "ByteLevel" && step.use_regex !== false && !step.add_prefix_space) {
     return { type: "Sequence", pretokenizers: [split(GPT2_PATTERN), { ...step, use_regex: false }] }
   }
   return step
 }
 
 function readJson(path: string): Json {
-  if (!existsSync(path))
-    throw new UserError("the model has no tokenizer.json", {
-      where: path,
-      fix: "copy the tokenizer files of the model it came from",
-    })
+  let text: string
   try {
-    return JSON.parse(readFileSync(path, "utf8")) as Json
+    text = readFileSync(path, "utf8")
   } catch (cause) {
-    throw new UserError("the file is not JSON", { where: path, fix: "download it again", cause })
+    throw new UserError("the tokenizer file cannot be read", {
+      where: path,
+      fix: "copy tokenizer.json and tokenizer_config.json from the model this one was made from",
+      cause,
+    })
+  }
+  try {
+    return JSON.parse(text) as Json
+  } catch (cause) {
+    throw new UserError(`the tokenizer file is not JSON: ${(cause as Error).message}`, {
+      where: path,
+      fix: "download it again",
+      cause,
+    })
   }
 }
 
 export class Tokenizer {
-  readonly #plain: HubTokenizer
-  readonly #special: HubTokenizer
-  readonly #ids: Map<string, number>
+  readonly #library: HubTokenizer
+  /** Every added token, special or not. */
+  readonly #added: ReadonlyMap<string, number>
+  /** Ids of the special tokens, by their text: those that `decode` leaves out. */
+  readonly specialTokens: ReadonlyMap<string, number>
   /** One more than the largest id. */
   readonly size: number
 
-  /** Reads tokenizer.json and, if there is one, tokenizer_config.json of a model folder. */
+  /**
+   * Reads tokenizer.json and, if there is one, tokenizer_config.json of a model folder.
+   * @throws UserError when a file is missing, not JSON, or of an unknown kind
+   */
   static load(folder: string): Tokenizer {
     const path = join(folder, "tokenizer.json")
     const configPath = join(folder, "tokenizer_config.json")
@@ -56,24 +71,33 @@ export class Tokenizer {
     try {
       return new Tokenizer(definition, config)
     } catch (cause) {
-      throw new UserError(`the tokenizer cannot be read: ${(cause as Error).message}`, { where: path, cause })
+      throw new UserError(`the tokenizer cannot be used: ${(cause as Error).message}`, {
+        where: path,
+        fix: "download it again, or use the tokenizer files of the model this one was made from",
+        cause,
+      })
     }
   }
 
+  /**
+   * @param definition content of tokenizer.json
+   * @param config content of tokenizer_config.json
+   */
   constructor(definition: Json, config: Json) {
-    const exact = {
-      ...definition,
-      pre_tokenizer: definition.pre_tokenizer ? exactPreTokenizer(definition.pre_tokenizer as Json) : null,
-    }
-    const added = (definition.added_tokens ?? []) as { id: number; content: string }[]
-    this.#special = new HubTokenizer(exact, config)
-    this.#plain = new HubTokenizer({ ...exact, added_tokens: [] }, {})
-    this.#ids = new Map(added.map(({ content, id }) => [content, id]))
-    const vocabulary = (definition.model as { vocab?: Record<string, number> } | undefined)?.vocab ?? {}
-    let size = 0
-    for (const id of Object.values(vocabulary)) size = Math.max(size, id + 1)
-    for (const { id } of added) size = Math.max(size, id + 1)
-    this.size = size
+    const added = (definition.added_tokens ?? []) as { id: number; content: string; special: boolean }[]
+    this.#library = new HubTokenizer(
+      {
+        ...definition,
+        added_tokens: added,
+        pre_tokenizer: definition.pre_tokenizer ? exactPreTokenizer(definition.pre_tokenizer as Json) : null,
+      },
+      config,
+    )
+    const model = this.#library.model
+    if (!model) throw new Error("it has no vocabulary")
+    this.#added = new Map(added.map(({ content, id }) => [content, id]))
+    this.specialTokens = new Map(added.filter(({ special }) => special).map(({ content, id }) => [content, id]))
+    this.size = model.vocab.length
   }
 
   /**
@@ -82,26 +106,37 @@ export class Tokenizer {
    */
   encode(text: string, { special = false }: { special?: boolean } = {}): number[] {
     if (text === "") return []
-    return [...(special ? this.#special : this.#plain).encode(text, { add_special_tokens: false }).ids]
+    if (special) return this.#library.encode(text, { add_special_tokens: false }).ids
+    // The library's own steps, without its search for added tokens.
+    const { normalizer, pre_tokenizer, model } = this.#library
+    const normalized = normalizer ? normalizer.normalize(text) : text
+    const pieces = pre_tokenizer ? pre_tokenizer.pre_tokenize(normalized) : [normalized]
+    return model!._call(pieces).map((token) => model!.tokens_to_ids.get(token) ?? model!.unk_token_id!)
   }
 
-  /** Ids outside the vocabulary, such as the mask id, decode to nothing. */
+  /** Ids without a token, such as the mask id or an image slot, decode to nothing. */
   decode(ids: ArrayLike<number>, { skipSpecial = true }: { skipSpecial?: boolean } = {}): string {
-    const known = Array.from(ids).filter((id) => id >= 0 && id < this.size)
+    const known = Array.from(ids).filter((id) => this.#library.id_to_token(id) !== undefined)
     if (known.length === 0) return ""
-    return this.#special.decode(known, { skip_special_tokens: skipSpecial, clean_up_tokenization_spaces: false })
+    // Some configurations ask for a clean-up that deletes spaces before punctuation.
+    return this.#library.decode(known, { skip_special_tokens: skipSpecial, clean_up_tokenization_spaces: false })
   }
 
-  /** Id of a special token, or undefined. */
+  /** Id of an added token such as "<|im_end|>", or undefined. */
   id(token: string): number | undefined {
-    return this.#ids.get(token)
+    return this.#added.get(token)
   }
 
-  /** Id of a special token that the caller cannot do without. */
+  /**
+   * Id of an added token that the caller cannot do without.
+   * @throws UserError when the tokenizer has no such token
+   */
   require(token: string): number {
-    const id = this.#ids.get(token)
+    const id = this.#added.get(token)
     if (id === undefined)
-      throw new UserError(`the tokenizer has no token ${token}`, { fix: "use the tokenizer of a Qwen model" })
+      throw new UserError(`the tokenizer has no token ${token}`, {
+        fix: "use the tokenizer of the model family this conversation format belongs to",
+      })
     return id
   }
 }
