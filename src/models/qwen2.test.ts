@@ -1,44 +1,10 @@
 import { beforeAll, describe, expect, it } from "vitest"
-import type { ModelConfig } from "../checkpoint/config.js"
+import { tinyConfig } from "../../test/support/tiny-config.js"
 import { type AttentionPattern, bidirectional, blockCausal, causal, noisedOverClean } from "../nn/attention-pattern.js"
 import { arange, backward, cat, noGrad, stack, type Tensor, tensor, tidy, zeros } from "../torch/index.js"
 import { type Model, newModel } from "./registry.js"
 
-const config: ModelConfig = {
-  modelType: "qwen2_5_vl",
-  text: {
-    hiddenSize: 24,
-    intermediateSize: 40,
-    layers: 3,
-    heads: 4,
-    kvHeads: 2,
-    headDim: 8,
-    vocabSize: 60,
-    tie: true,
-    rmsNormEps: 1e-6,
-    ropeTheta: 1e4,
-    mropeSection: [2, 1, 1],
-    maxPositions: 512,
-  },
-  vision: {
-    depth: 2,
-    hiddenSize: 16,
-    heads: 2,
-    intermediateSize: 24,
-    patchSize: 14,
-    temporalPatchSize: 2,
-    mergeSize: 2,
-    windowSize: 56,
-    fullAttentionBlocks: [1],
-    outHiddenSize: 24,
-    inChannels: 3,
-    tokensPerSecond: 2,
-    rmsNormEps: 1e-6,
-  },
-  tokens: { eos: 1, imagePad: 2, videoPad: 3, visionStart: 4, visionEnd: 5, mask: 6 },
-  image: { minPixels: 784, maxPixels: 78400 },
-  raw: {},
-}
+const config = tinyConfig()
 
 let model: Model
 beforeAll(() => {

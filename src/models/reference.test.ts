@@ -4,12 +4,15 @@ import { existsSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { describe, expect, it } from "vitest"
 import { readHeader } from "../checkpoint/safetensors.js"
+import { decodeImage } from "../image/decode.js"
+import { qwenImage } from "../image/qwen.js"
 import { blockCausal, causal } from "../nn/attention-pattern.js"
 import { arange, cat, crossEntropy, mapFile, noGrad, type Tensor, tensor, viewBytes } from "../torch/index.js"
 import { loadModel } from "./load.js"
 import { mropePositions } from "./mrope-positions.js"
 import { type Grid, visionLayout } from "./qwen2_5-vision-layout.js"
 import type { Model } from "./registry.js"
+import type { ImageInput } from "./types.js"
 
 const fixtures = resolve(import.meta.dirname, "..", "..", "..", "shared", "fixtures")
 const present = existsSync(join(fixtures, "manifest.json"))
@@ -37,6 +40,14 @@ const IMAGE_PAD = 151655
 /** One slot for each run of image rows. */
 const slots = (ids: number[]): number[] =>
   ids.filter((id, i) => id !== IMAGE_PAD || ids[i - 1] !== IMAGE_PAD).map((id) => (id === IMAGE_PAD ? -200 : id))
+
+interface VisionCase {
+  key: string
+  images: string[]
+  grid_thw: Grid[]
+  min_pixels: number
+  max_pixels: number
+}
 
 interface TextCase {
   key: string
@@ -68,18 +79,25 @@ describe.skipIf(!present)("reference values", () => {
     }
   })
 
-  it("vision features", () =>
+  const stored: VisionCase[] = present ? json("vision", "cases.json").qwen : []
+  it.each(stored)("vision features $key", async (one) => {
+    const images: ImageInput[] = []
+    for (const name of one.images) {
+      const decoded = join(fixtures, "images", "decoded", `${name}.png`)
+      const picture = await decodeImage(existsSync(decoded) ? decoded : join(fixtures, "images", name))
+      images.push(qwenImage(picture, { minPixels: one.min_pixels, maxPixels: one.max_pixels }))
+    }
+    expect(images.map(({ grid }) => grid)).toEqual(one.grid_thw)
     noGrad(() => {
       const features = open("vision", "features.safetensors")
-      // Stored without the second frame, which equals the first.
-      const frame = open("images", "pixel_values.safetensors")("palette.png.native").view(832, 3, 1, 196)
-      const pixelValues = frame.expand(832, 3, 2, 196).reshape(-1).toFloat32()
-      const images = [{ pixelValues, grid: [1, 26, 32] as const }]
       const trained = modelOf("tiny-dvl-qwenvl")
-      expect(relative(trained.vision.tower(images).hidden, features("q4.dvl.hidden_window_order"))).toBeLessThan(1e-5)
-      expect(relative(trained.encodeImages(images)[0], features("q4.dvl.projected"))).toBeLessThan(1e-5)
-      expect(relative(modelOf("tiny-qwen2_5_vl").encodeImages(images)[0], features("q4.hf.merged"))).toBeLessThan(1e-5)
-    }))
+      const tower = trained.vision.tower(images).hidden
+      expect(relative(tower, features(`${one.key}.dvl.hidden_window_order`))).toBeLessThan(1e-5)
+      expect(relative(cat(trained.encodeImages(images)), features(`${one.key}.dvl.projected`))).toBeLessThan(1e-5)
+      const published = modelOf("tiny-qwen2_5_vl")
+      expect(relative(cat(published.encodeImages(images)), features(`${one.key}.hf.merged`))).toBeLessThan(1e-5)
+    })
+  })
 
   const cases: TextCase[] = present
     ? json("text", "cases.json").filter(

@@ -7,7 +7,7 @@ import { cat, customFunction, empty, operator, type Tensor, tensor, tidy, untidi
 import type { AttentionPattern, Interval } from "./attention-pattern.js"
 import { type Chunk, chunks } from "./attention-plan.js"
 
-/** Query rows per chunk; measured in bench/attention.ts. */
+/** Query rows per chunk; from 192 to 384 makes no measurable difference. */
 const CHUNK_ROWS = 256
 
 const forwardKernel = operator("aten::_scaled_dot_product_flash_attention_for_cpu")

@@ -1,6 +1,10 @@
-/** RMSNorm. */
+/** RMSNorm, and its gradient in fewer passes over memory than the engine's own on the CPU. */
 
-import { rmsNorm, type Tensor } from "../torch/index.js"
+import { customFunction, operator, rmsNorm, type Tensor, tidy, zeros } from "../torch/index.js"
+
+const fused = operator("aten::_fused_rms_norm")
+const layerNormBackward = operator("aten::native_layer_norm_backward")
+const addcmul = operator("aten::addcmul")
 
 /** x / sqrt(mean(x²) + eps) · weight over the last dimension, the mean taken in float32. */
 export class RmsNorm {
@@ -11,6 +15,40 @@ export class RmsNorm {
   ) {}
 
   forward(x: Tensor): Tensor {
-    return rmsNorm(x, this.weight, this.eps)
+    const full = x.dtype === "float32" || x.dtype === "float64"
+    return x.device === "cpu" && full ? normalise(x, this.weight, this.eps) : rmsNorm(x, this.weight, this.eps)
   }
+}
+
+/**
+ * The gradient of a layer norm whose mean is taken to be 0 is that of RMSNorm less one term, g·w averaged over the row:
+ * the engine has a kernel for the former, and the latter is added.
+ */
+function normalise(x: Tensor, weight: Tensor, eps: number): Tensor {
+  const width = weight.shape[0]
+  let scale: Tensor
+  const [output] = customFunction([x, weight], {
+    forward: () => {
+      const [normed, reciprocal] = fused.callAll([x, [width], weight, eps]) as [Tensor, Tensor]
+      scale = reciprocal
+      return [normed]
+    },
+    backward: ([grad]) =>
+      tidy(() => {
+        const mean = zeros([...scale.shape], { dtype: scale.dtype })
+        const [most, ofWeight] = layerNormBackward.callAll([
+          grad,
+          x,
+          [width],
+          mean,
+          scale,
+          weight,
+          null,
+          [true, true, false],
+        ]) as [Tensor, Tensor]
+        const missing = grad!.matmul(weight).unsqueeze(grad!.rank - 1)
+        return [addcmul.call(most, scale, missing, 1 / width), ofWeight]
+      }),
+  })
+  return output
 }
