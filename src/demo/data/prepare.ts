@@ -10,8 +10,6 @@ import { type EmojiRecord, evaluationRecords, type Picture, trainingRecords } fr
 import { isVisible, renderDrawing } from "./render.js"
 import {
   type DrawingLicence,
-  type Drawings,
-  type Emoji,
   type Group,
   loadDrawings,
   loadEmojis,
@@ -104,11 +102,18 @@ export async function prepareEmojiData(
   let done = 0
   const drawn = await chooseConcepts(usable, concepts, seed, async (emoji) => {
     signal?.throwIfAborted()
-    const pictures = await Promise.all(drawings.map((drawing) => draw(folder, drawing, emoji, size)))
-    if (pictures.some((picture) => picture === undefined)) return undefined
+    const pictures: (Picture & { svg: string })[] = drawings.flatMap(({ vendor, version, svg }) => {
+      // The path holds all that the pixels depend on, so whatever lies there already is the right picture.
+      const image = `images/${size}/${vendor}-${version}/${emoji.code}.png`
+      const drawing = svg(emoji.code)
+      return drawing ? [{ emoji, vendor, image, mirror: survivesMirror(emoji), svg: drawing }] : []
+    })
+    if (pictures.length < vendors.length) return undefined
+    const visible = await Promise.all(pictures.map(({ image, svg }) => draw(join(folder, image), svg, size)))
+    if (visible.includes(false)) return undefined
     done += pictures.length
     onProgress({ done, total })
-    return { emoji, pictures: pictures as Picture[] }
+    return { emoji, pictures }
   })
 
   const chosen = drawn.map(({ emoji }) => emoji)
@@ -160,20 +165,15 @@ async function readStamp(folder: string): Promise<Stamp | undefined> {
   }
 }
 
-/** Draws one picture unless an earlier run has. Undefined where the vendor lacks it or it is white on white. */
-async function draw(folder: string, drawing: Drawings, emoji: Emoji, size: number): Promise<Picture | undefined> {
-  // The path holds all that the pixels depend on, so whatever lies there already is the right picture.
-  const image = `images/${size}/${drawing.vendor}-${drawing.version}/${emoji.code}.png`
-  const file = join(folder, image)
-  const picture = { emoji, vendor: drawing.vendor, image, mirror: survivesMirror(emoji) }
+/** Draws one picture unless an earlier run has. False where it is empty or white on white. */
+async function draw(file: string, svg: string, size: number): Promise<boolean> {
   const earlier = await readFile(file).catch(() => undefined)
   // A file that a crash cut short does not decode: it is drawn again.
   const visible = earlier && (await isVisible(earlier).catch(() => undefined))
-  if (visible !== undefined) return visible ? picture : undefined
+  if (visible !== undefined) return visible
 
-  const svg = drawing.svg(emoji.code)
-  const png = svg && (await renderDrawing(svg, size))
-  if (!png) return undefined
+  const png = await renderDrawing(svg, size)
+  if (!png) return false
   try {
     await mkdir(dirname(file), { recursive: true })
     await writeFile(partialName(file), png)
@@ -181,7 +181,7 @@ async function draw(folder: string, drawing: Drawings, emoji: Emoji, size: numbe
   } catch (error) {
     throw explainFileError(error, file)
   }
-  return (await isVisible(png)) ? picture : undefined
+  return await isVisible(png)
 }
 
 /** Held out are one vendor and, of some concepts, one picture of the others, never a concept's last one. */

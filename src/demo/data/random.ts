@@ -1,8 +1,8 @@
-/** A small seeded random stream for choosing data. It knows nothing about tensors and is not meant for noise. */
+/** Random choices among data, one stream per seed and purpose. Not meant for noise. */
+
+import { permutation, randomFrom } from "../../data/prng.js"
 
 export interface RandomStream {
-  /** Uniform in [0, 1). */
-  next(): number
   /** Uniform integer in [0, limit). */
   below(limit: number): number
   /** A shuffled copy. */
@@ -14,31 +14,9 @@ export interface RandomStream {
  * @example randomStream(1, "held-out pictures").below(10)
  */
 export function randomStream(seed: number, purpose: string): RandomStream {
-  let state = hash(`${seed}:${purpose}`)
-  // mulberry32: 32 bits of state, passes the usual statistical batteries, the same on every machine.
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
+  const next = randomFrom(seed, ...Buffer.from(purpose))
+  return {
+    below: (limit) => Math.floor(next() * limit),
+    shuffle: (items) => Array.from(permutation(items.length, next), (i) => items[i]),
   }
-  const below = (limit: number): number => Math.floor(next() * limit)
-  const shuffle = <T>(items: readonly T[]): T[] => {
-    const out = [...items]
-    for (let i = out.length - 1; i > 0; i--) {
-      const j = below(i + 1)
-      const swap = out[i]
-      out[i] = out[j]
-      out[j] = swap
-    }
-    return out
-  }
-  return { next, below, shuffle }
-}
-
-/** FNV-1a over UTF-16 code units. */
-function hash(text: string): number {
-  let value = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193)
-  return value
 }
