@@ -99,7 +99,7 @@ describe("samplers", () => {
           ["choose", [3 * p + 1, 3 * p + 2]],
         ]),
     )
-    const options = {
+    const options: Parameters<typeof drawPictures>[1] = {
       batch: 500,
       step: 0,
       progress: 0.1,

@@ -63,6 +63,8 @@ export interface Sample {
   task?: string
   /** Pictures that may be laid over this one in training. */
   mix: string[]
+  /** Whether training may mirror the pictures. */
+  mirror: boolean
 }
 
 const strings = (value: unknown): string[] | undefined =>
@@ -80,7 +82,7 @@ const strings = (value: unknown): string[] | undefined =>
 export function parseSample(record: unknown, where: string, imageRoot: string): Sample {
   try {
     if (typeof record !== "object" || record === null) throw new UserError("the record is not an object")
-    const { conversations, messages, image, images, task, mix } = record as Record<string, unknown>
+    const { conversations, messages, image, images, task, mix, mirror } = record as Record<string, unknown>
     const turns = conversations ?? messages
     if (!Array.isArray(turns) || turns.length === 0) throw new UserError('the record has no "conversations"')
     const paths = image === undefined && images === undefined ? [] : strings(image ?? images)
@@ -98,6 +100,7 @@ export function parseSample(record: unknown, where: string, imageRoot: string): 
       images: paths.map(resolvePath),
       ...(typeof task === "string" && { task }),
       mix: (strings(mix) ?? []).map(resolvePath),
+      mirror: mirror !== false,
     }
   } catch (error) {
     if (!(error instanceof UserError)) throw error

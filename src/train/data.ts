@@ -7,7 +7,7 @@ import { parseSample, type Sample } from "../data/llava.js"
 import { type Random, randomFrom } from "../data/prng.js"
 import { drawPictures, modalityLengthEpoch, type PictureTasks, shuffledEpoch } from "../data/sampler.js"
 import { messageOf, UserError } from "../errors.js"
-import { augment } from "../image/augment.js"
+import { type AugmentOptions, augment } from "../image/augment.js"
 import { decodeImage, type RgbImage } from "../image/decode.js"
 import { padToSquare, type QwenImage, type QwenImageOptions, qwenImage } from "../image/qwen.js"
 import { mropePositions } from "../models/mrope-positions.js"
@@ -15,10 +15,24 @@ import type { TrainingBatch, TrainingSample } from "../paradigms/batch.js"
 import { encodeTraining, type Message } from "../text/conversation.js"
 import { layOut } from "../text/layout.js"
 import type { Tokenizer } from "../text/tokenizer.js"
-import type { TrainingConfig } from "./config.js"
+import type { AugmentConfig, TrainingConfig } from "./config.js"
 
 /** Decoded pictures are kept while they fit: small data sets are decoded once. */
 const CACHE_BYTES = 256 * 2 ** 20
+
+function augmentOptions(config: AugmentConfig, mirror: boolean): AugmentOptions {
+  const { scale, rotate_degrees, shift, shear, flip, hue_radians, saturation, brightness } = config
+  return {
+    scale,
+    rotateDegrees: rotate_degrees,
+    shift,
+    shear,
+    flip: mirror ? flip : 0,
+    hueRadians: hue_radians,
+    saturation,
+    brightness,
+  }
+}
 
 export class TrainingData {
   readonly #records: JsonRecords
@@ -118,7 +132,7 @@ export class TrainingData {
     let image = await this.#decode(path)
     if (options) {
       const overlay = overlaid ? await this.#decode(sample.mix[Math.floor(random() * sample.mix.length)]) : undefined
-      image = augment(image, options, random, overlay)
+      image = augment(image, augmentOptions(options, sample.mirror), random, overlay)
     }
     if (this.config.data.image_aspect === "pad") image = padToSquare(image)
     images.push(qwenImage(image, this.imageOptions))

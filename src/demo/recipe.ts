@@ -1,0 +1,62 @@
+/** What a demo recipe (recipes/emoji-*.yaml) may say. */
+
+import { z } from "zod"
+import { augmentSchema, blockDiffusionSchema } from "../train/config.js"
+
+const count = z.int().min(1)
+const positive = z.number().positive()
+const fraction = z.number().min(0).max(1)
+
+const stageSchema = z.strictObject({
+  minutes: positive,
+  learning_rate: positive,
+  warmup_ratio: fraction.default(0.03),
+  mixture: z.array(z.strictObject({ until: fraction, tasks: z.record(z.string(), fraction) })),
+})
+
+export const demoSchema = z.strictObject({
+  data: z.strictObject({
+    concepts: z.union([count, z.literal("all")]).default(128),
+    size: count.default(84),
+    seed: z.int().default(1),
+  }),
+  tokenizer: z.strictObject({ vocabulary: count.default(2048) }).prefault({}),
+  model: z.strictObject({
+    vision: z.strictObject({ width: count, depth: count, heads: count, mlp: count }),
+    text: z.strictObject({ width: count, depth: count, heads: count, kv_heads: count, mlp: count }),
+    embedding_std: positive.default(0.04),
+    /** pixels become (x − mean) / std */
+    pixel_mean: z.number().default(0.75),
+    pixel_std: positive.default(0.3),
+  }),
+  training: z.strictObject({
+    /** Pictures per step. */
+    batch: count.default(32),
+    weight_decay: z.number().min(0).default(0.05),
+    betas: z.tuple([fraction, fraction]).default([0.9, 0.98]),
+    max_grad_norm: positive.default(1),
+    dtype: z.enum(["auto", "float32", "bfloat16"]).default("float32"),
+    seed: z.int().default(1),
+    augment: augmentSchema,
+    /** Seconds between checkpoints are steps × seconds per step; a few a minute are cheap at this size. */
+    save_every: count.default(100),
+  }),
+  stages: z.strictObject({
+    autoregressive: stageSchema,
+    /** The translation; the autoregressive control trains as long with the same learning rate and mixture. */
+    diffusion: stageSchema.extend({ block_diffusion: blockDiffusionSchema.prefault({}) }),
+  }),
+  evaluation: z
+    .strictObject({
+      /** Questions of each task and set for the main comparison. */
+      questions: count.default(128),
+      /** Questions for each point of the sweeps. */
+      sweep_questions: count.default(48),
+      block_sizes: z.array(count).default([1, 4, 8, 16]),
+      steps: z.array(count).default([8, 4, 2]),
+      thresholds: z.array(fraction).default([0.95, 0.9, 0.8, 0.6]),
+    })
+    .prefault({}),
+})
+
+export type DemoRecipe = z.output<typeof demoSchema>
