@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { backward, Generator, randn, type Tensor } from "../torch/index.js"
+import { backward, Generator, noGrad, randn, type Tensor } from "../torch/index.js"
 import { RmsNorm } from "./norm.js"
 
 it("equals its definition, with its gradients", () => {
@@ -23,4 +23,9 @@ it("equals its definition, with its gradients", () => {
       expect(value.sub(expected[i]).abs().max().item()).toBeLessThan(1e-12)
     }
   }
+})
+
+it("records nothing inside noGrad", () => {
+  const norm = new RmsNorm(randn([4]).requiresGrad_(), 1e-6)
+  expect(noGrad(() => norm.forward(randn([2, 4]))).requiresGrad).toBe(false)
 })

@@ -91,7 +91,7 @@ export interface CustomFunction {
  */
 export function customFunction(inputs: readonly Tensor[], fn: CustomFunction): Tensor[] {
   const raw = noGrad(fn.forward)
-  if (!inputs.some((input) => input.requiresGrad)) return raw
+  if (!gradEnabled() || !inputs.some((input) => input.requiresGrad)) return raw
   const run = (): void => {
     const grads = readResults() as (Tensor | null)[]
     const result = noGrad(() => fn.backward(grads, raw))
