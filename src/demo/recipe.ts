@@ -17,6 +17,8 @@ const stageSchema = z.strictObject({
 export const demoSchema = z.strictObject({
   data: z.strictObject({
     concepts: z.union([count, z.literal("all")]).default(128),
+    /** things: animals, food, travel, activities, objects; all: faces, people, symbols and flags too. */
+    groups: z.enum(["things", "all"]).default("things"),
     size: count.default(84),
     seed: z.int().default(1),
   }),
