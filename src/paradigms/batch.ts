@@ -1,15 +1,16 @@
-/** A batch of laid-out sequences, and the embedding of any selection of their rows. Shared by all objectives. */
+/** What all objectives take and return. */
 
 import type { ImageInput, LanguageModel } from "../models/types.js"
-import { IMAGE } from "../text/conversation.js"
+import type { AttentionPattern } from "../nn/attention-pattern.js"
 import type { SequenceLayout } from "../text/layout.js"
-import { cat, type Tensor, tensor } from "../torch/index.js"
+import type { Tensor } from "../torch/index.js"
+import { type InputRows, indices, type RowSources } from "./rows.js"
 
 export interface TrainingSample extends SequenceLayout {
   /** For each entry of `images`, which image of the batch it shows: questions about one picture share its features. */
   imageIndices: readonly number[]
   /** M-RoPE positions [3][rows]; 0, 1, 2, … if not given. */
-  positions?: readonly [Int32Array, Int32Array, Int32Array]
+  positions?: InputRows["positions"]
   /** Where the sample comes from, for errors. */
   where: string
 }
@@ -19,76 +20,57 @@ export interface TrainingBatch {
   images: readonly ImageInput[]
 }
 
-/** A row of the model's input: position `row` of a sample, shown as it is or as another token. */
-export interface InputRow {
-  row: number
-  /** Instead of the row's own token. */
-  token?: number
-}
-
-/**
- * Embeds lists of rows, one list per sample, as [B, R, H]; shorter lists are padded with row 0 of the table.
- * Every distinct token is looked up once, every image row is taken from the image's features.
- * @param features of the batch's images, [tokens, H] each
- */
-export function embedRows(model: LanguageModel, samples: readonly TrainingSample[], rows: readonly (readonly InputRow[])[], features: readonly Tensor[]): Tensor {
-  const tokens = new Map<number, number>()
-  const perSample = Math.max(...rows.map((list) => list.length))
-  const index = new BigInt64Array(samples.length * perSample)
-  const imagePlaces: [place: number, image: number, offset: number][] = []
-  samples.forEach((sample, s) => {
-    const imageOf = imageRowLookup(sample)
-    rows[s].forEach(({ row, token }, i) => {
-      const place = s * perSample + i
-      const id = token ?? sample.ids[row]
-      if (id === IMAGE) {
-        const { image, offset } = imageOf(row)
-        imagePlaces.push([place, image, offset])
-        return
-      }
-      let at = tokens.get(id)
-      if (at === undefined) tokens.set(id, (at = tokens.size))
-      index[place] = BigInt(at)
-    })
-  })
-  const starts: number[] = []
-  let next = tokens.size
-  for (const image of features) {
-    starts.push(next)
-    next += image.shape[0]
-  }
-  for (const [place, image, offset] of imagePlaces) index[place] = BigInt(starts[image] + offset)
-  const embedded = model.embed(Int32Array.from(tokens.keys()))
-  const table = features.length > 0 ? cat([embedded, ...features.map((f) => f.to(embedded.dtype))]) : embedded
-  return table.indexSelect(0, tensor(index).to({ device: table.device })).view(samples.length, perSample, -1)
-}
-
-function imageRowLookup(sample: TrainingSample): (row: number) => { image: number; offset: number } {
-  return (row) => {
-    const slot = sample.images.findIndex(({ start, count }) => row >= start && row < start + count)
-    return { image: sample.imageIndices[slot], offset: row - sample.images[slot].start }
-  }
-}
-
-/** Positions of the selected rows as int64 [B, R], or [3, B, R] when any sample has M-RoPE positions. */
-export function rowPositions(samples: readonly TrainingSample[], rows: readonly (readonly InputRow[])[]): Tensor {
-  const perSample = Math.max(...rows.map((list) => list.length))
-  const axes = samples.some((sample) => sample.positions) ? 3 : 1
-  const out = new BigInt64Array(axes * samples.length * perSample)
-  for (let axis = 0; axis < axes; axis++) {
-    samples.forEach((sample, s) => {
-      const positions = sample.positions?.[axis]
-      rows[s].forEach(({ row }, i) => {
-        out[(axis * samples.length + s) * perSample + i] = BigInt(positions ? positions[row] : row)
-      })
-    })
-  }
-  return tensor(out, axes === 3 ? [3, samples.length, perSample] : [samples.length, perSample])
-}
-
-/** What an objective returns: the loss, or null when the batch has nothing to learn. */
 export interface Objective {
-  loss: Tensor | null
+  /** A scalar to go backward from: 0 when the batch has nothing to learn. */
+  loss: Tensor
+  /** Unweighted cross entropy of every predicted token, [n], without history. */
+  tokenCrossEntropy: Tensor
   /** Numbers for the log. */
   metrics: Record<string, number>
+}
+
+/** A sample with its images' features. */
+export function inputRows(sample: TrainingSample, features: readonly Tensor[]): InputRows {
+  return { ...sample, features: sample.imageIndices.map((image) => features[image]) }
+}
+
+/** The rows of one sample that go through the model. */
+export interface SelectedRows {
+  /** Sources (rows.ts) of all positions of the sample. */
+  sources: Int32Array
+  /** M-RoPE positions [3][all positions]. */
+  axes?: InputRows["positions"]
+  /** Position in the sample of each row. */
+  positions: ArrayLike<number>
+  /** Shown instead of a row's own token or image row, by row. */
+  replacement?: (row: number) => number | undefined
+  pattern: AttentionPattern
+  /** Rows whose hidden states are wanted, ascending. */
+  outputRows: Int32Array
+}
+
+/** Hidden states [output rows, H], sample by sample. Shorter samples are padded behind their pattern. */
+export function forwardSelected(model: LanguageModel, samples: readonly SelectedRows[], sources: RowSources): Tensor {
+  const rows = Math.max(...samples.map(({ positions }) => positions.length))
+  const batch = samples.length
+  const axes = samples.some((sample) => sample.axes) ? 3 : 1
+  const rowSources = new Int32Array(batch * rows)
+  const positions = new Int32Array(axes * batch * rows)
+  samples.forEach((sample, b) => {
+    for (let row = 0; row < rows; row++) {
+      const at = b * rows + row
+      // Padding rows hold any token: nobody sees them.
+      const position = sample.positions[row] ?? sample.positions[0]
+      rowSources[at] = sample.replacement?.(row) ?? sample.sources[position]
+      for (let axis = 0; axis < axes; axis++)
+        positions[axis * batch * rows + at] = sample.axes?.[axis][position] ?? position
+    }
+  })
+  const embeddings = sources.embed(rowSources)
+  return model.forward({
+    embeddings: embeddings.view(batch, rows, model.hiddenSize),
+    positions: indices(positions, axes === 3 ? [3, batch, rows] : [batch, rows], embeddings.device),
+    patterns: samples.map(({ pattern }) => pattern),
+    outputRows: samples.map(({ outputRows }) => outputRows),
+  })
 }

@@ -1,6 +1,4 @@
-/** How much noise each block gets and which tokens it masks (paper, section 3.3; reference behaviour 4.1). Plain numbers. */
-
-import { IGNORE } from "../../text/conversation.js"
+/** How much noise each block gets and which tokens it masks (paper, section 3.4; reference behaviour 4.1). Plain numbers. */
 
 /**
  * ordered: antithetic levels in order, as the authors' code: t grows along the sequence and across the batch.
@@ -9,39 +7,58 @@ import { IGNORE } from "../../text/conversation.js"
  */
 export type NoiseSchedule = "ordered" | "shuffled" | "uniform"
 
-/** t lies in [EPS_MIN, 1). */
-const EPS_MIN = Math.fround(0.001)
-const RANGE = Math.fround(1 - 0.001)
+export interface NoiseOptions {
+  /** @default "ordered" */
+  schedule?: NoiseSchedule
+  /** t lies in [epsMin, epsMax). @default 0.001 */
+  epsMin?: number
+  /** @default 1 */
+  epsMax?: number
+}
 
-const fround = Math.fround
+const float = Math.fround
 
 /**
- * Noise levels t of N = batch × blocks blocks from uniforms u [N], in float32 as the reference computes them.
- * @param shuffle uniforms [N] that decide the dealing of `shuffled`
+ * Noise levels t of all blocks of a batch, in float32 as the reference computes them.
+ * @param u uniforms, one per block, sequence by sequence
+ * @param shuffle uniforms, one per block, that decide the dealing of `shuffled`
  */
-export function noiseLevels(u: ArrayLike<number>, schedule: NoiseSchedule = "ordered", shuffle?: ArrayLike<number>): Float32Array {
+export function noiseLevels(
+  u: ArrayLike<number>,
+  { schedule = "ordered", epsMin = 0.001, epsMax = 1 }: NoiseOptions = {},
+  shuffle?: ArrayLike<number>,
+): Float32Array {
   const n = u.length
-  const t = new Float32Array(n)
-  for (let k = 0; k < n; k++) {
-    const level = schedule === "uniform" ? fround(u[k]) : fround(fround(fround(u[k]) / n) + fround(k / n)) % 1
-    t[k] = fround(fround(level * RANGE) + EPS_MIN)
-  }
-  if (schedule !== "shuffled") return t
-  if (!shuffle) throw new Error("a shuffled schedule needs uniforms to shuffle by")
-  const order = Array.from(t.keys()).sort((a, b) => shuffle[a] - shuffle[b])
-  return Float32Array.from(order, (k) => t[k])
+  const scale = float(epsMax - epsMin)
+  const levels = Float32Array.from({ length: n }, (_, k) => {
+    const level = schedule === "uniform" ? float(u[k]) : float(float(float(u[k]) / n) + float(k / n)) % 1
+    return float(float(level * scale) + float(epsMin))
+  })
+  if (schedule !== "shuffled") return levels
+  if (shuffle?.length !== n) throw new RangeError(`dealing ${n} levels takes ${n} uniforms`)
+  const order = Array.from(levels.keys()).sort((a, b) => shuffle[a] - shuffle[b])
+  return Float32Array.from(order, (k) => levels[k])
 }
 
 /**
- * Which positions of one sample are masked: labelled, and r ≤ t of their block.
- * @param t levels of this sample's blocks
+ * Which positions of one sequence are masked: labelled, and r ≤ t of their block.
+ * @param labels negative where there is nothing to learn
+ * @param levels of this sequence's blocks
  * @param r uniforms, one per position
  * @returns positions, ascending
  */
-export function maskedPositions(labels: Int32Array, t: ArrayLike<number>, r: ArrayLike<number>, blockSize: number): Int32Array {
-  const masked: number[] = []
-  for (let i = 0; i < labels.length; i++) {
-    if (labels[i] !== IGNORE && fround(r[i]) <= t[Math.floor(i / blockSize)]) masked.push(i)
-  }
-  return Int32Array.from(masked)
+export function maskedPositions(
+  labels: Int32Array,
+  levels: ArrayLike<number>,
+  r: ArrayLike<number>,
+  blockSize: number,
+): Int32Array {
+  return Int32Array.from(labels.keys()).filter(
+    (i) => labels[i] >= 0 && float(r[i]) <= levels[Math.floor(i / blockSize)],
+  )
+}
+
+/** The weight 1/t of the tokens of a block, in float32. */
+export function lossScale(level: number): number {
+  return float(1 / level)
 }

@@ -1,0 +1,64 @@
+import { describe, expect, it } from "vitest"
+import { goldenJson, goldenPresent } from "../../../test/support/golden.js"
+import { randomFrom } from "../../data/prng.js"
+import { lossScale, maskedPositions, noiseLevels } from "./noise.js"
+
+const draw = (n: number, seed: number): Float32Array => Float32Array.from({ length: n }, randomFrom(seed))
+const labels = (flags: string): Int32Array => Int32Array.from(flags, (flag) => (flag === "1" ? 7 : -100))
+
+describe("noise", () => {
+  it("gives each block its stratum, in order along the batch", () => {
+    const levels = noiseLevels([0, 0.5, 0.25, 0.75])
+    const expected = [0, 0.375, 0.5625, 0.9375].map((x) => 0.001 + 0.999 * x)
+    expect(levels.length).toBe(4)
+    for (const [k, t] of levels.entries()) expect(t).toBeCloseTo(expected[k], 6)
+  })
+
+  it("masks labelled positions whose number is at most t", () => {
+    const masked = maskedPositions(labels("11011"), [0.25, 0.75], [0.2, 0.3, 0.2, 0.9, 0.75], 3)
+    expect([...masked]).toEqual([0, 4])
+  })
+
+  it("shuffled levels are one per stratum; uniform ones are not", () => {
+    const stratum = (t: number): number => Math.floor(((t - 0.001) / 0.999) * 32)
+    const inOrder = Array.from({ length: 32 }, (_, k) => k)
+    const shuffled = Array.from(noiseLevels(draw(32, 1), { schedule: "shuffled" }, draw(32, 2)), stratum)
+    expect(shuffled).not.toEqual(inOrder)
+    expect(shuffled.sort((a, b) => a - b)).toEqual(inOrder)
+    expect(new Set(Array.from(noiseLevels(draw(32, 1), { schedule: "uniform" }), stratum)).size).toBeLessThan(32)
+    expect(() => noiseLevels(draw(4, 1), { schedule: "shuffled" })).toThrow(RangeError)
+  })
+
+  it("honours the limits of t", () => {
+    const levels = noiseLevels(draw(500, 3), { schedule: "uniform", epsMin: 0.3, epsMax: 0.8 })
+    expect(Math.min(...levels)).toBeGreaterThanOrEqual(Math.fround(0.3))
+    expect(Math.max(...levels)).toBeLessThan(0.8)
+  })
+})
+
+interface GoldenRow {
+  B: number
+  L: number
+  D: number
+  num_blocks: number
+  u: number[][]
+  r: number[][]
+  labelled: string[]
+  t_per_block: number[][]
+  loss_scale_per_block: number[][]
+  masked: string[]
+}
+
+describe.skipIf(!goldenPresent)("golden noise", () => {
+  const { rows, eps_min: epsMin, eps_max: epsMax } = goldenPresent ? goldenJson("noise", "noise.json") : { rows: [] }
+  it.each(rows as GoldenRow[])("B $B, L $L, D $D", (row) => {
+    const levels = noiseLevels(row.u.flat(), { epsMin, epsMax })
+    expect([...levels]).toEqual(row.t_per_block.flat())
+    expect(Array.from(levels, (t) => -lossScale(t))).toEqual(row.loss_scale_per_block.flat())
+    for (let b = 0; b < row.B; b++) {
+      const own = levels.subarray(b * row.num_blocks, (b + 1) * row.num_blocks)
+      const masked = new Set(maskedPositions(labels(row.labelled[b]), own, row.r[b], row.D))
+      expect(Array.from({ length: row.L }, (_, i) => (masked.has(i) ? "1" : "0")).join("")).toBe(row.masked[b])
+    }
+  })
+})

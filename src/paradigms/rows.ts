@@ -1,0 +1,78 @@
+/** The rows of a sequence as embeddings: tokens from the table, image rows from the features of the images. */
+
+import type { LanguageModel } from "../models/types.js"
+import { cat, type Device, type Tensor, tensor } from "../torch/index.js"
+
+/** A sequence as the model sees it (text/layout.ts), with what stands on its image rows. */
+export interface InputRows {
+  /** One id per row; negative on the rows of an image. */
+  ids: Int32Array
+  /** First row and number of rows of each image. */
+  images: readonly { start: number; count: number }[]
+  /** [tokens, H] per image; sequences about the same picture may share a tensor. Rows beyond `count` were cut off. */
+  features: readonly Tensor[]
+  /** M-RoPE positions [3][rows]; 0, 1, 2, … if not given. */
+  positions?: readonly [Int32Array, Int32Array, Int32Array]
+}
+
+/**
+ * Turns rows of several sequences into embeddings with one look-up. A row is named by its source, a plain integer:
+ * a token id, or −1 − k for row k of all image features put behind each other.
+ */
+export class RowSources {
+  readonly #model: LanguageModel
+  /** First row of each features tensor among all of them. */
+  readonly #first = new Map<Tensor, number>()
+  #featureRows = 0
+
+  constructor(model: LanguageModel) {
+    this.#model = model
+  }
+
+  /** The source of each row of `input`. */
+  of({ ids, images, features }: InputRows): Int32Array {
+    const sources = Int32Array.from(ids)
+    images.forEach(({ start, count }, i) => {
+      if (!features[i] || features[i].shape[0] < count)
+        throw new RangeError(`image ${i} fills ${count} rows, but has features for ${features[i]?.shape[0] ?? 0}`)
+      const first = this.#firstRow(features[i])
+      for (let row = 0; row < count; row++) sources[start + row] = -1 - first - row
+    })
+    return sources
+  }
+
+  /** Embeddings [n, H] of rows named by their sources (differentiable). */
+  embed(sources: Int32Array): Tensor {
+    if (sources.every((source) => source >= 0)) return this.#model.embed(sources)
+    const place = new Map<number, number>()
+    for (const source of sources) if (source >= 0 && !place.has(source)) place.set(source, place.size)
+    const table = [...this.#first.keys()]
+    if (place.size > 0) table.unshift(this.#model.embed(Int32Array.from(place.keys())))
+    const index = BigInt64Array.from(sources, (source) =>
+      BigInt(source >= 0 ? (place.get(source) as number) : place.size - 1 - source),
+    )
+    return cat(table).indexSelect(0, tensor(index).to({ device: table[0].device }))
+  }
+
+  #firstRow(features: Tensor): number {
+    let first = this.#first.get(features)
+    if (first === undefined) {
+      first = this.#featureRows
+      this.#first.set(features, first)
+      this.#featureRows += features.shape[0]
+    }
+    return first
+  }
+}
+
+/** Embeddings [rows, H] of one sequence. */
+export function embedRows(model: LanguageModel, input: InputRows): Tensor {
+  const sources = new RowSources(model)
+  return sources.embed(sources.of(input))
+}
+
+/** Integers as an int64 tensor. */
+export function indices(values: ArrayLike<number>, shape: readonly number[], device: Device): Tensor {
+  const wide = BigInt64Array.from({ length: values.length }, (_, i) => BigInt(values[i]))
+  return tensor(wide, shape).to({ device })
+}

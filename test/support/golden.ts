@@ -1,0 +1,49 @@
+/** The golden files of the reference implementations, where they are at hand. */
+
+import { existsSync, readFileSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { readHeader } from "../../src/checkpoint/safetensors.js"
+import { decodeImage } from "../../src/image/decode.js"
+import { padToSquare, qwenImage } from "../../src/image/qwen.js"
+import { loadModel } from "../../src/models/load.js"
+import type { Model } from "../../src/models/registry.js"
+import { mapFile, noGrad, type Tensor, viewBytes } from "../../src/torch/index.js"
+
+const folder = resolve(import.meta.dirname, "..", "..", "..", "shared", "fixtures")
+export const goldenPresent = existsSync(join(folder, "manifest.json"))
+
+/** Parsed JSON; the shape is the test's to know. */
+// biome-ignore lint/suspicious/noExplicitAny: golden files have no types
+export const goldenJson = (...path: string[]): any => JSON.parse(readFileSync(join(folder, ...path), "utf8"))
+
+/** Tensors of one file, by name. */
+export function goldenTensors(...path: string[]): (name: string) => Tensor {
+  const file = join(folder, ...path)
+  const { tensors } = readHeader(file)
+  const mapped = mapFile(file)
+  return (name) => {
+    const at = tensors.get(name)
+    if (!at) throw new Error(`${file} has no ${name}`)
+    return viewBytes(mapped, at.offset, at.dtype, at.shape)
+  }
+}
+
+export const goldenModelFolder = (name: string): string => join(folder, "models", name)
+
+export const goldenModel = (name: string, options: { trainable?: boolean } = {}): Model =>
+  loadModel(goldenModelFolder(name), { dtype: "float32", device: "cpu", ...options }).model
+
+/** Features of images, within the pixel limits of the model's own config. */
+export async function goldenFeatures(
+  model: Model,
+  names: readonly string[],
+  { pad, gradients = false }: { pad: boolean; gradients?: boolean },
+): Promise<Tensor[]> {
+  const images = await Promise.all(
+    names.map(async (name) => {
+      const image = await decodeImage(join(folder, "images", name))
+      return qwenImage(pad ? padToSquare(image) : image, model.config.image)
+    }),
+  )
+  return gradients ? model.encodeImages(images) : noGrad(() => model.encodeImages(images))
+}

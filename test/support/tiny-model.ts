@@ -1,0 +1,50 @@
+/** A random Qwen2.5-VL-shaped model of a few thousand weights, in float64: for properties that should hold exactly. */
+
+import type { ModelConfig } from "../../src/checkpoint/config.js"
+import { type InitialiseOptions, type Model, newModel } from "../../src/models/registry.js"
+
+/** Ids with a meaning in the tiny model's vocabulary. */
+export const EOS = 1
+export const MASK = 6
+export const VOCABULARY = 60
+
+export const tinyConfig: ModelConfig = {
+  modelType: "qwen2_5_vl",
+  text: {
+    hiddenSize: 16,
+    intermediateSize: 24,
+    layers: 2,
+    heads: 4,
+    kvHeads: 2,
+    headDim: 4,
+    vocabSize: VOCABULARY,
+    tie: false,
+    rmsNormEps: 1e-6,
+    ropeTheta: 1e4,
+    mropeSection: [1, 1, 0],
+    maxPositions: 512,
+  },
+  vision: {
+    depth: 1,
+    hiddenSize: 16,
+    heads: 2,
+    intermediateSize: 24,
+    patchSize: 14,
+    temporalPatchSize: 2,
+    mergeSize: 2,
+    windowSize: 56,
+    fullAttentionBlocks: [0],
+    outHiddenSize: 16,
+    inChannels: 3,
+    tokensPerSecond: 2,
+    rmsNormEps: 1e-6,
+  },
+  tokens: { eos: EOS, imagePad: 2, videoPad: 3, visionStart: 4, visionEnd: 5, mask: MASK },
+  image: { minPixels: 784, maxPixels: 78400 },
+  raw: {},
+}
+
+/** Weights large enough that attention and predictions are sharp. */
+export function tinyModel(seed: number, options: InitialiseOptions = {}): Model {
+  return newModel(tinyConfig, seed, { std: 0.35, embeddingStd: 1, dtype: "float64", ...options })
+}
