@@ -111,7 +111,7 @@ export class Tokenizer {
     const { normalizer, pre_tokenizer, model } = this.#library
     const normalized = normalizer ? normalizer.normalize(text) : text
     const pieces = pre_tokenizer ? pre_tokenizer.pre_tokenize(normalized) : [normalized]
-    return model!._call(pieces).map((token) => model!.tokens_to_ids.get(token) ?? model!.unk_token_id!)
+    return model!._call(pieces).map((token: string) => model!.tokens_to_ids.get(token) ?? model!.unk_token_id!)
   }
 
   /** Ids without a token, such as the mask id or an image slot, decode to nothing. */

@@ -1,0 +1,45 @@
+import { mkdtempSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { expect, it } from "vitest"
+import { ChatTemplate } from "./chat-template.js"
+
+const folderWith = (files: Record<string, string>): string => {
+  const folder = mkdtempSync(join(tmpdir(), "dvl-template-"))
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content)
+  return folder
+}
+const hello = [{ role: "user", content: "hello" }] as const
+
+it("finds the template in each place a model keeps it, the newest kind first", () => {
+  const config = JSON.stringify({
+    bos_token: { content: "<s>" },
+    eos_token: null,
+    chat_template: [
+      { name: "tools", template: "wrong" },
+      { name: "default", template: "{{ bos_token }}config {{ messages[0].content }}" },
+    ],
+  })
+  const json = JSON.stringify({ chat_template: "{{ bos_token }}json {{ messages[0].content }}" })
+  const render = (files: Record<string, string>): string | undefined =>
+    ChatTemplate.load(folderWith(files))?.render(hello)
+  expect(render({ "tokenizer_config.json": config })).toBe("<s>config hello")
+  expect(render({ "tokenizer_config.json": config, "chat_template.json": json })).toBe("<s>json hello")
+  expect(render({ "chat_template.json": json, "chat_template.jinja": "jinja {{ messages[0].content }}" })).toBe(
+    "jinja hello",
+  )
+  expect(render({ "tokenizer_config.json": "{}" })).toBeUndefined()
+  expect(render({})).toBeUndefined()
+})
+
+it("adds the header of the answer only when asked", () => {
+  const template = new ChatTemplate("{% if add_generation_prompt %}go{% endif %}")
+  expect(template.render(hello)).toBe("go")
+  expect(template.render(hello, { addGenerationPrompt: false })).toBe("")
+})
+
+it("says which file is broken and what the template refuses", () => {
+  expect(() => ChatTemplate.load(folderWith({ "chat_template.json": "{" }))).toThrow(/not JSON/)
+  expect(() => ChatTemplate.load(folderWith({ "chat_template.jinja": "{% if %}" }))).toThrow(/cannot be parsed/)
+  expect(() => new ChatTemplate("{{ raise_exception('roles must alternate') }}").render(hello)).toThrow(/alternate/)
+})

@@ -1,0 +1,74 @@
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { IGNORE, IMAGE } from "./conversation.js"
+import { layOut } from "./layout.js"
+
+const encoded = (
+  ids: number[],
+  labels = ids.map((id) => (id % 2 === 0 ? IGNORE : id)),
+): Parameters<typeof layOut>[0] => ({
+  ids: Int32Array.from(ids),
+  labels: Int32Array.from(labels),
+})
+
+describe("layOut", () => {
+  it("expands slots to rows and pads to whole blocks with learned EOS", () => {
+    const { ids, labels, images } = layOut(encoded([1, IMAGE, 3, 4, IMAGE]), [2, 3], { blocks: { size: 4, eos: 9 } })
+    expect([...ids]).toEqual([1, IMAGE, IMAGE, 3, 4, IMAGE, IMAGE, IMAGE])
+    expect([...layOut(encoded([1, IMAGE]), [4], { blocks: { size: 4, eos: 9 } }).ids]).toEqual([
+      1, -200, -200, -200, -200, 9, 9, 9,
+    ])
+    expect([...layOut(encoded([1, IMAGE]), [4], { blocks: { size: 4, eos: 9 } }).labels]).toEqual([
+      1, -100, -100, -100, -100, 9, 9, 9,
+    ])
+    expect([...labels]).toEqual([1, IGNORE, IGNORE, 3, IGNORE, IGNORE, IGNORE, IGNORE])
+    expect(images).toEqual([
+      { start: 1, count: 2 },
+      { start: 5, count: 3 },
+    ])
+  })
+  it("cuts at the longest length, inside an image if need be", () => {
+    const cut = layOut(encoded([1, IMAGE, 3, IMAGE, 5]), [3, 3], { maxLength: 6, blocks: { size: 4, eos: 9 } })
+    expect([...cut.ids]).toEqual([1, IMAGE, IMAGE, IMAGE, 3, IMAGE, 9, 9])
+    expect(cut.images).toEqual([
+      { start: 1, count: 3 },
+      { start: 5, count: 1 },
+    ])
+    expect(layOut(encoded([1, IMAGE, 3]), [2], { maxLength: 1 })).toEqual({
+      ids: Int32Array.of(1),
+      labels: Int32Array.of(1),
+      images: [],
+    })
+  })
+  it("is the plain expansion, cut and padded", () => {
+    const item = fc.oneof(
+      fc.integer({ min: 0, max: 50 }),
+      fc.integer({ min: 1, max: 9 }).map((rows) => ({ rows })),
+    )
+    const blocks = fc.option(fc.record({ size: fc.integer({ min: 1, max: 8 }), eos: fc.constant(99) }), {
+      nil: undefined,
+    })
+    fc.assert(
+      fc.property(fc.array(item), fc.integer({ min: 1, max: 60 }), blocks, (items, maxLength, blocks) => {
+        const sequence = encoded(items.map((x) => (typeof x === "number" ? x : IMAGE)))
+        const rows = items.flatMap((x) => (typeof x === "number" ? [] : [x.rows]))
+        const layout = layOut(sequence, rows, { maxLength, blocks })
+        const plain = items
+          .flatMap((x) => (typeof x === "number" ? [x] : Array(x.rows).fill(IMAGE)))
+          .slice(0, maxLength)
+        const padding = blocks ? (blocks.size - (plain.length % blocks.size)) % blocks.size : 0
+        expect([...layout.ids]).toEqual([...plain, ...Array(padding).fill(99)])
+        const learned = (id: number): number => (id === IMAGE || id % 2 === 0 ? IGNORE : id)
+        expect([...layout.labels]).toEqual([...plain.map(learned), ...Array(padding).fill(99)])
+        const imageRows = layout.images.flatMap(({ start, count }) =>
+          Array.from({ length: count }, (_, i) => start + i),
+        )
+        expect(imageRows).toEqual(plain.flatMap((id, row) => (id === IMAGE ? [row] : [])))
+      }),
+    )
+  })
+  it("refuses a different number of slots and images", () => {
+    expect(() => layOut(encoded([1, IMAGE]), [])).toThrow(/1 image placeholder, but there are 0 images/)
+    expect(() => layOut(encoded([1, IMAGE, IMAGE]), [4])).toThrow(/2 image placeholders, but there is 1 image$/)
+  })
+})

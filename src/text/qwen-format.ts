@@ -1,0 +1,106 @@
+/** The chat formats of Qwen: DiffusionVL's (reference behaviour 3.1, 3.2) and Qwen2.5-VL's own. */
+
+import { IMAGE, type Message, type Part, partsOf, withSystem } from "./message.js"
+import type { Tokenizer } from "./tokenizer.js"
+import { bodyIds, type Encoded, type EncodeOptions, SequenceWriter } from "./writer.js"
+
+/**
+ * qwen_2_5: DiffusionVL. qwen_1_5 and qwen_2 differ from it in the system sentence of prompts only.
+ * qwen2_5_vl: the autoregressive Qwen2.5-VL, each image between <|vision_start|> and <|vision_end|>.
+ */
+export type QwenFormat = "qwen_2_5" | "qwen_1_5" | "qwen_2" | "qwen2_5_vl"
+
+const SYSTEM: Record<QwenFormat, string> = {
+  qwen_2_5: "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.",
+  qwen_1_5: "You are a helpful assistant.",
+  qwen_2: "You are a helpful assistant.",
+  qwen2_5_vl: "You are a helpful assistant.",
+}
+
+/**
+ * Qwen2.5-VL has nothing between neighbouring images and no line break after them, where LLaVA-style conversations
+ * write "<image> <image>\nquestion".
+ */
+function tightParts(parts: readonly Part[]): Part[] {
+  return parts.flatMap((part, i): Part[] => {
+    if (part.type === "image" || parts[i - 1]?.type !== "image") return [part]
+    const between = parts[i + 1]?.type === "image" && part.text.trim() === ""
+    return between ? [] : [{ type: "text", text: part.text.replace(/^\n/, "") }]
+  })
+}
+
+/** <|im_start|>role\ncontent<|im_end|>\n in three pieces. */
+interface QwenMessage {
+  header: number[]
+  /** The content and <|im_end|>. */
+  body: number[]
+  end: number[]
+}
+
+function qwenMessage(
+  { role, content }: Message,
+  tokenizer: Tokenizer,
+  format: QwenFormat,
+  options: EncodeOptions,
+): QwenMessage {
+  const parts = partsOf(content)
+  const whole =
+    format === "qwen2_5_vl"
+      ? bodyIds(`${role}\n`, tightParts(parts), tokenizer, options, [
+          tokenizer.require("<|vision_start|>"),
+          IMAGE,
+          tokenizer.require("<|vision_end|>"),
+        ])
+      : bodyIds(`${role}\n`, parts, tokenizer, options)
+  // An answer that begins with a line break shares a token with the header's; the token then belongs to the header.
+  const header = tokenizer.encode(`${role}\n`).length
+  return {
+    header: [tokenizer.require("<|im_start|>"), ...whole.slice(0, header)],
+    body: [...whole.slice(header), tokenizer.require("<|im_end|>")],
+    end: tokenizer.encode("\n"),
+  }
+}
+
+/**
+ * Training ids and labels of DiffusionVL: assistant messages are learned whole, header included, and so is every line
+ * break and message mark anywhere, also inside questions (reference behaviour 3.2, kept for parity). The system
+ * sentence of training does not depend on the format's name.
+ */
+export function encodeDiffusionVl(messages: readonly Message[], tokenizer: Tokenizer, options: EncodeOptions): Encoded {
+  const writer = new SequenceWriter()
+  for (const message of withSystem(messages, SYSTEM.qwen_2_5)) {
+    const { header, body, end } = qwenMessage(message, tokenizer, "qwen_2_5", options)
+    writer.push([...header, ...body, ...end], message.role === "assistant")
+  }
+  const marks = [tokenizer.require("<|im_start|>"), tokenizer.require("<|im_end|>"), ...tokenizer.encode("\n")]
+  return writer.done(new Set(marks))
+}
+
+/**
+ * Training ids and labels of the autoregressive Qwen2.5-VL: what the model has to write itself, the answers and their
+ * <|im_end|>, is learned; headers and the line break after <|im_end|>, which the template writes, are not.
+ */
+export function encodeQwenVl(messages: readonly Message[], tokenizer: Tokenizer, options: EncodeOptions): Encoded {
+  const writer = new SequenceWriter()
+  for (const message of withSystem(messages, SYSTEM.qwen2_5_vl)) {
+    const { header, body, end } = qwenMessage(message, tokenizer, "qwen2_5_vl", options)
+    writer.push(header, false)
+    writer.push(body, message.role === "assistant")
+    writer.push(end, false)
+  }
+  return writer.done()
+}
+
+/** The conversation so far and the header of the answer to come. */
+export function qwenPrompt(
+  messages: readonly Message[],
+  tokenizer: Tokenizer,
+  format: QwenFormat,
+  options: EncodeOptions,
+): number[] {
+  const ids = withSystem(messages, SYSTEM[format]).flatMap((message) => {
+    const { header, body, end } = qwenMessage(message, tokenizer, format, options)
+    return [...header, ...body, ...end]
+  })
+  return [...ids, tokenizer.require("<|im_start|>"), ...tokenizer.encode("assistant\n")]
+}

@@ -1,0 +1,59 @@
+/** Collects the ids and labels of a sequence; the formats say what is written and what is learned. */
+
+import { IGNORE, IMAGE, type Part } from "./message.js"
+import type { Tokenizer } from "./tokenizer.js"
+
+export interface EncodeOptions {
+  /** Let special tokens typed inside a text be special, as the authors' code does. @default false */
+  special?: boolean
+}
+
+export interface Encoded {
+  /** One IMAGE per image. */
+  ids: Int32Array
+  /** IGNORE, or the id to be learned at this position. */
+  labels: Int32Array
+}
+
+export class SequenceWriter {
+  readonly #ids: number[] = []
+  readonly #labels: number[] = []
+
+  push(ids: readonly number[], labelled: boolean): void {
+    for (const id of ids) {
+      this.#ids.push(id)
+      this.#labels.push(labelled && id !== IMAGE ? id : IGNORE)
+    }
+  }
+
+  /** @param always ids that are labelled wherever they stand */
+  done(always: ReadonlySet<number> = new Set()): Encoded {
+    const labels = this.#labels.map((label, i) => (always.has(this.#ids[i]) ? this.#ids[i] : label))
+    return { ids: Int32Array.from(this.#ids), labels: Int32Array.from(labels) }
+  }
+}
+
+/**
+ * Ids of a message body. Text between two images is tokenised as one string, and text before the first one together
+ * with `prefix`, as the tokenizer would split the whole prompt.
+ * @param image ids that stand for an image
+ */
+export function bodyIds(
+  prefix: string,
+  parts: readonly Part[],
+  tokenizer: Tokenizer,
+  options: EncodeOptions,
+  image: readonly number[] = [IMAGE],
+): number[] {
+  const ids: number[] = []
+  let text = prefix
+  for (const part of parts) {
+    if (part.type === "text") {
+      text += part.text
+    } else {
+      ids.push(...tokenizer.encode(text, options), ...image)
+      text = ""
+    }
+  }
+  return [...ids, ...tokenizer.encode(text, options)]
+}
