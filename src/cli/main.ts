@@ -2,11 +2,12 @@
 
 import { readFileSync } from "node:fs"
 import { Command, CommanderError } from "commander"
+import { register as bench } from "./commands/bench.js"
 import { register as doctor } from "./commands/doctor.js"
 import { EXIT_USAGE, reportError } from "./errors.js"
 
 /** One line per command, in the order of the help. Each adds itself to the program; none imports the engine yet. */
-const commands: ((program: Command) => void)[] = [doctor]
+const commands: ((program: Command) => void)[] = [bench, doctor]
 
 export function createProgram(): Command {
   const { version, description } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {

@@ -1,0 +1,111 @@
+/** Training speed: one block-diffusion step on the needed rows against the authors' doubled rows on PyTorch. */
+
+import { randomFrom } from "../data/prng.js"
+import { newModel } from "../models/registry.js"
+import type { TrainingSample } from "../paradigms/batch.js"
+import { blockDiffusionObjective } from "../paradigms/block-diffusion/objective.js"
+import { IGNORE } from "../text/conversation.js"
+import { backward, type Device, type DType, synchronize, tidy } from "../torch/index.js"
+import { AdamW } from "../train/optimizer.js"
+import { median, type Reference } from "./reference.js"
+import { configOf, shapeOf } from "./shapes.js"
+
+export interface TrainBenchOptions {
+  shape: string
+  dtype: DType
+  device: Device
+  /** Rows of the sample, and how many of them, at its end, are the answer. @default 256 and 96 */
+  rows?: number
+  answer?: number
+  blockSize?: number
+  rounds?: number
+  threads?: number
+  reference?: Reference
+  signal?: AbortSignal
+  onProgress?: (text: string) => void
+}
+
+export interface TrainBenchRow {
+  what: string
+  seconds: number
+  /** Rows of the sample per second, before any doubling or saving of rows. */
+  tokensPerSecond: number
+  /** Our tokens per second over this row's, the median of the rounds' ratios. */
+  ratio?: number
+}
+
+export async function benchTrain(options: TrainBenchOptions): Promise<TrainBenchRow[]> {
+  const {
+    shape,
+    dtype,
+    device,
+    rows = 256,
+    answer = 96,
+    blockSize = 8,
+    rounds = 3,
+    threads = 2,
+    reference,
+    signal,
+    onProgress,
+  } = options
+  onProgress?.(`making ${shape} with random weights`)
+  const config = configOf(shape)
+  const model = newModel(config, 0, { dtype, device, trainable: true })
+  const text = [...model.parameters()].filter(
+    ([name]) => !name.includes("vision_tower") && !name.includes("mm_projector"),
+  )
+  const optimizer = new AdamW(
+    text.map(([name, tensor]) => ({ name, tensor, learningRate: 1e-5, weightDecay: 0 })),
+    { betas: [0.9, 0.999], eps: 1e-8, maxGradNorm: 1 },
+  )
+  const maskToken = config.text.vocabSize - 1
+  const ours = (round: number): number => {
+    const random = randomFrom(round)
+    const ids = Int32Array.from({ length: rows }, () => Math.floor(random() * (config.text.vocabSize - 10)))
+    const labels = ids.map((id, i) => (i < rows - answer ? IGNORE : id))
+    const sample: TrainingSample = { ids, labels, images: [], imageIndices: [], where: "benchmark" }
+    synchronize(device)
+    const start = performance.now()
+    tidy(() =>
+      backward(
+        blockDiffusionObjective(model, { samples: [sample], images: [] }, { blockSize, maskToken }, random).loss,
+      ),
+    )
+    optimizer.step(1)
+    synchronize(device)
+    return (performance.now() - start) / 1000
+  }
+  if (reference)
+    await reference.ask({
+      do: "load",
+      shape: shapeOf(shape),
+      dtype,
+      threads,
+      device: device === "cpu" ? "cpu" : "cuda",
+    })
+  const mine: number[] = []
+  const theirs: number[] = []
+  for (let round = 0; round <= rounds; round++) {
+    signal?.throwIfAborted()
+    onProgress?.(`training step, round ${round} of ${rounds}`)
+    const seconds = ours(round)
+    const other =
+      reference && (await reference.ask({ do: "train", rows, answer, block: blockSize, seed: round })).seconds
+    if (round === 0) continue // warms both up
+    mine.push(seconds)
+    if (other) theirs.push(other)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  const seconds = median(mine)
+  const result: TrainBenchRow[] = [{ what: "block diffusion, needed rows", seconds, tokensPerSecond: rows / seconds }]
+  if (theirs.length > 0) {
+    const other = median(theirs)
+    result.push({
+      what: "authors' doubled rows on PyTorch",
+      seconds: other,
+      tokensPerSecond: rows / other,
+      ratio: median(theirs.map((s, i) => s / mine[i])),
+    })
+  }
+  return result
+}

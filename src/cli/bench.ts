@@ -1,0 +1,87 @@
+/** Runs a benchmark and prints its table, or JSON with the machine it ran on. */
+
+import { benchDecode } from "../bench/decode.js"
+import { benchOps } from "../bench/ops.js"
+import { findReferencePython, Reference } from "../bench/reference.js"
+import { benchTrain } from "../bench/train.js"
+import { UserError } from "../errors.js"
+import { buildInfo, chooseComputeType, chooseDevice, type DType, engineInfo } from "../torch/index.js"
+import { interruptible } from "./interrupt.js"
+import { Progress } from "./ui/progress.js"
+import { formatTable } from "./ui/table.js"
+
+export interface BenchOptions {
+  shape: string
+  dtype: string
+  device: string
+  rounds: number
+  reference: boolean
+  json?: boolean
+}
+
+const digits = (value: number | undefined, places: number): string => (value === undefined ? "" : value.toFixed(places))
+
+export async function bench(what: string, options: BenchOptions): Promise<void> {
+  if (!["decode", "train", "ops"].includes(what))
+    throw new UserError(`unknown benchmark "${what}"`, { fix: "choose decode, train or ops" })
+  const device = chooseDevice(options.device)
+  const dtype = (options.dtype === "auto" ? chooseComputeType({ device }).dtype : options.dtype) as DType
+  const { threads, cpuCapability } = engineInfo()
+  const python = options.reference && what !== "ops" ? findReferencePython() : undefined
+  if (options.reference && what !== "ops" && !python)
+    process.stderr.write("PyTorch is left out: no Python with torch and transformers (set DIFFUSIONVL_PYTHON)\n")
+  const reference = python ? new Reference(python, threads) : undefined
+  const progress = new Progress(`bench ${what}`)
+  try {
+    const rows = await interruptible(async (signal): Promise<object[]> => {
+      const shared = {
+        ...options,
+        dtype,
+        device,
+        threads,
+        reference,
+        signal,
+        onProgress: (text: string) => progress.update(0, 0, text),
+      }
+      return what === "decode" ? benchDecode(shared) : what === "train" ? benchTrain(shared) : benchOps()
+    })
+    progress.finish("")
+    const machine = {
+      shape: options.shape,
+      dtype,
+      device,
+      threads,
+      instructions: cpuCapability,
+      torch: buildInfo().torchVersion,
+    }
+    if (options.json) process.stdout.write(`${JSON.stringify({ what, ...machine, rows }, null, 2)}\n`)
+    else
+      process.stdout.write(
+        `${what} · ${Object.values(machine).join(" · ")}\n\n${table(rows as Record<string, number | string | undefined>[])}\n`,
+      )
+  } finally {
+    reference?.close()
+  }
+}
+
+function table(rows: Record<string, number | string | undefined>[]): string {
+  const columns: [key: string, title: string, places: number, factor?: number][] = [
+    ["seconds", "seconds", 3],
+    ["tokensPerSecond", "tokens/s", 1],
+    ["forwards", "forwards", 0],
+    ["millisecondsPerForward", "ms/forward", 2],
+    ["shareOfFloor", "% of floor", 0, 100],
+    ["ratio", "ours is × as fast", 2],
+    ["called", "ns/call", 0],
+    ["bare", "ns bare", 0],
+    ["overhead", "ns over", 0],
+  ]
+  const present = columns.filter(([key]) => rows.some((row) => row[key] !== undefined))
+  const cells = rows.map((row) => [
+    String(row.what ?? row.operator),
+    ...present.map(([key, , places, factor = 1]) =>
+      digits(row[key] === undefined ? undefined : Number(row[key]) * factor, places),
+    ),
+  ])
+  return formatTable([["", ...present.map(([, title]) => title)], ...cells])
+}

@@ -1,0 +1,24 @@
+/** `diffusionvl bench`: the command's description; the benchmarks are in ../../bench/. */
+
+import type { Command } from "commander"
+import { wholeNumber } from "../options.js"
+
+export function register(program: Command): void {
+  program
+    .command("bench")
+    .description(
+      "measure decoding, training or operator calls, beside PyTorch where a Python with transformers is found",
+    )
+    .argument("<what>", "decode, train or ops")
+    .option("--shape <name>", "tiny, smollm2-135m, qwen2.5-vl-3b or qwen2.5-vl-7b", "smollm2-135m")
+    .option("--dtype <type>", "auto, float32 or bfloat16", "auto")
+    .option("--device <name>", "auto, cpu or cuda", "auto")
+    .option("--rounds <n>", "measured rounds", wholeNumber(1), 3)
+    .option("--no-reference", "leave PyTorch out")
+    .option("--json", "print the numbers as JSON")
+    .addHelpText("after", "\nDIFFUSIONVL_PYTHON names the Python with torch and transformers to compare with.")
+    .action(async (what: string, options) => {
+      const { bench } = await import("../bench.js")
+      await bench(what, options)
+    })
+}
