@@ -2,7 +2,7 @@
 
 import { UserError } from "../errors.js"
 import type { RgbImage } from "./decode.js"
-import { resizeBicubic } from "./resize.js"
+import { resize } from "./resize.js"
 
 export interface QwenImageOptions {
   minPixels: number
@@ -90,7 +90,11 @@ function normalisation(mean: number, std: number): Float32Array {
   return Float32Array.from({ length: 256 }, (_, v) => Math.fround(Math.fround(Math.fround(v * (1 / 255)) - m) / s))
 }
 
-/** Resizes, normalises and cuts into patch rows. Row content order: channel, frame, y, x; the frames are equal. */
+/**
+ * Resizes, normalises and cuts into patch rows. Row content order: channel, frame, y, x; the frames are equal. Rows run
+ * over merge cells, row by row, and over the patches inside a cell.
+ * @throws UserError for an aspect ratio above 200
+ */
 export function qwenImage(image: RgbImage, options: QwenImageOptions): QwenImage {
   const {
     minPixels,
@@ -102,7 +106,7 @@ export function qwenImage(image: RgbImage, options: QwenImageOptions): QwenImage
     std = QWEN_STD,
   } = options
   const [height, width] = smartResize(image.height, image.width, patchSize * mergeSize, minPixels, maxPixels)
-  const { data } = resizeBicubic(image, width, height)
+  const { data } = resize(image, width, height)
   const rows = height / patchSize
   const columns = width / patchSize
   const tables = [0, 1, 2].map((c) => normalisation(mean[c], std[c]))
@@ -131,25 +135,32 @@ export function qwenImage(image: RgbImage, options: QwenImageOptions): QwenImage
   return { pixelValues, grid: [1, rows, columns] }
 }
 
-/** Options from the content of preprocessor_config.json; anything it does not say has Qwen2.5-VL's value. */
+/**
+ * Options from the content of preprocessor_config.json; anything it does not say has Qwen2.5-VL's value.
+ * @throws UserError for a value of the wrong kind
+ */
 export function qwenImageOptions(
   preprocessor: Record<string, unknown>,
   limits: { minPixels: number; maxPixels: number },
 ): QwenImageOptions {
-  const numbers = (key: string): number[] | undefined => {
-    const value = preprocessor[key]
-    return Array.isArray(value) && value.length === 3 && value.every((v) => typeof v === "number")
-      ? (value as number[])
-      : undefined
+  const read = <T>(key: string, is: (value: unknown) => value is T, kind: string): T | undefined => {
+    const value = preprocessor[key] ?? undefined
+    if (value === undefined || is(value)) return value
+    throw new UserError(`${key} is ${JSON.stringify(value)}, not ${kind}`, {
+      where: "preprocessor_config.json",
+      fix: "restore the file that came with the model",
+    })
   }
-  const whole = (key: string): number | undefined =>
-    Number.isInteger(preprocessor[key]) ? (preprocessor[key] as number) : undefined
   return {
     ...limits,
-    patchSize: whole("patch_size"),
-    mergeSize: whole("merge_size"),
-    temporalPatchSize: whole("temporal_patch_size"),
-    mean: numbers("image_mean"),
-    std: numbers("image_std"),
+    patchSize: read("patch_size", isCount, "a positive whole number"),
+    mergeSize: read("merge_size", isCount, "a positive whole number"),
+    temporalPatchSize: read("temporal_patch_size", isCount, "a positive whole number"),
+    mean: read("image_mean", isPerChannel, "three numbers"),
+    std: read("image_std", isPerChannel, "three numbers"),
   }
 }
+
+const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) > 0
+const isPerChannel = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.length === 3 && value.every((entry) => typeof entry === "number")

@@ -1,0 +1,143 @@
+/** Decoding: Pillow's bytes for every format, a sentence for everything that is no image, and never a crash. */
+
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import fc from "fast-check"
+import sharp from "sharp"
+import { describe, expect, it } from "vitest"
+import { expectedImages, imagePath, sha256 } from "../../test/support/images.js"
+import { UserError } from "../errors.js"
+import { decodeImage } from "./decode.js"
+
+const names = Object.keys(expectedImages.decoded)
+const bytesOf = (name: string): Uint8Array => new Uint8Array(readFileSync(imagePath(name)))
+
+async function failure(source: string | Uint8Array): Promise<UserError> {
+  const error = await decodeImage(source).then(
+    () => undefined,
+    (thrown) => thrown,
+  )
+  expect(error).toBeInstanceOf(UserError)
+  return error
+}
+
+/** A PNG whose header promises 60000 × 60000 pixels of RGB and that has none: signature, IHDR, IDAT, IEND. */
+const PROMISE = [
+  "89504e470d0a1a0a",
+  "0000000d494844520000ea600000ea6008020000000fb0e215",
+  "000000004944415435af061e",
+  "0000000049454e44ae426082",
+]
+
+describe("the same bytes as Pillow", () => {
+  it.each(names)("%s", async (name) => {
+    const image = await decodeImage(imagePath(name))
+    const { size, sha256: digest } = expectedImages.decoded[name]
+    expect([image.width, image.height]).toEqual(size)
+    expect(sha256(image.data)).toBe(digest)
+  })
+
+  it("gives the same for a path and for bytes, and leaves the bytes alone", async () => {
+    for (const name of ["rgb.png", "transparent.gif"]) {
+      const bytes = readFileSync(imagePath(name))
+      const before = sha256(bytes)
+      expect(sha256((await decodeImage(bytes)).data)).toBe(expectedImages.decoded[name].sha256)
+      expect(sha256(bytes)).toBe(before)
+    }
+  })
+})
+
+describe("what cannot be decoded gets a sentence", () => {
+  it("a missing file, a folder, an empty file", async () => {
+    expect(await failure("no/such.png")).toMatchObject({ message: "there is no such image", where: "no/such.png" })
+    expect((await failure(tmpdir())).message).toMatch(/cannot be read \(EISDIR\)/)
+    const empty = join(mkdtempSync(join(tmpdir(), "image-")), "empty.png")
+    writeFileSync(empty, "")
+    expect(await failure(empty)).toMatchObject({ message: "the image file is empty", where: empty })
+    expect((await failure(new Uint8Array(0))).message).toBe("the image file is empty")
+  })
+
+  it("text, a drawing, BMP", async () => {
+    const text = await failure(Buffer.from("<!doctype html><p>404 not found</p>"))
+    expect(text.message).toMatch(/^the image cannot be decoded \(.*unsupported image format\)$/)
+    expect(text.fix).toMatch(/undamaged/)
+    const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="8" height="8"/></svg>'
+    expect((await failure(Buffer.from(svg))).message).toBe("svg images are not supported")
+    expect((await failure(imagePath("refused.bmp"))).message).toBe("BMP images are not supported")
+  })
+
+  it("more pixels than Pillow accepts, told by the header alone", async () => {
+    const error = await failure(Buffer.from(PROMISE.join(""), "hex"))
+    expect(error.message).toBe("the image has 60000 × 60000 pixels, more than the 178956970 allowed")
+  })
+
+  it("a file that ends early", async () => {
+    for (const name of ["rgb.png", "420.jpg", "progressive.jpg", "cmyk.jpg", "lossless.webp", "rgb.tiff"]) {
+      const bytes = bytesOf(name)
+      const error = await failure(bytes.subarray(0, Math.floor(bytes.length * 0.6)))
+      expect(error.message, name).toMatch(/^the image cannot be decoded \(/)
+    }
+  })
+})
+
+describe("damaged files give an image or a sentence, never anything else", () => {
+  async function survives(bytes: Uint8Array): Promise<void> {
+    try {
+      const { width, height, data } = await decodeImage(bytes)
+      expect(data.length).toBe(width * height * 3)
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error
+    }
+  }
+
+  it("random bytes, with and without a known beginning", async () => {
+    const beginnings = names.map((name) => bytesOf(name).subarray(0, 24))
+    const input = fc.tuple(fc.constantFrom(new Uint8Array(0), ...beginnings), fc.uint8Array({ maxLength: 200 }))
+    await fc.assert(
+      fc.asyncProperty(input, ([beginning, rest]) => survives(Buffer.concat([beginning, rest]))),
+      { numRuns: 300 },
+    )
+  })
+
+  it("every image cut anywhere", async () => {
+    for (const name of names) {
+      const bytes = bytesOf(name)
+      const step = Math.max(1, Math.floor(bytes.length / 24))
+      for (let end = 1; end < bytes.length; end += step) await survives(bytes.subarray(0, end))
+    }
+  })
+
+  it("every image with bytes changed", async () => {
+    const damage = fc.tuple(
+      fc.constantFrom(...names),
+      fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 8 }),
+    )
+    await fc.assert(
+      fc.asyncProperty(damage, ([name, changes]) => {
+        const bytes = bytesOf(name)
+        for (const [at, value] of changes) bytes[at % bytes.length] = value
+        return survives(bytes)
+      }),
+      { numRuns: 500 },
+    )
+  })
+})
+
+it("lossless files come back as they were written", async () => {
+  const size = fc.record({ width: fc.integer({ min: 1, max: 24 }), height: fc.integer({ min: 1, max: 24 }) })
+  const image = size.chain(({ width, height }) =>
+    fc
+      .uint8Array({ minLength: width * height * 3, maxLength: width * height * 3 })
+      .map((data) => ({ width, height, data })),
+  )
+  await fc.assert(
+    fc.asyncProperty(image, async ({ width, height, data }) => {
+      const png = await sharp(data, { raw: { width, height, channels: 3 } })
+        .png()
+        .toBuffer()
+      expect(await decodeImage(png)).toEqual({ width, height, data })
+    }),
+    { numRuns: 60 },
+  )
+})
