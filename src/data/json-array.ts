@@ -1,98 +1,38 @@
 /** Random access to the records of a JSON array or JSONL file of any size, by an index of byte offsets. */
 
-import { closeSync, existsSync, openSync, readFileSync, readSync, renameSync, statSync, writeFileSync } from "node:fs"
+import { closeSync, fstatSync, openSync, readFileSync, readSync, renameSync, writeFileSync } from "node:fs"
 import { UserError } from "../errors.js"
+import { MalformedRecords, RecordScanner } from "./record-scanner.js"
 
 const CHUNK = 1 << 20
+/** First number of an index file: "dvlidx" and the version of its layout. */
+const INDEX_MAGIC = 0x64_76_6c_69_64_78_00_01n
 
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
-const OPEN = [0x7b, 0x5b]
-const CLOSE = [0x7d, 0x5d]
-const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
-
-/** Byte offsets [start, end) of the elements of a top-level array, or of the lines of JSONL. */
-function scan(file: string): number[] {
-  const offsets: number[] = []
-  const descriptor = openSync(file, "r")
-  try {
-    const buffer = new Uint8Array(CHUNK)
-    let position = 0
-    let depth = 0
-    let base = -1 // depth at which an element lies: 1 inside an array, 0 in JSONL
-    let inString = false
-    let escaped = false
-    let start = -1
-    const fail = (what: string, at: number): never => {
-      throw new UserError(`${what} at byte ${at}`, {
-        where: file,
-        fix: "the file must be a JSON array of records, or one record a line",
-      })
-    }
-    for (
-      let read = readSync(descriptor, buffer, 0, CHUNK, 0);
-      read > 0;
-      read = readSync(descriptor, buffer, 0, CHUNK, position)
-    ) {
-      for (let i = 0; i < read; i++) {
-        const byte = buffer[i]
-        if (inString) {
-          if (escaped) escaped = false
-          else if (byte === BACKSLASH) escaped = true
-          else if (byte === QUOTE) inString = false
-          continue
-        }
-        if (byte === QUOTE) {
-          if (depth <= Math.max(0, base)) fail("a string where a record should be", position + i)
-          inString = true
-        } else if (OPEN.includes(byte)) {
-          if (base < 0) base = byte === 0x5b ? 1 : 0
-          if (depth === base) start = position + i
-          depth++
-        } else if (CLOSE.includes(byte)) {
-          depth--
-          if (depth < 0) fail("a closing bracket too many", position + i)
-          if (depth === base && start >= 0) {
-            offsets.push(start, position + i + 1)
-            start = -1
-          }
-        } else if (base < 0 && !isSpace(byte) && !(position + i < 3 && byte >= 0xbb)) {
-          fail("not a JSON array or JSONL", position + i)
-        }
-      }
-      position += read
-    }
-    if (depth !== 0 || inString) fail("the file ends in the middle of a record", position)
-  } finally {
-    closeSync(descriptor)
-  }
-  return offsets
-}
-
-/** Records by number; only the offsets are held in memory. */
+/** Records by number; only their offsets are held in memory. */
 export class JsonRecords {
   readonly #offsets: BigUint64Array
   readonly #descriptor: number
 
   /**
    * @param file a JSON array of records, or JSONL
-   * @param indexFile where the offsets are kept for the next time; not kept if not given
-   * @throws UserError when the file is missing or malformed
+   * @param indexFile where the offsets are kept for the next time; not kept if not given. An index of another size or
+   *   modification time of the file is replaced.
+   * @throws UserError when the file is missing, or malformed outside of its records
    */
   constructor(
     readonly file: string,
     indexFile?: string,
   ) {
-    if (!existsSync(file))
-      throw new UserError("there is no such data file", {
-        where: file,
-        fix: "give the path of a LLaVA-format JSON or JSONL file",
-      })
-    const { size, mtimeMs } = statSync(file)
-    const stamp = [BigInt(size), BigInt(Math.round(mtimeMs))]
-    this.#offsets = (indexFile && readIndex(indexFile, stamp)) || BigUint64Array.from(scan(file), (n) => BigInt(n))
-    if (indexFile) writeIndex(indexFile, stamp, this.#offsets)
-    this.#descriptor = openSync(file, "r")
+    this.#descriptor = open(file)
+    try {
+      const { size, mtimeNs } = fstatSync(this.#descriptor, { bigint: true })
+      const known = indexFile === undefined ? undefined : readIndex(indexFile, size, mtimeNs)
+      this.#offsets = known ?? BigUint64Array.from(scan(this.#descriptor, file), (n) => BigInt(n))
+      if (indexFile !== undefined && !known) writeIndex(indexFile, size, mtimeNs, this.#offsets)
+    } catch (error) {
+      closeSync(this.#descriptor)
+      throw error
+    }
   }
 
   get length(): number {
@@ -101,7 +41,8 @@ export class JsonRecords {
 
   /** @throws UserError naming file and index when the record is not JSON */
   read(index: number): unknown {
-    if (!(index >= 0 && index < this.length)) throw new RangeError(`record ${index} of ${this.length}`)
+    if (!(Number.isInteger(index) && index >= 0 && index < this.length))
+      throw new RangeError(`record ${index} of ${this.length}`)
     const start = Number(this.#offsets[2 * index])
     const bytes = Buffer.alloc(Number(this.#offsets[2 * index + 1]) - start)
     readSync(this.#descriptor, bytes, 0, bytes.length, start)
@@ -109,7 +50,8 @@ export class JsonRecords {
       return JSON.parse(bytes.toString("utf8"))
     } catch (cause) {
       throw new UserError(`the record is not JSON: ${(cause as Error).message}`, {
-        where: `${this.file}, record ${index} (byte ${start})`,
+        where: `${this.file}, record ${index} (from byte ${start})`,
+        fix: "mend or remove the record",
         cause,
       })
     }
@@ -120,21 +62,67 @@ export class JsonRecords {
   }
 }
 
-function readIndex(path: string, stamp: readonly bigint[]): BigUint64Array | undefined {
+function open(file: string): number {
   try {
-    const bytes = readFileSync(path)
-    const numbers = new BigUint64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
-    return numbers[0] === stamp[0] && numbers[1] === stamp[1] ? numbers.slice(2) : undefined
+    const descriptor = openSync(file, "r")
+    if (fstatSync(descriptor).isFile()) return descriptor
+    closeSync(descriptor)
+  } catch (cause) {
+    throw new UserError(`the data file cannot be opened: ${(cause as Error).message}`, {
+      where: file,
+      fix: "give the path of a LLaVA-format JSON or JSONL file",
+      cause,
+    })
+  }
+  throw new UserError("this is not a file", { where: file, fix: "give the path of a LLaVA-format JSON or JSONL file" })
+}
+
+/** Byte offsets [start, end) of the records. */
+function scan(descriptor: number, file: string): number[] {
+  const scanner = new RecordScanner()
+  const buffer = new Uint8Array(CHUNK)
+  let position = 0
+  try {
+    for (;;) {
+      const read = readSync(descriptor, buffer, 0, CHUNK, position)
+      if (read === 0) break
+      scanner.push(buffer.subarray(0, read))
+      position += read
+    }
+    scanner.end()
+  } catch (error) {
+    if (!(error instanceof MalformedRecords)) throw error
+    throw new UserError(error.message, {
+      where: file,
+      fix: "the file must be a JSON array of records, or one record a line; download it again if it was cut off",
+      cause: error,
+    })
+  }
+  return scanner.offsets
+}
+
+/** Index file: magic, size and modification time of the data file, number of records, then the offsets. */
+function readIndex(path: string, size: bigint, mtimeNs: bigint): BigUint64Array | undefined {
+  let bytes: Buffer
+  try {
+    bytes = readFileSync(path)
   } catch {
     return undefined
   }
+  if (bytes.length < 32 || bytes.length % 8 !== 0) return undefined
+  const numbers = new BigUint64Array(bytes.length / 8)
+  bytes.copy(new Uint8Array(numbers.buffer))
+  const [magic, indexedSize, indexedTime, records] = numbers
+  const fits = magic === INDEX_MAGIC && indexedSize === size && indexedTime === mtimeNs
+  return fits && BigInt(numbers.length) === 4n + 2n * records ? numbers.subarray(4) : undefined
 }
 
-function writeIndex(path: string, stamp: readonly bigint[], offsets: BigUint64Array): void {
+function writeIndex(path: string, size: bigint, mtimeNs: bigint, offsets: BigUint64Array): void {
+  const header = [INDEX_MAGIC, size, mtimeNs, BigInt(offsets.length / 2)]
   try {
-    writeFileSync(`${path}.${process.pid}`, new Uint8Array(BigUint64Array.from([...stamp, ...offsets]).buffer))
+    writeFileSync(`${path}.${process.pid}`, new Uint8Array(BigUint64Array.from([...header, ...offsets]).buffer))
     renameSync(`${path}.${process.pid}`, path)
   } catch {
-    // A read-only folder: the file is scanned again next time.
+    // A folder that cannot be written: the file is scanned again next time.
   }
 }

@@ -2,7 +2,7 @@
 
 import { isAbsolute, join } from "node:path"
 import { UserError } from "../errors.js"
-import type { Message, Part } from "../text/conversation.js"
+import { type Message, type Part, partsOf } from "../text/message.js"
 
 const MARK = "<image>"
 /** Left in some public data by the program that wrote it. */
@@ -15,13 +15,13 @@ interface Turn {
   content?: unknown
 }
 
-const ROLES: Record<string, Message["role"]> = {
-  human: "user",
-  user: "user",
-  gpt: "assistant",
-  assistant: "assistant",
-  system: "system",
-}
+const ROLES = new Map<unknown, Message["role"]>([
+  ["human", "user"],
+  ["user", "user"],
+  ["gpt", "assistant"],
+  ["assistant", "assistant"],
+  ["system", "system"],
+])
 
 function splitMarks(text: string): Part[] {
   return text
@@ -38,13 +38,15 @@ function splitMarks(text: string): Part[] {
  * @param hasImage whether `<image>` marks stand for images; without one they are ordinary text
  * @param keepPlace leave the marks where they are (evaluation prompts)
  */
-export function conversationOf(turns: readonly Turn[], hasImage: boolean, keepPlace = false): Message[] {
+export function conversationOf(turns: readonly (Turn | null)[], hasImage: boolean, keepPlace = false): Message[] {
   const messages = turns.map((turn): Message => {
-    const name = turn.from ?? turn.role
-    const value = turn.value ?? turn.content
-    const role = typeof name === "string" ? ROLES[name] : undefined
+    const name = turn?.from ?? turn?.role
+    const value = turn?.value ?? turn?.content
+    const role = ROLES.get(name)
     if (!role)
-      throw new UserError(`a turn is from ${JSON.stringify(name)}`, { fix: "use human and gpt, or user and assistant" })
+      throw new UserError(`a turn is from ${JSON.stringify(name) ?? "nobody"}`, {
+        fix: "use human and gpt, or user and assistant",
+      })
     if (typeof value !== "string") throw new UserError("a turn has no text")
     let text = value.replace(LEFTOVER, "")
     if (!hasImage && !keepPlace) return { role, content: text }
@@ -67,12 +69,18 @@ export interface Sample {
   mirror: boolean
 }
 
-const strings = (value: unknown): string[] | undefined =>
-  typeof value === "string"
-    ? [value]
-    : Array.isArray(value) && value.every((v) => typeof v === "string")
-      ? value
-      : undefined
+/** A path or a list of paths. */
+function pathsOf(value: unknown, name: string): string[] {
+  if (value === undefined) return []
+  const list = typeof value === "string" ? [value] : value
+  if (Array.isArray(list) && list.every((path) => typeof path === "string" && path !== "")) return list
+  throw new UserError(`"${name}" is neither a path nor a list of paths`)
+}
+
+const slotsOf = (messages: readonly Message[]): number =>
+  messages.flatMap(({ content }) => partsOf(content)).filter(({ type }) => type === "image").length
+
+const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`
 
 /**
  * One record of a LLaVA-format file.
@@ -81,25 +89,26 @@ const strings = (value: unknown): string[] | undefined =>
  */
 export function parseSample(record: unknown, where: string, imageRoot: string): Sample {
   try {
-    if (typeof record !== "object" || record === null) throw new UserError("the record is not an object")
+    if (typeof record !== "object" || record === null || Array.isArray(record))
+      throw new UserError("the record is not an object")
     const { conversations, messages, image, images, task, mix, mirror } = record as Record<string, unknown>
     const turns = conversations ?? messages
     if (!Array.isArray(turns) || turns.length === 0) throw new UserError('the record has no "conversations"')
-    const paths = image === undefined && images === undefined ? [] : strings(image ?? images)
-    if (!paths) throw new UserError('"image" is neither a path nor a list of paths')
-    const resolvePath = (path: string): string => (isAbsolute(path) ? path : join(imageRoot, path))
-    const parsed = conversationOf(turns as Turn[], paths.length > 0)
-    const slots = parsed
-      .flatMap((m) => (typeof m.content === "string" ? [] : m.content))
-      .filter((part) => part.type === "image").length
+    if (task !== undefined && typeof task !== "string") throw new UserError('"task" is not a text')
+    const paths = pathsOf(image ?? images, "image")
+    const parsed = conversationOf(turns as (Turn | null)[], paths.length > 0)
+    const slots = slotsOf(parsed)
     if (slots !== paths.length)
-      throw new UserError(`the text has ${slots} <image> marks, the record ${paths.length} images`)
-    if (!parsed.some((m) => m.role === "assistant")) throw new UserError("the conversation has no answer to learn")
+      throw new UserError(`the text has ${count(slots, "<image> mark")}, the record ${count(paths.length, "image")}`, {
+        fix: "write one <image> for each image",
+      })
+    if (!parsed.some(({ role }) => role === "assistant")) throw new UserError("the conversation has no answer to learn")
+    const resolvePath = (path: string): string => (isAbsolute(path) ? path : join(imageRoot, path))
     return {
       messages: parsed,
       images: paths.map(resolvePath),
-      ...(typeof task === "string" && { task }),
-      mix: (strings(mix) ?? []).map(resolvePath),
+      ...(task !== undefined && { task }),
+      mix: pathsOf(mix, "mix").map(resolvePath),
       mirror: mirror !== false,
     }
   } catch (error) {

@@ -1,5 +1,6 @@
 /** In which order samples are trained on. Every order is a function of (seed, epoch): nothing to save for resuming. */
 
+import { UserError } from "../errors.js"
 import { permutation, type Random, randomFrom } from "./prng.js"
 
 /** The samples of one epoch in random order. */
@@ -79,10 +80,18 @@ export function drawPictures(
   return Array.from({ length: batch }, (_, i) => {
     const position = step * batch + i
     const epoch = Math.floor(position / pictures.length)
-    if (epoch !== orderEpoch) order = shuffledEpoch(pictures.length, seed, (orderEpoch = epoch))
+    if (epoch !== orderEpoch) {
+      order = shuffledEpoch(pictures.length, seed, epoch)
+      orderEpoch = epoch
+    }
     const picture = order![position % pictures.length]
     const tasks = [...pictures[picture]].filter(([task]) => (phase.tasks[task] ?? 0) > 0)
-    if (tasks.length === 0) throw new Error(`a picture has none of the tasks ${Object.keys(phase.tasks).join(", ")}`)
+    if (tasks.length === 0) {
+      throw new UserError(`a picture has no record with one of the tasks ${Object.keys(phase.tasks).join(", ")}`, {
+        where: `the picture of record ${[...pictures[picture].values()][0]?.[0]}`,
+        fix: "add such a record, or give every phase of the mixture a task that all pictures have",
+      })
+    }
     let drawn = tasks.filter(([task]) => random() < phase.tasks[task])
     if (drawn.length === 0) drawn = [tasks[Math.floor(random() * tasks.length)]]
     return { picture, records: drawn.map(([, records]) => records[Math.floor(random() * records.length)]) }
