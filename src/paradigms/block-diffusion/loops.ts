@@ -1,0 +1,81 @@
+/** The two ways through the blocks of a sequence: the authors' and the fast one. Both know no tensors. */
+
+import type { CommitEvent, PrefillEvent, StepEvent } from "../decode-events.js"
+import type { Denoiser } from "./denoiser.js"
+import { type RemaskingStrategy, selectConfident, transferSchedule } from "./remasking.js"
+import type { BlockSequence } from "./sequence.js"
+
+export interface LoopOptions {
+  blockSize: number
+  steps: number
+  strategy: RemaskingStrategy
+  threshold: number
+}
+
+type LoopEvents = Generator<PrefillEvent | StepEvent | CommitEvent, void, undefined>
+
+/** Predicts the block's masked tokens once and makes the schedule's share of them final. */
+function denoise(
+  sequence: BlockSequence,
+  denoiser: Denoiser,
+  { strategy, threshold }: LoopOptions,
+  { block, step, count, pending }: { block: number; step: number; count: number; pending: number },
+): StepEvent {
+  const [start, end] = sequence.block(block)
+  const { positions, ids, confidences, forward } = denoiser.predict(start, end, pending)
+  const chosen = selectConfident(confidences, count, strategy, threshold)
+  for (const i of chosen) sequence.fix(positions[i], ids[i])
+  const fixed = Int32Array.from(chosen, (i) => positions[i])
+  return { type: "step", block, step, start, end, positions, ids, confidences, fixed, forward }
+}
+
+/**
+ * The authors' loop, quirks included (reference behaviour 6.1): a forward of its own for the prompt and for storing each
+ * finished block; one iteration more than there are steps; a block that is not finished before the last iteration is
+ * never stored, and later blocks do not see it; end-of-sequence tokens are looked for in finished blocks only; rows
+ * behind the asked length are generated to fill the last block.
+ */
+export function* referenceLoop(sequence: BlockSequence, denoiser: Denoiser, options: LoopOptions): LoopEvents {
+  const schedule = transferSchedule(options.blockSize, options.steps)
+  const prefix = sequence.prefixRows
+  if (prefix > 0) yield { type: "prefill", rows: prefix, forward: denoiser.store(0, prefix) }
+  for (let block = sequence.firstBlock; block < sequence.endBlock; block++) {
+    const [start, end] = sequence.block(block)
+    for (const [step, count] of schedule.entries()) {
+      if (sequence.maskedIn(start, end).length === 0) {
+        yield { type: "commit", block, rows: end - start, forward: denoiser.store(start, end) }
+        break
+      }
+      yield denoise(sequence, denoiser, options, { block, step, count, pending: 0 })
+    }
+    if (sequence.hasEos(start, end)) return
+  }
+}
+
+/**
+ * The same tokens up to the first end-of-sequence token with fewer forwards: the prompt and each finished block are
+ * stored by the first forward of the next block, the last is not stored, and decoding ends when the text is settled.
+ */
+export function* fastLoop(sequence: BlockSequence, denoiser: Denoiser, options: LoopOptions): LoopEvents {
+  const schedule = transferSchedule(options.blockSize, options.steps)
+  let pending = sequence.prefixRows
+  for (let block = sequence.firstBlock; block < sequence.endBlock; block++) {
+    const [start, end] = sequence.block(block)
+    let finished = false
+    for (const [step, count] of schedule.entries()) {
+      finished = sequence.maskedIn(start, end).length === 0
+      if (finished) break
+      const event = denoise(sequence, denoiser, options, { block, step, count, pending })
+      if (pending > 0)
+        yield block === sequence.firstBlock
+          ? { type: "prefill", rows: pending }
+          : { type: "commit", block: block - 1, rows: pending }
+      pending = 0
+      yield event
+      if (sequence.isSettled()) return
+    }
+    if (sequence.hasEos(start, end)) return
+    // As in the authors' loop, a block that was not finished in time stays out of the cache.
+    pending = finished ? end - start : 0
+  }
+}

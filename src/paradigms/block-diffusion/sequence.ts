@@ -1,0 +1,101 @@
+/** The sequence under decoding: prompt and answer rows, which of them are masked, and how far the answer is settled. */
+
+import type { LanguageModel } from "../../models/types.js"
+import { cat, type Tensor } from "../../torch/index.js"
+
+export interface SequenceOptions {
+  promptRows: number
+  /** Length of the answer in tokens. */
+  genLength: number
+  blockSize: number
+  maskToken: number
+  eos: readonly number[]
+}
+
+export class BlockSequence {
+  /** The prompt and the answer lie in one block: no row is ever cached. */
+  readonly full: boolean
+  /** Rows of prompt and answer, with those that fill the last block. */
+  readonly rows: number
+  /** First and last + 1 of the blocks to decode. */
+  readonly firstBlock: number
+  readonly endBlock: number
+  readonly #options: SequenceOptions
+  readonly #promptEmbeddings: Tensor
+  readonly #ids: Int32Array
+  /** Never decided by comparing ids: a model may predict the mask token. */
+  readonly #masked: Uint8Array
+  #settled: number
+  #eos: number | undefined
+
+  /** @param promptEmbeddings [P, H] */
+  constructor(promptEmbeddings: Tensor, options: SequenceOptions) {
+    const { promptRows, genLength, blockSize, maskToken } = options
+    this.#options = options
+    this.#promptEmbeddings = promptEmbeddings
+    this.full = blockSize >= promptRows + genLength
+    this.firstBlock = Math.floor(promptRows / blockSize)
+    this.endBlock = Math.ceil((promptRows + genLength) / blockSize)
+    this.rows = this.full ? promptRows + genLength : this.endBlock * blockSize
+    this.#ids = new Int32Array(this.rows).fill(maskToken)
+    this.#masked = new Uint8Array(this.rows).fill(1).fill(0, 0, promptRows)
+    this.#settled = promptRows
+  }
+
+  /** Rows that form whole blocks of the prompt. */
+  get prefixRows(): number {
+    return this.firstBlock * this.#options.blockSize
+  }
+  /** [start, end) of a block. */
+  block(index: number): [start: number, end: number] {
+    const start = index * this.#options.blockSize
+    return [start, Math.min(this.rows, start + this.#options.blockSize)]
+  }
+  maskedIn(start: number, end: number): Int32Array {
+    const found: number[] = []
+    for (let row = start; row < end; row++) if (this.#masked[row]) found.push(row)
+    return Int32Array.from(found)
+  }
+  /** Makes a prediction final. A predicted mask token leaves its row masked, as in the authors' code. */
+  fix(row: number, id: number): void {
+    if (id === this.#options.maskToken) return
+    this.#ids[row] = id
+    this.#masked[row] = 0
+  }
+  /** An end-of-sequence token among the answer's rows of [start, end). */
+  hasEos(start: number, end: number): boolean {
+    for (let row = Math.max(start, this.#options.promptRows); row < end; row++) if (this.#isEos(row)) return true
+    return false
+  }
+  /** Whether the text is known: all rows up to the first end-of-sequence token, or the whole answer. */
+  isSettled(): boolean {
+    const end = this.#options.promptRows + this.#options.genLength
+    while (this.#eos === undefined && this.#settled < end && !this.#masked[this.#settled]) {
+      if (this.#isEos(this.#settled)) this.#eos = this.#settled
+      this.#settled++
+    }
+    return this.#eos !== undefined || this.#settled === end
+  }
+  #isEos(row: number): boolean {
+    return !this.#masked[row] && this.#options.eos.includes(this.#ids[row])
+  }
+
+  /** Rows [start, end) as the model sees them now, [n, H]. */
+  embed(model: LanguageModel, start: number, end: number): Tensor {
+    const { promptRows } = this.#options
+    const parts: Tensor[] = []
+    if (start < promptRows) parts.push(this.#promptEmbeddings.narrow(0, start, Math.min(end, promptRows) - start))
+    if (end > promptRows) parts.push(model.embed(this.#ids.slice(Math.max(start, promptRows), end)))
+    return cat(parts)
+  }
+  /** The answer, with the mask token where a row is still masked. */
+  answer(): Int32Array {
+    const { promptRows, genLength } = this.#options
+    return this.#ids.slice(promptRows, promptRows + genLength)
+  }
+  /** Index of the first end-of-sequence token in the answer. */
+  eosIndex(): number | undefined {
+    const at = this.answer().findIndex((id) => this.#options.eos.includes(id))
+    return at < 0 ? undefined : at
+  }
+}

@@ -1,0 +1,62 @@
+/** What decoders report while they work: plain data, the same for the command line, evaluation and tests. */
+
+/** One forward of the model. */
+export interface ForwardTrace {
+  rows: number
+  /** Rows in the cache before it. */
+  cached: number
+  /** Rows it left in the cache. */
+  stored: number
+}
+
+export interface DecodeStats {
+  forwards: number
+  /** Rows of all forwards together. */
+  rows: number
+  /** Tokens before the first end-of-sequence token, or all. */
+  tokens: number
+  /** Forwards after which these tokens and the end were known; decoding may have gone on. */
+  forwardsToEnd: number
+  /** Time spent computing. */
+  milliseconds: number
+}
+
+export interface DecodeDone {
+  type: "done"
+  /** The answer; the mask id where decoding never came to. */
+  ids: Int32Array
+  /** Index of the first end-of-sequence token in `ids`. */
+  eosIndex?: number
+  stats: DecodeStats
+}
+
+/** `forward` is missing where the work was done by the forward of another event. */
+export type PrefillEvent = { type: "prefill"; rows: number; forward?: ForwardTrace }
+
+/** One denoising step of a block; in autoregressive decoding every token is a block of one step. */
+export interface StepEvent {
+  type: "step"
+  /** Index of the block and of the step within it. Blocks of block diffusion are counted from the first row of the prompt. */
+  block: number
+  step: number
+  /** Rows of the block, [start, end), counted from the first row of the prompt. */
+  start: number
+  end: number
+  /** Rows that were masked before the step, with the token predicted for each and its probability. */
+  positions: Int32Array
+  ids: Int32Array
+  confidences: Float32Array
+  /** Rows whose predictions became final; a predicted mask token leaves its row masked. */
+  fixed: Int32Array
+  forward?: ForwardTrace
+}
+
+/** A finished block went into the cache. */
+export interface CommitEvent {
+  type: "commit"
+  block: number
+  rows: number
+  forward?: ForwardTrace
+}
+
+export type DecodeEvent = PrefillEvent | StepEvent | CommitEvent | DecodeDone
