@@ -1,15 +1,16 @@
 /** Asks a model the held-out questions and counts. Knows models only as something that answers and scores. */
 
+import type { Evaluation, TaskResult } from "../report/demo-report-data.js"
 import type { EmojiRecord } from "./data/records.js"
 import { isExact, mentions, tokenF1 } from "./metrics.js"
 
 export interface Answer {
   text: string
-  /** Tokens before the end. */
+  /** Tokens up to and with the first end-of-sequence token. */
   tokens: number
   /** Forwards of the language model until the answer and its end were known. */
   forwards: number
-  /** The whole call, prompt and picture included. */
+  /** Time of decoding, prompt included. */
   seconds: number
 }
 
@@ -20,80 +21,70 @@ export interface Answerer {
   scores(record: EmojiRecord, options: readonly string[]): Promise<number[]>
 }
 
-/** Rates are parts of 1; undefined where no such question was asked. */
-export interface Scores {
-  questions: number
-  nameExact?: number
-  chooseExact?: number
-  chooseLikelihood?: number
-  describeF1?: number
-  describeMentions?: number
-  /** Answer tokens per second over all answers, prompts included. */
-  tokensPerSecond: number
-  /** Over all answers, counted up to the end of each. */
-  forwardsPerToken: number
-}
+export type Scores = Pick<Evaluation, "name" | "choose" | "describe">
 
 export interface Transcript {
   record: EmojiRecord
-  answer: string
+  text: string
+  right: boolean
 }
 
 export interface EvaluateOptions {
   /** Score the options of multiple choice as well. @default true */
   likelihood?: boolean
   signal?: AbortSignal
-  onProgress?: (done: number, total: number) => void
+  onAnswer?: () => void
 }
 
-const mean = (values: readonly number[]): number | undefined =>
-  values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0) / values.length
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
 
+/** Scores of the tasks among the records; a task that is not asked is missing. */
 export async function evaluate(
   answerer: Answerer,
   records: readonly EmojiRecord[],
-  { likelihood = true, signal, onProgress }: EvaluateOptions = {},
+  { likelihood = true, signal, onAnswer }: EvaluateOptions = {},
 ): Promise<{ scores: Scores; transcripts: Transcript[] }> {
-  const marks: Record<"name" | "choose" | "likelihood" | "f1" | "mentions", number[]> = {
-    name: [],
-    choose: [],
-    likelihood: [],
-    f1: [],
-    mentions: [],
-  }
   const transcripts: Transcript[] = []
-  let [tokens, forwards, seconds] = [0, 0, 0]
-  for (const [i, record] of records.entries()) {
-    signal?.throwIfAborted()
-    const answer = await answerer.answer(record)
-    tokens += answer.tokens
-    forwards += answer.forwards
-    seconds += answer.seconds
-    transcripts.push({ record, answer: answer.text })
-    if (record.task === "describe") {
-      marks.f1.push(tokenF1(answer.text, record.answer))
-      marks.mentions.push(Number(mentions(answer.text, record.concept)))
-    } else {
-      marks[record.task].push(Number(isExact(answer.text, record.answer)))
+  const scores: Scores = {}
+  for (const task of ["name", "choose", "describe"] as const) {
+    const asked = records.filter((record) => record.task === task)
+    if (asked.length === 0) continue
+    const answers: Answer[] = []
+    const likely: number[] = []
+    for (const record of asked) {
+      signal?.throwIfAborted()
+      const answer = await answerer.answer(record)
+      answers.push(answer)
+      const right = task === "describe" ? mentions(answer.text, record.concept) : isExact(answer.text, record.answer)
+      transcripts.push({ record, text: answer.text, right })
+      if (record.options && likelihood) {
+        const options = await answerer.scores(record, record.options)
+        likely.push(Number(record.options[options.indexOf(Math.max(...options))] === record.answer))
+      }
+      onAnswer?.()
     }
-    if (record.options && likelihood) {
-      const scores = await answerer.scores(record, record.options)
-      marks.likelihood.push(Number(record.options[scores.indexOf(Math.max(...scores))] === record.answer))
-    }
-    onProgress?.(i + 1, records.length)
+    const rights = mean(transcripts.slice(-asked.length).map(({ right }) => Number(right)))
+    const result = taskResult(answers)
+    if (task === "name") scores.name = { ...result, exact: rights }
+    else if (task === "choose")
+      scores.choose = { ...result, greedy: rights, ...(likely.length > 0 && { likelihood: mean(likely) }) }
+    else
+      scores.describe = {
+        ...result,
+        tokenF1: mean(answers.map(({ text }, i) => tokenF1(text, asked[i].answer))),
+        nameInside: rights,
+      }
   }
+  return { scores, transcripts }
+}
+
+function taskResult(answers: readonly Answer[]): TaskResult {
+  const total = (key: "tokens" | "forwards" | "seconds"): number =>
+    answers.reduce((sum, answer) => sum + answer[key], 0)
   return {
-    scores: {
-      questions: records.length,
-      nameExact: mean(marks.name),
-      chooseExact: mean(marks.choose),
-      chooseLikelihood: mean(marks.likelihood),
-      describeF1: mean(marks.f1),
-      describeMentions: mean(marks.mentions),
-      tokensPerSecond: tokens / Math.max(seconds, 1e-9),
-      forwardsPerToken: forwards / Math.max(tokens, 1),
-    },
-    transcripts,
+    questions: answers.length,
+    tokensPerSecond: total("tokens") / Math.max(total("seconds"), 1e-9),
+    forwardsPerToken: total("forwards") / Math.max(total("tokens"), 1),
   }
 }
 
