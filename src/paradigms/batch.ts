@@ -4,7 +4,8 @@ import type { ImageInput, LanguageModel } from "../models/types.js"
 import type { AttentionPattern } from "../nn/attention-pattern.js"
 import type { SequenceLayout } from "../text/layout.js"
 import type { Tensor } from "../torch/index.js"
-import { type InputRows, indices, type RowSources } from "./rows.js"
+import { int64 } from "./prompt.js"
+import type { InputRows, RowSources } from "./rows.js"
 
 export interface TrainingSample extends SequenceLayout {
   /** For each entry of `images`, which image of the batch it shows: questions about one picture share its features. */
@@ -69,7 +70,7 @@ export function forwardSelected(model: LanguageModel, samples: readonly Selected
   const embeddings = sources.embed(rowSources)
   return model.forward({
     embeddings: embeddings.view(batch, rows, model.hiddenSize),
-    positions: indices(positions, axes === 3 ? [3, batch, rows] : [batch, rows], embeddings.device),
+    positions: int64(positions, embeddings.device, axes === 3 ? [3, batch, rows] : [batch, rows]),
     patterns: samples.map(({ pattern }) => pattern),
     outputRows: samples.map(({ outputRows }) => outputRows),
   })

@@ -2,7 +2,7 @@
 
 import type { LanguageModel } from "../models/types.js"
 import { cat, checkpoint, crossEntropy, gradEnabled, type Tensor } from "../torch/index.js"
-import { indices } from "./rows.js"
+import { int64 } from "./prompt.js"
 
 /** Logits held at a time; beyond, the head runs piece by piece and again in the backward pass. */
 const MAXIMUM_LOGITS = 1 << 26
@@ -16,7 +16,7 @@ const atLeastFloat32 = (x: Tensor): Tensor => (x.dtype === "float64" ? x : x.to(
  * @param targets n ids
  */
 export function tokenCrossEntropy(model: LanguageModel, hidden: Tensor, targets: ArrayLike<number>): Tensor {
-  const wanted = indices(targets, [targets.length], hidden.device)
+  const wanted = int64(targets, hidden.device)
   const piece = (rows: Tensor, ids: Tensor): Tensor => crossEntropy(atLeastFloat32(model.logits(rows)), ids, "none")
   const size = Math.max(1, Math.floor(MAXIMUM_LOGITS / model.vocabSize))
   if (targets.length <= size) return piece(hidden, wanted)

@@ -1,7 +1,8 @@
 /** The rows of a sequence as embeddings: tokens from the table, image rows from the features of the images. */
 
 import type { LanguageModel } from "../models/types.js"
-import { cat, type Device, type Tensor, tensor } from "../torch/index.js"
+import { cat, type Tensor } from "../torch/index.js"
+import { int64 } from "./prompt.js"
 
 /** A sequence as the model sees it (text/layout.ts), with what stands on its image rows. */
 export interface InputRows {
@@ -43,15 +44,7 @@ export class RowSources {
 
   /** Embeddings [n, H] of rows named by their sources (differentiable). */
   embed(sources: Int32Array): Tensor {
-    if (sources.every((source) => source >= 0)) return this.#model.embed(sources)
-    const place = new Map<number, number>()
-    for (const source of sources) if (source >= 0 && !place.has(source)) place.set(source, place.size)
-    const table = [...this.#first.keys()]
-    if (place.size > 0) table.unshift(this.#model.embed(Int32Array.from(place.keys())))
-    const index = BigInt64Array.from(sources, (source) =>
-      BigInt(source >= 0 ? (place.get(source) as number) : place.size - 1 - source),
-    )
-    return cat(table).indexSelect(0, tensor(index).to({ device: table[0].device }))
+    return embedSources(this.#model, sources, [...this.#first.keys()])
   }
 
   #firstRow(features: Tensor): number {
@@ -65,14 +58,13 @@ export class RowSources {
   }
 }
 
-/** Embeddings [rows, H] of one sequence. */
-export function embedRows(model: LanguageModel, input: InputRows): Tensor {
-  const sources = new RowSources(model)
-  return sources.embed(sources.of(input))
-}
-
-/** Integers as an int64 tensor. */
-export function indices(values: ArrayLike<number>, shape: readonly number[], device: Device): Tensor {
-  const wide = BigInt64Array.from({ length: values.length }, (_, i) => BigInt(values[i]))
-  return tensor(wide, shape).to({ device })
+/** Embeddings [n, H] of rows named by their sources: token ids, or −1 − k for row k of `features` [rows, H] together. */
+export function embedSources(model: LanguageModel, sources: Int32Array, features: readonly Tensor[]): Tensor {
+  if (sources.every((source) => source >= 0)) return model.embed(sources)
+  const place = new Map<number, number>()
+  for (const source of sources) if (source >= 0 && !place.has(source)) place.set(source, place.size)
+  const table = [...features]
+  if (place.size > 0) table.unshift(model.embed(Int32Array.from(place.keys())))
+  const index = sources.map((source) => (source >= 0 ? (place.get(source) as number) : place.size - 1 - source))
+  return cat(table).indexSelect(0, int64(index, table[0].device))
 }

@@ -1,0 +1,70 @@
+/** How likely given answers are to a block-diffusion model. */
+
+import type { LanguageModel } from "../../models/types.js"
+import { blockCausal, type Interval } from "../../nn/attention-pattern.js"
+import { LikelihoodRows } from "../likelihood.js"
+import type { Prompt } from "../prompt.js"
+import type { TokenShift } from "./needed-rows.js"
+
+export interface BlockLikelihoodOptions {
+  blockSize: number
+  maskToken: number
+  /** @default "same" */
+  shift?: TokenShift
+}
+
+/**
+ * log p(answer | prompt) of a decoder that fixes the tokens of a block from left to right, one per step: Σ log p(token |
+ * clean blocks before, tokens of its block before it, the rest of the block masked). A proper likelihood by the chain
+ * rule, comparable with the autoregressive one and equal to it at block size 1 with shift "next". An answer that should
+ * be a whole one ends with the end-of-sequence token.
+ *
+ * One forward for all answers: the prompt's whole blocks once; for each answer its clean blocks but the last, and for
+ * each token a copy of its block as it is before that step.
+ */
+export function blockLikelihoods(
+  model: LanguageModel,
+  prompt: Prompt,
+  answers: readonly Int32Array[],
+  { blockSize, maskToken, shift = "same" }: BlockLikelihoodOptions,
+): number[] {
+  const rows = new LikelihoodRows()
+  const promptRows = prompt.ids.length
+  const prefix = Math.floor(promptRows / blockSize) * blockSize
+  for (let position = 0; position < prefix; position++) rows.addPrompt(position)
+  rows.spans.push(...blockCausal(prefix, blockSize).spans)
+
+  answers.forEach((tokens, answer) => {
+    const first = rows.length
+    /** Appends the block that begins at `start`, masked from `known` on; it sees the clean rows before it and itself. */
+    const addBlock = (start: number, known: number): void => {
+      const begin = rows.length
+      for (let position = start; position < start + blockSize; position++) {
+        if (position < promptRows) rows.addPrompt(position)
+        else rows.addToken(position < known ? tokens[position - promptRows] : maskToken, position)
+      }
+      const keys: Interval[] = [
+        [0, prefix],
+        [first, first + start - prefix],
+        [begin, rows.length],
+      ]
+      rows.spans.push({ rows: [begin, rows.length], keys: keys.filter(([from, to]) => to > from) })
+    }
+    const end = promptRows + tokens.length
+    const lastBlock = Math.floor((end - 1) / blockSize) * blockSize
+    for (let start = prefix; start < lastBlock; start += blockSize) addBlock(start, end)
+    /** Row of the clean copy of a position. */
+    const clean = (position: number): number => (position < prefix ? position : first + position - prefix)
+    tokens.forEach((token, i) => {
+      const position = promptRows + i
+      const offset = position % blockSize
+      if (shift === "next" && offset === 0) {
+        rows.predict(answer, clean(position - 1), token)
+        return
+      }
+      rows.predict(answer, rows.length + offset - (shift === "next" ? 1 : 0), token)
+      addBlock(position - offset, position)
+    })
+  })
+  return rows.sum(model, prompt, answers.length)
+}

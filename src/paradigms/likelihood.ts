@@ -1,0 +1,68 @@
+/** Log-likelihoods of several given answers to one prompt, in one forward. Each paradigm says which rows that takes. */
+
+import type { LanguageModel } from "../models/types.js"
+import type { Span } from "../nn/attention-pattern.js"
+import { noGrad, tidy } from "../torch/index.js"
+import { tokenCrossEntropy } from "./cross-entropy.js"
+import { embedPrompt, int64, type Prompt, promptPositions } from "./prompt.js"
+import { embedSources } from "./rows.js"
+
+/** Collects the rows of a forward over a prompt and its answers, and which of them predicts which token. */
+export class LikelihoodRows {
+  readonly spans: Span[] = []
+  readonly #sources: number[] = []
+  readonly #positions: number[] = []
+  readonly #predictions: { answer: number; row: number; token: number }[] = []
+
+  /** Rows so far. */
+  get length(): number {
+    return this.#sources.length
+  }
+
+  /** Row `position` of the prompt. */
+  addPrompt(position: number): void {
+    this.#add(-1 - position, position)
+  }
+  /** A token behind the prompt. */
+  addToken(id: number, position: number): void {
+    this.#add(id, position)
+  }
+  #add(source: number, position: number): void {
+    this.#sources.push(source)
+    this.#positions.push(position)
+  }
+
+  /** Row `row` predicts a token of an answer. */
+  predict(answer: number, row: number, token: number): void {
+    this.#predictions.push({ answer, row, token })
+  }
+
+  /** Σ log p over the predictions of each answer. */
+  sum(model: LanguageModel, prompt: Prompt, answers: number): number[] {
+    const sums = new Array<number>(answers).fill(0)
+    if (this.#predictions.length === 0) return sums
+    const wanted = [...new Set(this.#predictions.map(({ row }) => row))].sort((a, b) => a - b)
+    const place = new Map(wanted.map((row, i) => [row, i]))
+    const losses = noGrad(() =>
+      tidy(() => {
+        const embeddings = embedSources(model, Int32Array.from(this.#sources), [embedPrompt(model, prompt)])
+        const { device } = embeddings
+        const axis = prompt.positions ? 2 : 1
+        const all = promptPositions(prompt, 0, Math.max(...this.#positions) + 1, device)
+        const hidden = model.forward({
+          embeddings: embeddings.unsqueeze(0),
+          positions: all.indexSelect(axis, int64(this.#positions, device)),
+          patterns: [{ rows: this.length, keys: this.length, spans: this.spans }],
+          outputRows: [Int32Array.from(wanted)],
+        })
+        const rows = this.#predictions.map(({ row }) => place.get(row) as number)
+        const targets = this.#predictions.map(({ token }) => token)
+        return tokenCrossEntropy(model, hidden.indexSelect(0, int64(rows, device)), targets).toFloat32()
+      }),
+    )
+    this.#predictions.forEach(({ answer }, i) => {
+      sums[answer] -= losses[i]
+    })
+    return sums
+  }
+}
