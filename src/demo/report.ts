@@ -193,7 +193,7 @@ async function trace(answerer: DemoAnswerer, record: EmojiRecord): Promise<Pick<
   const known = new Map<number, string>()
   let answer = ""
   for await (const event of answerer.events(record)) {
-    if (event.type === "done") answer = answerer.tokenizer.decode(event.ids.slice(0, event.eosIndex))
+    if (event.type === "done") answer = answerer.session.tokenizer.decode(event.ids.slice(0, event.eosIndex))
     if (event.type !== "step") continue
     const predicted = new Map(Array.from(event.positions, (position, i) => [position, i]))
     const cells: DenoiseStep["cells"][number][] = []
@@ -204,7 +204,7 @@ async function trace(answerer: DemoAnswerer, record: EmojiRecord): Promise<Pick<
         if (known.has(position)) cells.push({ text: known.get(position)!, state: "fixed" })
         continue
       }
-      const text = answerer.tokenizer.decode([event.ids[i]], { skipSpecial: false })
+      const text = answerer.session.tokenizer.decode([event.ids[i]], { skipSpecial: false })
       const fixed = event.fixed.includes(position)
       if (fixed) known.set(position, text)
       cells.push({ text, state: fixed ? "new" : "masked", confidence: event.confidences[i] })
