@@ -1,0 +1,174 @@
+/** Questions and pictures in, text out: with models of random weights, whose answers are full of broken characters. */
+
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { tinyConfig } from "../../test/support/tiny-model.js"
+import { asDiffusion } from "../checkpoint/config.js"
+import { writeJson } from "../checkpoint/files.js"
+import { trainTokenizer, writeTokenizer } from "../demo/bpe.js"
+import { initialiseWeights } from "../models/registry.js"
+import { saveModel } from "../models/save.js"
+import { imagePrompt, type Message } from "../text/conversation.js"
+import { setThreads } from "../torch/index.js"
+import { type GenerateEvent, type GenerateOptions, generate, generateText } from "./generate.js"
+import { preparePrompt } from "./prepare.js"
+import { loadSession, openModel, type Session } from "./session.js"
+
+const root = mkdtempSync(join(tmpdir(), "generate-"))
+const folders = { autoregressive: join(root, "ar"), "block-diffusion": join(root, "bd") }
+let autoregressive: Session
+let diffusion: Session
+
+beforeAll(async () => {
+  setThreads(1)
+  const tokenizer = trainTokenizer(["What is it? 这是什么 🐕🐕"], 280)
+  const { ids, rows } = tokenizer
+  const config = {
+    ...tinyConfig,
+    text: { ...tinyConfig.text, vocabSize: rows },
+    tokens: {
+      eos: ids["<|im_end|>"],
+      imagePad: ids["<|image_pad|>"],
+      videoPad: ids["<|video_pad|>"],
+      visionStart: ids["<|vision_start|>"],
+      visionEnd: ids["<|vision_end|>"],
+      mask: ids.mask,
+    },
+  }
+  const parameters = initialiseWeights(config, 4, { std: 0.35, embeddingStd: 1 })
+  const models = [config, asDiffusion(config, { blockDiffusion: { blockSize: 4 }, image: config.image })]
+  for (const [i, folder] of Object.values(folders).entries()) {
+    await saveModel(folder, { config: models[i], parameters })
+    await writeTokenizer(folder, tokenizer)
+  }
+  await writeJson(join(folders.autoregressive, "generation_config.json"), {
+    eos_token_id: [ids["<|im_end|>"], ids["<|endoftext|>"]],
+  })
+  autoregressive = loadSession(folders.autoregressive, { dtype: "float32", device: "cpu" })
+  diffusion = await openModel(folders["block-diffusion"], { dtype: "float32", device: "cpu" })
+})
+afterAll(() => rmSync(root, { recursive: true }))
+
+const question: Message[] = [{ role: "user", content: "What is it?" }]
+const picture = { width: 60, height: 40, data: Uint8Array.from({ length: 60 * 40 * 3 }, (_, i) => (i * 7) % 256) }
+const shown: Message[] = [{ role: "user", content: imagePrompt(1, "What is it?") }]
+
+async function all(session: Session, options: GenerateOptions): Promise<GenerateEvent[]> {
+  const events: GenerateEvent[] = []
+  for await (const event of generate(session, options)) events.push(event)
+  return events
+}
+const textOf = (events: GenerateEvent[]): string =>
+  events.map((event) => (event.type === "text" ? event.text : "")).join("")
+const doneOf = (events: GenerateEvent[]) => {
+  const last = events[events.length - 1]
+  if (last.type !== "done") throw new Error("no result")
+  return last
+}
+
+describe("sessions", () => {
+  it("know how to ask each model", () => {
+    expect(autoregressive).toMatchObject({ paradigm: "autoregressive", format: "qwen2_5_vl", name: "ar" })
+    expect(diffusion).toMatchObject({ paradigm: "block-diffusion", format: "qwen_2_5" })
+    expect(diffusion.name).toBe(folders["block-diffusion"])
+    expect(autoregressive.eos.length).toBe(2)
+    expect(diffusion.eos).toEqual([diffusion.config.tokens.eos])
+  })
+  it("explain what is missing", async () => {
+    await expect(openModel(join(root, "nothing"))).rejects.toThrow("there is no such model")
+  })
+})
+
+describe("prompts", () => {
+  it("hold the image's rows, with three axes for the autoregressive model only", async () => {
+    const prompt = await preparePrompt(autoregressive, shown, [picture])
+    const rows = prompt.ids.filter((id) => id < 0).length
+    expect(prompt.features?.[0].shape).toEqual([rows, tinyConfig.text.hiddenSize])
+    expect(prompt.positions?.axes[0].length).toBe(prompt.ids.length)
+    expect((await preparePrompt(diffusion, shown, [picture])).positions).toBeUndefined()
+  })
+  it("refuse what does not fit together", async () => {
+    await expect(preparePrompt(diffusion, shown)).rejects.toThrow("the messages show 1 image, but 0 were given")
+    await expect(preparePrompt(diffusion, question, [picture])).rejects.toThrow("show 0 images, but 1 was given")
+    await expect(preparePrompt(diffusion, [])).rejects.toThrow("no message")
+    const answered: Message[] = [...question, { role: "assistant", content: "A dog." }]
+    await expect(preparePrompt(diffusion, answered)).rejects.toThrow("the last message is the assistant's")
+    await expect(preparePrompt(diffusion, shown, [join(root, "no.png")])).rejects.toThrow("no such image")
+  })
+})
+
+describe("generating", () => {
+  const settings: [string, Partial<GenerateOptions>][] = [
+    ["steps = block size", {}],
+    ["two steps", { steps: 2, blockSize: 8 }],
+    ["threshold", { threshold: 0.3 }],
+    ["sampled", { temperature: 1, seed: 3, topP: 0.95 }],
+    ["shifted", { shift: "next" }],
+    ["reference", { reference: true }],
+  ]
+  it.each(settings)("pieces of text make up the answer: %s", async (_, options) => {
+    const events = await all(diffusion, { messages: shown, images: [picture], maxTokens: 30, ...options })
+    const done = doneOf(events)
+    expect(textOf(events)).toBe(done.text)
+    expect(done.text).toBe(diffusion.tokenizer.decode(done.ids))
+    expect(done.ids.length).toBe(done.stats.tokens)
+    expect(done.stats.promptRows).toBe((await preparePrompt(diffusion, shown, [picture])).ids.length)
+    const steps = events.flatMap((event) => (event.type === "step" ? [event.cells] : []))
+    expect(steps.length).toBeGreaterThan(0)
+    expect(steps.some((cells) => cells.includes(null))).toBe(true)
+    for (const cells of steps) expect(cells.length).toBeLessThanOrEqual(options.blockSize ?? 4 + 8)
+  })
+
+  it("gives the same answer as the authors' loop, and again for the same seed", async () => {
+    const options = { messages: question, maxTokens: 20, temperature: 0.8, seed: 5 }
+    const fast = await generateText(diffusion, options)
+    expect((await generateText(diffusion, { ...options, reference: true })).text).toBe(fast.text)
+    expect((await generateText(diffusion, options)).text).toBe(fast.text)
+    expect((await generateText(diffusion, { ...options, seed: 6 })).text).not.toBe(fast.text)
+  })
+
+  it("an autoregressive model writes text only", async () => {
+    const events = await all(autoregressive, { messages: shown, images: [picture], maxTokens: 20 })
+    expect(events.some(({ type }) => type === "step")).toBe(false)
+    expect(textOf(events)).toBe(doneOf(events).text)
+  })
+
+  it("translated without training, at block size 1 and shifted, it still writes what it wrote", async () => {
+    const same = { ...diffusion, format: autoregressive.format, eos: autoregressive.eos }
+    const options = { messages: question, maxTokens: 16 }
+    const { ids } = await generateText(autoregressive, options)
+    expect(ids).not.toContain(diffusion.config.tokens.mask)
+    expect((await generateText(same, { ...options, blockSize: 1, shift: "next" })).ids).toEqual(ids)
+  })
+
+  it("refuses options that make no sense", async () => {
+    const refuse = (session: Session, options: Partial<GenerateOptions>) =>
+      expect(all(session, { messages: question, ...options })).rejects
+    await refuse(autoregressive, { steps: 4 }).toThrow("ar is an autoregressive model: it has no steps")
+    await refuse(diffusion, { steps: 0 }).toThrow("steps must be a whole number")
+    await refuse(diffusion, { threshold: 2 }).toThrow("between 0 and 1")
+    await refuse(diffusion, { threshold: 0.5, strategy: "low_confidence_static" }).toThrow("no threshold")
+    await refuse(diffusion, { topP: 0 }).toThrow("top-p")
+    await refuse(diffusion, { temperature: -1 }).toThrow("temperature")
+    await refuse(diffusion, { maxTokens: 1000 }).toThrow("exceed the model's 512")
+  })
+
+  it("stops when it is told to", async () => {
+    const controller = new AbortController()
+    const seen: GenerateEvent[] = []
+    const run = async () => {
+      for await (const event of generate(diffusion, {
+        messages: question,
+        maxTokens: 100,
+        signal: controller.signal,
+      })) {
+        seen.push(event)
+        if (seen.length === 3) setTimeout(() => controller.abort(new Error("enough")))
+      }
+    }
+    await expect(run()).rejects.toThrow("enough")
+    expect(seen.length).toBeLessThan(30)
+  })
+})

@@ -1,0 +1,68 @@
+/** From messages and pictures to the prompt a decoder takes. */
+
+import { UserError } from "../errors.js"
+import { decodeImage, type RgbImage } from "../image/decode.js"
+import { qwenImage } from "../image/qwen.js"
+import { mropePositions } from "../models/mrope-positions.js"
+import type { Prompt } from "../paradigms/prompt.js"
+import { encodePrompt, IGNORE, type Message, partsOf } from "../text/conversation.js"
+import { layOut } from "../text/layout.js"
+import { noGrad } from "../torch/index.js"
+import type { Session } from "./session.js"
+
+/** A path, the bytes of an image file, or pixels. */
+export type ImageSource = string | Uint8Array | RgbImage
+
+/**
+ * Decodes, resizes and encodes the images and tokenises the messages. Images keep their aspect, within the model's pixel
+ * limits; the autoregressive model gets its three-axis positions.
+ * @param images one for each image part of the messages, in order
+ * @throws UserError when they differ in number, or an image cannot be read
+ */
+export async function preparePrompt(
+  session: Session,
+  messages: readonly Message[],
+  images: readonly ImageSource[] = [],
+): Promise<Prompt> {
+  checkMessages(messages, images.length)
+  const { model, tokenizer, config } = session
+  const pixels = await Promise.all(
+    images.map(async (image) =>
+      qwenImage(
+        typeof image === "string" || image instanceof Uint8Array ? await decodeImage(image) : image,
+        session.imageOptions,
+      ),
+    ),
+  )
+  const ids = encodePrompt(messages, tokenizer, session.format)
+  const rows = pixels.map(({ grid }) => model.imageTokens(grid))
+  const layout = layOut({ ids, labels: ids.map(() => IGNORE) }, rows)
+  const largest = layout.ids.reduce((most, id) => Math.max(most, id), 0)
+  if (largest >= model.vocabSize)
+    throw new UserError(`the tokenizer has a token ${largest}, but the model has only ${model.vocabSize}`, {
+      where: session.folder,
+      fix: "use the tokenizer files that belong to the model",
+    })
+  const features = noGrad(() => model.encodeImages(pixels))
+  if (session.paradigm === "block-diffusion") return { ids: layout.ids, features }
+  const grids = pixels.map(({ grid }) => grid)
+  return { ids: layout.ids, features, positions: mropePositions(ids, grids, config.vision.mergeSize) }
+}
+
+function checkMessages(messages: readonly Message[], images: number): void {
+  const last = messages[messages.length - 1]
+  if (last?.role !== "user")
+    throw new UserError(last ? `the last message is the ${last.role}'s` : "there is no message to answer", {
+      fix: "end the conversation with a user message",
+    })
+  const slots = messages.flatMap(({ content }) => partsOf(content)).filter(({ type }) => type === "image").length
+  if (slots !== images) {
+    const s = (n: number): string => (n === 1 ? "" : "s")
+    throw new UserError(
+      `the messages show ${slots} image${s(slots)}, but ${images} ${images === 1 ? "was" : "were"} given`,
+      {
+        fix: 'give one image for each { type: "image" } part of the messages',
+      },
+    )
+  }
+}

@@ -1,0 +1,80 @@
+/** A model ready to answer: weights, tokenizer, chat format and image preprocessing of one folder, built-in name or hub id. */
+
+import { existsSync } from "node:fs"
+import { basename, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import type { ModelConfig } from "../checkpoint/config.js"
+import { readJsonObject } from "../checkpoint/read-config.js"
+import { type ResolveOptions, resolveModel } from "../hub/resolve.js"
+import { type QwenImageOptions, qwenImageOptions } from "../image/qwen.js"
+import { type LoadOptions, loadModel } from "../models/load.js"
+import type { VisionLanguageModel } from "../models/types.js"
+import type { ChatFormat } from "../text/conversation.js"
+import { Tokenizer } from "../text/tokenizer.js"
+import type { Device, DType } from "../torch/index.js"
+
+export interface Session {
+  /** What the user called the model. */
+  name: string
+  folder: string
+  model: VisionLanguageModel
+  config: ModelConfig
+  tokenizer: Tokenizer
+  imageOptions: QwenImageOptions
+  paradigm: "autoregressive" | "block-diffusion"
+  format: ChatFormat
+  /** Ids that end an answer. */
+  eos: readonly number[]
+  dtype: DType
+  device: Device
+}
+
+/** Type to compute in and device, as for `loadModel`. */
+export type SessionOptions = Pick<LoadOptions, "dtype" | "device">
+
+/** Folder of the models that ship with the program: the same from src/ and from dist/. */
+export const BUILT_IN_MODELS = fileURLToPath(new URL("../../models", import.meta.url))
+
+/**
+ * Finds a model by folder, built-in name or hub id, downloads it if it must, and loads it.
+ * @throws UserError when there is no such model or its files are incomplete
+ */
+export async function openModel(name: string, options: SessionOptions & ResolveOptions = {}): Promise<Session> {
+  const { folder } = await resolveModel(name, { builtIn: BUILT_IN_MODELS, ...options })
+  return { ...loadSession(folder, options), name }
+}
+
+/** Loads a model folder. */
+export function loadSession(folder: string, { dtype, device }: SessionOptions = {}): Session {
+  // Before the weights: the quick part fails first.
+  const tokenizer = Tokenizer.load(folder)
+  const loaded = loadModel(folder, { dtype, device })
+  const { config } = loaded.checkpoint
+  const diffusion = config.modelType === "diffusionvl_qwenvl"
+  return {
+    name: basename(folder),
+    folder,
+    model: loaded.model,
+    config,
+    tokenizer,
+    imageOptions: qwenImageOptions(readOptional(folder, "preprocessor_config.json"), config.image),
+    paradigm: diffusion ? "block-diffusion" : "autoregressive",
+    format: diffusion ? "qwen_2_5" : "qwen2_5_vl",
+    eos: endTokens(folder, config),
+    dtype: loaded.dtype,
+    device: loaded.device,
+  }
+}
+
+/** The authors' decoder ends at the config's token only; the autoregressive model at all its generation config names. */
+function endTokens(folder: string, config: ModelConfig): number[] {
+  if (config.modelType === "diffusionvl_qwenvl") return [config.tokens.eos]
+  const named = [readOptional(folder, "generation_config.json").eos_token_id].flat()
+  const ids = named.filter((id): id is number => Number.isInteger(id))
+  return ids.length > 0 ? ids : [config.tokens.eos]
+}
+
+function readOptional(folder: string, file: string): Record<string, unknown> {
+  const path = join(folder, file)
+  return existsSync(path) ? readJsonObject(path) : {}
+}
