@@ -1,10 +1,16 @@
 import { beforeAll, describe, expect, it } from "vitest"
-import { tinyConfig } from "../../test/support/tiny-config.js"
+import { tinyConfig } from "../../test/support/tiny-model.js"
+import type { ModelConfig } from "../checkpoint/config.js"
 import { type AttentionPattern, bidirectional, blockCausal, causal, noisedOverClean } from "../nn/attention-pattern.js"
 import { arange, backward, cat, noGrad, stack, type Tensor, tensor, tidy, zeros } from "../torch/index.js"
 import { type Model, newModel } from "./registry.js"
 
-const config = tinyConfig()
+// Tied head, windows and whole images in the tower, three layers.
+const config: ModelConfig = {
+  ...tinyConfig,
+  text: { ...tinyConfig.text, layers: 3, tie: true, headDim: 8, mropeSection: [2, 1, 1] },
+  vision: { ...tinyConfig.vision, depth: 2, fullAttentionBlocks: [1] },
+}
 
 let model: Model
 beforeAll(() => {
@@ -114,7 +120,7 @@ describe("the text decoder", () => {
     }
     const all = compute()
     const some = compute(wanted)
-    expect(some.out.shape).toEqual([6, 24])
+    expect(some.out.shape).toEqual([6, config.text.hiddenSize])
     expect(difference(all.out, some.out)).toBeLessThan(1e-11)
     expect(some.grads.length).toBe(all.grads.length)
     for (const [i, grad] of some.grads.entries()) {
@@ -166,7 +172,7 @@ describe("the vision tower", () => {
       const images = [image(4, 6, 1.3), image(10, 2, 0.7), image(4, 6, 2.1)]
       const together = model.encodeImages(images)
       images.forEach((one, i) => {
-        expect(together[i].shape).toEqual([model.imageTokens(one.grid), 24])
+        expect(together[i].shape).toEqual([model.imageTokens(one.grid), config.text.hiddenSize])
         expect(difference(together[i], model.encodeImages([one])[0])).toBeLessThan(1e-12)
       })
       expect(model.encodeImages([])).toEqual([])
@@ -182,6 +188,6 @@ it("starts a new model the same for the same seed", () => {
   const spread = (x: Tensor): number => x.pow(2).mean().sqrt().item()
   expect(spread(weight(a, "model.embed_tokens.weight"))).toBeCloseTo(0.04, 2)
   expect(spread(weight(a, name))).toBeCloseTo(0.02, 2)
-  expect(difference(weight(a, "model.norm.weight"), zeros([24]).add(1))).toBe(0)
+  expect(difference(weight(a, "model.norm.weight"), zeros([config.text.hiddenSize]).add(1))).toBe(0)
   expect(weight(a, "model.layers.0.self_attn.q_proj.bias").abs().max().item()).toBe(0)
 })

@@ -1,38 +1,19 @@
 /** Parity with the reference implementations, on the golden files when they are at hand. */
 
-import { existsSync, readFileSync } from "node:fs"
-import { join, resolve } from "node:path"
+import { existsSync } from "node:fs"
 import { describe, expect, it } from "vitest"
-import { readHeader } from "../checkpoint/safetensors.js"
+import { goldenJson, goldenModel, goldenPath, goldenPresent, goldenTensors } from "../../test/support/golden.js"
 import { decodeImage } from "../image/decode.js"
 import { qwenImage } from "../image/qwen.js"
 import { blockCausal, causal } from "../nn/attention-pattern.js"
-import { arange, cat, crossEntropy, mapFile, noGrad, type Tensor, tensor, viewBytes } from "../torch/index.js"
-import { loadModel } from "./load.js"
+import { arange, cat, crossEntropy, noGrad, type Tensor, tensor } from "../torch/index.js"
 import { mropePositions } from "./mrope-positions.js"
 import { type Grid, visionLayout } from "./qwen2_5-vision-layout.js"
 import type { Model } from "./registry.js"
 import type { ImageInput } from "./types.js"
 
-const fixtures = resolve(import.meta.dirname, "..", "..", "..", "shared", "fixtures")
-const present = existsSync(join(fixtures, "manifest.json"))
-
-/** Tensors of one file, by name. */
-function open(...path: string[]): (name: string) => Tensor {
-  const file = join(fixtures, ...path)
-  const { tensors } = readHeader(file)
-  const mapped = mapFile(file)
-  return (name) => {
-    const at = tensors.get(name)
-    if (!at) throw new Error(`${file} has no ${name}`)
-    return viewBytes(mapped, at.offset, at.dtype, at.shape)
-  }
-}
-const json = (...path: string[]) => JSON.parse(readFileSync(join(fixtures, ...path), "utf8"))
 const relative = (ours: Tensor, expected: Tensor): number =>
   ours.sub(expected).abs().max().item() / expected.abs().max().item()
-const load = (name: string): Model =>
-  loadModel(join(fixtures, "models", name), { dtype: "float32", device: "cpu" }).model
 const numbers = (x: Tensor): number[] => x.toNumbers()
 
 const IMAGE_PAD = 151655
@@ -62,16 +43,16 @@ interface TextCase {
   columns_key: string
 }
 
-describe.skipIf(!present)("reference values", () => {
+describe.skipIf(!goldenPresent)("reference values", () => {
   const models = new Map<string, Model>()
   const modelOf = (name: string): Model => {
-    const model = models.get(name) ?? load(name)
+    const model = models.get(name) ?? goldenModel(name)
     models.set(name, model)
     return model
   }
 
   it("vision windows", () => {
-    for (const { grid_thw, window_index, cu_window_seqlens } of json("vision", "cases.json").windows) {
+    for (const { grid_thw, window_index, cu_window_seqlens } of goldenJson("vision", "cases.json").windows) {
       const layout = visionLayout([grid_thw], 2, 4)
       expect([...layout.windowOrder]).toEqual(window_index)
       let sum = 0
@@ -79,17 +60,17 @@ describe.skipIf(!present)("reference values", () => {
     }
   })
 
-  const stored: VisionCase[] = present ? json("vision", "cases.json").qwen : []
+  const stored: VisionCase[] = goldenPresent ? goldenJson("vision", "cases.json").qwen : []
   it.each(stored)("vision features $key", async (one) => {
     const images: ImageInput[] = []
     for (const name of one.images) {
-      const decoded = join(fixtures, "images", "decoded", `${name}.png`)
-      const picture = await decodeImage(existsSync(decoded) ? decoded : join(fixtures, "images", name))
+      const decoded = goldenPath("images", "decoded", `${name}.png`)
+      const picture = await decodeImage(existsSync(decoded) ? decoded : goldenPath("images", name))
       images.push(qwenImage(picture, { minPixels: one.min_pixels, maxPixels: one.max_pixels }))
     }
     expect(images.map(({ grid }) => grid)).toEqual(one.grid_thw)
     noGrad(() => {
-      const features = open("vision", "features.safetensors")
+      const features = goldenTensors("vision", "features.safetensors")
       const trained = modelOf("tiny-dvl-qwenvl")
       const tower = trained.vision.tower(images).hidden
       expect(relative(tower, features(`${one.key}.dvl.hidden_window_order`))).toBeLessThan(1e-5)
@@ -99,14 +80,14 @@ describe.skipIf(!present)("reference values", () => {
     })
   })
 
-  const cases: TextCase[] = present
-    ? json("text", "cases.json").filter(
+  const cases: TextCase[] = goldenPresent
+    ? goldenJson("text", "cases.json").filter(
         ({ model }: TextCase) => model === "tiny-qwen2_5_vl" || model === "tiny-dvl-qwenvl",
       )
     : []
   it.each(cases)("logits $key", (one) =>
     noGrad(() => {
-      const golden = open("text", "logits.safetensors")
+      const golden = goldenTensors("text", "logits.safetensors")
       const model = modelOf(one.model)
       const ids = numbers(golden(`${one.key}.input_ids`))
       let embeddings = model.embed(Int32Array.from(ids))
@@ -153,8 +134,8 @@ describe.skipIf(!present)("reference values", () => {
 
 /** Stored features of the pictures the text cases use. */
 function imageFeatures(images: string[]): Tensor {
-  const features = open("vision", "features.safetensors")
-  const stored: { key: string; images: string[] }[] = json("vision", "cases.json").qwen
+  const features = goldenTensors("vision", "features.safetensors")
+  const stored: { key: string; images: string[] }[] = goldenJson("vision", "cases.json").qwen
   return cat(
     images.map((image) =>
       features(`${stored.find((one) => one.images.length === 1 && one.images[0] === image)!.key}.hf.merged`),

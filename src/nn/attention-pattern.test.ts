@@ -1,6 +1,5 @@
-import { existsSync, readFileSync } from "node:fs"
-import { resolve } from "node:path"
 import { describe, expect, it } from "vitest"
+import { goldenJson, goldenPresent } from "../../test/support/golden.js"
 import {
   type AttentionPattern,
   bidirectional,
@@ -69,9 +68,8 @@ describe("attention patterns", () => {
   })
 })
 
-const fixtures = resolve(import.meta.dirname, "..", "..", "..", "shared", "fixtures", "masks", "masks.json")
-describe.skipIf(!existsSync(fixtures))("masks of the reference", () => {
-  const masks = existsSync(fixtures) ? JSON.parse(readFileSync(fixtures, "utf8")) : {}
+describe.skipIf(!goldenPresent)("masks of the reference", () => {
+  const masks = goldenPresent ? goldenJson("masks", "masks.json") : {}
   it("training", () => {
     expect(masks.training.length).toBeGreaterThan(0)
     for (const { L, D, rows } of masks.training) expect(authorsOrder(wholeTraining(L, D), L)).toEqual(rows)

@@ -12,6 +12,8 @@ import { mapFile, noGrad, type Tensor, viewBytes } from "../../src/torch/index.j
 const folder = resolve(import.meta.dirname, "..", "..", "..", "shared", "fixtures")
 export const goldenPresent = existsSync(join(folder, "manifest.json"))
 
+export const goldenPath = (...path: string[]): string => join(folder, ...path)
+
 /** Parsed JSON; the shape is the test's to know. */
 // biome-ignore lint/suspicious/noExplicitAny: golden files have no types
 export const goldenJson = (...path: string[]): any => JSON.parse(readFileSync(join(folder, ...path), "utf8"))
