@@ -12,7 +12,7 @@ import {
   toDense,
   windows,
 } from "./attention-pattern.js"
-import { planAttention } from "./attention-plan.js"
+import { chunks, planAttention } from "./attention-plan.js"
 
 const generator = new Generator(7)
 const SCALE = 0.3
@@ -145,4 +145,14 @@ it("names patterns that do not fit", () => {
   const x = zeros([1, 1, 3, 4])
   expect(() => attention(x, x, x, [causal(4)])).toThrow(/4 rows/)
   expect(() => attention(x, x, x, [causal(3), causal(3)])).toThrow(/2 attention patterns for 1 samples/)
+})
+
+it("keeps masks that grow with the length, not with its square", () => {
+  const elements = (length: number): number => {
+    const noisedBlocks = Array.from({ length: length / 8 }, (_, block) => block)
+    const pattern = noisedOverClean({ cleanRows: length, noisedBlocks, blockSize: 8 })
+    return chunks(pattern, 256).reduce((sum, { mask }) => sum + mask.length, 0)
+  }
+  expect(elements(8192) / elements(4096)).toBeCloseTo(2, 1)
+  expect(elements(8192)).toBeLessThan((2 * 8192) ** 2 / 20)
 })
