@@ -1,0 +1,116 @@
+/** What the demo's report is made from: plain data, as the evaluation writes it. Shares lie between 0 and 1. */
+
+import type { DenoiseStep } from "./denoise-view.js"
+
+export interface DemoReportData {
+  title: string
+  /** Name of the recipe: "quick", "full". */
+  setting: string
+  /** When it was made, as text. */
+  date: string
+  models: ReportModel[]
+  /** The held-out sets, the main one first. */
+  sets: { id: string; title: string; pictures: number }[]
+  evaluations: Evaluation[]
+  /** Losses over time; one chart each. */
+  curves: TrainingCurves[]
+  samples: Sample[]
+  denoising: Denoising[]
+  /** Pairs of name and value. */
+  settings: [name: string, value: string][]
+  hardware: [name: string, value: string][]
+  /** Pairs of what was counted and how many. */
+  data: [name: string, value: string][]
+  licences: { vendor: string; author: string; licence: string; url: string }[]
+  /** What to type to get this report again. */
+  commands: string[]
+}
+
+export interface ReportModel {
+  id: string
+  title: string
+  paradigm: "autoregressive" | "block-diffusion"
+  /** "control": the autoregressive model that trained as long as the translated ones, which all are compared with. */
+  role: "first-stage" | "control" | "translated"
+  /** Of block diffusion: which hidden state predicts a token. */
+  shift?: "next" | "same"
+  parameters: number
+  /** Training time of this stage in seconds, and of this stage with those before it. */
+  seconds: number
+  totalSeconds: number
+  /** Optimiser steps of this stage. */
+  steps: number
+}
+
+export interface Evaluation {
+  /** Id of the model. */
+  model: string
+  /** Id of the set. */
+  set: string
+  /** "main": the one that stands for the model; else the row of a table in which only this is varied. */
+  part: "main" | "block-size" | "steps" | "threshold"
+  /** How it decoded; nothing for an autoregressive model. */
+  decoding?: { blockSize: number; steps: number; threshold?: number }
+  name?: TaskResult & { exact: number }
+  choose?: TaskResult & { greedy: number; likelihood?: number }
+  describe?: TaskResult & { tokenF1: number; nameInside: number }
+}
+
+export interface TaskResult {
+  questions: number
+  /** Tokens up to and with the first EOS, over the time of decoding. */
+  tokensPerSecond: number
+  /** Forward passes over tokens, both up to the first EOS. */
+  forwardsPerToken: number
+}
+
+export interface TrainingCurves {
+  title: string
+  /** @default "minutes" */
+  xLabel?: string
+  yLabel: string
+  series: { name: string; points: [x: number, y: number][] }[]
+}
+
+export interface Sample {
+  /** A data URI. */
+  image: string
+  concept: string
+  /** Title of the set it is from. */
+  set: string
+  questions: {
+    question: string
+    reference: string
+    answers: { model: string; text: string; right: boolean }[]
+  }[]
+}
+
+export interface Denoising {
+  /** Id of the model. */
+  model: string
+  question: string
+  /** A data URI. */
+  image?: string
+  /** The whole answer. */
+  answer: string
+  /** How it decoded, as text: "block 8, threshold 0.9". */
+  decoding: string
+  /** Blocks of one answer, in order, counted from 0. */
+  blocks: { block: number; steps: DenoiseStep[] }[]
+}
+
+/** How a model decoded, in few words. */
+export function decodingText({ decoding }: Evaluation): string {
+  if (!decoding) return "token by token"
+  const { blockSize, steps, threshold } = decoding
+  return threshold === undefined ? `block ${blockSize}, ${steps} steps` : `block ${blockSize}, threshold ${threshold}`
+}
+
+/** The evaluations of one set and part, by model in the order of the models. */
+export function evaluationsOf(data: DemoReportData, set: string, part: Evaluation["part"]) {
+  return data.models.flatMap((model) =>
+    data.evaluations
+      .filter((entry) => entry.set === set && entry.part === part && entry.model === model.id)
+      .map((evaluation) => ({ model, evaluation })),
+  )
+}

@@ -1,0 +1,55 @@
+import { expect, test } from "vitest"
+import { denoiseView } from "./denoise-view.js"
+import { dataUri, Html, html, page, picture, table } from "./html.js"
+
+const NASTY = `<img src=x onerror="alert('1')">&`
+
+test("values are escaped, Html and lists are not twice", () => {
+  const safe = "&lt;img src=x onerror=&quot;alert(&#39;1&#39;)&quot;&gt;&amp;"
+  expect(html`<p title="${NASTY}">${NASTY}</p>`.text).toBe(`<p title="${safe}">${safe}</p>`)
+  expect(html`${[html`<b>${"a<"}</b>`, "b>", 3, undefined, ["x", new Html("<i>")]]}`.text).toBe(
+    "<b>a&lt;</b>b&gt;3x<i>",
+  )
+})
+
+test("a page holds everything itself, allows no scripts, and escapes its title", () => {
+  const text = page(NASTY, html`<p>x</p>`)
+  expect(text.startsWith("<!doctype html>")).toBe(true)
+  expect(text).toContain("default-src 'none'")
+  expect(text).not.toContain("<img")
+  expect(text).not.toMatch(/<script|<link|url\(|@import/)
+  expect(text).toContain("prefers-color-scheme: dark")
+})
+
+test("pictures are data URIs only", () => {
+  expect(dataUri(Uint8Array.of(1, 2, 3))).toBe("data:image/png;base64,AQID")
+  expect(picture(dataUri(Uint8Array.of(1)), 'a "cat"', 84).text).toContain('alt="a &quot;cat&quot;"')
+  expect(() => picture("https://example.org/a.png", "", 1)).toThrow(/internal/)
+})
+
+test("tables: row headers, number columns, caption, no head without titles", () => {
+  const text = table([{ title: "model" }, { title: "score", number: true }], [["a<b", 5]], "caption").text
+  expect(text).toContain('<th scope="row">a&lt;b</th><td class="number">5</td>')
+  expect(text).toContain("<caption>caption</caption>")
+  expect(text).toContain("<thead>")
+  expect(table([{ title: "" }, { title: "" }], [["a", "b"]]).text).not.toContain("<thead>")
+})
+
+test("a block being denoised: one row per step, states as classes, blanks and breaks shown, text escaped", () => {
+  const text = denoiseView([
+    {
+      step: 1,
+      cells: [
+        { text: " a", state: "new", confidence: 0.914 },
+        { text: "", state: "masked" },
+        { text: "<b>\n", state: "masked", confidence: 0.2 },
+      ],
+    },
+    { step: 2, cells: [{ text: " a", state: "fixed" }] },
+  ]).text
+  expect(text.match(/<tr>/g)).toHaveLength(2)
+  expect(text).toContain('<td class="new">·a<small>91 %</small></td>')
+  expect(text).toContain('<td class="masked">▒</td>')
+  expect(text).toContain('<td class="masked">&lt;b&gt;⏎<small>20 %</small></td>')
+  expect(text).toContain('<td class="fixed">·a</td>')
+})
