@@ -63,7 +63,7 @@ export async function createDemoModel(folder: string, recipe: DemoRecipe, texts:
   const config = demoConfig(recipe, tokenizer)
   await mkdir(folder, { recursive: true })
   await writeTokenizer(folder, tokenizer)
-  const { pixel_mean: mean, pixel_std: std, embedding_std: embeddingStd } = recipe.model
+  const { pixel_mean: mean, pixel_std: std, embedding_std: embeddingStd, matrix_std: matrixStd } = recipe.model
   const pixels = recipe.data.size ** 2
   await writeJson(join(folder, "preprocessor_config.json"), {
     image_processor_type: "Qwen2VLImageProcessor",
@@ -79,5 +79,5 @@ export async function createDemoModel(folder: string, recipe: DemoRecipe, texts:
     eos_token_id: [config.tokens.eos, config.tokens.pad],
     do_sample: false,
   })
-  await saveModel(folder, { config, parameters: initialiseWeights(config, recipe.training.seed, { embeddingStd }) })
+  await saveModel(folder, { config, parameters: initialiseWeights(config, recipe.training.seed, { std: matrixStd, embeddingStd }) })
 }

@@ -26,6 +26,8 @@ export const demoSchema = z.strictObject({
   model: z.strictObject({
     vision: z.strictObject({ width: count, depth: count, heads: count, mlp: count }),
     text: z.strictObject({ width: count, depth: count, heads: count, kv_heads: count, mlp: count }),
+    /** Standard deviations of the random weights. */
+    matrix_std: positive.default(0.02),
     embedding_std: positive.default(0.04),
     /** pixels become (x − mean) / std */
     pixel_mean: z.number().default(0.75),
