@@ -214,5 +214,5 @@ async function trace(answerer: DemoAnswerer, record: EmojiRecord): Promise<Pick<
     blocks.set(event.block, steps)
   }
   const first = Math.min(...blocks.keys())
-  return { answer, blocks: [...blocks].map(([block, steps]) => ({ block: block - first + 1, steps })) }
+  return { answer, blocks: [...blocks].map(([block, steps]) => ({ block: block - first, steps })) }
 }
