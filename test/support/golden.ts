@@ -35,16 +35,20 @@ export const goldenModelFolder = (name: string): string => join(folder, "models"
 export const goldenModel = (name: string, options: { trainable?: boolean } = {}): Model =>
   loadModel(goldenModelFolder(name), { dtype: "float32", device: "cpu", ...options }).model
 
-/** Features of images, within the pixel limits of the model's own config. */
+/** Features of images, within the pixel limits of the model's own config unless others are given. */
 export async function goldenFeatures(
   model: Model,
   names: readonly string[],
-  { pad, gradients = false }: { pad: boolean; gradients?: boolean },
+  {
+    pad,
+    gradients = false,
+    limits = model.config.image,
+  }: { pad: boolean; gradients?: boolean; limits?: { minPixels: number; maxPixels: number } },
 ): Promise<Tensor[]> {
   const images = await Promise.all(
     names.map(async (name) => {
       const image = await decodeImage(join(folder, "images", name))
-      return qwenImage(pad ? padToSquare(image) : image, model.config.image)
+      return qwenImage(pad ? padToSquare(image) : image, limits)
     }),
   )
   return gradients ? model.encodeImages(images) : noGrad(() => model.encodeImages(images))

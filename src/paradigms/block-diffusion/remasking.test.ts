@@ -1,0 +1,33 @@
+/** The transfer schedule and the choice of tokens. */
+
+import { describe, expect, it } from "vitest"
+import { selectConfident, transferSchedule } from "./remasking.js"
+
+describe("remasking", () => {
+  it.each([
+    [8, 3, [3, 3, 2, 2]],
+    [8, 5, [2, 2, 2, 1, 1, 1]],
+    [8, 4, [2, 2, 2, 2, 2]],
+    [4, 6, [1, 1, 1, 1, 0, 0, 0]],
+    [1, 1, [1, 1]],
+  ])("spreads %i tokens over %i steps, and one step more", (size, steps, schedule) => {
+    expect(transferSchedule(size, steps)).toEqual(schedule)
+  })
+
+  const confidences = [0.3, 0.9, 0.5, 0.9, 0.1]
+  it.each([
+    ["low_confidence_static", 2, [1, 3]],
+    ["low_confidence_static", 1, [1]],
+    ["low_confidence_static", 0, []],
+    ["low_confidence_static", 9, [0, 1, 2, 3, 4]],
+    ["low_confidence_dynamic", 1, [1, 3]],
+    ["low_confidence_dynamic", 3, [1, 2, 3]],
+    ["low_confidence_dynamic", 0, [1, 3]],
+  ] as const)("%s with a share of %i", (strategy, count, chosen) => {
+    expect(selectConfident(confidences, count, strategy, 0.6)).toEqual(chosen)
+  })
+
+  it("the threshold itself is not above the threshold", () => {
+    expect(selectConfident([0.9, 0.5], 0, "low_confidence_dynamic", 0.9)).toEqual([])
+  })
+})

@@ -1,0 +1,106 @@
+/** Sampling against the rules in plain numbers. */
+
+import { describe, expect, it } from "vitest"
+import { randomFrom } from "../data/prng.js"
+import { noGrad, tensor } from "../torch/index.js"
+import { checkSampling, type SamplingOptions, sampleTokens } from "./sampling.js"
+
+const sample = (rows: number[][], options: SamplingOptions, uniforms: number[]) =>
+  noGrad(() => sampleTokens(tensor(rows.flat(), [rows.length, rows[0].length]), options, uniforms))
+
+/** The rule in words, on plain numbers: scale, keep the top k with ties, keep the top p, draw by cumulative sums. */
+function expectedToken(
+  logits: number[],
+  { temperature = 1, topK = 0, topP = 1 }: SamplingOptions,
+  u: number,
+): { id: number; probability: number } {
+  let scaled = logits.map((x) => x / temperature)
+  if (topK > 0) {
+    const least = [...scaled].sort((a, b) => b - a)[topK - 1]
+    scaled = scaled.map((x) => (x < least ? Number.NEGATIVE_INFINITY : x))
+  }
+  const softmax = (values: number[]): number[] => {
+    const weights = values.map(Math.exp)
+    const total = weights.reduce((a, b) => a + b)
+    return weights.map((weight) => weight / total)
+  }
+  if (topP < 1) {
+    const before = softmax(scaled)
+    let reached = 0
+    for (const i of before.map((_, i) => i).sort((a, b) => before[b] - before[a])) {
+      if (reached > topP) scaled[i] = Number.NEGATIVE_INFINITY
+      reached += before[i]
+    }
+  }
+  const probabilities = softmax(scaled)
+  let sum = 0
+  const id = probabilities.findIndex((p) => {
+    sum += p
+    return sum > u
+  })
+  return { id, probability: probabilities[id] }
+}
+
+describe("sampling", () => {
+  it("greedy takes the largest logit, with its probability in the whole distribution", () => {
+    const { ids, confidences } = sample(
+      [
+        [0, Math.log(3), 0],
+        [5, 5, 0],
+      ],
+      {},
+      [],
+    )
+    expect([...ids]).toEqual([1, 0])
+    expect(confidences[0]).toBeCloseTo(3 / 5, 6)
+    expect(confidences[1]).toBeCloseTo(1 / (2 + Math.exp(-5)), 6)
+  })
+
+  it("keeps ties of the k-th largest", () => {
+    const options = { temperature: 1, topK: 2 }
+    const rows = [[3, 2, 2, 1]]
+    expect([...sample(rows, options, [0.999]).ids]).toEqual([2])
+    expect(sample(rows, options, [0]).confidences[0]).toBeCloseTo(1 / (1 + 2 * Math.exp(-1)), 6)
+  })
+
+  it("keeps the token that takes the probability beyond p, and always the first", () => {
+    const rows = [[Math.log(0.5), Math.log(0.3), Math.log(0.2)]]
+    expect(sample(rows, { temperature: 1, topP: 0.4 }, [0.99]).confidences[0]).toBeCloseTo(1, 6)
+    const { ids, confidences } = sample(rows, { temperature: 1, topP: 0.6 }, [0.99])
+    expect(ids[0]).toBe(1)
+    expect(confidences[0]).toBeCloseTo(0.3 / 0.8, 6)
+  })
+
+  it("equals the rule in words", () => {
+    const random = randomFrom(7)
+    const settings: SamplingOptions[] = [
+      { temperature: 1 },
+      { temperature: 0.7 },
+      { temperature: 1.5, topK: 4 },
+      { temperature: 1.1, topP: 0.8 },
+      { temperature: 0.9, topK: 6, topP: 0.7 },
+    ]
+    for (const options of settings) {
+      const rows = Array.from({ length: 40 }, () => Array.from({ length: 12 }, () => 6 * random()))
+      const uniforms = rows.map(random)
+      const { ids, confidences } = sample(rows, options, uniforms)
+      rows.forEach((logits, i) => {
+        const { id, probability } = expectedToken(logits, options, uniforms[i])
+        expect(ids[i]).toBe(id)
+        expect(confidences[i]).toBeCloseTo(probability, 5)
+      })
+    }
+  })
+
+  it("draws a token for every u", () => {
+    const { ids } = sample([[0, 0]], { temperature: 1 }, [1 - 2 ** -53])
+    expect(ids[0]).toBe(1)
+  })
+
+  it.each([{ temperature: -1 }, { temperature: Number.NaN }, { topK: 1.5 }, { topP: 0 }, { topP: 1.1 }])(
+    "refuses %o",
+    (options) => {
+      expect(() => checkSampling(options)).toThrow(RangeError)
+    },
+  )
+})
