@@ -102,9 +102,14 @@ export function normaliseConfig(
   return config
 }
 
+/** Whether there is code for a `model_type` of config.json. */
+export function isKnownModelType(name: unknown): boolean {
+  return typeof name === "string" && Object.hasOwn(MODEL_TYPES, name)
+}
+
 function modelTypeOf(raw: Json, where?: string): ModelType {
   const name = raw.model_type
-  const known = typeof name === "string" && Object.hasOwn(MODEL_TYPES, name) ? MODEL_TYPES[name] : undefined
+  const known = isKnownModelType(name) ? MODEL_TYPES[name as string] : undefined
   if (known) return known
   const supported = "Supported are qwen2_5_vl (Qwen2.5-VL) and diffusionvl_qwenvl (DiffusionVL from Qwen2.5-VL)."
   if (typeof name === "string" && Object.hasOwn(RECOGNISED, name))

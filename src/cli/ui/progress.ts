@@ -62,14 +62,14 @@ export class Progress {
 
   /** Prints a line of its own, above the moving one. */
   note(line: string): void {
-    this.#clear()
+    this.clear()
     this.#stream.write(`${line}\n`)
     if (this.#stream.isTTY && this.#first) this.#draw(this.#now())
   }
 
   /** Ends the progress with a line that stays; by default the label and the time it took. */
   finish(line = `${this.#label} · ${formatDuration((this.#now() - this.#started) / 1000)}`): void {
-    this.#clear()
+    this.clear()
     if (line) this.#stream.write(`${line}\n`)
   }
 
@@ -104,7 +104,8 @@ export class Progress {
     return (Math.max(0, total - done) * seconds) / advanced
   }
 
-  #clear(): void {
+  /** Removes the moving line, so that something else can be written there; the next update draws it again. */
+  clear(): void {
     if (this.#live) this.#stream.write("\r\x1b[K")
     this.#live = false
   }
