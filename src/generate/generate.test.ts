@@ -14,6 +14,7 @@ import { imagePrompt, type Message } from "../text/conversation.js"
 import { setThreads } from "../torch/index.js"
 import { type GenerateEvent, type GenerateOptions, generate, generateText } from "./generate.js"
 import { preparePrompt } from "./prepare.js"
+import { scoreAnswers } from "./score.js"
 import { loadSession, openModel, type Session } from "./session.js"
 
 const root = mkdtempSync(join(tmpdir(), "generate-"))
@@ -103,6 +104,29 @@ describe("prompts", () => {
     const answered: Message[] = [...question, { role: "assistant", content: "A dog." }]
     await expect(preparePrompt(diffusion, answered)).rejects.toThrow("the last message is the assistant's")
     await expect(preparePrompt(diffusion, shown, [join(root, "no.png")])).rejects.toThrow("no such image")
+  })
+})
+
+describe("scoring", () => {
+  const answers = ["It", "What is it", "🐕"]
+  it("gives each answer its own likelihood, whatever it stands beside", async () => {
+    for (const session of [autoregressive, diffusion]) {
+      const prompt = await preparePrompt(session, shown, [picture])
+      const together = scoreAnswers(session, prompt, answers)
+      for (const [i, answer] of answers.entries()) {
+        const [alone] = scoreAnswers(session, prompt, [answer])
+        expect(together[i].logLikelihood).toBeCloseTo(alone.logLikelihood, 3)
+        expect(together[i].tokens).toBe(session.tokenizer.encode(answer).length + 1)
+        expect(together[i].logLikelihood).toBeLessThan(0)
+      }
+    }
+  })
+  it("at block size 1 and shifted, a diffusion model scores as the autoregressive one", async () => {
+    const prompt = await preparePrompt(autoregressive, question)
+    const scores = scoreAnswers(autoregressive, prompt, answers)
+    const shifted = scoreAnswers(diffusion, { ids: prompt.ids }, answers, { blockSize: 1, shift: "next" })
+    for (const [i, { logLikelihood }] of shifted.entries())
+      expect(logLikelihood).toBeCloseTo(scores[i].logLikelihood, 3)
   })
 })
 

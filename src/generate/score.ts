@@ -1,0 +1,37 @@
+/** How likely a model finds given answers: for multiple choice without generating. */
+
+import { maskToken } from "../checkpoint/config.js"
+import { autoregressiveLikelihoods } from "../paradigms/autoregressive/likelihood.js"
+import { blockLikelihoods } from "../paradigms/block-diffusion/likelihood.js"
+import type { Prompt } from "../paradigms/prompt.js"
+import { checkOptions, type DecodingOptions } from "./options.js"
+import type { Session } from "./session.js"
+
+export interface AnswerScore {
+  /** log p(answer | prompt), the end of the answer included. */
+  logLikelihood: number
+  /** Tokens it is a sum over, the end included. */
+  tokens: number
+}
+
+/**
+ * Scores answers to one prompt, all in one forward. A block-diffusion model reveals each from left to right, one token
+ * per step.
+ * @param answers whole answers; the end-of-sequence token is added
+ */
+export function scoreAnswers(
+  session: Session,
+  prompt: Prompt,
+  answers: readonly string[],
+  options: Pick<DecodingOptions, "blockSize" | "shift"> = {},
+): AnswerScore[] {
+  checkOptions(session, options)
+  const { model, tokenizer, config, paradigm } = session
+  const ids = answers.map((answer) => Int32Array.from([...tokenizer.encode(answer), config.tokens.eos]))
+  const { blockSize = config.blockDiffusion?.blockSize ?? 8, shift = config.blockDiffusion?.shift } = options
+  const sums =
+    paradigm === "autoregressive"
+      ? autoregressiveLikelihoods(model, prompt, ids)
+      : blockLikelihoods(model, prompt, ids, { blockSize, maskToken: maskToken(config), shift })
+  return sums.map((logLikelihood, i) => ({ logLikelihood, tokens: ids[i].length }))
+}
