@@ -3,13 +3,16 @@
 import { readFileSync } from "node:fs"
 import { Command, CommanderError } from "commander"
 import { register as bench } from "./commands/bench.js"
+import { register as data } from "./commands/data.js"
 import { register as demo } from "./commands/demo.js"
 import { register as doctor } from "./commands/doctor.js"
 import { register as fixtures } from "./commands/fixtures.js"
+import { register as generate } from "./commands/generate.js"
+import { register as train } from "./commands/train.js"
 import { EXIT_USAGE, reportError } from "./errors.js"
 
 /** One line per command, in the order of the help. Each adds itself to the program; none imports the engine yet. */
-const commands: ((program: Command) => void)[] = [demo, bench, doctor, fixtures]
+const commands: ((program: Command) => void)[] = [demo, generate, train, data, doctor, fixtures, bench]
 
 export function createProgram(): Command {
   const { version, description } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {

@@ -1,0 +1,88 @@
+/** A conversation on the terminal, or with lines piped in. */
+
+import { existsSync } from "node:fs"
+import { createInterface } from "node:readline"
+import { messageOf } from "../errors.js"
+import type { DecodingOptions } from "../generate/options.js"
+import type { Session } from "../generate/session.js"
+import { imagePrompt, type Message } from "../text/conversation.js"
+import { decodingOptions, statistics, streamAnswer } from "./generate.js"
+import { interruptible } from "./interrupt.js"
+import { type ModelOptions, openForCommand } from "./open-model.js"
+
+const HELP = "/image FILE shows a picture with the next message, /reset starts anew, /quit ends"
+
+/** What has been said, and the pictures waiting for the next message. */
+class Conversation {
+  messages: Message[] = []
+  images: string[] = []
+  #waiting: string[] = []
+
+  /** @returns a line for the user */
+  show(file: string): string {
+    if (!existsSync(file)) return `there is no file ${file}`
+    this.#waiting.push(file)
+    return `${file} goes with your next message`
+  }
+  ask(text: string): void {
+    this.messages.push({ role: "user", content: imagePrompt(this.#waiting.length, text) })
+    this.images.push(...this.#waiting)
+    this.#waiting = []
+  }
+  /** Takes an unanswered question back. */
+  retract(): void {
+    const last = this.messages.pop()
+    const shown = Array.isArray(last?.content) ? last.content.filter(({ type }) => type === "image").length : 0
+    if (shown > 0) this.#waiting = this.images.splice(-shown)
+  }
+}
+
+export async function chat(options: ModelOptions & DecodingOptions & { model: string }): Promise<void> {
+  await interruptible(async (signal) => {
+    const session = await openForCommand(options.model, options, signal)
+    process.stderr.write(`${options.model} · ${HELP}\n`)
+    const terminal = process.stdin.isTTY === true
+    const lines = createInterface({ input: process.stdin, output: terminal ? process.stdout : undefined, prompt: "> " })
+    signal.addEventListener("abort", () => lines.close(), { once: true })
+    let conversation = new Conversation()
+    if (terminal) lines.prompt()
+    for await (const raw of lines) {
+      const line = raw.trim()
+      if (line === "/quit") break
+      if (line === "/reset") conversation = new Conversation()
+      else if (line.startsWith("/image"))
+        process.stderr.write(`${conversation.show(line.slice("/image".length).trim())}\n`)
+      else if (line.startsWith("/")) process.stderr.write(`${HELP}\n`)
+      else if (line !== "") await answer(session, conversation, line, options, signal)
+      if (signal.aborted) break
+      if (terminal) lines.prompt()
+    }
+    lines.close()
+  })
+}
+
+async function answer(
+  session: Session,
+  conversation: Conversation,
+  line: string,
+  options: DecodingOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  conversation.ask(line)
+  try {
+    const request = {
+      messages: conversation.messages,
+      images: conversation.images,
+      signal,
+      ...decodingOptions(options),
+    }
+    const { text, stats } = await streamAnswer(session, request)
+    conversation.messages.push({ role: "assistant", content: text })
+    process.stderr.write(`${statistics(session, stats)}\n`)
+  } catch (error) {
+    if (signal.aborted) throw error
+    // A picture that cannot be read costs this message, not the conversation.
+    conversation.retract()
+    process.stderr.write(`error: ${messageOf(error)}\n`)
+  }
+}

@@ -1,0 +1,22 @@
+/** `diffusionvl data`: the command's description; what it does is in ../data.ts. */
+
+import type { Command } from "commander"
+import { wholeNumber } from "../options.js"
+
+export function register(program: Command): void {
+  program
+    .command("data")
+    .description("look at training data")
+    .command("check")
+    .description("go through a LLaVA-format file and name every bad record: file, index, reason")
+    .argument("<file>", "JSON array or JSONL")
+    .option("--image-root <folder>", "folder that image paths are relative to (default: the file's own)")
+    .option("--decode", "decode every image, not only look whether it exists")
+    .option("--model <folder>", "count tokens with this model's tokenizer")
+    .option("--limit <n>", "look at the first n records only", wholeNumber(1))
+    .option("--json", "print one JSON object per problem and one for the summary")
+    .action(async (file: string, options) => {
+      const { dataCheck } = await import("../data.js")
+      process.exitCode = await dataCheck(file, options)
+    })
+}

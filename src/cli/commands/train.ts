@@ -1,0 +1,44 @@
+/** `diffusionvl convert`, `train` and `translate`: their descriptions. */
+
+import type { Command } from "commander"
+import { wholeNumber } from "../options.js"
+
+export function register(program: Command): void {
+  program
+    .command("convert")
+    .description("write an autoregressive Qwen2.5-VL as a block-diffusion checkpoint: weights only, no training")
+    .argument("<model>", "a folder or a hub id")
+    .requiredOption("--out <folder>", "where to write")
+    .option(
+      "--layout <name>",
+      "released (as trained models are published) or converted (the authors' training input)",
+      "released",
+    )
+    .option("--block-size <n>", "block size written to the configuration", wholeNumber(1))
+    .option("--shift <way>", "same, or next to predict from the row before")
+    .action(async (model: string, options) => {
+      const { convertCommand } = await import("../convert.js")
+      await convertCommand(model, options)
+    })
+  program
+    .command("train")
+    .description("train as a recipe says, autoregressively or with block diffusion; goes on where it was stopped")
+    .argument("<recipe>", "a YAML file, such as recipes/qwen2.5-vl-3b.yaml")
+    .option("--set <key=value...>", "override a key of the recipe, such as train.max_steps=100")
+    .option("--out <folder>", "instead of the recipe's output")
+    .action(async (recipe: string, options) => {
+      const { trainCommand } = await import("../train.js")
+      await trainCommand(recipe, options)
+    })
+  program
+    .command("translate")
+    .description("convert a model, train it with block diffusion and write a report")
+    .argument("[model]", "a folder or a hub id; the recipe's model if left out")
+    .requiredOption("--recipe <file>", "a YAML file, such as recipes/qwen2.5-vl-3b.yaml")
+    .option("--set <key=value...>", "override a key of the recipe")
+    .option("--out <folder>", "instead of the recipe's output")
+    .action(async (model: string | undefined, options) => {
+      const { translateCommand } = await import("../train.js")
+      await translateCommand(model, options)
+    })
+}
