@@ -1,0 +1,199 @@
+import { describe, expect, it } from "vitest"
+import {
+  type DType,
+  hasThinLinear,
+  noGrad,
+  ones,
+  preferThin,
+  randn,
+  type Tensor,
+  tensor,
+  thinLinear,
+  tidy,
+  zeros,
+} from "./index.js"
+
+const SETS = (["portable", "avx2", "avx512"] as const).filter((instructionSet) => {
+  try {
+    noGrad(() => thinLinear(ones([1, 1]), ones([1, 1]), null, { instructionSet }))
+    return true
+  } catch {
+    return false
+  }
+})
+type InstructionSet = (typeof SETS)[number]
+
+/** The largest error against the same product in float64, in units of what rounding float32 sums may leave. */
+function error(x: Tensor, weight: Tensor, bias: Tensor | null, instructionSet?: InstructionSet): number {
+  return noGrad(() =>
+    tidy(() => {
+      const [a, w] = [x.to("float64"), weight.to("float64").transpose(0, 1)]
+      const exact = bias ? a.matmul(w).add(bias.to("float64")) : a.matmul(w)
+      const scale = a.abs().matmul(w.abs()).add(1e-30)
+      return (
+        thinLinear(x, weight, bias, { instructionSet }).to("float64").sub(exact).abs().div(scale).max().item() /
+        2 ** -24
+      )
+    }),
+  )
+}
+
+/** A float32 sum of K products in any order stays within this many roundings, with room for bad luck. */
+const ROUNDINGS = 24
+
+describe("thinLinear", () => {
+  it("is built in, and the portable loops run everywhere", () => {
+    expect(hasThinLinear()).toBe(true)
+    expect(SETS).toContain("portable")
+  })
+
+  for (const instructionSet of SETS) {
+    for (const dtype of ["bfloat16", "float16", "float32"] satisfies DType[]) {
+      it(`equals the float64 product with every height of tile, ${dtype} weights, ${instructionSet}`, () => {
+        for (let rows = 1; rows <= 70; rows += 1) {
+          const [outputs, inputs] = [1 + ((rows * 7) % 61), 1 + ((rows * 37) % 211)]
+          const weight = randn([outputs, inputs]).to(dtype)
+          const bias = rows % 2 ? randn([outputs]) : null
+          expect(error(randn([rows, inputs]), weight, bias, instructionSet)).toBeLessThan(ROUNDINGS)
+        }
+      })
+      it(`equals it over several panels, blocks and threads, ${dtype} weights, ${instructionSet}`, () => {
+        for (const [rows, outputs, inputs] of [
+          [1, 301, 8200],
+          [5, 1000, 2051],
+          [23, 129, 4609],
+          [64, 577, 1537],
+          [260, 131, 1030],
+        ]) {
+          const weight = randn([outputs, inputs]).to(dtype)
+          expect(error(randn([rows, inputs]), weight, randn([outputs]), instructionSet)).toBeLessThan(ROUNDINGS)
+        }
+      })
+    }
+
+    it(`multiplies int8 weights by their scales, ${instructionSet}`, () => {
+      for (const [rows, outputs, inputs] of [
+        [1, 12, 64],
+        [8, 100, 333],
+        [33, 50, 4500],
+      ]) {
+        noGrad(() => {
+          const weight = randn([outputs, inputs]).mul(40).clamp(-127, 127).to("int8")
+          const [x, scales, bias] = [randn([rows, inputs]), randn([outputs]), randn([outputs])]
+          const wide = weight.to("float64").mul(scales.to("float64").unsqueeze(1))
+          const exact = x.to("float64").matmul(wide.transpose(0, 1)).add(bias.to("float64"))
+          const scale = x.to("float64").abs().matmul(wide.abs().transpose(0, 1))
+          const product = thinLinear(x, weight, bias, { scales, instructionSet }).to("float64")
+          expect(product.sub(exact).abs().div(scale).max().item() / 2 ** -24).toBeLessThan(ROUNDINGS)
+        })
+      }
+    })
+
+    it(`widens every finite 16-bit weight exactly, and infinity, ${instructionSet}`, () => {
+      const patterns = Uint16Array.from({ length: 65536 }, (_, i) => i)
+      for (const [dtype, infinity] of [
+        ["bfloat16", 0x7f80],
+        ["float16", 0x7c00],
+      ] as const) {
+        const finite = patterns.filter((bits) => (bits & infinity) !== infinity)
+        // A diagonal of ones would cost 65536² products: each row of weights holds one number, the rest are zeros.
+        const columns = 64
+        for (let start = 0; start < finite.length; start += 8192) {
+          const part = finite.slice(start, start + 8192)
+          const data = new Uint16Array(part.length * columns)
+          part.forEach((bits, i) => {
+            data[i * columns + (i % columns)] = bits
+          })
+          const weight = tensor(data, [part.length, columns], { dtype })
+          noGrad(() => {
+            const product = thinLinear(ones([1, columns]), weight, null, { instructionSet }).toFloat32()
+            expect(product).toEqual(
+              tensor(part, [part.length], { dtype })
+                .toFloat32()
+                .map((value) => value + 0),
+            )
+          })
+        }
+        const limits = tensor(Uint16Array.of(infinity, infinity | 0x8000, infinity | 1), [3, 1], { dtype })
+        expect(noGrad(() => thinLinear(ones([1, 1]), limits, null, { instructionSet }).toNumbers())).toEqual([
+          Number.POSITIVE_INFINITY,
+          Number.NEGATIVE_INFINITY,
+          Number.NaN,
+        ])
+      }
+    })
+
+    it(`never lets what lies behind a row reach the result, ${instructionSet}`, () => {
+      const weight = tensor([1, 2, 3, Number.NaN, Number.NaN, Number.NaN], [2, 3])
+      const product = noGrad(() => thinLinear(ones([1, 3]), weight.narrow(0, 0, 1), null, { instructionSet }))
+      expect(product.toNumbers()).toEqual([6])
+    })
+  }
+
+  it("takes any leading dimensions, strided and 16-bit activations, and gives their type back", () => {
+    noGrad(() => {
+      const weight = randn([6, 5])
+      expect(thinLinear(randn([2, 3, 5]), weight).shape).toEqual([2, 3, 6])
+      expect(thinLinear(randn([5]), weight).shape).toEqual([6])
+      const x = randn([5, 4])
+      const strided = thinLinear(x.transpose(0, 1), weight)
+      expect(strided.toFloat32()).toEqual(thinLinear(x.transpose(0, 1).contiguous(), weight).toFloat32())
+      for (const dtype of ["bfloat16", "float16"] satisfies DType[]) {
+        const narrow = randn([3, 5]).to(dtype)
+        const product = thinLinear(narrow, weight)
+        expect(product.dtype).toBe(dtype)
+        expect(product.toFloat32()).toEqual(thinLinear(narrow.to("float32"), weight).to(dtype).toFloat32())
+      }
+    })
+  })
+
+  it("handles nothing: no rows, no outputs, no inputs", () => {
+    noGrad(() => {
+      expect(thinLinear(zeros([0, 4]), zeros([3, 4])).shape).toEqual([0, 3])
+      expect(thinLinear(zeros([2, 4]), zeros([0, 4])).shape).toEqual([2, 0])
+      expect(thinLinear(zeros([2, 0]), zeros([3, 0]), tensor([1, 2, 3])).toNumbers()).toEqual([1, 2, 3, 1, 2, 3])
+    })
+  })
+
+  it("gives the same bits again, and for a row alone or among others", () => {
+    noGrad(() => {
+      const [x, weight] = [randn([8, 777]), randn([500, 777]).to("bfloat16")]
+      const product = thinLinear(x, weight)
+      expect(thinLinear(x, weight).toFloat32()).toEqual(product.toFloat32())
+    })
+  })
+
+  it("refuses what does not fit", () => {
+    noGrad(() => {
+      const [x, weight] = [ones([2, 4]), ones([3, 4])]
+      expect(() => thinLinear(ones([2, 5]), weight)).toThrow(
+        /x \[\.\.\., K\] and weight \[N, K\] expected.*\[2, 5\].*\[3, 4\]/,
+      )
+      expect(() => thinLinear(x, ones([4]))).toThrow(/expected/)
+      expect(() => thinLinear(x, weight, ones([4]))).toThrow(/bias must be \[3\]/)
+      expect(() => thinLinear(x, weight, ones([3, 1]))).toThrow(/bias must be \[3\]/)
+      expect(() => thinLinear(x, ones([4, 3]).transpose(0, 1))).toThrow(/contiguous/)
+      expect(() => thinLinear(x.to("float64"), weight)).toThrow(/x must be float32/)
+      expect(() => thinLinear(x, weight.to("int64"))).toThrow(/weights must be/)
+      expect(() => thinLinear(x, weight.to("int8"))).toThrow(/int8 weights need scales/)
+      expect(() => thinLinear(x, weight, null, { scales: ones([3]) })).toThrow(/others take none/)
+      expect(() => thinLinear(x, weight, null, { instructionSet: "sse9" as InstructionSet })).toThrow(/sse9/)
+    })
+  })
+
+  it("refuses to lose a gradient", () => {
+    const weight = ones([3, 4]).requiresGrad_()
+    expect(() => thinLinear(ones([2, 4]), weight)).toThrow(/no backward pass/)
+    expect(() => thinLinear(ones([2, 4]), ones([3, 4]), ones([3]).requiresGrad_())).toThrow(/no backward pass/)
+    expect(noGrad(() => thinLinear(ones([2, 4]), weight).toNumbers())).toEqual([4, 4, 4, 4, 4, 4])
+  })
+})
+
+describe("preferThin", () => {
+  it("is for few rows of float32 and weights that the kernel reads", () => {
+    expect(preferThin(8, "bfloat16")).toBe(true)
+    expect(preferThin(8, "float32")).toBe(true)
+    expect(preferThin(100_000, "bfloat16")).toBe(false)
+    expect(preferThin(8, "int64")).toBe(false)
+  })
+})
