@@ -79,5 +79,8 @@ export async function createDemoModel(folder: string, recipe: DemoRecipe, texts:
     eos_token_id: [config.tokens.eos, config.tokens.pad],
     do_sample: false,
   })
-  await saveModel(folder, { config, parameters: initialiseWeights(config, recipe.training.seed, { std: matrixStd, embeddingStd }) })
+  await saveModel(folder, {
+    config,
+    parameters: initialiseWeights(config, recipe.training.seed, { std: matrixStd, embeddingStd }),
+  })
 }
