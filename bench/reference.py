@@ -8,6 +8,7 @@ Reads one JSON request per line, answers one JSON object per line. Requests:
 """
 
 import json
+import resource
 import sys
 import time
 
@@ -141,7 +142,8 @@ def train(r):
     state["optimizer"].step()
     state["optimizer"].zero_grad(set_to_none=True)
     sync()
-    return {"seconds": time.perf_counter() - start, "rows": L, "loss": loss.item()}
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return {"seconds": time.perf_counter() - start, "rows": L, "loss": loss.item(), "memory": memory}
 
 
 for line in sys.stdin:

@@ -30,6 +30,8 @@ export interface TrainBenchRow {
   seconds: number
   /** Rows of the sample per second, before any doubling or saving of rows. */
   tokensPerSecond: number
+  /** Largest resident memory of the process so far, in 10⁶ bytes; not where the work is on another device. */
+  peakMegabytes?: number
   /** Our tokens per second over this row's, the median of the rounds' ratios. */
   ratio?: number
 }
@@ -85,25 +87,38 @@ export async function benchTrain(options: TrainBenchOptions): Promise<TrainBench
     })
   const mine: number[] = []
   const theirs: number[] = []
+  const megabytes = (bytes: number): number | undefined => (device === "cpu" ? bytes / 1e6 : undefined)
+  let theirMemory = 0
   for (let round = 0; round <= rounds; round++) {
     signal?.throwIfAborted()
     onProgress?.(`training step, round ${round} of ${rounds}`)
     const seconds = ours(round)
-    const other =
-      reference && (await reference.ask({ do: "train", rows, answer, block: blockSize, seed: round })).seconds
+    const other = await reference?.ask({ do: "train", rows, answer, block: blockSize, seed: round })
     if (round === 0) continue // warms both up
     mine.push(seconds)
-    if (other) theirs.push(other)
+    if (other) {
+      theirs.push(other.seconds)
+      theirMemory = other.memory
+    }
     await new Promise((resolve) => setImmediate(resolve))
   }
   const seconds = median(mine)
-  const result: TrainBenchRow[] = [{ what: "block diffusion, needed rows", seconds, tokensPerSecond: rows / seconds }]
+  const result: TrainBenchRow[] = [
+    {
+      what: "block diffusion, needed rows",
+      seconds,
+      tokensPerSecond: rows / seconds,
+      // Node tells it in units of 1024 bytes.
+      peakMegabytes: megabytes(process.resourceUsage().maxRSS * 1024),
+    },
+  ]
   if (theirs.length > 0) {
     const other = median(theirs)
     result.push({
       what: "authors' doubled rows on PyTorch",
       seconds: other,
       tokensPerSecond: rows / other,
+      peakMegabytes: megabytes(theirMemory),
       ratio: median(theirs.map((s, i) => s / mine[i])),
     })
   }

@@ -58,9 +58,12 @@ export function readCheckpoint(folder: string): Checkpoint {
     else tensors.set(canonical, location)
   }
   if (config.text.tie) dropRedundantHead(tensors, folder)
-  requireExactly(expectedTensors(config), tensors, unexpected, folder)
+  const expected = expectedTensors(config)
+  requireExactly(expected, tensors, unexpected, folder)
   const weightFiles = [...new Set([...tensors.values()].map((location) => path.basename(location.file)))].sort()
-  return { folder, config, layout: layout.name, tensors, weightFiles, ignoredFiles }
+  // One order whatever the layout: sums over all weights, such as the gradient norm, are then the same bits.
+  const ordered = new Map([...expected.keys()].map((name) => [name, tensors.get(name)!]))
+  return { folder, config, layout: layout.name, tensors: ordered, weightFiles, ignoredFiles }
 }
 
 /** The two files that hold the vision part of a converted checkpoint. */

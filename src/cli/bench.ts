@@ -71,6 +71,7 @@ function table(rows: Record<string, number | string | undefined>[]): string {
     ["forwards", "forwards", 0],
     ["millisecondsPerForward", "ms/forward", 2],
     ["shareOfFloor", "% of floor", 0, 100],
+    ["peakMegabytes", "peak MB", 0],
     ["ratio", "ours is × as fast", 2],
     ["called", "ns/call", 0],
     ["bare", "ns bare", 0],

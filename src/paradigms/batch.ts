@@ -26,6 +26,8 @@ export interface Objective {
   loss: Tensor
   /** Unweighted cross entropy of every predicted token, [n], without history. */
   tokenCrossEntropy: Tensor
+  /** How many of these tokens each sample has, in order. */
+  tokensPerSample: readonly number[]
   /** Numbers for the log. */
   metrics: Record<string, number>
 }

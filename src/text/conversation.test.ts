@@ -187,3 +187,32 @@ describe("prompts", () => {
     expect(() => encodePrompt(turns, llada, "llada_plain")).toThrow(/no prompts/)
   })
 })
+
+describe("what DiffusionVL learns", () => {
+  const messages = [
+    { role: "user" as const, content: "one\ntwo" },
+    { role: "assistant" as const, content: "three\nfour" },
+    { role: "user" as const, content: "five" },
+    { role: "assistant" as const, content: "six" },
+  ]
+  const learned = (learn: "authors" | "answers"): string => {
+    const { ids, labels } = encodeTraining(messages, tokenizer, "qwen_2_5", { learn })
+    expect(labels.every((label, i) => label === IGNORE || label === ids[i])).toBe(true)
+    return tokenizer.decode(
+      labels.filter((label) => label !== IGNORE),
+      { skipSpecial: false },
+    )
+  }
+
+  it("is the answers to their line breaks, when asked for", () => {
+    expect(learned("answers")).toBe("three\nfour<|im_end|>\nsix<|im_end|>\n")
+  })
+
+  it("is also the headers, line breaks and marks, as the authors have it", () => {
+    const mark = (role: string, text: string): string => `<|im_start|>${role}\n${text}<|im_end|>\n`
+    const bare = "<|im_start|>\n<|im_end|>\n"
+    expect(learned("authors")).toBe(
+      `${bare}<|im_start|>\n\n<|im_end|>\n${mark("assistant", "three\nfour")}${bare}${mark("assistant", "six")}`,
+    )
+  })
+})

@@ -8,7 +8,7 @@ import type { Tokenizer } from "./tokenizer.js"
 import type { Encoded, EncodeOptions } from "./writer.js"
 
 export { IGNORE, IMAGE, imagePrompt, type Message, type Part, partsOf } from "./message.js"
-export type { Encoded, EncodeOptions } from "./writer.js"
+export type { Encoded, EncodeOptions, LearnedTokens } from "./writer.js"
 
 /** llava_llada: LLaDA's header blocks. llada_plain: its first training stage, image and caption only. */
 export type ChatFormat = QwenFormat | "llava_llada" | "llada_plain"

@@ -63,15 +63,19 @@ function qwenMessage(
 
 /**
  * Training ids and labels of DiffusionVL: assistant messages are learned whole, header included, and so is every line
- * break and message mark anywhere, also inside questions (reference behaviour 3.2, kept for parity). The system
- * sentence of training does not depend on the format's name.
+ * break and message mark anywhere, also inside questions (reference behaviour 3.2, kept for parity), unless only the
+ * answers are asked for. The system sentence of training does not depend on the format's name.
  */
 export function encodeDiffusionVl(messages: readonly Message[], tokenizer: Tokenizer, options: EncodeOptions): Encoded {
   const writer = new SequenceWriter()
   for (const message of withSystem(messages, SYSTEM.qwen_2_5)) {
     const { header, body, end } = qwenMessage(message, tokenizer, "qwen_2_5", options)
-    writer.push([...header, ...body, ...end], message.role === "assistant")
+    const assistant = message.role === "assistant"
+    writer.push(header, assistant && options.learn !== "answers")
+    // The line break behind <|im_end|> as well: seen unmasked, it would tell where the answer ends.
+    writer.push([...body, ...end], assistant)
   }
+  if (options.learn === "answers") return writer.done()
   const marks = [tokenizer.require("<|im_start|>"), tokenizer.require("<|im_end|>"), ...tokenizer.encode("\n")]
   return writer.done(new Set(marks))
 }

@@ -3,9 +3,17 @@
 import { IGNORE, IMAGE, type Part } from "./message.js"
 import type { Tokenizer } from "./tokenizer.js"
 
+export type LearnedTokens = "authors" | "answers"
+
 export interface EncodeOptions {
   /** Let special tokens typed inside a text be special, as the authors' code does. @default false */
   special?: boolean
+  /**
+   * What DiffusionVL learns. authors: assistant messages with their headers, and every line break and message mark,
+   * also inside questions. answers: what follows the header of an assistant message, to its line break (the paper).
+   * @default "authors"
+   */
+  learn?: LearnedTokens
 }
 
 export interface Encoded {

@@ -156,7 +156,7 @@ export class TrainingData {
     const { mergeSize } = this.modelConfig.vision
     const rows = images.map(({ grid }) => (grid[0] * grid[1] * grid[2]) / mergeSize ** 2)
     if (paradigm === "block-diffusion") {
-      const encoded = encodeTraining(messages, this.tokenizer, "qwen_2_5")
+      const encoded = encodeTraining(messages, this.tokenizer, "qwen_2_5", { learn: block_diffusion.learn })
       const blocks = { size: block_diffusion.block_size, eos: this.modelConfig.tokens.eos }
       return layOut(encoded, rows, { maxLength: data.max_length, blocks })
     }

@@ -20,6 +20,8 @@ export interface TrainerState {
   seconds: number
   /** Part of the training that is done; follows the clock under a time budget. */
   progress: number
+  /** Progress that the next step's batch is drawn by: batches are made one step ahead. */
+  drawnAt: number
   /** Fingerprint of what must not change between sessions. */
   fingerprint: string
 }

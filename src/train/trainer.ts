@@ -151,7 +151,7 @@ export async function* train(
   const parameters = groupParameters(model, config)
   const { betas, eps, max_grad_norm: maxGradNorm } = config.train
   const optimizer = new AdamW(parameters, { betas, eps, maxGradNorm })
-  let state: TrainerState = { step: 0, seconds: 0, progress: 0, fingerprint }
+  let state: TrainerState = { step: 0, seconds: 0, progress: 0, drawnAt: 0, fingerprint }
   if (resumed) state = restoreCheckpoint(resumed, optimizer, fingerprint)
   const data = new TrainingData(
     config,
@@ -194,7 +194,7 @@ export async function* train(
       optimizer,
       keep: config.train.keep,
     })
-  let next = data.batch(state.step, 0, state.progress)
+  let next = data.batch(state.step, 0, state.drawnAt)
   next.catch(() => {})
   while (state.progress < 1) {
     const start = performance.now()
@@ -205,13 +205,15 @@ export async function* train(
     for (let micro = 0; micro < accumulate; micro++) {
       const batch = await next
       // The next batch is decoded by other threads while this one is computed.
-      const following = micro + 1 < accumulate ? [state.step, micro + 1] : [state.step + 1, 0]
-      next = data.batch(following[0], following[1], state.progress)
+      next =
+        micro + 1 < accumulate
+          ? data.batch(state.step, micro + 1, state.drawnAt)
+          : data.batch(state.step + 1, 0, state.progress)
       next.catch(() => {})
       const part = tidy(() => {
         const result = objectiveOf(model, batch, config, target, [seed, state.step, micro])
         const value = result.loss.item()
-        if (!Number.isFinite(value)) throw notFinite("the loss", value, state.step, batch.samples)
+        if (!Number.isFinite(value)) throw notFinite("the loss", value, state.step, culprits(batch, result))
         backward(accumulate > 1 ? result.loss.div(accumulate) : result.loss)
         return { value, metrics: result.metrics }
       })
@@ -240,6 +242,7 @@ export async function* train(
       step: state.step + 1,
       seconds: metrics.seconds,
       progress: progressAt(state.step + 1, metrics.seconds),
+      drawnAt: state.progress,
     }
     if (metrics.step % config.train.log_every === 0 || state.progress >= 1) {
       log.write(metrics)
@@ -259,6 +262,21 @@ export async function* train(
   await saveModel(finished, { config: target, parameters: model.parameters(), companions: source })
   await save()
   yield { type: "done", model: finished, seconds: state.seconds }
+}
+
+/** The samples with a token whose cross entropy is not a number; all of them when no token tells. */
+function culprits(
+  { samples }: TrainingBatch,
+  { tokenCrossEntropy, tokensPerSample }: Objective,
+): readonly TrainingSample[] {
+  const values = tokenCrossEntropy.toFloat32()
+  let start = 0
+  const found = samples.filter((_, b) => {
+    const own = values.subarray(start, start + tokensPerSample[b])
+    start += tokensPerSample[b]
+    return own.some((value) => !Number.isFinite(value))
+  })
+  return found.length > 0 ? found : samples
 }
 
 function notFinite(what: string, value: number, step: number, samples: readonly TrainingSample[]): UserError {

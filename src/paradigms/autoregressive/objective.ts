@@ -19,10 +19,12 @@ export function autoregressiveObjective(
 ): Objective {
   const sources = new RowSources(model)
   const targets: number[] = []
+  const tokensPerSample: number[] = []
   const rows: SelectedRows[] = []
   for (const sample of batch.samples) {
     const { labels, positions: axes } = sample
     const outputRows = Int32Array.from(labels.keys()).filter((row) => labels[row + 1] >= 0)
+    tokensPerSample.push(outputRows.length)
     if (outputRows.length === 0) continue
     for (const row of outputRows) targets.push(labels[row + 1])
     const length = outputRows[outputRows.length - 1] + 1
@@ -35,7 +37,7 @@ export function autoregressiveObjective(
     })
   }
   const metrics = { tokens: targets.length, rows: rows.reduce((sum, { pattern }) => sum + pattern.rows, 0) }
-  if (targets.length === 0) return { loss: zeroLoss(model), tokenCrossEntropy: tensor([]), metrics }
+  if (targets.length === 0) return { loss: zeroLoss(model), tokenCrossEntropy: tensor([]), tokensPerSample, metrics }
   const crossEntropy = tokenCrossEntropy(model, forwardSelected(model, rows, sources), targets)
-  return { loss: crossEntropy.mean(), tokenCrossEntropy: crossEntropy.detach(), metrics }
+  return { loss: crossEntropy.mean(), tokenCrossEntropy: crossEntropy.detach(), tokensPerSample, metrics }
 }

@@ -60,6 +60,7 @@ export function blockDiffusionObjective(
 
   const sources = new RowSources(model)
   const predictions: Prediction[] = []
+  const tokensPerSample: number[] = []
   let labelledTokens = 0
   samples.forEach((sample, b) => {
     const labels = shift === "next" ? withoutFirst(sample.labels) : sample.labels
@@ -67,6 +68,7 @@ export function blockDiffusionObjective(
     labelledTokens += labelled
     const own = levels.subarray(b * blocks, (b + 1) * blocks)
     const masked = maskedPositions(labels, own, draw(length), blockSize)
+    tokensPerSample.push(masked.length)
     if (masked.length === 0) return
     const needed = neededRows(labels.length, masked, blockSize, shift)
     const targets = Array.from(needed.targets)
@@ -90,7 +92,7 @@ export function blockDiffusionObjective(
     maskedTokens: targets.length,
     rows: predictions.reduce((sum, { rows }) => sum + rows.pattern.rows, 0),
   }
-  if (targets.length === 0) return { loss: zeroLoss(model), tokenCrossEntropy: tensor([]), metrics }
+  if (targets.length === 0) return { loss: zeroLoss(model), tokenCrossEntropy: tensor([]), tokensPerSample, metrics }
   const hidden = forwardSelected(
     model,
     predictions.map(({ rows }) => rows),
@@ -102,6 +104,7 @@ export function blockDiffusionObjective(
   return {
     loss: crossEntropy.mul(factors.to({ device, dtype })).sum(),
     tokenCrossEntropy: crossEntropy.detach(),
+    tokensPerSample,
     metrics,
   }
 }

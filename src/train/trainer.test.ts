@@ -1,0 +1,192 @@
+import { createHash } from "node:crypto"
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { type SmallData, smallTraining, writeSmallVlm } from "../../test/support/small-vlm.js"
+import { openTensors, readPieces } from "../checkpoint/safetensors.js"
+import { UserError } from "../errors.js"
+import { loadModel } from "../models/load.js"
+import { saveModel } from "../models/save.js"
+import { Tokenizer } from "../text/tokenizer.js"
+import { noGrad } from "../torch/index.js"
+import type { TrainingConfig } from "./config.js"
+import { readMetrics } from "./metrics.js"
+import { finishedModel, type TrainingEvent, train } from "./trainer.js"
+
+const folder = mkdtempSync(join(tmpdir(), "dvl-train-"))
+let small: SmallData
+let outputs = 0
+beforeAll(async () => {
+  small = await writeSmallVlm(folder)
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const recipe = (overrides: Parameters<typeof smallTraining>[2] = {}): TrainingConfig =>
+  smallTraining(small, join(folder, `run-${outputs++}`), overrides)
+
+/** Runs a training; with `stopAfter`, until that many steps are logged, then as Ctrl-C does. */
+async function run(config: TrainingConfig, stopAfter = Number.POSITIVE_INFINITY): Promise<TrainingEvent[]> {
+  const events: TrainingEvent[] = []
+  const controller = new AbortController()
+  for await (const event of train(config, { signal: controller.signal })) {
+    events.push(event)
+    if (events.filter(({ type }) => type === "step").length >= stopAfter) controller.abort()
+  }
+  return events
+}
+
+/** A digest of each tensor: short enough to print when they differ. */
+const digestsOf = (path: string): Map<string, string> =>
+  new Map(
+    [...openTensors(path)].map(([name, location]) => [
+      name,
+      createHash("sha256")
+        .update(Buffer.concat([...readPieces(location)]))
+        .digest("hex")
+        .slice(0, 12),
+    ]),
+  )
+const weightsOf = (config: TrainingConfig): Map<string, string> => digestsOf(finishedModel(config.output))
+const lossesOf = (config: TrainingConfig): [number, number][] =>
+  readMetrics(join(config.output, "metrics.jsonl")).map(({ step, loss }) => [step, loss])
+
+describe("a training", () => {
+  // Every source of randomness at once: order, mixture by progress, augmentation, overlays, noise.
+  const pictures = {
+    data: {
+      sampler: "pictures",
+      mixture: [
+        { until: 0.5, tasks: { name: 1 } },
+        { until: 1, tasks: { name: 0.5, describe: 1 } },
+      ],
+      augment: { scale: [0.8, 1.2], flip: 0.5, shift: 0.1, brightness: 0.2 },
+    },
+  }
+  // Records without a picture belong to no picture.
+  const withPictures = async (): Promise<string> => {
+    const records = JSON.parse(readFileSync(small.data, "utf8")) as { image?: string }[]
+    const file = join(folder, "pictures.json")
+    writeFileSync(file, JSON.stringify(records.filter(({ image }) => image)))
+    return file
+  }
+
+  it.each([
+    [
+      "block diffusion, float32",
+      { paradigm: "block-diffusion", block_diffusion: { block_size: 4, noise: "shuffled" } },
+      {},
+    ],
+    ["block diffusion, bfloat16 with float32 masters", { paradigm: "block-diffusion" }, { dtype: "bfloat16" }],
+    ["autoregressive, gradient checkpointing", { paradigm: "autoregressive" }, { gradient_checkpointing: true }],
+  ])("goes on bit for bit after any interruption: %s", async (_, what, keys) => {
+    const file = await withPictures()
+    const make = (): TrainingConfig =>
+      recipe({ ...what, data: { ...pictures.data, file, image_root: folder }, train: keys })
+    const whole = make()
+    await run(whole)
+    expect(lossesOf(whole).map(([step]) => step)).toEqual([0, 1, 2, 3, 4, 5])
+    for (const stop of [1, 3, 5]) {
+      const parts = make()
+      const events = await run(parts, stop)
+      expect(events.at(-1)).toMatchObject({ type: "interrupted", step: stop })
+      const resumed = await run(parts)
+      expect(resumed[0]).toMatchObject({ type: "start", step: stop })
+      expect(weightsOf(parts)).toEqual(weightsOf(whole))
+      expect(lossesOf(parts)).toEqual(lossesOf(whole))
+    }
+  })
+
+  it("learns: both paradigms, with the modality sampler", async () => {
+    for (const paradigm of ["autoregressive", "block-diffusion"]) {
+      const config = recipe({
+        paradigm,
+        data: { sampler: "modality-length" },
+        train: { max_steps: 60, accumulate: 1, micro_batch_size: 4, log_every: 1 },
+      })
+      await run(config)
+      const losses = lossesOf(config).map(([, loss]) => loss)
+      const mean = (values: number[]): number => values.reduce((a, b) => a + b) / values.length
+      expect(mean(losses.slice(-10))).toBeLessThan(0.6 * mean(losses.slice(0, 5)))
+    }
+  })
+
+  it("leaves frozen parts as they are and trains the others", async () => {
+    const config = recipe({ train: { tunable: ["language"], max_steps: 2 } })
+    await run(config)
+    const tensors = weightsOf(config)
+    const before = digestsOf(small.model)
+    const vision = [...tensors.keys()].filter((name) => name.includes("vision_tower") || name.includes("mm_projector"))
+    expect(vision.length).toBeGreaterThan(5)
+    const source = (name: string): string =>
+      name
+        .replace("model.vision_tower.vision_tower.", "visual.")
+        .replace("model.mm_projector.merger.", "visual.merger.")
+    for (const name of vision) expect(tensors.get(name), name).toBe(before.get(source(name)))
+    const text = [...tensors.keys()].filter((name) => name.startsWith("model.layers."))
+    expect(text.filter((name) => tensors.get(name) === before.get(name))).toEqual([])
+  })
+
+  it("keeps the checkpoints it was asked to keep, and survives one that was cut off", async () => {
+    const config = recipe({ train: { save_every: 1, keep: 1 } })
+    await run(config, 4)
+    const checkpoints = (): string[] => readdirSync(config.output).filter((name) => name.startsWith("checkpoint-"))
+    expect(checkpoints()).toEqual(["checkpoint-3", "checkpoint-4"])
+    // As kill −9 leaves it: a staging folder beside whole checkpoints, half a line in the log.
+    cpSync(join(config.output, "checkpoint-4"), join(config.output, ".checkpoint-5.partial"), { recursive: true })
+    rmSync(join(config.output, "checkpoint-4"), { recursive: true })
+    writeFileSync(
+      join(config.output, "metrics.jsonl"),
+      `${readFileSync(join(config.output, "metrics.jsonl"), "utf8")}{"step":4,"lo`,
+    )
+    const events = await run(config)
+    expect(events[0]).toMatchObject({ type: "start", step: 3 })
+    const whole = recipe()
+    await run(whole)
+    expect(weightsOf(config)).toEqual(weightsOf(whole))
+    expect(lossesOf(config)).toEqual(lossesOf(whole))
+  })
+
+  it("refuses to go on with other settings", async () => {
+    const config = recipe()
+    await run(config, 2)
+    const changed = { ...config, train: { ...config.train, learning_rate: 0.5 } }
+    await expect(run(changed)).rejects.toThrow(/started with other settings/)
+    expect((await run({ ...config, train: { ...config.train, max_steps: 7 } })).at(-1)).toMatchObject({ type: "done" })
+  })
+
+  it("stops at a loss that is not a number, names the sample and keeps the weights", async () => {
+    const poisoned = join(folder, "poisoned")
+    const { model, checkpoint } = loadModel(small.model, { dtype: "float32", device: "cpu" })
+    const [zebra] = Tokenizer.load(small.model).encode(" zebra")
+    noGrad(() => model.parameters().get("model.embed_tokens.weight")!.narrow(0, zebra, 1).fill_(Number.NaN))
+    await saveModel(poisoned, { config: checkpoint.config, parameters: model.parameters(), companions: small.model })
+    // A tied head would spread it to every token.
+    expect(checkpoint.config.text.tie).toBe(true)
+    const config = { ...recipe({ paradigm: "autoregressive" }), model: poisoned }
+    const failure = (await run(config).catch((error) => error)) as UserError
+    expect(failure).toBeInstanceOf(UserError)
+    expect(failure.message).toMatch(/the loss of step 0 is NaN/)
+    expect(failure.where).toContain("data.json, record")
+    expect(readdirSync(config.output).filter((name) => name.startsWith("checkpoint-"))).toEqual([])
+  })
+
+  it("names the one bad sample of a batch", async () => {
+    const config = recipe({ paradigm: "autoregressive", train: { micro_batch_size: small.recordCount, accumulate: 1 } })
+    const untied = join(folder, "untied")
+    const { model, checkpoint } = loadModel(small.model, { dtype: "float32", device: "cpu" })
+    const parameters = new Map(model.parameters())
+    const embedding = parameters.get("model.embed_tokens.weight")!
+    parameters.set("lm_head.weight", embedding.clone())
+    const [comma] = Tokenizer.load(small.model).encode(",")
+    noGrad(() => embedding.narrow(0, comma, 1).fill_(Number.NaN))
+    const tied = checkpoint.config
+    await saveModel(untied, {
+      config: { ...tied, text: { ...tied.text, tie: false } },
+      parameters,
+      companions: small.model,
+    })
+    const failure = (await run({ ...config, model: untied }).catch((error) => error)) as UserError
+    expect(failure.where).toBe(`${small.data}, record ${small.recordCount - 1}`)
+  })
+})

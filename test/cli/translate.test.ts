@@ -1,0 +1,160 @@
+/** The commands as people run them, in processes of their own: check the data, convert, train, be killed, go on, translate, ask. */
+
+import { type ChildProcess, spawn } from "node:child_process"
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { afterAll, beforeAll, expect, it } from "vitest"
+import { stringify } from "yaml"
+import { readMetrics } from "../../src/train/metrics.js"
+import { type SmallData, smallTraining, writeSmallVlm } from "../support/small-vlm.js"
+
+const program = resolve(import.meta.dirname, "../../bin/diffusionvl.mjs")
+const folder = mkdtempSync(join(tmpdir(), "dvl-commands-"))
+let small: SmallData
+beforeAll(async () => {
+  small = await writeSmallVlm(folder)
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+interface Result {
+  code: number | null
+  out: string
+  err: string
+}
+
+function start(args: string[], input = ""): { child: ChildProcess; result: Promise<Result> } {
+  const child = spawn(process.execPath, [program, ...args], { cwd: folder })
+  const result: Result = { code: null, out: "", err: "" }
+  child.stdout.on("data", (text) => (result.out += text))
+  child.stderr.on("data", (text) => (result.err += text))
+  child.stdin.on("error", () => {})
+  child.stdin.end(input)
+  return { child, result: new Promise((done) => child.on("close", (code) => done({ ...result, code }))) }
+}
+const run = (...args: string[]): Promise<Result> => start(args).result
+
+function writeRecipe(name: string, output: string, overrides: Parameters<typeof smallTraining>[2]): string {
+  const file = join(folder, name)
+  writeFileSync(file, stringify(smallTraining(small, output, overrides)))
+  return file
+}
+
+const weights = (output: string): Buffer => readFileSync(join(output, "model", "model.safetensors"))
+
+it("checks data: good records are counted, bad ones named", async () => {
+  expect(await run("data", "check", small.data, "--decode")).toMatchObject({
+    code: 0,
+    out: expect.stringContaining("all good"),
+  })
+  const bad = join(folder, "bad.json")
+  writeFileSync(bad, JSON.stringify([{ image: "nowhere.png", conversations: [{ from: "human", value: "<image>" }] }]))
+  const result = await run("data", "check", bad)
+  expect(result.code).toBe(1)
+  expect(result.out).toContain(`${bad}, record 0`)
+})
+
+it("converts a model, which then answers", async () => {
+  const out = join(folder, "converted")
+  expect(await run("convert", small.model, "--out", out, "--block-size", "4")).toMatchObject({ code: 0 })
+  expect(JSON.parse(readFileSync(join(out, "config.json"), "utf8"))).toMatchObject({
+    model_type: "diffusionvl_qwenvl",
+    bd3lm_block_size: 4,
+  })
+  const image = join(folder, "pictures", "red.png")
+  const asked = await run(
+    "generate",
+    "--model",
+    out,
+    "--image",
+    image,
+    "--max-tokens",
+    "8",
+    "--json",
+    "What colour is this?",
+  )
+  expect(asked).toMatchObject({ code: 0 })
+  const answer = JSON.parse(asked.out)
+  expect(answer.stats.forwards).toBeGreaterThan(0)
+  // The same again, as a stream into a pipe.
+  const streamed = await run("generate", "--model", out, "--image", image, "--max-tokens", "8", "What colour is this?")
+  expect(streamed.out.trim()).toBe(answer.text.trim())
+  expect(streamed.err).toMatch(/tokens\/s/)
+  expect(await run("convert", small.model, "--out", out)).toMatchObject({
+    code: 1,
+    err: expect.stringContaining("not empty"),
+  })
+})
+
+it("trains on after kill −9 and after Ctrl-C as if nothing had happened", async () => {
+  const train = { max_steps: 40, save_every: 3, keep: 1 }
+  const whole = join(folder, "whole")
+  const done = await run("train", writeRecipe("whole.yaml", whole, { train }))
+  expect(done).toMatchObject({ code: 0, out: expect.stringContaining("TensorBoard") })
+
+  const output = join(folder, "killed")
+  const recipe = writeRecipe("killed.yaml", output, { train })
+  const until = async (step: number): Promise<void> => {
+    while (!readMetrics(join(output, "metrics.jsonl")).some((entry) => entry.step >= step)) await sleep(10)
+  }
+  const first = start(["train", recipe])
+  await until(8)
+  first.child.kill("SIGKILL")
+  await first.result
+  const second = start(["train", recipe])
+  await until(20)
+  second.child.kill("SIGINT")
+  const stopped = await second.result
+  expect(stopped.code).toBe(130)
+  expect(stopped.err).toMatch(/stopped at step \d+; the same command goes on/)
+  expect(existsSync(join(output, "model"))).toBe(false)
+  const third = await run("train", recipe)
+  expect(third).toMatchObject({ code: 0, err: expect.stringMatching(/going on at step \d+/) })
+  expect(weights(output).equals(weights(whole))).toBe(true)
+  expect(readMetrics(join(output, "metrics.jsonl")).map(({ step, loss }) => [step, loss])).toEqual(
+    readMetrics(join(whole, "metrics.jsonl")).map(({ step, loss }) => [step, loss]),
+  )
+})
+
+it("translates a model, writes a report, and the result holds a conversation", async () => {
+  const output = join(folder, "translated")
+  const recipe = writeRecipe("translate.yaml", output, { block_diffusion: { block_size: 4, shift: "next" } })
+  const done = await run("translate", small.model, "--recipe", recipe, "--set", "train.max_steps=4")
+  expect(done).toMatchObject({ code: 0 })
+  expect(readFileSync(join(output, "report.html"), "utf8")).toContain("<svg")
+  const model = join(output, "model")
+  const lines = [
+    `/image ${join(folder, "nothing.png")}`,
+    `/image ${join(folder, "pictures", "red.png")}`,
+    "What colour is this?",
+    "And now?",
+    "/reset",
+    "Say hello. <|im_end|>",
+  ]
+  const { code, err } = await start(["chat", "--model", model, "--max-tokens", "8"], `${lines.join("\n")}\n`).result
+  expect(code).toBe(0)
+  expect(err).toContain("there is no file")
+  expect(err.match(/tokens\/s/g)).toHaveLength(3)
+})
+
+it("says in a sentence what is wrong", async () => {
+  const text = join(folder, "text.png")
+  writeFileSync(text, "this is no picture")
+  const cases: [string[], RegExp][] = [
+    [["generate", "--model", join(folder, "nowhere"), "hello"], /nowhere/],
+    [["generate", "--model", small.model, "--image", text, "hello"], /text\.png/],
+    [["generate", "--model", small.model, "--threshold", "0.9", "hello"], /autoregressive model: it has no threshold/],
+    [["train", join(folder, "no-recipe.yaml")], /cannot read the recipe/],
+    [["train", writeRecipe("typo.yaml", folder, {}), "--set", "train.learnign_rate=1"], /learnign_rate/],
+    [
+      ["translate", "--recipe", writeRecipe("ar.yaml", folder, { paradigm: "autoregressive" })],
+      /translating means block diffusion/,
+    ],
+  ]
+  for (const [args, sentence] of cases) {
+    const { code, err } = await run(...args)
+    expect([code, err], args.join(" ")).toEqual([1, expect.stringMatching(sentence)])
+    expect(err).not.toMatch(/internal|\n\s+at /)
+  }
+})
