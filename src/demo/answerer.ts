@@ -1,13 +1,11 @@
 /** A trained demo model as something that answers questions about pictures, in any way of decoding. */
 
 import { dirname, join } from "node:path"
-import { maskToken } from "../checkpoint/config.js"
 import { conversationOf } from "../data/llava.js"
 import { decode } from "../generate/generate.js"
 import { preparePrompt } from "../generate/prepare.js"
+import { scoreAnswers } from "../generate/score.js"
 import { loadSession, type Session } from "../generate/session.js"
-import { autoregressiveLikelihoods } from "../paradigms/autoregressive/likelihood.js"
-import { blockLikelihoods } from "../paradigms/block-diffusion/likelihood.js"
 import type { DecodeDone, DecodeEvent } from "../paradigms/decode-events.js"
 import type { Prompt } from "../paradigms/prompt.js"
 import type { EmojiRecord } from "./data/records.js"
@@ -66,15 +64,8 @@ export class DemoAnswerer implements Answerer {
   }
 
   async scores(record: EmojiRecord, options: readonly string[]): Promise<number[]> {
-    const { model, config, tokenizer } = this.session
-    const prompt = await this.#prompt(record)
-    const answers = options.map((option) => Int32Array.from([...tokenizer.encode(option), config.tokens.eos]))
-    if (!this.decoding) return autoregressiveLikelihoods(model, prompt, answers)
-    const { blockSize } = this.decoding
-    return blockLikelihoods(model, prompt, answers, {
-      blockSize,
-      maskToken: maskToken(config),
-      shift: config.blockDiffusion?.shift,
-    })
+    const blockSize = this.decoding?.blockSize
+    const scores = scoreAnswers(this.session, await this.#prompt(record), options, { blockSize })
+    return scores.map(({ logLikelihood }) => logLikelihood)
   }
 }

@@ -1,7 +1,7 @@
 /** What a demo recipe (recipes/emoji-*.yaml) may say. */
 
 import { z } from "zod"
-import { augmentSchema, blockDiffusionSchema } from "../train/config.js"
+import { augmentSchema, blockDiffusionSchema, trainablePartsSchema } from "../train/config.js"
 
 const count = z.int().min(1)
 const positive = z.number().positive()
@@ -11,6 +11,8 @@ const stageSchema = z.strictObject({
   minutes: positive,
   learning_rate: positive,
   warmup_ratio: fraction.default(0.03),
+  /** Parts that are trained; the others stay as they are. */
+  tunable: trainablePartsSchema,
   mixture: z.array(z.strictObject({ until: fraction, tasks: z.record(z.string(), fraction) })),
 })
 
@@ -47,7 +49,7 @@ export const demoSchema = z.strictObject({
   }),
   stages: z.strictObject({
     autoregressive: stageSchema,
-    /** The translation; the autoregressive control trains as long with the same learning rate and mixture. */
+    /** The translation; the autoregressive control trains the same parts as long, with the same learning rate and mixture. */
     diffusion: stageSchema.extend({ block_diffusion: blockDiffusionSchema.prefault({}) }),
   }),
   evaluation: z

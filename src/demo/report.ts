@@ -112,7 +112,7 @@ function reportModel(stage: Stage, metrics: ReadonlyMap<string, StepMetrics[]>):
 }
 
 /** Elements of all weights, from the headers alone. */
-function parameterCount(folder: string): number {
+export function parameterCount(folder: string): number {
   return [...openTensors(folder).values()].reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
 }
 

@@ -12,9 +12,10 @@ import { type EmojiData, prepareEmojiData, readEmojiRecords } from "./data/prepa
 import { GROUPS } from "./data/sources.js"
 import { evaluate, firstOfEachTask, type Scores, type Transcript } from "./evaluate.js"
 import { createDemoModel } from "./model.js"
+import { modelCard } from "./model-card.js"
 import { type Measurement, measurements } from "./plan.js"
 import type { DemoRecipe } from "./recipe.js"
-import { reportData } from "./report.js"
+import { parameterCount, reportData } from "./report.js"
 import { demoStages, type Stage } from "./stages.js"
 
 /** What is shown while the demo runs. */
@@ -71,6 +72,11 @@ export async function runDemo({
   if (!results) return undefined
   const report = join(folder, "report.html")
   await writeFileAtomic(report, renderDemoReport(await reportData({ recipe, setting, folder, data, stages, results })))
+  for (const stage of stages) {
+    const model = finishedModel(stage.config.output)
+    const card = modelCard({ recipe, setting, stage, data, parameters: parameterCount(model), results })
+    await writeFileAtomic(join(model, "README.md"), card)
+  }
   return { report, results }
 }
 

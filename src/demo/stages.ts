@@ -48,6 +48,7 @@ export function demoStages(
       train: {
         learning_rate: stage.learning_rate,
         warmup_ratio: stage.warmup_ratio,
+        tunable: stage.tunable,
         weight_decay: training.weight_decay,
         betas: training.betas,
         max_grad_norm: training.max_grad_norm,

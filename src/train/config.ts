@@ -53,8 +53,13 @@ export const dataSchema = z.strictObject({
   augment: augmentSchema.optional(),
 })
 
+export const trainablePartsSchema = z
+  .array(z.enum(["vision", "projector", "language"]))
+  .min(1)
+  .default(["vision", "projector", "language"])
+
 export const optimizationSchema = z.strictObject({
-  tunable: z.array(z.enum(["vision", "projector", "language"])).default(["vision", "projector", "language"]),
+  tunable: trainablePartsSchema,
   learning_rate: positive.default(1e-5),
   vision_learning_rate: positive.optional(),
   projector_learning_rate: positive.optional(),

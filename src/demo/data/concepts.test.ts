@@ -56,11 +56,13 @@ describe("concepts", () => {
   })
 })
 
-test("a description names the emoji, its group, category and tags that say something new", () => {
+test("a description names the emoji, its group, category and a tag that says something new", () => {
   expect(describeAnswer(named("red apple"))).toBe(
-    "In the picture: red apple. It is filed under fruit in food and drink, and brings to mind health and diet.",
+    "The picture shows this: red apple. It belongs to food and drink, under fruit, and goes with health.",
   )
-  expect(describeAnswer(named("gorilla"))).toBe("Shown here: gorilla. It belongs to animals and nature, under mammals.")
+  expect(describeAnswer(named("gorilla"))).toBe(
+    "The picture shows this: gorilla. It belongs to animals and nature, under mammals.",
+  )
 })
 
 test("random streams repeat, differ by purpose, and cover their range", () => {

@@ -1,0 +1,90 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, expect, it } from "vitest"
+import { openModel } from "../generate/session.js"
+import { demoSchema } from "./recipe.js"
+import { type DemoObserver, runDemo } from "./run.js"
+
+const folder = mkdtempSync(join(tmpdir(), "dvl-demo-"))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const mixture = [{ until: 1, tasks: { name: 1, choose: 0.5, describe: 0.5 } }]
+const recipe = demoSchema.parse({
+  data: { concepts: 6, size: 56 },
+  tokenizer: { vocabulary: 320 },
+  model: {
+    vision: { width: 16, depth: 1, heads: 2, mlp: 16 },
+    text: { width: 16, depth: 1, heads: 2, kv_heads: 1, mlp: 16 },
+  },
+  training: { batch: 4, augment: { flip: 0.5, overlay: 0.5 }, save_every: 5 },
+  stages: {
+    autoregressive: { minutes: 0.04, learning_rate: 1e-3, mixture },
+    diffusion: {
+      minutes: 0.02,
+      learning_rate: 1e-3,
+      mixture,
+      tunable: ["language"],
+      block_diffusion: { block_size: 4 },
+    },
+  },
+  evaluation: { questions: 2, sweep_questions: 1, block_sizes: [1, 4], steps: [2], thresholds: [0.5] },
+})
+
+/** Runs the demo, and stops it at the n-th thing it shows. */
+async function run(stopAt: number): Promise<{ shown: string[]; finished: boolean; report?: string }> {
+  const controller = new AbortController()
+  const shown: string[] = []
+  const show = (what: string): void => {
+    shown.push(what)
+    if (shown.length === stopAt) controller.abort(new DOMException("stop", "AbortError"))
+  }
+  const observer: DemoObserver = {
+    data: () => show("data"),
+    training: ({ name }, event) => show(`${name} ${event.type}`),
+    evaluation: (done, total) => show(`evaluation ${done} of ${total}`),
+    note: (line) => show(line),
+  }
+  const result = await runDemo({ recipe, setting: "test", folder, signal: controller.signal, observer }).catch(
+    (error) => {
+      if (controller.signal.aborted) return undefined
+      throw error
+    },
+  )
+  return { shown, finished: result !== undefined, report: result?.report }
+}
+
+it("ends with a report and models with cards, however often it was stopped", async () => {
+  const stops = [3, 12, 20, 40]
+  const parts: string[][] = []
+  for (const stop of stops) {
+    const { shown, finished } = await run(stop)
+    expect(finished, shown.join("\n")).toBe(false)
+    parts.push(shown)
+  }
+  const last = await run(Number.POSITIVE_INFINITY)
+  expect(last.finished).toBe(true)
+  // What was done was not done again.
+  const all = [...parts.flat(), ...last.shown]
+  for (const stage of ["autoregressive", "control", "diffusion-next", "diffusion-same"])
+    expect(all.filter((line) => line === `${stage} done`)).toHaveLength(1)
+  expect(last.shown).toContain("autoregressive, from scratch · trained before")
+
+  const html = readFileSync(last.report!, "utf8")
+  for (const part of ["diffusion-next", "twemoji", "<svg", "data:image/png"]) expect(html).toContain(part)
+  expect(html).not.toMatch(/<script[^>]+src=|<link[^>]+href=|url\(http/)
+
+  for (const name of ["autoregressive", "diffusion-next"]) {
+    const model = join(folder, name, "model")
+    expect(readFileSync(join(model, "README.md"), "utf8")).toMatch(
+      /CC[ -]BY[\s\S]*\| a vendor never seen in training \|/,
+    )
+    expect((await openModel(model)).paradigm).toBe(name === "autoregressive" ? "autoregressive" : "block-diffusion")
+  }
+
+  const before = statSync(join(folder, "evaluation")).mtimeMs
+  const again = await run(Number.POSITIVE_INFINITY)
+  expect(again.shown.filter((line) => / step| done$/.test(line))).toEqual([])
+  expect(statSync(join(folder, "evaluation")).mtimeMs).toBe(before)
+  expect(existsSync(join(folder, "report.html"))).toBe(true)
+})
