@@ -1,6 +1,7 @@
 /** Runs a benchmark and prints its table, or JSON with the machine it ran on. */
 
 import { benchDecode } from "../bench/decode.js"
+import { benchLinear, LINEAR_ROWS } from "../bench/linear.js"
 import { benchOps } from "../bench/ops.js"
 import { findReferencePython, Reference } from "../bench/reference.js"
 import { benchTrain } from "../bench/train.js"
@@ -22,13 +23,14 @@ export interface BenchOptions {
 const digits = (value: number | undefined, places: number): string => (value === undefined ? "" : value.toFixed(places))
 
 export async function bench(what: string, options: BenchOptions): Promise<void> {
-  if (!["decode", "train", "ops"].includes(what))
-    throw new UserError(`unknown benchmark "${what}"`, { fix: "choose decode, train or ops" })
+  if (!["decode", "train", "linear", "ops"].includes(what))
+    throw new UserError(`unknown benchmark "${what}"`, { fix: "choose decode, train, linear or ops" })
+  const compares = what === "decode" || what === "train"
   const device = chooseDevice(options.device)
   const dtype = (options.dtype === "auto" ? chooseComputeType({ device }).dtype : options.dtype) as DType
   const { threads, cpuCapability } = engineInfo()
-  const python = options.reference && what !== "ops" ? findReferencePython() : undefined
-  if (options.reference && what !== "ops" && !python)
+  const python = options.reference && compares ? findReferencePython() : undefined
+  if (options.reference && compares && !python)
     process.stderr.write("PyTorch is left out: no Python with torch and transformers (set DIFFUSIONVL_PYTHON)\n")
   const reference = python ? new Reference(python, threads) : undefined
   const progress = new Progress(`bench ${what}`)
@@ -43,12 +45,13 @@ export async function bench(what: string, options: BenchOptions): Promise<void> 
         signal,
         onProgress: (text: string) => progress.update(0, 0, text),
       }
-      return what === "decode" ? benchDecode(shared) : what === "train" ? benchTrain(shared) : benchOps()
+      if (what === "decode") return benchDecode(shared)
+      if (what === "train") return benchTrain(shared)
+      return what === "linear" ? benchLinear(shared) : benchOps()
     })
     progress.finish("")
     const machine = {
-      shape: options.shape,
-      dtype,
+      ...(compares && { shape: options.shape, dtype }),
       device,
       threads,
       instructions: cpuCapability,
@@ -76,6 +79,7 @@ function table(rows: Record<string, number | string | undefined>[]): string {
     ["called", "ns/call", 0],
     ["bare", "ns bare", 0],
     ["overhead", "ns over", 0],
+    ...LINEAR_ROWS.map((rows): [string, string, number] => [`rows${rows}`, `${rows} row${rows === 1 ? "" : "s"}`, 1]),
   ]
   const present = columns.filter(([key]) => rows.some((row) => row[key] !== undefined))
   const cells = rows.map((row) => [

@@ -71,7 +71,10 @@ export async function reportData(input: ReportInput): Promise<DemoReportData> {
       ["pictures", `${recipe.data.size} × ${recipe.data.size}`],
       ["stage 1", `${recipe.stages.autoregressive.minutes} min`],
       ["translation and control", `${recipe.stages.diffusion.minutes} min each`],
+      ["parts trained there", recipe.stages.diffusion.tunable.join(", ")],
       ["block size", String(recipe.stages.diffusion.block_diffusion.block_size)],
+      ["noise", recipe.stages.diffusion.block_diffusion.noise],
+      ["learned tokens", recipe.stages.diffusion.block_diffusion.learn],
       ["compute type", recipe.training.dtype],
     ],
     hardware: [

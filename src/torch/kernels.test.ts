@@ -4,7 +4,6 @@ import {
   hasThinLinear,
   noGrad,
   ones,
-  preferThin,
   randn,
   type Tensor,
   tensor,
@@ -186,14 +185,5 @@ describe("thinLinear", () => {
     expect(() => thinLinear(ones([2, 4]), weight)).toThrow(/no backward pass/)
     expect(() => thinLinear(ones([2, 4]), ones([3, 4]), ones([3]).requiresGrad_())).toThrow(/no backward pass/)
     expect(noGrad(() => thinLinear(ones([2, 4]), weight).toNumbers())).toEqual([4, 4, 4, 4, 4, 4])
-  })
-})
-
-describe("preferThin", () => {
-  it("is for few rows of float32 and weights that the kernel reads", () => {
-    expect(preferThin(8, "bfloat16")).toBe(true)
-    expect(preferThin(8, "float32")).toBe(true)
-    expect(preferThin(100_000, "bfloat16")).toBe(false)
-    expect(preferThin(8, "int64")).toBe(false)
   })
 })

@@ -1,6 +1,5 @@
 /** The engine's own CPU operators: products of few rows with weights read once, in the type they are stored in. */
 
-import type { DType } from "./dtype.js"
 import { addon } from "./native.js"
 import { operator, type Tensor } from "./tensor.js"
 
@@ -34,12 +33,4 @@ let present: boolean | undefined
 export function hasThinLinear(): boolean {
   present ??= addon().overloads().includes("diffusionvl::thin_linear(")
   return present
-}
-
-/** The most rows for which thin_linear beats libtorch's float32 linear, by the type of the weights. */
-const MOST_ROWS: Partial<Record<DType, number>> = { bfloat16: 128, float16: 128, float32: 64 }
-
-/** Whether `thinLinear` is the faster way to multiply `rows` rows of float32 on a CPU. */
-export function preferThin(rows: number, weightDtype: DType): boolean {
-  return rows <= (MOST_ROWS[weightDtype] ?? 0) && hasThinLinear()
 }

@@ -7,9 +7,9 @@ export function register(program: Command): void {
   program
     .command("bench")
     .description(
-      "measure decoding, training or operator calls, beside PyTorch where a Python with transformers is found",
+      "measure decoding, training, products of few rows (linear) or operator calls (ops), beside PyTorch where a Python with transformers is found",
     )
-    .argument("<what>", "decode, train or ops")
+    .argument("<what>", "decode, train, linear or ops")
     .option("--shape <name>", "tiny, smollm2-135m, qwen2.5-vl-3b or qwen2.5-vl-7b", "smollm2-135m")
     .option("--dtype <type>", "auto, float32 or bfloat16", "auto")
     .option("--device <name>", "auto, cpu or cuda", "auto")
