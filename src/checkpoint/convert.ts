@@ -122,7 +122,10 @@ function filesToCopy(folder: string): string[] {
   return fs
     .readdirSync(folder)
     .filter(
-      (name) => !name.startsWith(".git") && !/\.(safetensors|bin|pth|partial)$/.test(name) && !written.includes(name),
+      (name) =>
+        !name.startsWith(".git") &&
+        !/\.(safetensors|bin|pth?|ckpt|gguf|onnx|partial)$/.test(name) &&
+        !written.includes(name),
     )
     .filter((name) => fs.statSync(path.join(folder, name)).isFile())
     .sort()

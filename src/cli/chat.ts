@@ -43,6 +43,8 @@ export async function chat(options: ModelOptions & DecodingOptions & { model: st
     process.stderr.write(`${options.model} · ${HELP}\n`)
     const terminal = process.stdin.isTTY === true
     const lines = createInterface({ input: process.stdin, output: terminal ? process.stdout : undefined, prompt: "> " })
+    // On a terminal readline takes Ctrl-C as a key.
+    lines.on("SIGINT", () => process.kill(process.pid, "SIGINT"))
     signal.addEventListener("abort", () => lines.close(), { once: true })
     let conversation = new Conversation()
     if (terminal) lines.prompt()

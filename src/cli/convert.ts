@@ -22,7 +22,10 @@ export async function convertCommand(
     const { folder } = await resolveModel(model, { signal, onEvent: download.onEvent })
     download.finish()
     const progress = new Progress("converting")
-    const onProgress: ConvertOptions["onProgress"] = (done, total) => progress.update(done, total, formatBytes(total))
+    const onProgress: ConvertOptions["onProgress"] = (done, total) => {
+      signal.throwIfAborted()
+      progress.update(done, total, formatBytes(total))
+    }
     await convert(folder, out, {
       layout,
       blockDiffusion: { ...(blockSize && { blockSize }), ...(shift && { shift }) },

@@ -7,6 +7,7 @@ import { readTrainingRecipe, type TrainingConfig } from "../train/config.js"
 import { renderTrainingReport } from "../train/report.js"
 import { type TrainingEvent, train } from "../train/trainer.js"
 import { interruptible } from "./interrupt.js"
+import { downloadObserver } from "./open-model.js"
 import { formatBytes, formatCount, formatDuration } from "./ui/format.js"
 import { Progress } from "./ui/progress.js"
 
@@ -46,7 +47,9 @@ export async function translateCommand(
 async function run(config: TrainingConfig): Promise<string> {
   const progress = new Progress(config.paradigm)
   return interruptible(async (signal) => {
-    for await (const event of train(config, { signal })) {
+    const download = downloadObserver(config.model)
+    for await (const event of train(config, { signal, onDownload: download.onEvent })) {
+      if (event.type === "start") download.finish()
       show(progress, event)
       if (event.type === "done") {
         process.stdout.write(

@@ -71,7 +71,16 @@ export function drawPictures(
     progress,
     seed,
     mixture,
-  }: { batch: number; step: number; progress: number; seed: number; mixture: readonly MixturePhase[] },
+    orderOf = (epoch) => shuffledEpoch(pictures.length, seed, epoch),
+  }: {
+    batch: number
+    step: number
+    progress: number
+    seed: number
+    mixture: readonly MixturePhase[]
+    /** The pictures of an epoch in order; given by those that draw often, to make it once. */
+    orderOf?: (epoch: number) => Int32Array
+  },
 ): PictureDraw[] {
   const phase = mixture.find(({ until }) => progress < until) ?? mixture[mixture.length - 1]
   const random = randomFrom(seed, step, 1)
@@ -81,7 +90,7 @@ export function drawPictures(
     const position = step * batch + i
     const epoch = Math.floor(position / pictures.length)
     if (epoch !== orderEpoch) {
-      order = shuffledEpoch(pictures.length, seed, epoch)
+      order = orderOf(epoch)
       orderEpoch = epoch
     }
     const picture = order![position % pictures.length]

@@ -5,6 +5,7 @@ import { mkdir } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { writeFileAtomic, writeJson } from "../checkpoint/files.js"
 import { readJsonObject } from "../checkpoint/read-config.js"
+import { UserError } from "../errors.js"
 import { renderDemoReport } from "../report/demo-report.js"
 import { finishedModel, type TrainingEvent, train } from "../train/trainer.js"
 import { DemoAnswerer } from "./answerer.js"
@@ -56,6 +57,7 @@ export async function runDemo({
   signal,
   observer,
 }: DemoOptions): Promise<DemoResult | undefined> {
+  await keepRecipe(recipe, folder)
   const data = await prepareData(recipe, folder, observer, signal)
   const initial = join(folder, "initial")
   if (!existsSync(join(initial, "config.json"))) {
@@ -78,6 +80,20 @@ export async function runDemo({
     await writeFileAtomic(join(model, "README.md"), card)
   }
   return { report, results }
+}
+
+/** Parts that are done are kept, so they must be those of this recipe. */
+async function keepRecipe(recipe: DemoRecipe, folder: string): Promise<void> {
+  const file = join(folder, "recipe.json")
+  if (existsSync(file)) {
+    if (JSON.stringify(readJsonObject(file)) === JSON.stringify(recipe)) return
+    throw new UserError("this demo was started with another recipe", {
+      where: folder,
+      fix: "give another folder with --out, or delete this one",
+    })
+  }
+  await mkdir(folder, { recursive: true })
+  await writeJson(file, recipe)
 }
 
 async function prepareData(

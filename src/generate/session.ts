@@ -2,7 +2,6 @@
 
 import { existsSync } from "node:fs"
 import { basename, join } from "node:path"
-import { fileURLToPath } from "node:url"
 import type { ModelConfig } from "../checkpoint/config.js"
 import { readJsonObject } from "../checkpoint/read-config.js"
 import { type ResolveOptions, resolveModel } from "../hub/resolve.js"
@@ -32,15 +31,12 @@ export interface Session {
 /** Type to compute in and device, as for `loadModel`. */
 export type SessionOptions = Pick<LoadOptions, "dtype" | "device">
 
-/** Folder of the models that ship with the program: the same from src/ and from dist/. */
-export const BUILT_IN_MODELS = fileURLToPath(new URL("../../models", import.meta.url))
-
 /**
  * Finds a model by folder, built-in name or hub id, downloads it if it must, and loads it.
  * @throws UserError when there is no such model or its files are incomplete
  */
 export async function openModel(name: string, options: SessionOptions & ResolveOptions = {}): Promise<Session> {
-  const { folder } = await resolveModel(name, { builtIn: BUILT_IN_MODELS, ...options })
+  const { folder } = await resolveModel(name, options)
   return { ...loadSession(folder, options), name }
 }
 

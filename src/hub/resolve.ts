@@ -2,6 +2,7 @@
 import fs from "node:fs"
 import os from "node:os"
 import path from "node:path"
+import { fileURLToPath } from "node:url"
 import { UserError } from "../errors.js"
 import type { HubModel } from "./cache.js"
 import { type DownloadOptions, downloadModel } from "./download.js"
@@ -15,9 +16,12 @@ export interface ResolvedModel {
 }
 
 export interface ResolveOptions extends DownloadOptions {
-  /** Folder with the models that ship with the program, each in a folder of its name. */
+  /** Folder with the models that ship, each in a folder of its name. @default those of this program */
   builtIn?: string
 }
+
+/** Folder of the models that ship with the program: the same from src/ and from dist/. */
+export const BUILT_IN_MODELS = fileURLToPath(new URL("../../models", import.meta.url))
 
 const HUB_ID = /^([A-Za-z0-9][\w.-]{0,95}\/[A-Za-z0-9][\w.-]{0,95})(?:@([^@\s]+))?$/
 
@@ -39,8 +43,9 @@ export async function resolveModel(name: string, options: ResolveOptions = {}): 
   const stats = fs.statSync(folder, { throwIfNoEntry: false })
   if (stats?.isDirectory()) return { folder: path.resolve(folder), source: "folder" }
   if (stats) throw new UserError("it is a file; a model is a folder with config.json and weights", { where: name })
-  const shipped = options.builtIn && fs.existsSync(options.builtIn) ? fs.readdirSync(options.builtIn) : []
-  if (shipped.includes(name)) return { folder: path.join(options.builtIn!, name), source: "built-in" }
+  const { builtIn = BUILT_IN_MODELS } = options
+  const shipped = fs.existsSync(builtIn) ? fs.readdirSync(builtIn) : []
+  if (shipped.includes(name)) return { folder: path.join(builtIn, name), source: "built-in" }
   const model = parseHubId(name)
   if (!model || /^[./~]/.test(name)) {
     const known = shipped.length > 0 ? `, a built-in model (${shipped.join(", ")})` : ""

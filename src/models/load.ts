@@ -2,12 +2,14 @@
 
 import { type Checkpoint, readCheckpoint } from "../checkpoint/checkpoint.js"
 import type { TensorLocation } from "../checkpoint/safetensors.js"
+import { UserError } from "../errors.js"
 import {
   BYTES,
   chooseComputeType,
   chooseDevice,
   type Device,
   type DType,
+  isFloat,
   mapFile,
   type Tensor,
   viewBytes,
@@ -39,6 +41,8 @@ export function loadModel(
 ): LoadedModel {
   const checkpoint = readCheckpoint(folder)
   const place = chooseDevice(device)
+  if (dtype !== "auto" && !isFloat(dtype))
+    throw new UserError(`"${dtype}" is no type to compute in`, { fix: "use auto, float32, bfloat16 or float16" })
   const compute = dtype === "auto" ? chooseComputeType({ device: place }).dtype : dtype
   const files = new Map<string, Tensor>()
   const weights = new Map<string, Tensor>()

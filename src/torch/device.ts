@@ -2,6 +2,7 @@
 
 import { existsSync } from "node:fs"
 import { join } from "node:path"
+import { UserError } from "../errors.js"
 import type { Device } from "./dtype.js"
 import { addon, buildInfo } from "./native.js"
 
@@ -26,8 +27,12 @@ export function mpsAvailable(): boolean {
 /** "auto": the first CUDA device, else MPS, else the CPU. */
 export function chooseDevice(wanted: Device | "auto" = "auto"): Device {
   if (wanted === "auto") return cudaDevices() > 0 ? "cuda:0" : mpsAvailable() ? "mps" : "cpu"
-  if (wanted.startsWith("cuda") && cudaDevices() === 0)
-    throw new Error(`no CUDA device for "${wanted}"; use --device cpu`)
+  if (!/^(cpu|mps|cuda(:\d+)?)$/.test(wanted))
+    throw new UserError(`there is no device "${wanted}"`, { fix: "use auto, cpu, cuda, cuda:1 or mps" })
+  const index = Number(wanted.split(":")[1] ?? 0)
+  if (wanted.startsWith("cuda") && index >= cudaDevices())
+    throw new UserError(`there is no CUDA device for "${wanted}"`, { fix: "use cpu, or auto" })
+  if (wanted === "mps" && !mpsAvailable()) throw new UserError('there is no "mps" device', { fix: "use cpu, or auto" })
   return wanted === "cuda" ? "cuda:0" : wanted
 }
 

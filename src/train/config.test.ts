@@ -57,6 +57,9 @@ describe("recipes", () => {
       "data.augment={flip: 1}",
     ])
     expect(config.data.file).toBe(join(folder, "data.json"))
+    const pictures = readTrainingRecipe(write(`${SMALL}  image_root: pictures\n`)).data.image_root
+    expect(pictures).toBe(join(folder, "pictures"))
+    expect(readTrainingRecipe(write(SMALL), ["data.file=here.json"]).data.file).toBe(resolve("here.json"))
     expect(config.train.max_steps).toBe(7)
     expect(config.block_diffusion.noise).toBe("uniform")
     expect(config.data.augment?.flip).toBe(1)
@@ -85,5 +88,7 @@ describe("recipes", () => {
   it("that are not there, and overrides without a value, are errors in a sentence", () => {
     expect(() => readTrainingRecipe(join(folder, "none.yaml"))).toThrow(/cannot read the recipe/)
     expect(() => readTrainingRecipe(write(SMALL), ["train.max_steps"])).toThrow(/KEY=VALUE/)
+    expect(() => readTrainingRecipe(write(SMALL), ["data.file.x=1"])).toThrow(/does not fit the recipe/)
+    expect(() => readTrainingRecipe(write("model: [m\n"), ["train.max_steps=1"])).toThrow(/flow|unexpected|expected/i)
   })
 })

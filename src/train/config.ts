@@ -117,7 +117,7 @@ export function parseYaml<T extends z.ZodType>(schema: T, text: string, where: s
   throw new UserError(problems.join("\n  "), { where, fix: "the recipes folder has examples of every key" })
 }
 
-/** Reads a recipe; `overrides` ("train.max_steps=10") win over the file. Relative data paths are relative to the recipe. */
+/** Reads a recipe; `overrides` ("train.max_steps=10") win over the file. */
 export function readRecipe<T extends z.ZodType>(
   schema: T,
   path: string,
@@ -134,6 +134,8 @@ export function readRecipe<T extends z.ZodType>(
     })
   }
   const document = parseDocument(text)
+  // Says what is wrong with it, and where.
+  if (document.errors.length > 0) return parseYaml(schema, text, path)
   for (const override of overrides) {
     const at = override.indexOf("=")
     if (at < 1)
@@ -141,12 +143,31 @@ export function readRecipe<T extends z.ZodType>(
         where: "--set",
         fix: "for example: --set train.max_steps=100",
       })
-    document.setIn(override.slice(0, at).split("."), parseDocument(override.slice(at + 1)).toJS())
+    try {
+      document.setIn(override.slice(0, at).split("."), parseDocument(override.slice(at + 1)).toJS())
+    } catch (cause) {
+      throw new UserError(`"${override}" does not fit the recipe`, {
+        where: "--set",
+        fix: (cause as Error).message,
+        cause,
+      })
+    }
   }
   return parseYaml(schema, overrides.length > 0 ? document.toString() : text, path)
 }
 
+/** A training recipe. Relative data paths of the file start at its folder, those of overrides at the working directory. */
 export function readTrainingRecipe(path: string, overrides: readonly string[] = []): TrainingConfig {
-  const config = readRecipe(trainingSchema, path, overrides)
-  return { ...config, data: { ...config.data, file: resolve(dirname(path), config.data.file) } }
+  // Typed in a shell, a path means what it means there.
+  const here = overrides.map((override) => {
+    const [, key, value] = /^(data\.(?:file|image_root))=(.+)$/s.exec(override) ?? []
+    return key ? `${key}=${JSON.stringify(resolve(value))}` : override
+  })
+  const config = readRecipe(trainingSchema, path, here)
+  const from = (file: string): string => resolve(dirname(path), file)
+  const { file, image_root } = config.data
+  return {
+    ...config,
+    data: { ...config.data, file: from(file), ...(image_root !== undefined && { image_root: from(image_root) }) },
+  }
 }

@@ -5,7 +5,13 @@ import type { ModelConfig } from "../checkpoint/config.js"
 import { JsonRecords } from "../data/json-array.js"
 import { parseSample, type Sample } from "../data/llava.js"
 import { type Random, randomFrom } from "../data/prng.js"
-import { drawPictures, modalityLengthEpoch, type PictureTasks, shuffledEpoch } from "../data/sampler.js"
+import {
+  drawPictures,
+  type MixturePhase,
+  modalityLengthEpoch,
+  type PictureTasks,
+  shuffledEpoch,
+} from "../data/sampler.js"
 import { messageOf, UserError } from "../errors.js"
 import { type AugmentOptions, augment } from "../image/augment.js"
 import { decodeImage, type RgbImage } from "../image/decode.js"
@@ -39,6 +45,7 @@ export class TrainingData {
   readonly #root: string
   readonly #pictures: PictureTasks[] = []
   readonly #lengths: Int32Array | undefined
+  readonly #mixture: readonly MixturePhase[]
   readonly #cache = new Map<string, RgbImage>()
   #cacheBytes = 0
   #order: { epoch: number; samples: Int32Array } | undefined
@@ -54,12 +61,21 @@ export class TrainingData {
     this.#root = config.data.image_root ?? dirname(config.data.file)
     if (this.#records.length === 0) throw new UserError("the data file has no records", { where: config.data.file })
     if (config.data.sampler === "pictures") this.#pictures = this.#groupByPicture()
+    this.#mixture = config.data.mixture ?? [{ until: 1, tasks: this.#allTasks() }]
     if (config.data.sampler === "modality-length") this.#lengths = this.#wordCounts()
   }
 
-  /** Samples (with the `pictures` sampler: pictures) in one epoch. */
+  /**
+   * Samples (with the `pictures` sampler: pictures) in one epoch. With `modality-length`, the last, mixed step is left
+   * out when it is incomplete, as the authors do.
+   */
   get size(): number {
-    return this.config.data.sampler === "pictures" ? this.#pictures.length : this.#records.length
+    const { sampler } = this.config.data
+    if (sampler === "pictures") return this.#pictures.length
+    const { micro_batch_size, accumulate } = this.config.train
+    const step = micro_batch_size * accumulate
+    const { length } = this.#records
+    return sampler === "modality-length" && length >= step ? length - (length % step) : length
   }
 
   /**
@@ -73,8 +89,14 @@ export class TrainingData {
     const images: QwenImage[] = []
     const samples: TrainingSample[] = []
     if (this.config.data.sampler === "pictures") {
-      const mixture = this.config.data.mixture ?? [{ until: 1, tasks: this.#allTasks() }]
-      const draws = drawPictures(this.#pictures, { batch: size, step: forward, progress, seed, mixture })
+      const draws = drawPictures(this.#pictures, {
+        batch: size,
+        step: forward,
+        progress,
+        seed,
+        mixture: this.#mixture,
+        orderOf: (epoch) => this.#epochOrder(epoch),
+      })
       for (const [i, { records }] of draws.entries()) {
         const random = randomFrom(seed, forward, i, 2)
         const shown = new Map<string, number>()
@@ -174,7 +196,7 @@ export class TrainingData {
       const { seed, micro_batch_size, accumulate } = this.config.train
       const samples = this.#lengths
         ? modalityLengthEpoch(this.#lengths, micro_batch_size * accumulate, seed, epoch)
-        : shuffledEpoch(this.#records.length, seed, epoch)
+        : shuffledEpoch(this.size, seed, epoch)
       this.#order = { epoch, samples }
     }
     return this.#order.samples
@@ -183,23 +205,20 @@ export class TrainingData {
   /** Words of all turns, negative for text-only samples: the length the modality sampler sorts by. */
   #wordCounts(): Int32Array {
     return Int32Array.from({ length: this.#records.length }, (_, i) => {
-      const record = this.#records.read(i) as {
-        image?: unknown
-        images?: unknown
-        conversations?: { value?: string; content?: string }[]
-      }
-      const words = (record.conversations ?? []).reduce(
-        (n, turn) => n + (turn.value ?? turn.content ?? "").split(/\s+/).filter(Boolean).length,
-        0,
-      )
-      return record.image === undefined && record.images === undefined ? -words : words
+      const { conversations, messages, image, images } = (this.#records.read(i) ?? {}) as Record<string, unknown>
+      const turns = conversations ?? messages
+      const words = (Array.isArray(turns) ? turns : []).reduce((n: number, turn) => {
+        const text = turn?.value ?? turn?.content
+        return n + (typeof text === "string" ? text.split(/\s+/).filter(Boolean).length : 0)
+      }, 0)
+      return (image ?? images ?? undefined) === undefined ? -Math.max(1, words) : words
     })
   }
 
   #groupByPicture(): PictureTasks[] {
     const groups = new Map<string, Map<string, number[]>>()
     for (let i = 0; i < this.#records.length; i++) {
-      const { image, task = "" } = this.#records.read(i) as { image?: string; task?: string }
+      const { image, task = "" } = (this.#records.read(i) ?? {}) as { image?: string; task?: string }
       if (typeof image !== "string")
         throw new UserError("the `pictures` sampler needs one image per record", {
           where: `${this.config.data.file}, record ${i}`,

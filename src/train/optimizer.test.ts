@@ -114,3 +114,21 @@ it("the schedule warms up linearly and falls as a cosine", () => {
   expect(learningRateFactor("cosine", 1, 0.1)).toBeCloseTo(0)
   expect(learningRateFactor("constant", 0.7, 0.1)).toBe(1)
 })
+
+it("adds up many gradients of half precision in float32", () => {
+  const make = () => {
+    const weight = tensor([1], [1], { dtype: "bfloat16" }).requiresGrad_()
+    const options = { betas: [0, 0] as const, eps: 1e-8, maxGradNorm: 0 }
+    return { weight, optimizer: new AdamW([{ name: "w", tensor: weight, learningRate: 1, weightDecay: 0 }], options) }
+  }
+  const { weight, optimizer } = make()
+  for (let i = 0; i < 1000; i++) {
+    backward(weight.mul(1 / 1024).sum())
+    optimizer.accumulate()
+    expect(weight.grad).toBeNull()
+  }
+  // In bfloat16 the sum would have stopped growing at a quarter of this.
+  expect(optimizer.step(0).gradNorm).toBeCloseTo(1000 / 1024, 5)
+  backward(weight.mul(3).sum())
+  expect(optimizer.step(0).gradNorm).toBe(3)
+})

@@ -12,6 +12,7 @@ import {
   type Tensor,
   tensor,
   tidy,
+  untidied,
   vectorNorm,
   zeros,
 } from "../torch/index.js"
@@ -38,6 +39,8 @@ interface Slot {
   first: Tensor
   second: Tensor
   steps: Tensor
+  /** Sum of the gradients of several backward passes, where the parameter's own type is too coarse for it. */
+  sum?: Tensor
 }
 
 const GROUP_KEYS = (p: Parameter): string => `${p.learningRate}/${p.weightDecay}`
@@ -75,6 +78,26 @@ export class AdamW {
   }
 
   /**
+   * Call after each of several backward passes: moves gradients of half precision into float32 sums. Added up in
+   * bfloat16, the last of 256 gradients would be lost in the rounding.
+   */
+  accumulate(): void {
+    noGrad(() => {
+      for (const slot of this.#slots) {
+        const { tensor: weight } = slot.parameter
+        if (slot.master.dtype === weight.dtype) continue
+        const grad = weight.grad
+        if (!grad) continue
+        tidy(() => {
+          if (slot.sum) slot.sum.add_(grad)
+          else slot.sum = untidied(() => grad.to("float32"))
+        })
+        weight.grad = null
+      }
+    })
+  }
+
+  /**
    * One update from the accumulated `.grad`s, which are cleared. `factor` scales every learning rate.
    * Returns the norm of the gradients before clipping; a norm that is not finite leaves all weights untouched.
    */
@@ -83,7 +106,7 @@ export class AdamW {
       tidy(() => {
         const grads = new Map<Slot, Tensor>()
         for (const slot of this.#slots) {
-          const grad = slot.parameter.tensor.grad
+          const grad = slot.sum ?? slot.parameter.tensor.grad
           if (grad)
             grads.set(
               slot,
@@ -140,7 +163,11 @@ export class AdamW {
   }
 
   zeroGrad(): void {
-    for (const slot of this.#slots) slot.parameter.tensor.grad = null
+    for (const slot of this.#slots) {
+      slot.parameter.tensor.grad = null
+      slot.sum?.dispose()
+      slot.sum = undefined
+    }
   }
 
   /** Everything a resumed run needs, by name; masters only where they differ from the weights. */

@@ -24,6 +24,8 @@ export interface TrainerState {
   drawnAt: number
   /** Fingerprint of what must not change between sessions. */
   fingerprint: string
+  /** The model the training started from, as the recipe names it. */
+  model: string
 }
 
 const STATE_FILE = "trainer_state.json"
@@ -81,8 +83,18 @@ function mapAll(path: string): Map<string, Tensor> {
 }
 
 /** Restores optimizer and state from a checkpoint folder; the weights are loaded as any model is. */
-export function restoreCheckpoint(checkpoint: string, optimizer: AdamW, fingerprint: string): TrainerState {
+export function restoreCheckpoint(
+  checkpoint: string,
+  optimizer: AdamW,
+  { fingerprint, model }: Pick<TrainerState, "fingerprint" | "model">,
+): TrainerState {
   const state = readJsonObject(join(checkpoint, STATE_FILE)) as unknown as TrainerState
+  if (state.model !== model) {
+    throw new UserError(`this training was started from ${state.model}, not from ${model}`, {
+      where: checkpoint,
+      fix: "use another output folder for another model",
+    })
+  }
   if (state.fingerprint !== fingerprint) {
     throw new UserError("this training was started with other settings", {
       where: checkpoint,

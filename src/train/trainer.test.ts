@@ -155,6 +155,70 @@ describe("a training", () => {
     expect((await run({ ...config, train: { ...config.train, max_steps: 7 } })).at(-1)).toMatchObject({ type: "done" })
   })
 
+  it("refuses to go on from another model", async () => {
+    const config = recipe()
+    await run(config, 2)
+    await expect(run({ ...config, model: "org/other" })).rejects.toThrow(/org\/other|no such model|reach/)
+    const copy = join(folder, "copy")
+    cpSync(small.model, copy, { recursive: true })
+    await expect(run({ ...config, model: copy })).rejects.toThrow(/was started from/)
+  })
+
+  it("can be made longer after it has ended", async () => {
+    const config = recipe({ train: { max_steps: 3, schedule: "constant" } })
+    await run(config)
+    const longer = { ...config, train: { ...config.train, max_steps: 6 } }
+    expect((await run(longer))[0]).toMatchObject({ type: "start", step: 3, totalSteps: 6 })
+    const whole = recipe({ train: { schedule: "constant" } })
+    await run(whole)
+    expect(weightsOf(longer)).toEqual(weightsOf(whole))
+  })
+
+  it("stops between the forwards of a step, and repeats that step", async () => {
+    const config = recipe()
+    const controller = new AbortController()
+    const events: TrainingEvent[] = []
+    for await (const event of train(config, { signal: controller.signal })) {
+      events.push(event)
+      // The first forward of the next step has begun when this fires, the second has not.
+      if (event.type === "step" && event.metrics.step === 1) setImmediate(() => controller.abort())
+    }
+    expect(events.at(-1)).toMatchObject({ type: "interrupted", step: 2 })
+    await run(config)
+    const whole = recipe()
+    await run(whole)
+    expect(weightsOf(config)).toEqual(weightsOf(whole))
+  })
+
+  it("keeps the steps before a bad sample", async () => {
+    const records = JSON.parse(readFileSync(small.data, "utf8")) as object[]
+    const file = join(folder, "one-bad.json")
+    writeFileSync(
+      file,
+      JSON.stringify([
+        ...records,
+        {
+          image: "pictures/gone.png",
+          conversations: [
+            { from: "human", value: "<image>\n?" },
+            { from: "gpt", value: "!" },
+          ],
+        },
+      ]),
+    )
+    const config = recipe({ data: { file }, train: { max_steps: 40, accumulate: 1, micro_batch_size: 1 } })
+    const failure = (await run(config).catch((error) => error)) as UserError
+    expect(failure.where).toBe(`${file}, record ${records.length}`)
+    const logged = lossesOf(config).length
+    expect(logged).toBeGreaterThan(0)
+    expect(readdirSync(config.output)).toContain(`checkpoint-${logged}`)
+  })
+
+  it("trains the projector alone, also where a batch has nothing for it to learn", async () => {
+    const config = recipe({ train: { tunable: ["projector"], max_steps: 8, micro_batch_size: 1, accumulate: 1 } })
+    expect((await run(config)).at(-1)).toMatchObject({ type: "done" })
+  })
+
   it("stops at a loss that is not a number, names the sample and keeps the weights", async () => {
     const poisoned = join(folder, "poisoned")
     const { model, checkpoint } = loadModel(small.model, { dtype: "float32", device: "cpu" })

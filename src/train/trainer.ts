@@ -4,24 +4,22 @@ import { createHash } from "node:crypto"
 import { existsSync } from "node:fs"
 import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
-import { asDiffusion, type ModelConfig, maskToken } from "../checkpoint/config.js"
+import type { ModelConfig } from "../checkpoint/config.js"
 import { readJsonObject } from "../checkpoint/read-config.js"
-import { randomFrom } from "../data/prng.js"
-import { UserError } from "../errors.js"
-import { resolveModel } from "../hub/resolve.js"
+import { type ResolveOptions, resolveModel } from "../hub/resolve.js"
 import { type QwenImageOptions, qwenImageOptions } from "../image/qwen.js"
 import { loadModel } from "../models/load.js"
-import type { Model } from "../models/registry.js"
 import { saveModel } from "../models/save.js"
-import { autoregressiveObjective } from "../paradigms/autoregressive/objective.js"
-import type { Objective, TrainingBatch, TrainingSample } from "../paradigms/batch.js"
-import { blockDiffusionObjective } from "../paradigms/block-diffusion/objective.js"
+import type { TrainingSample } from "../paradigms/batch.js"
 import { Tokenizer } from "../text/tokenizer.js"
 import { backward, tidy } from "../torch/index.js"
 import type { TrainingConfig } from "./config.js"
 import { TrainingData } from "./data.js"
 import { MetricsLog, type StepMetrics } from "./metrics.js"
-import { AdamW, type Parameter } from "./optimizer.js"
+import { culprits, notFinite } from "./not-finite.js"
+import { AdamW } from "./optimizer.js"
+import { objectiveOf, targetConfig } from "./paradigm.js"
+import { groupParameters } from "./parameters.js"
 import { learningRateFactor } from "./schedule.js"
 import { checkpointFolder, checkpointSteps, restoreCheckpoint, saveCheckpoint, type TrainerState } from "./state.js"
 
@@ -45,35 +43,6 @@ export type TrainingEvent =
 /** Where the finished model of a training lies. */
 export const finishedModel = (output: string): string => join(output, "model")
 
-const PARTS: [prefix: string, part: "vision" | "projector"][] = [
-  ["model.vision_tower.", "vision"],
-  ["model.mm_projector.", "projector"],
-]
-
-function partOf(name: string): "vision" | "projector" | "language" {
-  return PARTS.find(([prefix]) => name.startsWith(prefix))?.[1] ?? "language"
-}
-
-/** Parameter groups as the authors build them: norms and biases without decay, parts with their own rates. */
-function groupParameters(model: Model, { train }: TrainingConfig): Parameter[] {
-  const rates = { vision: train.vision_learning_rate, projector: train.projector_learning_rate, language: undefined }
-  const parameters: Parameter[] = []
-  for (const [name, tensor] of model.parameters()) {
-    const part = partOf(name)
-    const tunable = train.tunable.includes(part)
-    tensor.requiresGrad_(tunable)
-    if (!tunable) continue
-    const decays = tensor.rank > 1
-    parameters.push({
-      name,
-      tensor,
-      learningRate: rates[part] ?? train.learning_rate,
-      weightDecay: decays ? train.weight_decay : 0,
-    })
-  }
-  return parameters
-}
-
 /** What must stay the same for a run to be the same run. */
 function fingerprintOf({ paradigm, block_diffusion, data, train }: TrainingConfig): string {
   const { max_minutes, max_steps, epochs, log_every, save_every, keep, ...fixed } = train
@@ -92,41 +61,11 @@ function imageOptionsOf(folder: string, config: ModelConfig, { data }: TrainingC
   return qwenImageOptions(existsSync(file) ? readJsonObject(file) : {}, limits)
 }
 
-/** The configuration of the model that comes out. */
-function targetConfig(source: ModelConfig, config: TrainingConfig): ModelConfig {
-  if (config.paradigm === "autoregressive") {
-    if (source.modelType !== "qwen2_5_vl")
-      throw new UserError("a diffusion model cannot be trained autoregressively", {
-        where: config.model,
-        fix: "start from a qwen2_5_vl model",
-      })
-    return source
-  }
-  const { min_pixels: minPixels, max_pixels: maxPixels } = config.data
-  const { block_size: blockSize, shift } = config.block_diffusion
-  const diffusion = asDiffusion(source, {
-    blockDiffusion: { enabled: true, blockSize, shift },
-    ...(minPixels && maxPixels && { image: { minPixels, maxPixels } }),
-  })
-  maskToken(diffusion)
-  return diffusion
-}
-
-function objectiveOf(
-  model: Model,
-  batch: TrainingBatch,
-  config: TrainingConfig,
-  target: ModelConfig,
-  seeds: readonly number[],
-): Objective {
-  if (config.paradigm === "autoregressive") return autoregressiveObjective(model, batch)
-  const { block_size: blockSize, noise: schedule, shift, weight } = config.block_diffusion
-  return blockDiffusionObjective(
-    model,
-    batch,
-    { blockSize, schedule, shift, weight, maskToken: maskToken(target) },
-    randomFrom(...seeds, 3),
-  )
+export interface TrainOptions {
+  /** Stops before the next forward, with a checkpoint. */
+  signal?: AbortSignal
+  /** What the download of the starting model does. */
+  onDownload?: ResolveOptions["onEvent"]
 }
 
 /**
@@ -135,9 +74,9 @@ function objectiveOf(
  */
 export async function* train(
   config: TrainingConfig,
-  { signal }: { signal?: AbortSignal } = {},
+  { signal, onDownload }: TrainOptions = {},
 ): AsyncGenerator<TrainingEvent> {
-  const source = (await resolveModel(config.model)).folder
+  const source = (await resolveModel(config.model, { signal, onEvent: onDownload })).folder
   await mkdir(config.output, { recursive: true })
   const fingerprint = fingerprintOf(config)
   const steps = await checkpointSteps(config.output)
@@ -151,8 +90,8 @@ export async function* train(
   const parameters = groupParameters(model, config)
   const { betas, eps, max_grad_norm: maxGradNorm } = config.train
   const optimizer = new AdamW(parameters, { betas, eps, maxGradNorm })
-  let state: TrainerState = { step: 0, seconds: 0, progress: 0, drawnAt: 0, fingerprint }
-  if (resumed) state = restoreCheckpoint(resumed, optimizer, fingerprint)
+  let state: TrainerState = { step: 0, seconds: 0, progress: 0, drawnAt: 0, fingerprint, model: config.model }
+  if (resumed) state = restoreCheckpoint(resumed, optimizer, state)
   const data = new TrainingData(
     config,
     Tokenizer.load(source),
@@ -175,6 +114,9 @@ export async function* train(
     (max_minutes ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor((epochs * data.size) / (size * accumulate))))
   const progressAt = (step: number, seconds: number): number =>
     Math.max(Number.isFinite(totalSteps) ? step / totalSteps : 0, max_minutes ? seconds / (60 * max_minutes) : 0)
+  // The length of a training may change between sessions.
+  state = { ...state, progress: progressAt(state.step, state.seconds) }
+  let saved = state.step
   const log = new MetricsLog(config.output, state.step)
   yield {
     type: "start",
@@ -186,23 +128,29 @@ export async function* train(
     device,
   }
 
-  const save = (): Promise<string> =>
-    saveCheckpoint(config.output, state, {
+  const save = (): Promise<string> => {
+    saved = state.step
+    return saveCheckpoint(config.output, state, {
       config: target,
       parameters: model.parameters(),
       companions: source,
       optimizer,
       keep: config.train.keep,
     })
+  }
   let next = data.batch(state.step, 0, state.drawnAt)
   next.catch(() => {})
-  while (state.progress < 1) {
+  /** Forwards, backward and update; undefined when the signal came, with nothing changed. */
+  const oneStep = async (): Promise<StepMetrics | undefined> => {
     const start = performance.now()
     let loss = 0
     let rows = 0
     const extras: Record<string, number> = {}
     const seen: TrainingSample[] = []
     for (let micro = 0; micro < accumulate; micro++) {
+      // Lets signals and timers in: a step of many forwards may take minutes.
+      await new Promise((resolve) => setImmediate(resolve))
+      if (signal?.aborted) return undefined
       const batch = await next
       // The next batch is decoded by other threads while this one is computed.
       next =
@@ -214,9 +162,11 @@ export async function* train(
         const result = objectiveOf(model, batch, config, target, [seed, state.step, micro])
         const value = result.loss.item()
         if (!Number.isFinite(value)) throw notFinite("the loss", value, state.step, culprits(batch, result))
-        backward(accumulate > 1 ? result.loss.div(accumulate) : result.loss)
+        // Nothing to go backward to when nothing that trains was used.
+        if (result.loss.requiresGrad) backward(accumulate > 1 ? result.loss.div(accumulate) : result.loss)
         return { value, metrics: result.metrics }
       })
+      if (accumulate > 1) optimizer.accumulate()
       loss += part.value / accumulate
       rows += batch.samples.reduce((n, sample) => n + sample.ids.length, 0)
       for (const [name, value] of Object.entries(part.metrics)) extras[name] = (extras[name] ?? 0) + value
@@ -226,7 +176,7 @@ export async function* train(
     const { gradNorm } = optimizer.step(factor)
     if (!Number.isFinite(gradNorm)) throw notFinite("the gradient", gradNorm, state.step, seen)
     const seconds = (performance.now() - start) / 1000
-    const metrics: StepMetrics = {
+    return {
       step: state.step,
       progress: state.progress,
       loss,
@@ -237,51 +187,38 @@ export async function* train(
       seconds: state.seconds + seconds,
       ...extras,
     }
-    state = {
-      ...state,
-      step: state.step + 1,
-      seconds: metrics.seconds,
-      progress: progressAt(state.step + 1, metrics.seconds),
-      drawnAt: state.progress,
+  }
+  try {
+    while (state.progress < 1) {
+      const metrics = await oneStep()
+      if (!metrics) {
+        optimizer.zeroGrad()
+        yield { type: "interrupted", folder: await save(), step: state.step }
+        return
+      }
+      state = {
+        ...state,
+        step: state.step + 1,
+        seconds: metrics.seconds,
+        progress: progressAt(state.step + 1, metrics.seconds),
+        drawnAt: state.progress,
+      }
+      if (metrics.step % config.train.log_every === 0 || state.progress >= 1) {
+        log.write(metrics)
+        yield { type: "step", metrics }
+      }
+      if (state.step % config.train.save_every === 0 && state.progress < 1)
+        yield { type: "checkpoint", folder: await save() }
     }
-    if (metrics.step % config.train.log_every === 0 || state.progress >= 1) {
-      log.write(metrics)
-      yield { type: "step", metrics }
-    }
-    // Lets signals and timers in.
-    await new Promise((resolve) => setImmediate(resolve))
-    if (signal?.aborted && state.progress < 1) {
-      yield { type: "interrupted", folder: await save(), step: state.step }
-      return
-    }
-    if (state.step % config.train.save_every === 0 && state.progress < 1)
-      yield { type: "checkpoint", folder: await save() }
+  } catch (error) {
+    // The weights are those of the last whole step: a bad sample should not cost the steps since the last checkpoint.
+    optimizer.zeroGrad()
+    if (state.step > saved) await save().catch(() => {})
+    throw error
   }
   await next.catch(() => {})
   const finished = finishedModel(config.output)
   await saveModel(finished, { config: target, parameters: model.parameters(), companions: source })
   await save()
   yield { type: "done", model: finished, seconds: state.seconds }
-}
-
-/** The samples with a token whose cross entropy is not a number; all of them when no token tells. */
-function culprits(
-  { samples }: TrainingBatch,
-  { tokenCrossEntropy, tokensPerSample }: Objective,
-): readonly TrainingSample[] {
-  const values = tokenCrossEntropy.toFloat32()
-  let start = 0
-  const found = samples.filter((_, b) => {
-    const own = values.subarray(start, start + tokensPerSample[b])
-    start += tokensPerSample[b]
-    return own.some((value) => !Number.isFinite(value))
-  })
-  return found.length > 0 ? found : samples
-}
-
-function notFinite(what: string, value: number, step: number, samples: readonly TrainingSample[]): UserError {
-  return new UserError(`${what} of step ${step} is ${value}; the weights were left as they were`, {
-    where: samples.map((sample) => sample.where).join("; "),
-    fix: "check these samples, lower the learning rate, or use dtype float32; the same command goes on from the last checkpoint",
-  })
 }

@@ -1,7 +1,7 @@
 /** `diffusionvl convert`, `train` and `translate`: their descriptions. */
 
 import type { Command } from "commander"
-import { wholeNumber } from "../options.js"
+import { collect, wholeNumber } from "../options.js"
 
 export function register(program: Command): void {
   program
@@ -24,7 +24,11 @@ export function register(program: Command): void {
     .command("train")
     .description("train as a recipe says, autoregressively or with block diffusion; goes on where it was stopped")
     .argument("<recipe>", "a YAML file, such as recipes/qwen2.5-vl-3b.yaml")
-    .option("--set <key=value...>", "override a key of the recipe, such as train.max_steps=100")
+    .option(
+      "--set <key=value>",
+      "override a key of the recipe, such as train.max_steps=100; may be given several times",
+      collect,
+    )
     .option("--out <folder>", "instead of the recipe's output")
     .action(async (recipe: string, options) => {
       const { trainCommand } = await import("../train.js")
@@ -35,7 +39,7 @@ export function register(program: Command): void {
     .description("convert a model, train it with block diffusion and write a report")
     .argument("[model]", "a folder or a hub id; the recipe's model if left out")
     .requiredOption("--recipe <file>", "a YAML file, such as recipes/qwen2.5-vl-3b.yaml")
-    .option("--set <key=value...>", "override a key of the recipe")
+    .option("--set <key=value>", "override a key of the recipe; may be given several times", collect)
     .option("--out <folder>", "instead of the recipe's output")
     .action(async (model: string | undefined, options) => {
       const { translateCommand } = await import("../train.js")

@@ -1,0 +1,47 @@
+/** The paradigm of a recipe: the configuration of the model that comes out, and the objective of a batch. */
+
+import { asDiffusion, type ModelConfig, maskToken } from "../checkpoint/config.js"
+import { randomFrom } from "../data/prng.js"
+import { UserError } from "../errors.js"
+import type { Model } from "../models/registry.js"
+import { autoregressiveObjective } from "../paradigms/autoregressive/objective.js"
+import type { Objective, TrainingBatch } from "../paradigms/batch.js"
+import { blockDiffusionObjective } from "../paradigms/block-diffusion/objective.js"
+import type { TrainingConfig } from "./config.js"
+
+/** The configuration of the model that comes out. */
+export function targetConfig(source: ModelConfig, config: TrainingConfig): ModelConfig {
+  if (config.paradigm === "autoregressive") {
+    if (source.modelType !== "qwen2_5_vl")
+      throw new UserError("a diffusion model cannot be trained autoregressively", {
+        where: config.model,
+        fix: "start from a qwen2_5_vl model",
+      })
+    return source
+  }
+  const { min_pixels: minPixels, max_pixels: maxPixels } = config.data
+  const { block_size: blockSize, shift } = config.block_diffusion
+  const diffusion = asDiffusion(source, {
+    blockDiffusion: { enabled: true, blockSize, shift },
+    ...(minPixels && maxPixels && { image: { minPixels, maxPixels } }),
+  })
+  maskToken(diffusion)
+  return diffusion
+}
+
+export function objectiveOf(
+  model: Model,
+  batch: TrainingBatch,
+  config: TrainingConfig,
+  target: ModelConfig,
+  seeds: readonly number[],
+): Objective {
+  if (config.paradigm === "autoregressive") return autoregressiveObjective(model, batch)
+  const { block_size: blockSize, noise: schedule, shift, weight } = config.block_diffusion
+  return blockDiffusionObjective(
+    model,
+    batch,
+    { blockSize, schedule, shift, weight, maskToken: maskToken(target) },
+    randomFrom(...seeds, 3),
+  )
+}
