@@ -18,6 +18,27 @@ struct JsError : std::runtime_error {
   JsError() : std::runtime_error("an error in a JavaScript backward function") {}
 };
 
+struct HandleScope {
+  napi_env env;
+  napi_handle_scope scope;
+  explicit HandleScope(napi_env env) : env(env) { napi_open_handle_scope(env, &scope); }
+  ~HandleScope() { napi_close_handle_scope(env, scope); }
+};
+
+// Tensors, or NONE where there is none, as results in the frame.
+void writeList(Engine* engine, const torch::autograd::variable_list& list) {
+  size_t at = ARGS;
+  for (const auto& tensor : list) {
+    TORCH_CHECK(at + 1 < engine->frameLength, "too many results for one call");
+    if (tensor.defined()) {
+      at = writeTensor(engine, at, tensor);
+    } else {
+      engine->frame[at++] = NONE;
+    }
+  }
+  engine->frame[RESULTS] = static_cast<double>(list.size());
+}
+
 struct JsNode : torch::autograd::Node {
   Engine* engine;
   napi_ref callback;
@@ -39,18 +60,11 @@ struct JsNode : torch::autograd::Node {
   // Gradients of the outputs are written to the frame; the callback reads them and leaves those of the inputs there.
   torch::autograd::variable_list apply(torch::autograd::variable_list&& grads) override {
     TORCH_CHECK(callback, "backward a second time through a JavaScript function: its saved tensors are gone");
+    // The engine records only for create_graph; what JavaScript computes here is not recorded.
+    TORCH_CHECK(!at::GradMode::is_enabled(), "no second derivative through a JavaScript function");
     napi_env env = engine->env;
-    napi_handle_scope scope;
-    napi_open_handle_scope(env, &scope);
-    size_t at = ARGS;
-    for (const auto& grad : grads) {
-      if (grad.defined()) {
-        at = writeTensor(engine, at, grad);
-      } else {
-        engine->frame[at++] = NONE;
-      }
-    }
-    engine->frame[RESULTS] = static_cast<double>(grads.size());
+    const HandleScope scope(env);
+    writeList(engine, grads);
     napi_value fn, receiver, result;
     napi_get_reference_value(env, callback, &fn);
     napi_get_undefined(env, &receiver);
@@ -61,7 +75,6 @@ struct JsNode : torch::autograd::Node {
       if (engine->pendingError) napi_delete_reference(env, engine->pendingError);
       engine->pendingError = nullptr;
       napi_create_reference(env, error, 1, &engine->pendingError);
-      napi_close_handle_scope(env, scope);
       throw JsError();
     }
     torch::autograd::variable_list out(inputs);
@@ -69,7 +82,6 @@ struct JsNode : torch::autograd::Node {
       const double handle = engine->frame[ARGS + i];
       if (handle >= 0) out[i] = engine->get(handle);
     }
-    napi_close_handle_scope(env, scope);
     return out;
   }
 };
@@ -140,15 +152,7 @@ DVL_FUNCTION(gradients) {
   const bool create = truth(env, argv[4]);
   torch::autograd::variable_list out;
   onThisThread(env, engine, [&] { out = torch::autograd::grad(roots, inputs, grads, retain, create, true); });
-  size_t at = ARGS;
-  for (const auto& grad : out) {
-    if (grad.defined()) {
-      at = writeTensor(engine, at, grad);
-    } else {
-      engine->frame[at++] = NONE;
-    }
-  }
-  engine->frame[RESULTS] = static_cast<double>(out.size());
+  writeList(engine, out);
   return nullptr;
 }
 
@@ -157,6 +161,7 @@ DVL_FUNCTION(gradOf) {
   const auto& grad = engine->get(numberArg(env, argv[0])).grad();
   if (grad.defined()) {
     writeTensor(engine, ARGS, grad);
+    engine->uncharge(engine->frame[ARGS + 1]);  // the same tensor as the leaf's own
   } else {
     engine->frame[ARGS] = NONE;
   }
@@ -168,7 +173,11 @@ DVL_FUNCTION(gradOf) {
 DVL_FUNCTION(setGrad) {
   DVL_ARGS(2);
   const double grad = numberArg(env, argv[1]);
-  engine->get(numberArg(env, argv[0])).mutable_grad() = grad < 0 ? at::Tensor() : engine->get(grad);
+  const at::Tensor tensor = engine->get(numberArg(env, argv[0]));
+  const at::Tensor value = grad < 0 ? at::Tensor() : engine->get(grad);
+  TORCH_CHECK_VALUE(!value.defined() || (value.sizes() == tensor.sizes() && value.scalar_type() == tensor.scalar_type() && value.device() == tensor.device()),
+                    "a gradient must have the shape, type and device of its tensor");
+  tensor.mutable_grad() = value;
   return nullptr;
 }
 
@@ -177,6 +186,7 @@ DVL_FUNCTION(customFunction) {
   DVL_ARGS(3);
   const auto outputs = tensors(engine, handles(env, argv[0]));
   const auto inputs = tensors(engine, handles(env, argv[1]));
+  TORCH_CHECK_VALUE(ARGS + inputs.size() < engine->frameLength, "too many inputs");
   napi_ref callback;
   TORCH_CHECK_TYPE(napi_create_reference(env, argv[2], 1, &callback) == napi_ok, "the backward function must be a function");
   auto node = c10::make_intrusive<JsNode>(engine, callback, inputs.size());

@@ -38,7 +38,7 @@ Kind kindOf(const c10::TypePtr& type) {
 }
 
 Op planOf(const c10::OperatorHandle& handle, const std::string& name) {
-  Op op{handle, name, {}, handle.schema().is_mutable()};
+  Op op{handle, name, {}, handle.schema().is_mutable(), handle.hasTag(at::Tag::inplace_view)};
   for (const auto& argument : handle.schema().arguments()) {
     auto type = argument.real_type();
     const bool optional = type->kind() == c10::TypeKind::OptionalType;
@@ -236,6 +236,9 @@ size_t writeValue(Engine* engine, size_t at, const c10::IValue& value, const std
   }
   if (value.isTensorList()) {
     const auto list = value.toTensorVector();
+    size_t needed = 2;
+    for (const auto& tensor : list) needed += 6 + tensor.dim();
+    TORCH_CHECK(at + needed < engine->frameLength, "too many results for one call");
     frame[at] = TENSORS;
     frame[at + 1] = static_cast<double>(list.size());
     at += 2;
@@ -305,6 +308,8 @@ const Op& operatorInFrame(Engine* engine) {
 // call(): operator id, argument count and arguments are in the frame; results are written over them.
 DVL_FUNCTION(call) {
   const Op& op = operatorInFrame(engine);
+  // The JavaScript object remembers its shape.
+  TORCH_CHECK_NOT_IMPLEMENTED(!op.reshapes, op.name, " changes the shape of a tensor in place; use the operator without the underscore");
   auto stack = readArguments(engine, op);
   std::vector<c10::IValue> inputs;  // only to recognise a result that is one of the arguments
   if (op.mutates) inputs = stack;

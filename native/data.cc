@@ -104,9 +104,7 @@ DVL_FUNCTION(mapFile) {
   TORCH_CHECK_VALUE(data != MAP_FAILED, "cannot map ", path, " (empty file, or out of address space)");
   const auto size = static_cast<size_t>(status.st_size);
   returnTensor(engine, at::from_blob(data, {status.st_size}, [size](void* p) { munmap(p, size); }, at::kByte));
-  engine->frame[LIVE_BYTES] -= static_cast<double>(size);  // file pages are not our memory
-  engine->frame[ALLOCATED] -= static_cast<double>(size);
-  engine->entries[static_cast<uint64_t>(engine->frame[ARGS + 1]) & 0xffffff].bytes = 0;
+  engine->uncharge(engine->frame[ARGS + 1]);  // file pages are not our memory
   return nullptr;
 }
 
@@ -118,18 +116,14 @@ DVL_FUNCTION(viewBytes) {
   const auto dtype = dtypeArg(env, argv[2]);
   const auto shape = shapeArg(env, argv[3]);
   const int64_t bytes = bytesOf(shape, dtype);
-  TORCH_CHECK_VALUE(base.scalar_type() == at::kByte && base.is_contiguous() && offset >= 0 && static_cast<int64_t>(offset) + bytes <= base.numel(),
+  TORCH_CHECK_VALUE(base.is_cpu() && base.scalar_type() == at::kByte && base.is_contiguous() && offset >= 0 &&
+                        offset <= static_cast<double>(base.numel()) && bytes <= base.numel() - static_cast<int64_t>(offset),
                     "the tensor lies outside the file");
   auto* start = static_cast<uint8_t*>(base.data_ptr()) + static_cast<int64_t>(offset);
   at::Tensor view = at::from_blob(start, shape, [base](void*) {}, dtype);
   const bool aligned = reinterpret_cast<uintptr_t>(start) % c10::elementSize(dtype) == 0;
   returnTensor(engine, aligned ? view : view.clone());
-  auto& entry = engine->entries[static_cast<uint64_t>(engine->frame[ARGS + 1]) & 0xffffff];
-  if (aligned) {
-    engine->frame[LIVE_BYTES] -= static_cast<double>(entry.bytes);
-    engine->frame[ALLOCATED] -= static_cast<double>(entry.bytes);
-    entry.bytes = 0;
-  }
+  if (aligned) engine->uncharge(engine->frame[ARGS + 1]);
   return nullptr;
 }
 

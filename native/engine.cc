@@ -34,6 +34,13 @@ double Engine::add(at::Tensor tensor) {
   return handleOf(slot, entry.generation);
 }
 
+void Engine::uncharge(double handle) {
+  Entry& entry = entries[static_cast<uint64_t>(handle) & SLOT_MASK];
+  frame[ALLOCATED] -= static_cast<double>(entry.bytes);
+  frame[LIVE_BYTES] -= static_cast<double>(entry.bytes);
+  entry.bytes = 0;
+}
+
 const at::Tensor& Engine::get(double handle) {
   const uint64_t bits = handle >= 0 && handle < 9007199254740992.0 ? static_cast<uint64_t>(handle) : SLOT_MASK;
   const uint64_t slot = bits & SLOT_MASK;

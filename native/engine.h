@@ -33,6 +33,7 @@ struct Op {
   std::string name;
   std::vector<Arg> args;
   bool mutates;
+  bool reshapes;  // changes the shape of an argument in place
 };
 
 // Tags of values in the frame; src/torch/native.ts writes the same numbers.
@@ -62,10 +63,11 @@ struct Engine {
   uint8_t* text = nullptr;
   size_t textLength = 0;
 
-  double add(at::Tensor tensor);
-  const at::Tensor& get(double handle);
-  void release(double handle) noexcept;
-  void drain();
+  double add(at::Tensor tensor);                 // a new handle that owns the tensor
+  void uncharge(double handle);                  // its bytes are somebody else's: they count nothing
+  const at::Tensor& get(double handle);          // throws when it was disposed
+  void release(double handle) noexcept;          // a stale handle is left alone
+  void drain();                                  // frees callbacks that died since the last call
 };
 
 Engine* engineOf(napi_env env);

@@ -23,6 +23,8 @@ export class Qwen25Vision {
   readonly #dtype: DType
   readonly #patchEmbedding: Tensor
   readonly #blocks: VisionBlock[]
+  /** Those of the blocks and the patch embedding. */
+  readonly #weights: readonly Tensor[]
   readonly #merger: { norm: RmsNorm; first: Linear; second: Linear }
 
   constructor(config: VisionConfig, weights: WeightMap, dtype: DType) {
@@ -30,6 +32,7 @@ export class Qwen25Vision {
     this.#dtype = dtype
     this.#patchEmbedding = take(weights, `${VISION_PREFIX}patch_embed.proj.weight`)
     this.#blocks = Array.from({ length: config.depth }, (_, i) => new VisionBlock(config, weights, i))
+    this.#weights = [...weights].flatMap(([name, weight]) => (name.startsWith(VISION_PREFIX) ? [weight] : []))
     this.#merger = {
       norm: takeNorm(weights, `${MERGER_PREFIX}ln_q`, config.rmsNormEps),
       first: takeLinear(weights, `${MERGER_PREFIX}mlp.0`),
@@ -79,7 +82,8 @@ export class Qwen25Vision {
     const inFrames = [windows(layout.frameLengths)]
 
     let x = patches.view(-1, unit, hiddenSize).indexSelect(0, place(layout.windowOrder)).view(-1, hiddenSize)
-    const recording = gradEnabled()
+    // A frozen tower leaves nothing for a backward pass, so it need not keep anything either.
+    const recording = gradEnabled() && this.#weights.some((own) => own.requiresGrad)
     this.#blocks.forEach((block, i) => {
       const patterns = this.#config.fullAttentionBlocks.includes(i) ? inFrames : inWindows
       const body = (input: Tensor): Tensor => block.forward(input, tables, patterns)

@@ -27,7 +27,7 @@ export class Linear {
 /** x [..., K] times weight [N, K] transposed, plus bias [N], in x's type whatever the weight is stored in. */
 export function multiply(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
   const width = weight.shape[1]
-  if (isThin(x, weight, x.size / width)) return thinLinear(x, weight, bias)
+  if (isThin(x, weight, bias, x.size / width)) return thinLinear(x, weight, bias)
   if (x.dtype === weight.dtype) return linear(x, weight, bias)
   const slab = Math.max(1, Math.floor(SLAB_BYTES / (width * BYTES[x.dtype])))
   if (slab >= weight.shape[0]) return linear(x, weight.to(x.dtype), bias)
@@ -38,8 +38,8 @@ export function multiply(x: Tensor, weight: Tensor, bias: Tensor | null = null):
 }
 
 /** Products of few float32 rows read each weight once, as it is stored; those that need no gradient can do so. */
-function isThin(x: Tensor, weight: Tensor, rows: number): boolean {
+function isThin(x: Tensor, weight: Tensor, bias: Tensor | null, rows: number): boolean {
   if (rows > THIN_ROWS || x.dtype !== "float32" || x.device !== "cpu" || !hasThinLinear()) return false
   if (weight.dtype === "float32" && rows > THIN_ROWS_CACHED && weight.size <= CACHED) return false
-  return !gradEnabled() || (!x.requiresGrad && !weight.requiresGrad)
+  return !gradEnabled() || ![x, weight, bias].some((tensor) => tensor?.requiresGrad)
 }

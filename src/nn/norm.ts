@@ -35,6 +35,7 @@ function normalise(x: Tensor, weight: Tensor, eps: number): Tensor {
     },
     backward: ([grad]) =>
       tidy(() => {
+        if (!grad) return [null, null]
         const mean = zeros([...scale.shape], { dtype: scale.dtype })
         const [most, ofWeight] = layerNormBackward.callAll([
           grad,
@@ -46,7 +47,7 @@ function normalise(x: Tensor, weight: Tensor, eps: number): Tensor {
           null,
           [true, true, false],
         ]) as [Tensor, Tensor]
-        const missing = grad!.matmul(weight).unsqueeze(grad!.rank - 1)
+        const missing = grad.matmul(weight).unsqueeze(grad.rank - 1)
         return [addcmul.call(most, scale, missing, 1 / width), ofWeight]
       }),
   })

@@ -2,6 +2,7 @@
 
 import { explained, readResults } from "./call.js"
 import { zeros } from "./create.js"
+import { tidy, untidied } from "./memory.js"
 import { ARGS, addon, frame } from "./native.js"
 import type { Tensor } from "./tensor.js"
 
@@ -87,18 +88,25 @@ export interface CustomFunction {
 
 /**
  * A differentiable function with its own backward pass. `backward` may use what `forward` computed through its closure,
- * and the outputs it is given, which carry no history (so nothing keeps the graph alive).
+ * and the outputs it is given, which carry no history (so nothing keeps the graph alive). It is differentiable once:
+ * `createGraph` through it is an error.
  */
 export function customFunction(inputs: readonly Tensor[], fn: CustomFunction): Tensor[] {
   const raw = noGrad(fn.forward)
   if (!gradEnabled() || !inputs.some((input) => input.requiresGrad)) return raw
-  const run = (): void => {
-    const grads = readResults() as (Tensor | null)[]
-    const result = noGrad(() => fn.backward(grads, raw))
-    if (result.length !== inputs.length)
-      throw new Error(`a backward function returned ${result.length} gradients for ${inputs.length} inputs`)
-    for (let i = 0; i < result.length; i++) frame[ARGS + i] = result[i]?.handle ?? -1
-  }
+  // A scope of its own: around the whole backward pass there may be one that would keep everything to its end. The
+  // result goes back as a value, so that it lives until its handles were read.
+  const run = (): unknown =>
+    untidied(() =>
+      tidy(() => {
+        const grads = readResults() as (Tensor | null)[]
+        const result = noGrad(() => fn.backward(grads, raw))
+        if (result.length !== inputs.length)
+          throw new Error(`a backward function returned ${result.length} gradients for ${inputs.length} inputs`)
+        for (let i = 0; i < result.length; i++) frame[ARGS + i] = result[i]?.handle ?? -1
+        return result
+      }),
+    )
   addon().customFunction(handlesOf(raw), handlesOf(inputs), run)
   return readResults() as Tensor[]
 }
@@ -111,12 +119,13 @@ export function checkpoint(inputs: readonly Tensor[], body: (...inputs: Tensor[]
   // Something must require grad for the backward pass to come here, even when only parameters inside do.
   const anchor = zeros([1]).requiresGrad_()
   const [output] = customFunction([anchor, ...inputs], {
-    forward: () => [body(...inputs)],
+    forward: () => [tidy(() => body(...inputs))],
     backward: ([grad]) => {
       if (!grad) return [null, ...inputs.map(() => null)]
       return enableGrad(() => {
         const leaves = inputs.map((input) => (input.requiresGrad ? input.detach().requiresGrad_() : input.detach()))
-        backward(body(...leaves), { grads: [grad] })
+        const output = body(...leaves)
+        if (output.requiresGrad) backward(output, { grads: [grad] })
         return [null, ...leaves.map((leaf) => leaf.grad)]
       })
     },

@@ -1,25 +1,15 @@
 /** Devices, threads and what the engine runs on. */
 
-import { existsSync } from "node:fs"
-import { join } from "node:path"
 import { UserError } from "../errors.js"
 import type { Device } from "./dtype.js"
-import { addon, buildInfo } from "./native.js"
+import { addon, cudaProblem } from "./native.js"
 
-let cudaLoaded = false
-
-/** Number of CUDA devices; loads libtorch's CUDA library the first time, if there is one. */
+/** Number of CUDA devices. */
 export function cudaDevices(): number {
-  if (!cudaLoaded) {
-    cudaLoaded = true
-    const info = buildInfo()
-    const library = info.torchCuda ?? join(info.torchLib, "libtorch_cuda.so")
-    if (!existsSync(library) || !existsSync("/proc/driver/nvidia")) return 0
-    addon().loadLibrary(library)
-  }
   return addon().deviceCount("cuda")
 }
 
+/** Whether this is a Mac whose GPU libtorch can use. */
 export function mpsAvailable(): boolean {
   return process.platform === "darwin" && process.arch === "arm64" && addon().deviceCount("mps") > 0
 }
@@ -31,7 +21,9 @@ export function chooseDevice(wanted: Device | "auto" = "auto"): Device {
     throw new UserError(`there is no device "${wanted}"`, { fix: "use auto, cpu, cuda, cuda:1 or mps" })
   const index = Number(wanted.split(":")[1] ?? 0)
   if (wanted.startsWith("cuda") && index >= cudaDevices())
-    throw new UserError(`there is no CUDA device for "${wanted}"`, { fix: "use cpu, or auto" })
+    throw new UserError(`there is no CUDA device for "${wanted}"${cudaProblem ? ` (${cudaProblem})` : ""}`, {
+      fix: "use cpu, or auto",
+    })
   if (wanted === "mps" && !mpsAvailable()) throw new UserError('there is no "mps" device', { fix: "use cpu, or auto" })
   return wanted === "cuda" ? "cuda:0" : wanted
 }
@@ -42,13 +34,17 @@ export function synchronize(device: Device): void {
 }
 
 export interface EngineInfo {
+  /** Threads that operators compute on. */
   threads: number
+  /** Instruction set of libtorch's own kernels, such as AVX2. */
   cpuCapability: string
   mkldnn: boolean
 }
+/** What the engine computes with on the CPU. */
 export function engineInfo(): EngineInfo {
   return JSON.parse(addon().systemInfo()) as EngineInfo
 }
+/** Threads that operators compute on, 1 … 4096. */
 export function setThreads(threads: number): void {
   addon().setThreads(threads)
 }

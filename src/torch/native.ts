@@ -18,7 +18,7 @@ export interface Addon {
   gradients(roots: Float64Array, inputs: Float64Array, grads: Float64Array, retain: boolean, create: boolean): void
   gradOf(handle: number): void
   setGrad(handle: number, grad: number): void
-  customFunction(outputs: Float64Array, inputs: Float64Array, backward: () => void): void
+  customFunction(outputs: Float64Array, inputs: Float64Array, backward: () => unknown): void
   setGradMode(on: boolean): boolean
   setInferenceMode(on: boolean): void
   fromBuffer(bytes: Uint8Array, dtype: number, shape: readonly number[]): void
@@ -99,6 +99,22 @@ export function buildInfo(): BuildInfo {
 
 let loaded: Addon | undefined
 
+/** Why libtorch's CUDA library could not be loaded on a machine with a driver. */
+export let cudaProblem: string | undefined
+
+/** Before anything asks for a device: libtorch remembers for good that there was no CUDA when it first looked. */
+function loadCuda(engine: Addon): void {
+  if (!["/proc/driver/nvidia", "/dev/dxg"].some((path) => existsSync(path))) return
+  const { torchCuda, torchLib } = buildInfo()
+  const library = torchCuda ?? join(torchLib, "libtorch_cuda.so")
+  if (!existsSync(library)) return
+  try {
+    engine.loadLibrary(library)
+  } catch (error) {
+    cudaProblem = (error as Error).message
+  }
+}
+
 /** The addon, loaded on the first call (0.15 s), so that `--help` does not pay for it. */
 export function addon(): Addon {
   if (loaded) return loaded
@@ -115,5 +131,6 @@ export function addon(): Addon {
     })
   }
   loaded.frame(frame, text)
+  loadCuda(loaded)
   return loaded
 }

@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest"
 import {
   backward,
+  callOperator,
   checkpoint,
   collect,
   crossEntropy,
   customFunction,
+  Generator,
   gradients,
   linear,
   memory,
@@ -12,6 +14,7 @@ import {
   ones,
   operator,
   randn,
+  type Tensor,
   tensor,
   tidy,
   zeros,
@@ -97,4 +100,72 @@ it("cross entropy", () => {
   noGrad(() =>
     expect(crossEntropy(zeros([2, 4]), tensor([0, 1], [2], { dtype: "int64" })).item()).toBeCloseTo(Math.log(4)),
   )
+})
+
+describe("gradient checkpointing", () => {
+  /** Bytes alive between the passes of a chain of layers, in a scope as training has it. */
+  function bytesHeld(wrap: (x: Tensor, body: (x: Tensor) => Tensor) => Tensor): number {
+    return tidy(() => {
+      const weights = Array.from({ length: 8 }, () => randn([64, 64]).mul(0.1).requiresGrad_())
+      let x = randn([4096, 64])
+      const before = memory().bytes
+      for (const weight of weights) x = wrap(x, (input) => input.matmul(weight).silu().mul(2).add(1).silu())
+      const held = memory().bytes - before
+      backward(x.sum())
+      expect(weights.every((weight) => weight.grad !== null)).toBe(true)
+      return held
+    })
+  }
+
+  it("keeps the inputs of the layers only, also inside a scope", () => {
+    const plain = bytesHeld((x, body) => body(x))
+    const checkpointed = bytesHeld((x, body) => checkpoint([x], body))
+    expect(checkpointed).toBeLessThan(0.3 * plain)
+  })
+
+  it("leaves a body without anything to train alone", () => {
+    const x = ones([2]).requiresGrad_()
+    const frozen = checkpoint([ones([2])], (input) => input.mul(3))
+    backward(frozen.add(x).sum())
+    expect(x.grad!.toNumbers()).toEqual([1, 1])
+  })
+})
+
+describe("the engine's edges", () => {
+  it("reports a tensor that was disposed in a backward function, and goes on", () => {
+    const x = ones([2]).requiresGrad_()
+    const [y] = customFunction([x], {
+      forward: () => [x.mul(5)],
+      backward: ([grad]) => {
+        const result = grad!.mul(7)
+        result.dispose()
+        return [result]
+      },
+    })
+    expect(() => backward(y.sum())).toThrow(/disposed/)
+    expect(ones([2]).sum().item()).toBe(2)
+  })
+
+  it("refuses a second derivative through a function that has none", () => {
+    const x = ones([2]).requiresGrad_()
+    const [y] = customFunction([x], { forward: () => [x.mul(x)], backward: ([grad]) => [grad!.mul(x).mul(2)] })
+    expect(() => gradients([y.sum()], [x], { createGraph: true })).toThrow(/no second derivative/)
+  })
+
+  it("refuses what would leave an object with a wrong shape or gradient", () => {
+    const x = ones([2, 3])
+    expect(() => callOperator("aten::t_", x)).toThrow(/without the underscore/)
+    expect(() => {
+      x.grad = ones([2])
+    }).toThrow(/shape, type and device/)
+    expect(() => new Generator(-1)).toThrow(RangeError)
+  })
+
+  it("counts the bytes of a gradient once", () => {
+    const x = ones([1000]).requiresGrad_()
+    backward(x.sum())
+    const { bytes } = memory()
+    for (let i = 0; i < 10; i++) expect(x.grad!.size).toBe(1000)
+    expect(memory().bytes).toBeLessThanOrEqual(bytes)
+  })
 })
