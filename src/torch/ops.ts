@@ -26,12 +26,15 @@ const ops = {
   addmm: o("addmm"),
 }
 
+/** Joined along `dim`; a single tensor comes back as it is. */
 export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
   return tensors.length === 1 ? tensors[0] : ops.cat.call(tensors, dim)
 }
+/** Joined along a new dimension. */
 export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
   return ops.stack.call(tensors, dim)
 }
+/** Elements of a where `condition` holds, else of b. */
 export function where(condition: Tensor, a: Tensor, b: Tensor | number): Tensor {
   return typeof b === "number" ? ops.whereScalar.call(condition, a, b) : ops.where.call(condition, a, b)
 }
@@ -47,6 +50,7 @@ export function embedding(weight: Tensor, ids: Tensor): Tensor {
 export function rmsNorm(x: Tensor, weight: Tensor | null, eps: number): Tensor {
   return ops.rmsNorm.call(x, [x.shape[x.rank - 1]], weight, eps)
 }
+/** (x − mean) / deviation · weight + bias over the last dimension. */
 export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number): Tensor {
   return ops.layerNorm.call(x, [x.shape[x.rank - 1]], weight, bias, eps)
 }

@@ -61,6 +61,7 @@ export class Tensor {
     for (const s of this.shape) n *= s
     return n
   }
+  /** Of its elements, whatever memory they lie in. */
   get bytes(): number {
     return this.size * BYTES[this.dtype]
   }
@@ -115,6 +116,7 @@ export class Tensor {
   /** Largest values along `dim` and where they are. */
   maxAlong(dim: number, keep = false): [values: Tensor, indices: Tensor] { return op.maxDim.callAll([this, dim, keep]) as [Tensor, Tensor] }
   argmax(dim?: number, keep = false): Tensor { return op.argmax.call(this, dim ?? null, keep) }
+  /** The k largest (or smallest) values along `dim` and where they are. */
   topk(k: number, dim = -1, largest = true, sorted = true): [values: Tensor, indices: Tensor] { return op.topk.callAll([this, k, dim, largest, sorted]) as [Tensor, Tensor] }
   sort(dim = -1, descending = false): [values: Tensor, indices: Tensor] { return op.sort.callAll([this, dim, descending]) as [Tensor, Tensor] }
   cumsum(dim: number, dtype?: DType): Tensor { return op.cumsum.call(this, dim, dtype ? dtypeCode(dtype) : undefined) }
@@ -138,6 +140,7 @@ export class Tensor {
   /** Pieces of one size (the last may be smaller), or of the given sizes. */
   split(size: number | number[], dim = 0): Tensor[] { return (typeof size === "number" ? op.split : op.splitSizes).callAll([this, size, dim])[0] as Tensor[] }
   chunk(chunks: number, dim = 0): Tensor[] { return op.chunk.callAll([this, chunks, dim])[0] as Tensor[] }
+  /** Each element `repeats` times in a row along `dim`. */
   repeatInterleave(repeats: number, dim: number): Tensor { return op.repeatInterleave.call(this, repeats, dim) }
 
   // Picking and placing.
@@ -145,10 +148,14 @@ export class Tensor {
   gather(dim: number, indices: Tensor): Tensor { return op.gather.call(this, dim, indices) }
   /** Advanced indexing by tensors (null = the whole dimension). */
   index(indices: (Tensor | null)[]): Tensor { return op.index.call(this, indices) }
+  /** A copy with `values` at these places; `accumulate` adds them instead. */
   indexPut(indices: (Tensor | null)[], values: Tensor, accumulate = false): Tensor { return op.indexPut.call(this, indices, values, accumulate) }
+  /** A copy with the rows `indices` along `dim` replaced by those of `source`. */
   indexCopy(dim: number, indices: Tensor, source: Tensor): Tensor { return op.indexCopy.call(this, dim, indices, source) }
   indexCopy_(dim: number, indices: Tensor, source: Tensor): Tensor { return op.indexCopy_.call(this, dim, indices, source) }
+  /** A copy with the rows of `source` added at `indices` along `dim`. */
   indexAdd(dim: number, indices: Tensor, source: Tensor): Tensor { return op.indexAdd.call(this, dim, indices, source) }
+  /** A copy with `source` written to the places `indices` names along `dim`, element by element. */
   scatter(dim: number, indices: Tensor, source: Tensor): Tensor { return op.scatter.call(this, dim, indices, source) }
   maskedFill(mask: Tensor, value: number): Tensor { return op.maskedFill.call(this, mask, value) }
   maskedFill_(mask: Tensor, value: number): Tensor { return op.maskedFill_.call(this, mask, value) }
@@ -159,7 +166,7 @@ export class Tensor {
   zero_(): Tensor { return op.zero_.call(this) }
   fill_(value: number): Tensor { return op.fill_.call(this, value) }
 
-  /** Converts type or moves device; returns this when nothing changes. */
+  /** Converts type or moves device; returns this same object when nothing changes, so dispose neither or both. */
   to(target: DType): Tensor
   to(target: { device: Device; dtype?: DType }): Tensor
   to(target: DType | { device: Device; dtype?: DType }): Tensor {
@@ -169,19 +176,23 @@ export class Tensor {
     return op.toDevice.call(this, target.device, dtypeCode(dtype))
   }
   clone(): Tensor { return op.clone.call(this) }
+  /** Another tensor over the same memory and history. */
   alias(): Tensor { return op.alias.call(this) }
 
   // Autograd.
   detach(): Tensor { return op.detach.call(this) }
+  /** Makes a leaf collect gradients, or not. */
   requiresGrad_(on = true): Tensor { return op.requiresGrad_.call(this, on) }
   get requiresGrad(): boolean {
     addon().describe(this.handle)
     return frame[ARGS] !== 0
   }
+  /** Whether the elements lie in row-major order without gaps. */
   get contiguousLayout(): boolean {
     addon().describe(this.handle)
     return frame[ARGS + 2] !== 0
   }
+  /** In elements. */
   get strides(): number[] {
     addon().describe(this.handle)
     return Array.from(frame.subarray(ARGS + 5, ARGS + 5 + this.rank))
@@ -218,6 +229,7 @@ export class Tensor {
     return Array.from(this.toArray() as Float32Array)
   }
 
+  /** Frees it now; using it afterwards is an error. */
   dispose(): void {
     dispose([this])
   }
