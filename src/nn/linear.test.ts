@@ -39,3 +39,15 @@ describe("products", () => {
     expect(noGrad(() => multiply(leaf, weight, bias)).requiresGrad).toBe(false)
   })
 })
+
+it("computes a few rows in bfloat16 as the float32 product rounded, whichever kernel runs", () => {
+  noGrad(() => {
+    for (const rows of [1, 2, 5, 8, 9]) {
+      const [x, weight] = [randn([rows, 320]).to("bfloat16"), randn([96, 320]).to("bfloat16")]
+      const product = multiply(x, weight)
+      expect(product.dtype).toBe("bfloat16")
+      const exact = x.to("float32").matmul(weight.to("float32").transpose(0, 1))
+      expect(product.to("float32").sub(exact).abs().max().item()).toBeLessThan(0.4)
+    }
+  })
+})

@@ -1,12 +1,14 @@
 /** The one place that knows how a weight is stored and multiplied. */
 
-import { BYTES, cat, gradEnabled, hasThinLinear, linear, type Tensor, thinLinear } from "../torch/index.js"
+import { BYTES, cat, gradEnabled, hasThinLinear, linear, readCpu, type Tensor, thinLinear } from "../torch/index.js"
 
 /** The most rows for which the thin kernel is faster, with weights that it reads in half precision or past the cache … */
 const THIN_ROWS = 64
 /** … and with float32 weights that stay in the cache, of at most so many elements. */
 const THIN_ROWS_CACHED = 16
 const CACHED = 1 << 20
+/** Rows of bfloat16 for which it is faster than libtorch with AVX512-BF16; tile registers (AMX) are faster still. */
+const THIN_HALF_ROWS = [2, 8] as const
 /** A weight converted on the fly takes at most this much memory at a time. */
 const SLAB_BYTES = 64 * 2 ** 20
 
@@ -37,9 +39,24 @@ export function multiply(x: Tensor, weight: Tensor, bias: Tensor | null = null):
   return cat(products, x.rank - 1)
 }
 
-/** Products of few float32 rows read each weight once, as it is stored; those that need no gradient can do so. */
+let thinHalf: boolean | undefined
+
+/** Whether this processor has AVX512-BF16 and no tile registers. */
+function prefersThinHalf(): boolean {
+  if (thinHalf === undefined) {
+    const { instructions } = readCpu()
+    thinHalf = instructions.includes("avx512_bf16") && !instructions.includes("amx_bf16")
+  }
+  return thinHalf
+}
+
+/** Products of few rows read each weight once, as it is stored; those that need no gradient can do so. */
 function isThin(x: Tensor, weight: Tensor, bias: Tensor | null, rows: number): boolean {
-  if (rows > THIN_ROWS || x.dtype !== "float32" || x.device !== "cpu" || !hasThinLinear()) return false
+  if (rows > THIN_ROWS || x.device !== "cpu" || !hasThinLinear()) return false
+  if (x.dtype === "bfloat16") {
+    if (weight.dtype !== "bfloat16" || rows < THIN_HALF_ROWS[0] || rows > THIN_HALF_ROWS[1]) return false
+    if (!prefersThinHalf()) return false
+  } else if (x.dtype !== "float32") return false
   if (weight.dtype === "float32" && rows > THIN_ROWS_CACHED && weight.size <= CACHED) return false
   return !gradEnabled() || ![x, weight, bias].some((tensor) => tensor?.requiresGrad)
 }
