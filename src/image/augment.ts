@@ -101,31 +101,41 @@ function warp(
   const centerX = (width - 1) / 2
   const centerY = (height - 1) / 2
   const out = new Uint8Array(width * height * 3)
+  const paint = (at: number, r: number, g: number, b: number): void => {
+    out[at] = byte(rr * r + rg * g + rb * b)
+    out[at + 1] = byte(gr * r + gg * g + gb * b)
+    out[at + 2] = byte(br * r + bg * g + bb * b)
+  }
+  paint(0, background[0], background[1], background[2])
+  const [outsideR, outsideG, outsideB] = out
   for (let y = 0, at = 0; y < height; y++) {
     const fromY = y - centerY - dy
     for (let x = 0; x < width; x++, at += 3) {
       const fromX = x - centerX - dx
       const sourceX = centerX + xx * fromX + xy * fromY
       const sourceY = centerY - sine * fromX + cosine * fromY
-      let [r, g, b] = background
-      if (sourceX > -1 && sourceX < width && sourceY > -1 && sourceY < height) {
-        const left = Math.floor(sourceX)
-        const top = Math.floor(sourceY)
-        const u = sourceX - left
-        const v = sourceY - top
-        const w00 = (1 - u) * (1 - v)
-        const w01 = u * (1 - v)
-        const w10 = (1 - u) * v
-        const w11 = u * v
-        const p = (top + 1) * stride + (left + 1) * 3
-        const q = p + stride
-        r = w00 * framed[p] + w01 * framed[p + 3] + w10 * framed[q] + w11 * framed[q + 3]
-        g = w00 * framed[p + 1] + w01 * framed[p + 4] + w10 * framed[q + 1] + w11 * framed[q + 4]
-        b = w00 * framed[p + 2] + w01 * framed[p + 5] + w10 * framed[q + 2] + w11 * framed[q + 5]
+      if (!(sourceX > -1 && sourceX < width && sourceY > -1 && sourceY < height)) {
+        out[at] = outsideR
+        out[at + 1] = outsideG
+        out[at + 2] = outsideB
+        continue
       }
-      out[at] = byte(rr * r + rg * g + rb * b)
-      out[at + 1] = byte(gr * r + gg * g + gb * b)
-      out[at + 2] = byte(br * r + bg * g + bb * b)
+      const left = Math.floor(sourceX)
+      const top = Math.floor(sourceY)
+      const u = sourceX - left
+      const v = sourceY - top
+      const w00 = (1 - u) * (1 - v)
+      const w01 = u * (1 - v)
+      const w10 = (1 - u) * v
+      const w11 = u * v
+      const p = (top + 1) * stride + (left + 1) * 3
+      const q = p + stride
+      paint(
+        at,
+        w00 * framed[p] + w01 * framed[p + 3] + w10 * framed[q] + w11 * framed[q + 3],
+        w00 * framed[p + 1] + w01 * framed[p + 4] + w10 * framed[q + 1] + w11 * framed[q + 4],
+        w00 * framed[p + 2] + w01 * framed[p + 5] + w10 * framed[q + 2] + w11 * framed[q + 5],
+      )
     }
   }
   return { width, height, data: out }

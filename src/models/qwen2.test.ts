@@ -101,7 +101,7 @@ describe("the text decoder", () => {
     const ids = [someIds(14), someIds(14, 5)]
     const wanted = [Int32Array.of(2, 3, 11, 13), Int32Array.of(0, 5)]
     const patterns = [
-      noisedOverClean({ cleanRows: 8, noisedBlocks: [1, 2], blockSize: 4, lastBlockRows: 2 }),
+      noisedOverClean({ cleanRows: 8, noisedBlocks: [1, 2], blockSize: 4, length: 10 }),
       blockCausal(9, 4),
     ]
     const trained = newModel(config, 6, { std: 0.3, dtype: "float64", trainable: true })

@@ -41,7 +41,7 @@ function wholeTraining(length: number, blockSize: number): AttentionPattern {
     cleanRows: length,
     noisedBlocks: blocks,
     blockSize,
-    lastBlockRows: length - (blocks.length - 1) * blockSize,
+    length,
   })
 }
 
@@ -55,9 +55,9 @@ describe("attention patterns", () => {
     expect(draw(blockCausal(3, 2, 3))).toEqual(["111100", "111111", "111111"])
   })
   it("lets a noised block see the clean rows before it and itself", () => {
-    const pattern = noisedOverClean({ cleanRows: 4, noisedBlocks: [0, 2], blockSize: 2, lastBlockRows: 1 })
+    const pattern = noisedOverClean({ cleanRows: 4, noisedBlocks: [0, 2], blockSize: 2, length: 5 })
     expect(draw(pattern)).toEqual(["1100000", "1100000", "1111000", "1111000", "0000110", "0000110", "1111001"])
-    expect(() => noisedOverClean({ cleanRows: 2, noisedBlocks: [2], blockSize: 2 })).toThrow(RangeError)
+    expect(() => noisedOverClean({ cleanRows: 2, noisedBlocks: [2], blockSize: 2, length: 6 })).toThrow(RangeError)
   })
   it("selects rows", () => {
     const pattern = blockCausal(6, 2)

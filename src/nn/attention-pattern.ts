@@ -43,35 +43,41 @@ export function bidirectional(rows: number, past = 0): AttentionPattern {
   return { rows, keys: past + rows, spans: rows === 0 ? [] : [{ rows: [0, rows], keys: [[0, past + rows]] }] }
 }
 
-/** Separate segments side by side: every row sees the rows of its own segment. */
+/** Separate segments: every row sees the rows of its own segment. */
 export function windows(lengths: readonly number[]): AttentionPattern {
+  return sideBySide(lengths.map((length) => bidirectional(length)))
+}
+
+/** Several patterns without a cache in one sequence: each sees itself only. */
+export function sideBySide(patterns: readonly AttentionPattern[]): AttentionPattern {
   const spans: Span[] = []
   let start = 0
-  for (const length of lengths) {
-    if (length === 0) continue
-    spans.push({ rows: [start, start + length], keys: [[start, start + length]] })
-    start += length
+  for (const pattern of patterns) {
+    if (pattern.keys !== pattern.rows) throw new RangeError("patterns with cached rows cannot lie side by side")
+    const moved = ([from, to]: Interval): Interval => [start + from, start + to]
+    for (const { rows, keys } of pattern.spans) spans.push({ rows: moved(rows), keys: keys.map(moved) })
+    start += pattern.rows
   }
   return { rows: start, keys: start, spans }
 }
 
 /**
  * The training pattern of block diffusion (paper, section 3.3), on the rows that are needed: clean rows 0..cleanRows,
- * block-causal, and behind them the noised copies of some blocks, in order. Noised block b sees the clean rows of the
- * blocks before it and itself.
- * @param noisedBlocks block indices, ascending
- * @param lastBlockRows rows of the last noised block, when the sequence ends inside it
+ * block-causal, and behind them noised copies of blocks. A noised copy of block b sees the clean rows of the blocks
+ * before b and itself.
+ * @param noisedBlocks index of the block each copy is of
+ * @param length of the sequence, which may end inside its last block
  */
 export function noisedOverClean({
   cleanRows,
   noisedBlocks,
   blockSize,
-  lastBlockRows = blockSize,
+  length,
 }: {
   cleanRows: number
   noisedBlocks: ArrayLike<number>
   blockSize: number
-  lastBlockRows?: number
+  length: number
 }): AttentionPattern {
   const spans = [...blockCausal(cleanRows, blockSize).spans]
   let start = cleanRows
@@ -79,7 +85,7 @@ export function noisedOverClean({
     const prefix = noisedBlocks[i] * blockSize
     if (prefix > cleanRows)
       throw new RangeError(`noised block ${noisedBlocks[i]} needs ${prefix} clean rows, but there are ${cleanRows}`)
-    const end = start + (i === noisedBlocks.length - 1 ? lastBlockRows : blockSize)
+    const end = start + Math.min(blockSize, length - prefix)
     spans.push({
       rows: [start, end],
       keys:

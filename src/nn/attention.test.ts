@@ -91,7 +91,7 @@ describe("attention equals the dense softmax, with its gradients", () => {
     [
       "noised blocks over clean rows",
       "mask",
-      [noisedOverClean({ cleanRows: 8, noisedBlocks: [0, 2], blockSize: 4, lastBlockRows: 3 })],
+      [noisedOverClean({ cleanRows: 8, noisedBlocks: [0, 2, 0], blockSize: 4, length: 11 })],
     ],
     ["chosen rows", "mask", [selectRows(blockCausal(12, 4), [1, 5, 11]), selectRows(blockCausal(9, 4), [8])]],
   ]
@@ -113,13 +113,20 @@ describe("attention equals the dense softmax, with its gradients", () => {
           cleanRows: 600,
           noisedBlocks: [0, 1, 30, 31, 50, 52, 74, 75],
           blockSize: 8,
-          lastBlockRows: 5,
+          length: 605,
         }),
       ],
     ],
     [
       "every block noised",
-      [noisedOverClean({ cleanRows: 320, noisedBlocks: Array.from({ length: 40 }, (_, b) => b), blockSize: 8 })],
+      [
+        noisedOverClean({
+          cleanRows: 320,
+          noisedBlocks: Array.from({ length: 40 }, (_, b) => b),
+          blockSize: 8,
+          length: 320,
+        }),
+      ],
     ],
     ["windows longer and shorter than a chunk", [windows([300, 10, 4, 280])]],
     [
@@ -150,7 +157,7 @@ it("names patterns that do not fit", () => {
 it("keeps masks that grow with the length, not with its square", () => {
   const elements = (length: number): number => {
     const noisedBlocks = Array.from({ length: length / 8 }, (_, block) => block)
-    const pattern = noisedOverClean({ cleanRows: length, noisedBlocks, blockSize: 8 })
+    const pattern = noisedOverClean({ cleanRows: length, noisedBlocks, blockSize: 8, length })
     return chunks(pattern, 256).reduce((sum, { mask }) => sum + mask.length, 0)
   }
   expect(elements(8192) / elements(4096)).toBeCloseTo(2, 1)

@@ -1,9 +1,10 @@
 /** What all objectives take and return. */
 
 import type { ImageInput, LanguageModel } from "../models/types.js"
-import type { AttentionPattern } from "../nn/attention-pattern.js"
+import { type AttentionPattern, sideBySide } from "../nn/attention-pattern.js"
 import type { SequenceLayout } from "../text/layout.js"
 import type { Tensor } from "../torch/index.js"
+import { firstFit } from "./packing.js"
 import { int64 } from "./prompt.js"
 import type { InputRows, RowSources } from "./rows.js"
 
@@ -52,28 +53,56 @@ export interface SelectedRows {
   outputRows: Int32Array
 }
 
-/** Hidden states [output rows, H], sample by sample. Shorter samples are padded behind their pattern. */
+/** Samples up to this long share rows of the batch; for longer ones the kernels for whole sequences are worth more. */
+const PACKED_ROWS = 256
+
+/** Hidden states [output rows, H], sample by sample. */
 export function forwardSelected(model: LanguageModel, samples: readonly SelectedRows[], sources: RowSources): Tensor {
-  const rows = Math.max(...samples.map(({ positions }) => positions.length))
-  const batch = samples.length
+  const lengths = samples.map(({ positions }) => positions.length)
+  const rows = Math.max(...lengths)
+  const packs = rows <= PACKED_ROWS ? firstFit(lengths, rows) : lengths.map((_, sample) => [sample])
+  const batch = packs.length
   const axes = samples.some((sample) => sample.axes) ? 3 : 1
+  // What is not filled in is padding behind a pattern: any token, and nobody sees it.
   const rowSources = new Int32Array(batch * rows)
   const positions = new Int32Array(axes * batch * rows)
-  samples.forEach((sample, b) => {
-    for (let row = 0; row < rows; row++) {
-      const at = b * rows + row
-      // Padding rows hold any token: nobody sees them.
-      const position = sample.positions[row] ?? sample.positions[0]
-      rowSources[at] = sample.replacement?.(row) ?? sample.sources[position]
-      for (let axis = 0; axis < axes; axis++)
-        positions[axis * batch * rows + at] = sample.axes?.[axis][position] ?? position
-    }
+  const outputRows = packs.map((pack, b) => {
+    let first = 0
+    return Int32Array.from(
+      pack.flatMap((index) => {
+        const sample = samples[index]
+        const start = first
+        for (let row = 0; row < lengths[index]; row++) {
+          const at = b * rows + start + row
+          const position = sample.positions[row]
+          rowSources[at] = sample.replacement?.(row) ?? sample.sources[position]
+          for (let axis = 0; axis < axes; axis++)
+            positions[axis * batch * rows + at] = sample.axes?.[axis][position] ?? position
+        }
+        first += lengths[index]
+        return Array.from(sample.outputRows, (row) => start + row)
+      }),
+    )
   })
   const embeddings = sources.embed(rowSources)
-  return model.forward({
+  const hidden = model.forward({
     embeddings: embeddings.view(batch, rows, model.hiddenSize),
     positions: int64(positions, embeddings.device, axes === 3 ? [3, batch, rows] : [batch, rows]),
-    patterns: samples.map(({ pattern }) => pattern),
-    outputRows: samples.map(({ outputRows }) => outputRows),
+    patterns: packs.map((pack) => sideBySide(pack.map((index) => samples[index].pattern))),
+    outputRows,
   })
+  return inSampleOrder(hidden, packs.flat(), samples)
+}
+
+/** @param hidden rows of the samples in the order `order` */
+function inSampleOrder(hidden: Tensor, order: readonly number[], samples: readonly SelectedRows[]): Tensor {
+  if (order.every((sample, i) => sample === i)) return hidden
+  const first: number[] = []
+  let at = 0
+  for (const sample of order) {
+    first[sample] = at
+    at += samples[sample].outputRows.length
+  }
+  const places = samples.flatMap(({ outputRows }, sample) => Array.from(outputRows, (_, i) => first[sample] + i))
+  return hidden.indexSelect(0, int64(places, hidden.device))
 }

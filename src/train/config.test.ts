@@ -35,6 +35,7 @@ describe("recipes", () => {
         shift: "same",
         weight: "1/t",
         learn: "authors",
+        copies: 1,
       })
       expect(data).toMatchObject({ image_aspect: "pad", max_length: 8192, min_pixels: 147456, max_pixels: 262144 })
       expect(train).toMatchObject({

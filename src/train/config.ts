@@ -18,6 +18,8 @@ export const blockDiffusionSchema = z.strictObject({
   /** same: row i predicts token i (the authors); next: row i−1 predicts token i, as the autoregressive model did. */
   shift: z.enum(["same", "next"]).default("same"),
   weight: z.enum(["1/t", "one"]).default("1/t"),
+  /** Noised copies of each sample in a step; its clean rows and pictures are computed once for all of them. */
+  copies: count.default(1),
   /** authors: the template's tokens are masked and learned too, also those of the prompt; answers: only the answers (the paper). */
   learn: z.enum(["authors", "answers"]).default("authors"),
 })

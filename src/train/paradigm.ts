@@ -37,11 +37,11 @@ export function objectiveOf(
   seeds: readonly number[],
 ): Objective {
   if (config.paradigm === "autoregressive") return autoregressiveObjective(model, batch)
-  const { block_size: blockSize, noise: schedule, shift, weight } = config.block_diffusion
+  const { block_size: blockSize, noise: schedule, shift, weight, copies } = config.block_diffusion
   return blockDiffusionObjective(
     model,
     batch,
-    { blockSize, schedule, shift, weight, maskToken: maskToken(target) },
+    { blockSize, schedule, shift, weight, copies, maskToken: maskToken(target) },
     randomFrom(...seeds, 3),
   )
 }

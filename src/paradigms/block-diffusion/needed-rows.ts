@@ -16,8 +16,13 @@ import { type AttentionPattern, noisedOverClean } from "../../nn/attention-patte
  */
 export type TokenShift = "same" | "next"
 
+/** Whether a clean row predicts the token at a position, whatever the noise of its block. */
+export function predictedByClean(position: number, blockSize: number, shift: TokenShift): boolean {
+  return shift === "next" && position % blockSize === 0
+}
+
 export interface NeededRows {
-  /** Clean rows 0, 1, … come first, then the noised blocks. */
+  /** Clean rows 0, 1, … come first, then the noised blocks, copy by copy. */
   pattern: AttentionPattern
   /** Position in the sequence of each row. */
   positions: Int32Array
@@ -25,52 +30,55 @@ export interface NeededRows {
   masked: Uint8Array
   /** Rows whose hidden states predict something, ascending. */
   outputRows: Int32Array
-  /** Position that each output row predicts. */
-  targets: Int32Array
+  /** What each output row predicts: a position, masked in a noised copy; copy −1 stands for the clean rows. */
+  targets: { position: number; copy: number }[]
 }
 
 /**
  * @param length of the sequence
- * @param masked positions, ascending, at least one; not position 0 when the shift is "next"
+ * @param clean positions to predict from clean rows, ascending (see `predictedByClean`)
+ * @param copies masked positions of each noised copy of the sequence, ascending. There must be something to predict.
  */
-export function neededRows(length: number, masked: Int32Array, blockSize: number, shift: TokenShift): NeededRows {
+export function neededRows(
+  length: number,
+  clean: ArrayLike<number>,
+  copies: readonly Int32Array[],
+  blockSize: number,
+  shift: TokenShift,
+): NeededRows {
   const blockOf = (position: number): number => Math.floor(position / blockSize)
-  // Nobody who predicts sees clean rows of the last block with a masked token, or behind it.
-  const cleanRows = blockOf(masked[masked.length - 1]) * blockSize
-  // A block of which only the first token is masked is predicted by the clean row before it.
-  const byClean = (position: number): boolean => shift === "next" && position % blockSize === 0
-  const noisedBlocks = [
-    ...new Set(
-      Array.from(
-        masked.filter((position) => !byClean(position)),
-        blockOf,
-      ),
-    ),
-  ]
-  const lastBlock = noisedBlocks[noisedBlocks.length - 1] ?? 0
-  const lastBlockRows = Math.min(blockSize, length - lastBlock * blockSize)
-  const pattern = noisedOverClean({ cleanRows, noisedBlocks, blockSize, lastBlockRows })
+  const targets = Array.from(clean, (position) => ({ position, copy: -1 }))
+  for (const [copy, masked] of copies.entries())
+    for (const position of masked) if (!predictedByClean(position, blockSize, shift)) targets.push({ position, copy })
+  // Nobody who predicts sees clean rows of the last block with something to predict, or behind it.
+  const cleanRows = Math.max(...targets.map(({ position }) => blockOf(position))) * blockSize
 
-  const positions = Int32Array.from({ length: pattern.rows }, (_, row) =>
-    row < cleanRows ? row : noisedBlocks[blockOf(row - cleanRows)] * blockSize + ((row - cleanRows) % blockSize),
-  )
-  const noisedRow = new Map(Array.from(positions.subarray(cleanRows), (position, i) => [position, cleanRows + i]))
-  const maskRows = new Uint8Array(pattern.rows)
-  for (const position of masked) {
-    const row = noisedRow.get(position)
-    if (row !== undefined) maskRows[row] = 1
-  }
-  // Clean rows come first, so that the output rows ascend.
-  const targets = [...masked.filter(byClean), ...masked.filter((position) => !byClean(position))]
-  const outputRows = targets.map((position) => {
-    if (byClean(position)) return position - 1
-    return (noisedRow.get(position) as number) - (shift === "next" ? 1 : 0)
+  /** Blocks with something to predict in noised rows; a block starts at row `first`. */
+  const noised: { copy: number; block: number; first: number }[] = []
+  let rows = cleanRows
+  const noisedTargets = targets.slice(clean.length)
+  const noisedRows = noisedTargets.map(({ position, copy }) => {
+    const last = noised[noised.length - 1]
+    const block = blockOf(position)
+    if (last?.copy !== copy || last.block !== block) {
+      noised.push({ copy, block, first: rows })
+      rows += Math.min(blockSize, length - block * blockSize)
+    }
+    return noised[noised.length - 1].first + (position % blockSize)
   })
-  return {
-    pattern,
-    positions,
-    masked: maskRows,
-    outputRows: Int32Array.from(outputRows),
-    targets: Int32Array.from(targets),
-  }
+  const pattern = noisedOverClean({ cleanRows, noisedBlocks: noised.map(({ block }) => block), blockSize, length })
+
+  const positions = Int32Array.from({ length: rows }, (_, row) => row)
+  const maskRows = new Uint8Array(rows)
+  const maskedOf = copies.map((masked) => new Set(masked))
+  noised.forEach(({ copy, block, first }, i) => {
+    const end = noised[i + 1]?.first ?? rows
+    for (let row = first; row < end; row++) {
+      positions[row] = block * blockSize + row - first
+      if (maskedOf[copy].has(positions[row])) maskRows[row] = 1
+    }
+  })
+  const before = shift === "next" ? 1 : 0
+  const outputRows = [...Array.from(clean, (position) => position - 1), ...noisedRows.map((row) => row - before)]
+  return { pattern, positions, masked: maskRows, outputRows: Int32Array.from(outputRows), targets }
 }

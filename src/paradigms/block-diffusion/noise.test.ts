@@ -29,6 +29,11 @@ describe("noise", () => {
     expect(() => noiseLevels(draw(4, 1), { schedule: "shuffled" })).toThrow(RangeError)
   })
 
+  it.each(["ordered", "uniform"] as const)("%s: each copy has its own part of the range", (schedule) => {
+    const levels = noiseLevels(draw(40, 4), { schedule, epsMin: 0, copies: 4 })
+    for (const [k, t] of levels.entries()) expect(Math.floor(t * 4)).toBe(Math.floor(k / 10))
+  })
+
   it("honours the limits of t", () => {
     const levels = noiseLevels(draw(500, 3), { schedule: "uniform", epsMin: 0.3, epsMax: 0.8 })
     expect(Math.min(...levels)).toBeGreaterThanOrEqual(Math.fround(0.3))

@@ -14,24 +14,29 @@ export interface NoiseOptions {
   epsMin?: number
   /** @default 1 */
   epsMax?: number
+  /** Noised copies of each sequence: copy k of K gets levels from the k-th part of the range. @default 1 */
+  copies?: number
 }
 
 const float = Math.fround
 
 /**
  * Noise levels t of all blocks of a batch, in float32 as the reference computes them.
- * @param u uniforms, one per block, sequence by sequence
+ * @param u uniforms, one per block, sequence by sequence, copy by copy
  * @param shuffle uniforms, one per block, that decide the dealing of `shuffled`
  */
 export function noiseLevels(
   u: ArrayLike<number>,
-  { schedule = "ordered", epsMin = 0.001, epsMax = 1 }: NoiseOptions = {},
+  { schedule = "ordered", epsMin = 0.001, epsMax = 1, copies = 1 }: NoiseOptions = {},
   shuffle?: ArrayLike<number>,
 ): Float32Array {
   const n = u.length
   const scale = float(epsMax - epsMin)
   const levels = Float32Array.from({ length: n }, (_, k) => {
-    const level = schedule === "uniform" ? float(u[k]) : float(float(float(u[k]) / n) + float(k / n)) % 1
+    const level =
+      schedule === "uniform"
+        ? float((float(u[k]) + Math.floor((k * copies) / n)) / copies)
+        : float(float(float(u[k]) / n) + float(k / n)) % 1
     return float(float(level * scale) + float(epsMin))
   })
   if (schedule !== "shuffled") return levels

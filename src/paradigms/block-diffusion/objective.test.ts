@@ -31,21 +31,24 @@ function sample(length: number, seed: number, image = true): TrainingSample {
   return { ids, labels, images: [{ start: 3, count: 5 }], imageIndices: [0], where: "test" }
 }
 
-/** The paper's formulation on all 2L rows, noised half first, each row with a mask of its own; one sample at a time. */
+/**
+ * The paper's formulation on all 2L rows, noised half first, each row with a mask of its own; one noised copy of one
+ * sample at a time. Shifted, a clean row's term is not drawn: it has its expected weight.
+ */
 function fullLoss(
   model: Model,
   samples: readonly TrainingSample[],
-  { blockSize, shift = "same", weight = "1/t" }: BlockDiffusionOptions,
+  options: BlockDiffusionOptions,
   uniform: () => number,
   features: readonly Tensor[],
 ): Tensor {
+  const { blockSize, shift = "same", weight = "1/t", copies = 1 } = options
   const length = Math.max(...samples.map(({ ids }) => ids.length))
   const blocks = Math.ceil(length / blockSize)
-  const levels = noiseLevels(Array.from({ length: samples.length * blocks }, uniform))
-  const terms = samples.map(({ ids, labels: all, images, imageIndices }, b) => {
+  const levels = noiseLevels(Array.from({ length: copies * samples.length * blocks }, uniform), options)
+  const oneCopy = ({ ids, labels: all, images, imageIndices }: TrainingSample, own: Float32Array): Tensor[] => {
     const n = ids.length
     const labels = Int32Array.from(all, (label, i) => (shift === "next" && i === 0 ? -100 : label))
-    const own = levels.subarray(b * blocks, (b + 1) * blocks)
     const r = Array.from({ length }, uniform)
     const masked = [...maskedPositions(labels, own, r, blockSize)]
     const rows = Array.from(ids, (id, i) => {
@@ -76,16 +79,26 @@ function fullLoss(
       .logits(model.forward({ embeddings, positions, patterns: [pattern] }).squeeze(0))
       .logSoftmax(1)
     const labelled = labels.filter((label) => label >= 0).length
-    return masked.map((i) => {
-      const row = shift === "same" ? i : i % blockSize === 0 ? n + i - 1 : i - 1
-      // 1/t is rounded to float32, as the reference does.
-      const scale = weight === "one" ? 1 : lossScale(own[Math.floor(i / blockSize)])
-      return logProbabilities
-        .select(0, row)
-        .select(0, labels[i])
-        .mul(-scale / (labelled * samples.length))
-    })
-  })
+    const byClean = (i: number): boolean => shift === "next" && i % blockSize === 0
+    return [...labels.keys()]
+      .filter((i) => labels[i] >= 0 && (byClean(i) || masked.includes(i)))
+      .map((i) => {
+        const row = shift === "same" ? i : byClean(i) ? n + i - 1 : i - 1
+        const level = own[Math.floor(i / blockSize)]
+        // 1/t is rounded to float32, as the reference does.
+        const scale = (weight === "one" ? 1 : lossScale(level)) * (byClean(i) ? level : 1)
+        return logProbabilities
+          .select(0, row)
+          .select(0, labels[i])
+          .mul(-scale / (labelled * samples.length * copies))
+      })
+  }
+  const terms = samples.flatMap((sample, b) =>
+    Array.from({ length: copies }, (_, copy) => {
+      const first = (copy * samples.length + b) * blocks
+      return oneCopy(sample, levels.subarray(first, first + blocks))
+    }),
+  )
   return cat(terms.flat().map((term) => term.view(1))).sum()
 }
 
@@ -112,9 +125,13 @@ describe("block-diffusion objective", () => {
     { blockSize: 8, lengths: [24, 30], seed: 8, maskToken: MASK, shift: "next" },
     { blockSize: 1, lengths: [12], seed: 9, maskToken: MASK, shift: "next" },
     { blockSize: 3, lengths: [17], seed: 10, maskToken: MASK, shift: "next" },
+    { blockSize: 4, lengths: [24], seed: 11, maskToken: MASK, copies: 3 },
+    { blockSize: 8, lengths: [24, 30], seed: 12, maskToken: MASK, copies: 2, shift: "next", weight: "one" },
+    { blockSize: 4, lengths: [21, 9, 14], seed: 13, maskToken: MASK, copies: 4, schedule: "uniform", shift: "next" },
+    { blockSize: 4, lengths: [40, 12, 9, 10], seed: 14, maskToken: MASK },
   ]
   it.each(cases)(
-    "equals the noised and the clean copy of everything: D $blockSize, $lengths, $shift, $weight",
+    "equals the noised and the clean copy of everything: D $blockSize, $lengths, $shift, $weight, $copies copies",
     (options) => {
       const samples = options.lengths.map((length, i) => sample(length, options.seed * 10 + i, i !== 1))
       const ours = blockDiffusionObjective(model, { samples, images: [] }, options, randomFrom(options.seed), features)
@@ -125,7 +142,8 @@ describe("block-diffusion objective", () => {
       const expected = gradientsOf(model, full)
       expect(full.item()).toBeGreaterThan(0)
       expect(ours.loss.item()).toBeCloseTo(full.item(), 11)
-      expect(ours.metrics.rows).toBeLessThan(2 * options.lengths.reduce((a, b) => a + b))
+      const { copies = 1 } = options
+      expect(ours.metrics.rows).toBeLessThan((1 + copies) * options.lengths.reduce((a, b) => a + b))
       expect([...gradients.keys()]).toEqual([...expected.keys()])
       for (const [name, gradient] of gradients) {
         expect(
@@ -167,7 +185,7 @@ describe("block-diffusion objective", () => {
     expect(gradient.abs().max().item()).toBe(0)
   })
 
-  it("a block of which the first token alone is masked needs no noised rows when shifted", () => {
+  it("a block of which the first token alone is learned needs no noised rows when shifted", () => {
     const labels = new Int32Array(16).fill(-100)
     labels[8] = 9
     const one = { ids: new Int32Array(16).fill(9), labels, images: [], imageIndices: [], where: "test" }

@@ -8,7 +8,7 @@ import { type Tensor, tensor } from "../../torch/index.js"
 import { forwardSelected, inputRows, type Objective, type SelectedRows, type TrainingBatch } from "../batch.js"
 import { tokenCrossEntropy, zeroLoss } from "../cross-entropy.js"
 import { RowSources } from "../rows.js"
-import { neededRows, type TokenShift } from "./needed-rows.js"
+import { neededRows, predictedByClean, type TokenShift } from "./needed-rows.js"
 import { lossScale, maskedPositions, type NoiseOptions, noiseLevels } from "./noise.js"
 
 export interface BlockDiffusionOptions extends NoiseOptions {
@@ -23,7 +23,7 @@ export interface BlockDiffusionOptions extends NoiseOptions {
 /** Uniform numbers in [0, 1). */
 export type UniformSource = () => number
 
-/** The masked tokens of one sample. */
+/** The predicted tokens of one sample. */
 interface Prediction {
   rows: SelectedRows
   targets: number[]
@@ -33,14 +33,19 @@ interface Prediction {
 
 /**
  * loss = 1/B Σ_b 1/n_b Σ_{i masked} CE_i / t_i, with n_b the labelled positions of sample b (template and EOS padding
- * included; without position 0 when the shift is "next").
+ * included; without position 0 when the shift is "next"). With K noised copies it is the mean of K such losses, whose
+ * clean rows and pictures are computed once: noise of little variance at a fraction of the price of a larger batch.
  *
  * Equal to the formulation with a noised and a clean copy of everything, but computed with the rows that reach the loss
  * only (reference behaviour 8.1–8.6): noised copies of blocks with a masked token, clean copies of the blocks before the
  * last of these; and the last layer's queries, the head and the cross entropy at rows that predict.
  *
- * @param uniform source of all randomness: one number per block of every sample (blocks of the longest one), once more
- *   when the schedule is "shuffled", then one per position of every sample (positions of the longest one)
+ * With the shift "next" a clean row predicts the first token of a block, masked or not: what is seen does not depend on
+ * it. Its term is always there, with the weight it has in expectation: t · 1/t = 1.
+ *
+ * @param uniform source of all randomness: one number per block of every copy of every sample (blocks of the longest
+ *   one), once more when the schedule is "shuffled", then one per position of every copy of every sample (positions of
+ *   the longest one)
  * @param features of the batch's images in the model's space; encoded here if not given
  */
 export function blockDiffusionObjective(
@@ -50,12 +55,12 @@ export function blockDiffusionObjective(
   uniform: UniformSource,
   features: readonly Tensor[] = model.encodeImages(batch.images),
 ): Objective {
-  const { blockSize, maskToken, shift = "same", weight = "1/t" } = options
+  const { blockSize, maskToken, shift = "same", weight = "1/t", copies = 1 } = options
   const { samples } = batch
   const length = Math.max(0, ...samples.map((sample) => sample.labels.length))
   const blocks = Math.ceil(length / blockSize)
   const draw = (n: number): Float32Array => Float32Array.from({ length: n }, uniform)
-  const u = draw(samples.length * blocks)
+  const u = draw(copies * samples.length * blocks)
   const levels = noiseLevels(u, options, options.schedule === "shuffled" ? draw(u.length) : undefined)
 
   const sources = new RowSources(model)
@@ -64,25 +69,36 @@ export function blockDiffusionObjective(
   let labelledTokens = 0
   samples.forEach((sample, b) => {
     const labels = shift === "next" ? withoutFirst(sample.labels) : sample.labels
-    const labelled = labels.reduce((n, label) => n + (label >= 0 ? 1 : 0), 0)
-    labelledTokens += labelled
-    const own = levels.subarray(b * blocks, (b + 1) * blocks)
-    const masked = maskedPositions(labels, own, draw(length), blockSize)
-    tokensPerSample.push(masked.length)
-    if (masked.length === 0) return
-    const needed = neededRows(labels.length, masked, blockSize, shift)
-    const targets = Array.from(needed.targets)
+    const labelled = Int32Array.from(labels.keys()).filter((position) => labels[position] >= 0)
+    labelledTokens += labelled.length
+    const levelsOf = Array.from({ length: copies }, (_, copy) => {
+      const first = (copy * samples.length + b) * blocks
+      return levels.subarray(first, first + blocks)
+    })
+    const masked = levelsOf.map((own) => maskedPositions(labels, own, draw(length), blockSize))
+    const clean = labelled.filter((position) => predictedByClean(position, blockSize, shift))
+    if (clean.length + Math.max(...masked.map((own) => own.length)) === 0) {
+      tokensPerSample.push(0)
+      return
+    }
+    const needed = neededRows(labels.length, clean, masked, blockSize, shift)
+    const weightIn = (copy: number, position: number): number =>
+      weight === "one" ? 1 : lossScale(levelsOf[copy][Math.floor(position / blockSize)])
+    const expectedWeight = (position: number): number =>
+      levelsOf.reduce((sum, own, copy) => sum + own[Math.floor(position / blockSize)] * weightIn(copy, position), 0)
+    tokensPerSample.push(needed.targets.length)
     predictions.push({
       rows: {
         ...needed,
         sources: sources.of(inputRows(sample, features)),
         replacement: (row) => (needed.masked[row] ? maskToken : undefined),
       },
-      targets: targets.map((position) => labels[position]),
-      factors: targets.map((position) => {
-        const scale = weight === "one" ? 1 : lossScale(own[Math.floor(position / blockSize)])
-        return scale / (samples.length * labelled)
-      }),
+      targets: needed.targets.map(({ position }) => labels[position]),
+      factors: needed.targets.map(
+        ({ position, copy }) =>
+          (copy < 0 ? expectedWeight(position) : weightIn(copy, position)) /
+          (copies * samples.length * labelled.length),
+      ),
     })
   })
 
