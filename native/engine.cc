@@ -228,6 +228,7 @@ NAPI_MODULE_INIT() {
   engine->env = env;
   napi_set_instance_data(env, engine, closeEnvironment, nullptr);
   installWarningHandler(engine);
+  keepFreedMemory();
   struct { const char* name; napi_callback fn; } table[] = {
       {"frame", setFrame}, {"track", track}, {"free", freeHandles}, {"resolve", resolve}, {"call", call}, {"repeat", repeat},
       {"overloads", overloads}, {"backward", backward}, {"gradients", gradients}, {"gradOf", gradOf},

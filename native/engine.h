@@ -127,5 +127,6 @@ napi_value deviceCount(napi_env, napi_callback_info);
 napi_value synchronize(napi_env, napi_callback_info);
 napi_value takeWarnings(napi_env, napi_callback_info);
 void installWarningHandler(Engine*);
+void keepFreedMemory();
 
 }  // namespace dvl
