@@ -112,8 +112,15 @@ def train(r):
     """One step on one sample: [noised ; clean] rows with a dense mask, logits and cross entropy on all rows in fp32."""
     model, L, D, device = state["model"], r["rows"], r["block"], state["device"]
     model.requires_grad_(True)
+    weights = list(model.parameters())
     if state["optimizer"] is None:
-        state["optimizer"] = torch.optim.AdamW(model.parameters(), lr=1e-5, weight_decay=0.0, fused=True)
+        # Weights of half precision have float32 masters, as in the authors' DeepSpeed set-up.
+        state["masters"] = [w.detach().float() if w.dtype == torch.bfloat16 else w for w in weights]
+        for weight, master in zip(weights, state["masters"]):
+            if master is not weight:
+                master.grad = torch.empty_like(master)  # made once: fresh memory in every step is slow
+        state["optimizer"] = torch.optim.AdamW(state["masters"], lr=1e-5, weight_decay=0.0, fused=True)
+    masters = state["masters"]
     generator = torch.Generator().manual_seed(r.get("seed", 0))
     ids = torch.randint(0, model.config.vocab_size - 10, (L,), generator=generator).to(device)
     labelled = (torch.arange(L) >= L - r["answer"]).to(device)
@@ -138,9 +145,16 @@ def train(r):
     ce = F.cross_entropy(logits[0], ids, reduction="none")
     loss = (ce * masked / t).sum() / labelled.sum()
     loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    for weight, master in zip(weights, masters):
+        if master is not weight:
+            master.grad.copy_(weight.grad)
+    torch.nn.utils.clip_grad_norm_(masters, 1.0)
     state["optimizer"].step()
-    state["optimizer"].zero_grad(set_to_none=True)
+    model.zero_grad(set_to_none=True)
+    with torch.no_grad():
+        for weight, master in zip(weights, masters):
+            if master is not weight:
+                weight.copy_(master)
     sync()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return {"seconds": time.perf_counter() - start, "rows": L, "loss": loss.item(), "memory": memory}

@@ -14,9 +14,12 @@ export interface TrainBenchOptions {
   shape: string
   dtype: DType
   device: Device
-  /** Rows of the sample, and how many of them, at its end, are the answer. @default 256 and 96 */
-  rows?: number
-  answer?: number
+  /**
+   * Rows of the sample, and how many of them, at its end, are the answer. 512 and 128 are a picture at the authors' limit
+   * of 262,144 pixels (334 rows), a question and an answer of usual length.
+   */
+  rows: number
+  answer: number
   blockSize?: number
   rounds?: number
   threads?: number
@@ -41,8 +44,8 @@ export async function benchTrain(options: TrainBenchOptions): Promise<TrainBench
     shape,
     dtype,
     device,
-    rows = 256,
-    answer = 96,
+    rows,
+    answer,
     blockSize = 8,
     rounds = 3,
     threads = 2,

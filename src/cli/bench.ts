@@ -15,6 +15,8 @@ export interface BenchOptions {
   shape: string
   dtype: string
   device: string
+  rows: number
+  answer: number
   rounds: number
   reference: boolean
   json?: boolean
@@ -25,6 +27,11 @@ const digits = (value: number | undefined, places: number): string => (value ===
 export async function bench(what: string, options: BenchOptions): Promise<void> {
   if (!["decode", "train", "linear", "ops"].includes(what))
     throw new UserError(`unknown benchmark "${what}"`, { fix: "choose decode, train, linear or ops" })
+  if (options.rows % 8 > 0 || options.answer > options.rows)
+    throw new UserError(`a sample of ${options.rows} tokens with an answer of ${options.answer} cannot be trained`, {
+      where: "--rows, --answer",
+      fix: "give a multiple of 8, and an answer that is not longer",
+    })
   const compares = what === "decode" || what === "train"
   const device = chooseDevice(options.device)
   const dtype = (options.dtype === "auto" ? chooseComputeType({ device }).dtype : options.dtype) as DType

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest"
 import { backward, Generator, randn, type Tensor, tensor, where, zeros } from "../torch/index.js"
 import { attention } from "./attention.js"
 import { attentionInChunks } from "./attention-chunks.js"
+import { attentionDense } from "./attention-dense.js"
 import {
   type AttentionPattern,
   bidirectional,
@@ -101,6 +102,23 @@ describe("attention equals the dense softmax, with its gradients", () => {
     expectEqual(runBoth(patterns, 3, 3))
   })
 
+  it.each(cases.filter(([, kind]) => kind !== "windows"))("with its scores written out: %s", (_, __, patterns) => {
+    const writtenOut: typeof attention = (q, k, v) => {
+      const [rows, keys] = [q.shape[2], k.shape[2]]
+      const mask = new Float64Array(patterns.length * rows * keys).fill(Number.NEGATIVE_INFINITY)
+      patterns.forEach((pattern, b) => {
+        for (const [i, seen] of toDense(pattern).entries()) {
+          if (seen) mask[(b * rows + Math.floor(i / pattern.keys)) * keys + (i % pattern.keys)] = 0
+        }
+        // Padding rows see something too.
+        for (let row = pattern.rows; row < rows; row++) mask[(b * rows + row) * keys] = 0
+      })
+      return attentionDense(q, k, v, tensor(mask, [patterns.length, 1, rows, keys]), SCALE)
+    }
+    expectEqual(runBoth(patterns, 4, 2, writtenOut))
+    expectEqual(runBoth(patterns, 3, 3, writtenOut))
+  })
+
   const inChunks: typeof attention = (q, k, v, patterns) => attentionInChunks(q, k, v, patterns, SCALE)
   const long: [string, AttentionPattern[]][] = [
     ["block-causal", [blockCausal(700, 8)]],
@@ -162,4 +180,15 @@ it("keeps masks that grow with the length, not with its square", () => {
   }
   expect(elements(8192) / elements(4096)).toBeCloseTo(2, 1)
   expect(elements(8192)).toBeLessThan((2 * 8192) ** 2 / 20)
+})
+
+it("in bfloat16, training or not, the output is that of float64 but for its rounding", () => {
+  const make = (heads: number): Tensor => randn([1, 40, heads, 8], { dtype: "float64", generator }).to("bfloat16")
+  const [q, k, v] = [make(4), make(2), make(2)].map((x) => x.transpose(1, 2))
+  const patterns = [noisedOverClean({ cleanRows: 24, noisedBlocks: [1, 3], blockSize: 8, length: 32 })]
+  const [q64, k64, v64] = [q, k, v].map((x) => x.to("float64"))
+  const expected = reference(q64, k64, v64, patterns)
+  const near = (out: Tensor): void => expect(difference(out.to("float64"), expected)).toBeLessThan(0.02)
+  near(attention(q, k, v, patterns, { scale: SCALE }))
+  near(attention(q.detach().requiresGrad_(), k, v, patterns, { scale: SCALE }))
 })

@@ -10,6 +10,7 @@ import {
   untidied,
 } from "../torch/index.js"
 import { attentionInChunks } from "./attention-chunks.js"
+import { attentionDense, prefersDense } from "./attention-dense.js"
 import type { AttentionPattern } from "./attention-pattern.js"
 import { type AttentionPlan, planAttention, type WindowGroup } from "./attention-plan.js"
 
@@ -43,6 +44,9 @@ export function attention(
   check(patterns, batch, rows, keys)
   const memo = prepare(patterns, rows, keys)
   const options = { scale: scale ?? 1 / Math.sqrt(width), gqa: heads !== k.shape[1] }
+  const { kind } = memo.plan
+  if (kind !== "windows" && kind !== "full" && prefersDense(q, k))
+    return attentionDense(q, k, v, maskOf(memo, patterns, "float32", "cpu"), options.scale)
   switch (memo.plan.kind) {
     case "full":
       return sdpa(q, k, v, options)

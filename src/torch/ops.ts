@@ -16,8 +16,6 @@ const ops = {
   crossEntropy: o("cross_entropy_loss"),
   sdpa: o("scaled_dot_product_attention"),
   fusedAdamW_: o("_fused_adamw_"),
-  foreachNorm: o("_foreach_norm.Scalar"),
-  foreachMul_: o("_foreach_mul_.Tensor"),
   foreachZero_: o("_foreach_zero_"),
   foreachCopy_: o("_foreach_copy_"),
   foreachAdd_: o("_foreach_add_.List"),
@@ -98,6 +96,8 @@ export interface AdamWStep {
   beta2: number
   weightDecay: number
   eps: number
+  /** Gradients are divided by this scalar first. */
+  gradientScale?: Tensor
 }
 /** One AdamW step in place, fused over all parameters (decoupled weight decay). */
 export function fusedAdamW_(s: AdamWStep): void {
@@ -115,15 +115,8 @@ export function fusedAdamW_(s: AdamWStep): void {
     s.eps,
     false,
     false,
+    s.gradientScale,
   ])
-}
-/** The L2 norm of each tensor. */
-export function foreachNorm(tensors: readonly Tensor[]): Tensor[] {
-  return ops.foreachNorm.callAll([tensors, 2])[0] as Tensor[]
-}
-/** Multiplies every tensor in place by one scalar tensor. */
-export function foreachMul_(tensors: readonly Tensor[], factor: Tensor): void {
-  ops.foreachMul_.callAll([tensors, factor])
 }
 export function foreachZero_(tensors: readonly Tensor[]): void {
   ops.foreachZero_.callAll([tensors])

@@ -32,6 +32,7 @@ describe("recipes", () => {
       expect(block_diffusion).toEqual({
         block_size: 8,
         noise: "ordered",
+        noise_range: [0.001, 1],
         shift: "same",
         weight: "1/t",
         learn: "authors",

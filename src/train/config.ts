@@ -15,6 +15,12 @@ export const blockDiffusionSchema = z.strictObject({
   block_size: count.default(8),
   /** ordered: as the authors' code (t grows along the sequence); shuffled: the same levels, permuted; uniform: as the paper says. */
   noise: z.enum(["ordered", "shuffled", "uniform"]).default("ordered"),
+  /** t lies between these; a narrower range has less variance (Arriola et al. 2025, "clipped" schedules). */
+  noise_range: z
+    .tuple([fraction, fraction])
+    .refine(([low, high]) => low < high, "the second number must be the larger one")
+    .refine(([low]) => low > 0, "noise of 0 masks nothing, and its weight 1/t has no value")
+    .default([0.001, 1]),
   /** same: row i predicts token i (the authors); next: row i−1 predicts token i, as the autoregressive model did. */
   shift: z.enum(["same", "next"]).default("same"),
   weight: z.enum(["1/t", "one"]).default("1/t"),

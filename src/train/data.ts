@@ -21,10 +21,12 @@ import type { TrainingBatch, TrainingSample } from "../paradigms/batch.js"
 import { encodeTraining, type Message } from "../text/conversation.js"
 import { layOut } from "../text/layout.js"
 import type { Tokenizer } from "../text/tokenizer.js"
+import type { Encoded } from "../text/writer.js"
 import type { AugmentConfig, TrainingConfig } from "./config.js"
 
-/** Decoded pictures are kept while they fit: small data sets are decoded once. */
+/** Decoded pictures and encoded records are kept while they fit: small data sets are read once. */
 const CACHE_BYTES = 256 * 2 ** 20
+const CACHE_RECORDS = 1 << 14
 
 function augmentOptions(config: AugmentConfig, mirror: boolean): AugmentOptions {
   const { scale, rotate_degrees, shift, shear, flip, hue_radians, saturation, brightness } = config
@@ -40,14 +42,21 @@ function augmentOptions(config: AugmentConfig, mirror: boolean): AugmentOptions 
   }
 }
 
+/** A record as the tokenizer leaves it: before its pictures are known. */
+interface EncodedSample {
+  sample: Sample
+  encoded: Encoded
+}
+
 export class TrainingData {
   readonly #records: JsonRecords
   readonly #root: string
   readonly #pictures: PictureTasks[] = []
   readonly #lengths: Int32Array | undefined
   readonly #mixture: readonly MixturePhase[]
-  readonly #cache = new Map<string, RgbImage>()
-  #cacheBytes = 0
+  readonly #images = new Map<string, RgbImage>()
+  #imageBytes = 0
+  readonly #encoded = new Map<number, EncodedSample>()
   #order: { epoch: number; samples: Int32Array } | undefined
 
   constructor(
@@ -121,12 +130,15 @@ export class TrainingData {
     shown: Map<string, number>,
   ): Promise<TrainingSample> {
     const where = `${this.config.data.file}, record ${index}`
-    const sample = parseSample(this.#records.read(index), where, this.#root)
+    const known = this.#encoded.get(index)
+    const sample = known?.sample ?? parseSample(this.#records.read(index), where, this.#root)
     try {
+      const encoded = known?.encoded ?? this.#encode(sample.messages)
+      if (!known && this.#encoded.size < CACHE_RECORDS) this.#encoded.set(index, { sample, encoded })
       const imageIndices: number[] = []
       for (const path of sample.images) imageIndices.push(await this.#image(path, sample, images, random, shown))
       const layout = this.#layOut(
-        sample.messages,
+        encoded,
         imageIndices.map((i) => images[i]),
       )
       return { ...layout, imageIndices, where }
@@ -138,6 +150,13 @@ export class TrainingData {
         cause: error,
       })
     }
+  }
+
+  #encode(messages: readonly Message[]): Encoded {
+    const { paradigm, block_diffusion } = this.config
+    return paradigm === "block-diffusion"
+      ? encodeTraining(messages, this.tokenizer, "qwen_2_5", { learn: block_diffusion.learn })
+      : encodeTraining(messages, this.tokenizer, "qwen2_5_vl")
   }
 
   async #image(
@@ -163,26 +182,24 @@ export class TrainingData {
   }
 
   async #decode(path: string): Promise<RgbImage> {
-    const known = this.#cache.get(path)
+    const known = this.#images.get(path)
     if (known) return known
     const image = await decodeImage(path)
-    if (this.#cacheBytes + image.data.length <= CACHE_BYTES) {
-      this.#cache.set(path, image)
-      this.#cacheBytes += image.data.length
+    if (this.#imageBytes + image.data.length <= CACHE_BYTES) {
+      this.#images.set(path, image)
+      this.#imageBytes += image.data.length
     }
     return image
   }
 
-  #layOut(messages: readonly Message[], images: readonly QwenImage[]): Omit<TrainingSample, "imageIndices" | "where"> {
+  #layOut(encoded: Encoded, images: readonly QwenImage[]): Omit<TrainingSample, "imageIndices" | "where"> {
     const { paradigm, data, block_diffusion } = this.config
     const { mergeSize } = this.modelConfig.vision
     const rows = images.map(({ grid }) => (grid[0] * grid[1] * grid[2]) / mergeSize ** 2)
     if (paradigm === "block-diffusion") {
-      const encoded = encodeTraining(messages, this.tokenizer, "qwen_2_5", { learn: block_diffusion.learn })
       const blocks = { size: block_diffusion.block_size, eos: this.modelConfig.tokens.eos }
       return layOut(encoded, rows, { maxLength: data.max_length, blocks })
     }
-    const encoded = encodeTraining(messages, this.tokenizer, "qwen2_5_vl")
     const { axes } = mropePositions(
       encoded.ids,
       images.map(({ grid }) => grid),

@@ -4,8 +4,6 @@ import {
   type DType,
   foreachAdd_,
   foreachCopy_,
-  foreachMul_,
-  foreachNorm,
   fusedAdamW_,
   noGrad,
   stack,
@@ -43,38 +41,33 @@ interface Slot {
   sum?: Tensor
 }
 
-const GROUP_KEYS = (p: Parameter): string => `${p.learningRate}/${p.weightDecay}`
+/** A run of a slot's elements, as flat views. */
+interface Piece {
+  slot: Slot
+  from: number
+  length: number
+  weight: Tensor
+  master: Tensor
+  first: Tensor
+  second: Tensor
+}
+
+/** Pieces of one learning rate and decay that are stepped at a time. */
+type Slab = Piece[]
+
+/** Elements of a slab: gradients of half precision are widened slab by slab, in the cache and never all at once. */
+const SLAB = 1 << 22
 
 export class AdamW {
   readonly #slots: Slot[]
-  readonly #groups: Slot[][]
+  readonly #slabs: Slab[]
 
   constructor(
     parameters: readonly Parameter[],
     readonly options: AdamWOptions,
   ) {
-    this.#slots = noGrad(() =>
-      parameters.map((parameter) => {
-        const { tensor: weight } = parameter
-        const half = weight.dtype === "bfloat16" || weight.dtype === "float16"
-        const master = half ? weight.detach().to("float32") : weight.detach()
-        const like = { dtype: master.dtype as DType, device: weight.device }
-        const shape = [...weight.shape]
-        return {
-          parameter,
-          master,
-          first: zeros(shape, like),
-          second: zeros(shape, like),
-          steps: zeros([], { device: weight.device }),
-        }
-      }),
-    )
-    const groups = new Map<string, Slot[]>()
-    for (const slot of this.#slots) {
-      const key = GROUP_KEYS(slot.parameter)
-      groups.set(key, [...(groups.get(key) ?? []), slot])
-    }
-    this.#groups = [...groups.values()]
+    this.#slots = noGrad(() => parameters.map(slotOf))
+    this.#slabs = noGrad(() => slabsOf(this.#slots))
   }
 
   /**
@@ -107,25 +100,26 @@ export class AdamW {
         const grads = new Map<Slot, Tensor>()
         for (const slot of this.#slots) {
           const grad = slot.sum ?? slot.parameter.tensor.grad
-          if (grad)
-            grads.set(
-              slot,
-              slot.master === grad || grad.dtype === slot.master.dtype ? grad : grad.to(slot.master.dtype),
-            )
+          if (grad) grads.set(slot, grad.reshape(-1))
         }
-        const all = [...grads.values()]
-        if (all.length === 0) return { gradNorm: 0 }
-        const norm = vectorNorm(stack(foreachNorm(all).map((n) => n.to("float32"))))
-        const gradNorm = norm.item()
+        if (grads.size === 0) return { gradNorm: 0 }
+        const slabs = this.#slabs
+          .map((slab) => slab.filter(({ slot }) => grads.has(slot)))
+          .filter((slab) => slab.length > 0)
+        const norms = slabs.flat().map((piece) => tidy(() => vectorNorm(widened(piece, grads)).to("float32")))
+        const gradNorm = vectorNorm(stack(norms)).item()
         if (Number.isFinite(gradNorm)) {
           const { maxGradNorm } = this.options
-          if (maxGradNorm > 0 && gradNorm > maxGradNorm) foreachMul_(all, tensor([maxGradNorm / (gradNorm + 1e-6)], []))
-          for (const group of this.#groups)
-            this.#update(
-              group.filter((slot) => grads.has(slot)),
-              grads,
-              factor,
-            )
+          const clip = maxGradNorm > 0 && gradNorm > maxGradNorm
+          const { device } = slabs[0][0].master
+          const gradientScale = clip ? tensor([(gradNorm + 1e-6) / maxGradNorm], []).to({ device }) : undefined
+          const one = tensor([1], [])
+          const steps = [...grads.keys()].map((slot) => slot.steps)
+          foreachAdd_(
+            steps,
+            steps.map(() => one),
+          )
+          for (const slab of slabs) tidy(() => this.#update(slab, grads, factor, gradientScale))
         }
         this.zeroGrad()
         return { gradNorm }
@@ -133,32 +127,27 @@ export class AdamW {
     )
   }
 
-  #update(group: Slot[], grads: Map<Slot, Tensor>, factor: number): void {
-    if (group.length === 0) return
-    const one = tensor([1], [])
-    foreachAdd_(
-      group.map((slot) => slot.steps),
-      group.map(() => one),
-    )
-    const { learningRate, weightDecay } = group[0].parameter
+  #update(slab: Slab, grads: ReadonlyMap<Slot, Tensor>, factor: number, gradientScale?: Tensor): void {
+    const { learningRate, weightDecay } = slab[0].slot.parameter
     const [beta1, beta2] = this.options.betas
     fusedAdamW_({
-      parameters: group.map((slot) => slot.master),
-      gradients: group.map((slot) => grads.get(slot)!),
-      firstMoments: group.map((slot) => slot.first),
-      secondMoments: group.map((slot) => slot.second),
-      steps: group.map((slot) => slot.steps),
+      parameters: slab.map(({ master }) => master),
+      gradients: slab.map((piece) => widened(piece, grads)),
+      firstMoments: slab.map(({ first }) => first),
+      secondMoments: slab.map(({ second }) => second),
+      steps: slab.map(({ slot }) => slot.steps),
       learningRate: learningRate * factor,
       beta1,
       beta2,
       weightDecay,
       eps: this.options.eps,
+      gradientScale,
     })
-    const half = group.filter((slot) => slot.master.dtype !== slot.parameter.tensor.dtype)
+    const half = slab.filter(({ master, weight }) => master.dtype !== weight.dtype)
     if (half.length > 0)
       foreachCopy_(
-        half.map((slot) => slot.parameter.tensor),
-        half.map((slot) => slot.master),
+        half.map(({ weight }) => weight),
+        half.map(({ master }) => master),
       )
   }
 
@@ -196,4 +185,48 @@ export class AdamW {
         if (slot.master.dtype !== slot.parameter.tensor.dtype) slot.parameter.tensor.copy_(slot.master)
     })
   }
+}
+
+function slotOf(parameter: Parameter): Slot {
+  const { tensor: weight } = parameter
+  const half = weight.dtype === "bfloat16" || weight.dtype === "float16"
+  const master = half ? weight.detach().to("float32") : weight.detach()
+  const like = { dtype: master.dtype as DType, device: weight.device }
+  const shape = [...weight.shape]
+  return {
+    parameter,
+    master,
+    first: zeros(shape, like),
+    second: zeros(shape, like),
+    steps: zeros([], { device: weight.device }),
+  }
+}
+
+function slabsOf(slots: readonly Slot[]): Slab[] {
+  const slabs: Slab[] = []
+  const open = new Map<string, { slab: Slab; free: number }>()
+  for (const slot of slots) {
+    const { tensor: weight, learningRate, weightDecay } = slot.parameter
+    const key = `${learningRate}/${weightDecay}`
+    for (let from = 0; from < weight.size; from += SLAB) {
+      const length = Math.min(SLAB, weight.size - from)
+      let current = open.get(key)
+      if (!current || current.free < length) {
+        current = { slab: [], free: SLAB }
+        open.set(key, current)
+        slabs.push(current.slab)
+      }
+      const cut = (x: Tensor): Tensor => x.view(-1).narrow(0, from, length)
+      const { master, first, second } = slot
+      const views = { weight: cut(weight.detach()), master: cut(master), first: cut(first), second: cut(second) }
+      current.slab.push({ slot, from, length, ...views })
+      current.free -= length
+    }
+  }
+  return slabs
+}
+
+/** A piece of its slot's flat gradient, in the type that is stepped. */
+function widened({ slot, from, length }: Piece, grads: ReadonlyMap<Slot, Tensor>): Tensor {
+  return grads.get(slot)!.narrow(0, from, length).to(slot.master.dtype)
 }

@@ -37,11 +37,20 @@ export function objectiveOf(
   seeds: readonly number[],
 ): Objective {
   if (config.paradigm === "autoregressive") return autoregressiveObjective(model, batch)
-  const { block_size: blockSize, noise: schedule, shift, weight, copies } = config.block_diffusion
+  const { block_size: blockSize, noise: schedule, noise_range, shift, weight, copies } = config.block_diffusion
   return blockDiffusionObjective(
     model,
     batch,
-    { blockSize, schedule, shift, weight, copies, maskToken: maskToken(target) },
+    {
+      blockSize,
+      schedule,
+      epsMin: noise_range[0],
+      epsMax: noise_range[1],
+      shift,
+      weight,
+      copies,
+      maskToken: maskToken(target),
+    },
     randomFrom(...seeds, 3),
   )
 }

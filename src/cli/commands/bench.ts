@@ -13,6 +13,8 @@ export function register(program: Command): void {
     .option("--shape <name>", "tiny, smollm2-135m, qwen2.5-vl-3b or qwen2.5-vl-7b", "smollm2-135m")
     .option("--dtype <type>", "auto, float32 or bfloat16", "auto")
     .option("--device <name>", "auto, cpu or cuda", "auto")
+    .option("--rows <n>", "train: tokens of the sample, a multiple of 8", wholeNumber(8), 512)
+    .option("--answer <n>", "train: how many of them, at the end, are the answer", wholeNumber(1), 128)
     .option("--rounds <n>", "measured rounds", wholeNumber(1), 3)
     .option("--no-reference", "leave PyTorch out")
     .option("--json", "print the numbers as JSON")
