@@ -235,7 +235,7 @@ NAPI_MODULE_INIT() {
       {"setGrad", setGrad}, {"customFunction", customFunction}, {"setGradMode", setGradMode},
       {"setInferenceMode", setInferenceMode}, {"fromBuffer", fromBuffer}, {"toBuffer", toBuffer}, {"item", item},
       {"mapFile", mapFile}, {"viewBytes", viewBytes}, {"describe", describe}, {"seed", seed},
-      {"newGenerator", newGenerator}, {"generatorState", generatorState}, {"setGeneratorState", setGeneratorState},
+      {"newGenerator", newGenerator},
       {"setThreads", setThreads}, {"systemInfo", systemInfo}, {"loadLibrary", loadLibrary},
       {"deviceCount", deviceCount}, {"synchronize", synchronize}, {"takeWarnings", takeWarnings},
   };

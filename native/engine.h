@@ -118,8 +118,6 @@ napi_value describe(napi_env, napi_callback_info);
 // system.cc
 napi_value seed(napi_env, napi_callback_info);
 napi_value newGenerator(napi_env, napi_callback_info);
-napi_value generatorState(napi_env, napi_callback_info);
-napi_value setGeneratorState(napi_env, napi_callback_info);
 napi_value setThreads(napi_env, napi_callback_info);
 napi_value systemInfo(napi_env, napi_callback_info);
 napi_value loadLibrary(napi_env, napi_callback_info);

@@ -74,27 +74,6 @@ DVL_FUNCTION(newGenerator) {
   return number(env, static_cast<double>(engine->generators.size() - 1));
 }
 
-DVL_FUNCTION(generatorState) {
-  DVL_ARGS(1);
-  const auto id = static_cast<size_t>(numberArg(env, argv[0]));
-  TORCH_CHECK_VALUE(id < engine->generators.size(), "unknown generator");
-  auto& generator = engine->generators[id];
-  std::lock_guard<std::mutex> lock(generator.mutex());
-  writeTensor(engine, ARGS, generator.get_state());
-  engine->frame[RESULTS] = 1;
-  return nullptr;
-}
-
-DVL_FUNCTION(setGeneratorState) {
-  DVL_ARGS(2);
-  const auto id = static_cast<size_t>(numberArg(env, argv[0]));
-  TORCH_CHECK_VALUE(id < engine->generators.size(), "unknown generator");
-  auto& generator = engine->generators[id];
-  std::lock_guard<std::mutex> lock(generator.mutex());
-  generator.set_state(engine->get(numberArg(env, argv[1])));
-  return nullptr;
-}
-
 DVL_FUNCTION(setThreads) {
   DVL_ARGS(1);
   const double threads = numberArg(env, argv[0]);

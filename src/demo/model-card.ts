@@ -5,7 +5,7 @@ import type { EmojiData } from "./data/prepare.js"
 import type { SetId } from "./plan.js"
 import type { DemoRecipe } from "./recipe.js"
 import type { MeasurementResult } from "./run.js"
-import type { Stage } from "./stages.js"
+import type { Stage, StageName } from "./stages.js"
 
 export interface ModelCardInput {
   recipe: DemoRecipe
@@ -18,37 +18,41 @@ export interface ModelCardInput {
 
 const SETS: Record<SetId, string> = { vendor: "a vendor never seen in training", pictures: "held-out pictures" }
 
+/** Names under which the models of the long setting ship with the program. */
+const BUILT_IN: Partial<Record<StageName, string>> = { control: "emoji-ar", "diffusion-next": "emoji-diffusion" }
+
 /** @returns the text of README.md for the folder of the stage's model */
 export function modelCard({ recipe, setting, stage, data, parameters, results }: ModelCardInput): string {
   const { pictures, concepts } = data.counts
   const diffusion = stage.config.paradigm === "block-diffusion"
-  const { block_size, noise, learn, shift, weight } = stage.config.block_diffusion
+  const { block_size, noise, noise_range, learn, shift, weight, copies } = stage.config.block_diffusion
   const before =
     stage.name === "autoregressive"
       ? ""
       : `${recipe.stages.autoregressive.minutes} minutes of autoregressive training from scratch, then `
-  const name = diffusion ? "emoji-diffusion" : "emoji-ar"
+  const builtIn = BUILT_IN[stage.name]
+  const model = builtIn ?? "FOLDER"
   return `---
 license: cc-by-sa-4.0
 pipeline_tag: image-text-to-text
 tags: [${diffusion ? "block-diffusion, diffusion-language-model" : "autoregressive"}, qwen2.5-vl, demo]
 ---
 
-# ${name}
+# ${builtIn ?? `Emoji demo: ${stage.title}`}
 
 A very small vision-language model (${(parameters / 1e6).toFixed(2)} million weights, the architecture of Qwen2.5-VL) that
 knows emoji drawings and nothing else. ${diffusion ? "It was translated from an autoregressive model to block diffusion." : "It answers token by token."}
 It exists to try this program without a download and to compare ways of decoding; it is of no other use.
 
 \`\`\`console
-$ npx diffusionvl generate --model ${name} --image drawing.png "What is this?"
-$ npx diffusionvl generate --model ${name} --image drawing.png "Describe it."
-$ npx diffusionvl generate --model ${name} --image drawing.png "red apple/dog/bus/violin?"
+$ npx diffusionvl generate --model ${model} --image drawing.png "What is this?"
+$ npx diffusionvl generate --model ${model} --image drawing.png "Describe it."
+$ npx diffusionvl generate --model ${model} --image drawing.png "red apple/dog/bus/violin?"
 \`\`\`
 
 ## Training
 
-${before}${stage.config.train.max_minutes} minutes of ${diffusion ? `block-diffusion training (block size ${block_size}, noise ${noise}, weight ${weight}, ${learn === "answers" ? "answers only" : "labels as the authors have them"}, token shift ${shift})` : "autoregressive training"}
+${before}${stage.config.train.max_minutes} minutes of ${diffusion ? `block-diffusion training (block size ${block_size}, noise ${noise} in [${noise_range.join(", ")}], ${copies} noised ${copies === 1 ? "copy" : "copies"} of each sample, weight ${weight}, ${learn === "answers" ? "answers only" : "labels as the authors have them"}, token shift ${shift})` : "autoregressive training"}
 on two processor cores, in ${stage.config.train.dtype}; seed ${stage.config.train.seed}. The command was
 \`npx diffusionvl demo${setting === "quick" ? "" : ` --recipe recipes/emoji-${setting}.yaml`}\`: it makes the data, the model, this card and a report.
 

@@ -29,8 +29,6 @@ export interface Addon {
   describe(handle: number): void
   seed(seed: number): void
   newGenerator(device: string, seed: number): number
-  generatorState(id: number): void
-  setGeneratorState(id: number, state: number): void
   setThreads(threads: number): void
   systemInfo(): string
   loadLibrary(path: string): void
