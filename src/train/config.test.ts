@@ -71,6 +71,8 @@ describe("recipes", () => {
     [`${SMALL}train:\n  learnign_rate: 1\n`, /line 6.*learnign_rate/],
     [`${SMALL}train:\n  learning_rate: fast\n`, /line 6: train\.learning_rate/],
     [`${SMALL}block_diffusion: { noise: loud }\n`, /line 5: block_diffusion\.noise/],
+    [`${SMALL}block_diffusion: { noise_range: [0, 1] }\n`, /line 5: block_diffusion\.noise_range: noise of 0/],
+    [`${SMALL}block_diffusion: { noise_range: [0.7, 0.3] }\n`, /the second number must be the larger/],
     [`${SMALL}train: { tunable: [] }\n`, /tunable/],
     ["model: [m\n", /mend the YAML|flow/i],
     ["", /model/],
