@@ -33,7 +33,7 @@ struct Forward : c10::WarningHandler {
 void installWarningHandler(Engine* engine) { c10::WarningUtils::set_warning_handler(new Forward(engine)); }
 
 // glibc returns every large block to the system and asks for it anew: each step of a training would fault all its pages
-// in again, up to a third of its time. Large blocks come from the heap instead, and the heap stays.
+// in again, an eighth to a fifth of its time. Large blocks come from the heap instead, and the heap stays.
 void keepFreedMemory() {
 #ifdef __GLIBC__
   mallopt(M_MMAP_MAX, 0);

@@ -3,7 +3,16 @@
  * float32 there, and these products run at the rate of the processor's bfloat16 instructions.
  */
 
-import { customFunction, dtypeCode, gradEnabled, operator, readCpu, type Tensor, tidy } from "../torch/index.js"
+import {
+  customFunction,
+  dtypeCode,
+  gradEnabled,
+  hasBf16Products,
+  operator,
+  readCpu,
+  type Tensor,
+  tidy,
+} from "../torch/index.js"
 
 /** Probabilities are kept for the backward pass: at most 32 MiB a layer. */
 const MAXIMUM_SCORES = 1 << 24
@@ -11,15 +20,12 @@ const MAXIMUM_SCORES = 1 << 24
 const softmax = operator("aten::_softmax")
 const softmaxBackward = operator("aten::_softmax_backward_data")
 
-let halfInstructions: boolean | undefined
-
 /** Whether writing out the scores is the faster way for these. */
 export function prefersDense(q: Tensor, k: Tensor): boolean {
   if (q.device !== "cpu" || q.dtype !== "bfloat16" || !gradEnabled() || !(q.requiresGrad || k.requiresGrad))
     return false
-  if (q.shape[0] * q.shape[1] * q.shape[2] * k.shape[2] > MAXIMUM_SCORES) return false
-  halfInstructions ??= readCpu().instructions.some((name) => name === "avx512_bf16" || name === "amx_bf16")
-  return halfInstructions
+  const [batch, heads, rows] = q.shape
+  return batch * heads * rows * k.shape[2] <= MAXIMUM_SCORES && hasBf16Products(readCpu().instructions)
 }
 
 /**

@@ -191,4 +191,10 @@ it("in bfloat16, training or not, the output is that of float64 but for its roun
   const near = (out: Tensor): void => expect(difference(out.to("float64"), expected)).toBeLessThan(0.02)
   near(attention(q, k, v, patterns, { scale: SCALE }))
   near(attention(q.detach().requiresGrad_(), k, v, patterns, { scale: SCALE }))
+  // Whatever the processor prefers.
+  const mask = tensor(
+    Float32Array.from(toDense(patterns[0]), (seen) => (seen ? 0 : Number.NEGATIVE_INFINITY)),
+    [1, 1, 40, 40],
+  )
+  near(attentionDense(q, k, v, mask, SCALE))
 })

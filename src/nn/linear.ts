@@ -39,15 +39,10 @@ export function multiply(x: Tensor, weight: Tensor, bias: Tensor | null = null):
   return cat(products, x.rank - 1)
 }
 
-let thinHalf: boolean | undefined
-
 /** Whether this processor has AVX512-BF16 and no tile registers. */
 function prefersThinHalf(): boolean {
-  if (thinHalf === undefined) {
-    const { instructions } = readCpu()
-    thinHalf = instructions.includes("avx512_bf16") && !instructions.includes("amx_bf16")
-  }
-  return thinHalf
+  const { instructions } = readCpu()
+  return instructions.includes("avx512_bf16") && !instructions.includes("amx_bf16")
 }
 
 /** Products of few rows read each weight once, as it is stored; those that need no gradient can do so. */

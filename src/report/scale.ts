@@ -25,7 +25,9 @@ export function scale(
   const largest = turn(to ?? values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY))
   let low = Number.isFinite(smallest) ? smallest : Number.isFinite(largest) ? largest - 1 : 0
   let high = Number.isFinite(largest) ? largest : low + 1
-  if (high <= low) [low, high] = [low - (from === undefined ? 0.5 : 0), low + (from === undefined ? 0.5 : 1)]
+  // Values that differ by rounding only are one value: no tick fits between them.
+  const rounding = 1e-12 * Math.max(Math.abs(low), Math.abs(high)) + 1e-300
+  if (high - low <= rounding) [low, high] = [low - (from === undefined ? 0.5 : 0), low + (from === undefined ? 0.5 : 1)]
   const room = (high - low) * 0.06
   if (from === undefined) low -= room
   if (to === undefined) high += room

@@ -25,6 +25,7 @@ describe("scales", () => {
         expect(count).toBeGreaterThanOrEqual(1)
         expect(count).toBeLessThanOrEqual(15)
       }),
+      { examples: [[[-5e-324, 0], false]] },
     )
   })
 })

@@ -26,7 +26,15 @@ export interface Cpu {
   instructions: string[]
 }
 
+let known: Cpu | undefined
+
+/** This machine's processor; asked once. */
 export function readCpu(): Cpu {
+  known ??= askCpu()
+  return known
+}
+
+function askCpu(): Cpu {
   const model = cpus()[0]?.model.trim() || "unknown processor"
   const flags = new Set(process.platform === "darwin" ? macFlags() : linuxFlags())
   return {

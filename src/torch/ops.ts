@@ -16,7 +16,6 @@ const ops = {
   crossEntropy: o("cross_entropy_loss"),
   sdpa: o("scaled_dot_product_attention"),
   fusedAdamW_: o("_fused_adamw_"),
-  foreachZero_: o("_foreach_zero_"),
   foreachCopy_: o("_foreach_copy_"),
   foreachAdd_: o("_foreach_add_.List"),
   norm: o("linalg_vector_norm"),
@@ -117,9 +116,6 @@ export function fusedAdamW_(s: AdamWStep): void {
     false,
     s.gradientScale,
   ])
-}
-export function foreachZero_(tensors: readonly Tensor[]): void {
-  ops.foreachZero_.callAll([tensors])
 }
 export function foreachCopy_(into: readonly Tensor[], from: readonly Tensor[]): void {
   ops.foreachCopy_.callAll([into, from])

@@ -132,3 +132,23 @@ it("adds up many gradients of half precision in float32", () => {
   backward(weight.mul(3).sum())
   expect(optimizer.step(0).gradNorm).toBe(3)
 })
+
+it("steps every element of weights larger than a slab, each parameter at its own rate", () => {
+  const sizes = [2 ** 22 + 3, 5, 2 ** 22 - 1]
+  const rates = [0.1, 0.2, 0.1]
+  const weights = sizes.map((size) => noGrad(() => tensor([1]).expand(size).to("bfloat16").clone()).requiresGrad_())
+  const optimizer = new AdamW(
+    weights.map((weight, i) => ({ name: `w${i}`, tensor: weight, learningRate: rates[i], weightDecay: 0 })),
+    { betas: [0.9, 0.999], eps: 1e-8, maxGradNorm: 1 },
+  )
+  for (const weight of weights) weight.grad = noGrad(() => weight.detach().mul(2))
+  const { gradNorm } = optimizer.step(1)
+  expect(gradNorm / (2 * Math.sqrt(sizes.reduce((a, b) => a + b)))).toBeCloseTo(1, 4)
+  // The first step of Adam is the rate, whatever the gradient.
+  rates.forEach((rate, i) => {
+    for (const values of [optimizer.state().get(`master.w${i}`)!, weights[i].to("float32")]) {
+      expect(values.min().item()).toBeCloseTo(1 - rate, 2)
+      expect(values.max().item()).toBeCloseTo(1 - rate, 2)
+    }
+  })
+})
