@@ -3,10 +3,9 @@
 import { existsSync } from "node:fs"
 import { createInterface } from "node:readline"
 import { messageOf } from "../errors.js"
-import type { DecodingOptions } from "../generate/options.js"
 import type { Session } from "../generate/session.js"
 import { imagePrompt, type Message } from "../text/conversation.js"
-import { decodingOptions, statistics, streamAnswer } from "./generate.js"
+import { type DecodingFlags, decodingOptions, statistics, streamAnswer } from "./generate.js"
 import { interruptible } from "./interrupt.js"
 import { type ModelOptions, openForCommand } from "./open-model.js"
 
@@ -37,7 +36,7 @@ class Conversation {
   }
 }
 
-export async function chat(options: ModelOptions & DecodingOptions & { model: string }): Promise<void> {
+export async function chat(options: ModelOptions & DecodingFlags & { model: string }): Promise<void> {
   await interruptible(async (signal) => {
     const session = await openForCommand(options.model, options, signal)
     process.stderr.write(`${options.model} · ${HELP}\n`)
@@ -67,7 +66,7 @@ async function answer(
   session: Session,
   conversation: Conversation,
   line: string,
-  options: DecodingOptions,
+  options: DecodingFlags,
   signal: AbortSignal,
 ): Promise<void> {
   conversation.ask(line)

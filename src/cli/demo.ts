@@ -4,6 +4,7 @@ import { basename, join, relative, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { demoSchema } from "../demo/recipe.js"
 import { type DemoObserver, type DemoResult, type MeasurementResult, runDemo } from "../demo/run.js"
+import { decodingText } from "../report/demo-report-data.js"
 import { readRecipe } from "../train/config.js"
 import { interruptible } from "./interrupt.js"
 import { formatBytes, formatCount, formatDuration } from "./ui/format.js"
@@ -71,13 +72,13 @@ function observer(): DemoObserver {
 const percent = (value: number | undefined): string => (value === undefined ? "–" : `${(100 * value).toFixed(1)}`)
 
 function show({ report, results }: DemoResult): void {
-  const main = results.filter(({ measurement }) => measurement.part === "main")
+  const compared = results.filter(({ measurement }) => ["main", "remasking"].includes(measurement.part))
   for (const [set, title] of [
     ["vendor", "A vendor never seen in training"],
     ["pictures", "Held-out pictures of the other vendors"],
   ] as const) {
     process.stdout.write(`\n${title} (%):\n`)
-    process.stdout.write(`${comparison(main.filter(({ measurement }) => measurement.set === set))}\n`)
+    process.stdout.write(`${comparison(compared.filter(({ measurement }) => measurement.set === set))}\n`)
   }
   process.stdout.write(
     `\nThe report, with sweeps, sample answers and a block being denoised: ${relative(".", report)}\n`,
@@ -87,7 +88,7 @@ function show({ report, results }: DemoResult): void {
 function comparison(results: readonly MeasurementResult[]): string {
   const rows = results.map(({ measurement: { model, decoding }, scores: { name, choose, describe } }) => [
     model,
-    decoding ? `block ${decoding.blockSize}, threshold ${decoding.threshold}` : "token by token",
+    decodingText(decoding),
     percent(name?.exact),
     percent(choose?.greedy),
     percent(choose?.likelihood),

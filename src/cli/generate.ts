@@ -10,17 +10,22 @@ import { interruptible } from "./interrupt.js"
 import { type ModelOptions, openForCommand } from "./open-model.js"
 import { DenoiseView } from "./ui/denoise.js"
 
-export interface GenerateCommandOptions extends ModelOptions, DecodingOptions {
+export interface GenerateCommandOptions extends ModelOptions, DecodingFlags {
   model: string
   image?: string[]
   json?: boolean
   stream: boolean
 }
 
+/** Decoding as the command line names it. */
+export interface DecodingFlags extends Omit<DecodingOptions, "strategy"> {
+  remasking?: DecodingOptions["strategy"]
+}
+
 /** Of all command-line options, those the decoder knows. */
-export function decodingOptions(options: DecodingOptions): DecodingOptions {
-  const { maxTokens, blockSize, steps, threshold, temperature, topK, topP, seed } = options
-  return { maxTokens, blockSize, steps, threshold, temperature, topK, topP, seed }
+export function decodingOptions(options: DecodingFlags): DecodingOptions {
+  const { maxTokens, blockSize, steps, threshold, remasking: strategy, temperature, topK, topP, seed } = options
+  return { maxTokens, blockSize, steps, threshold, strategy, temperature, topK, topP, seed }
 }
 
 export async function generateCommand(given: string | undefined, options: GenerateCommandOptions): Promise<void> {

@@ -1,12 +1,13 @@
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { expect, it } from "vitest"
+import { afterAll, expect, it } from "vitest"
 import { UserError } from "../errors.js"
 import { Tokenizer } from "../text/tokenizer.js"
 import { type CheckEvent, type CheckOptions, checkDataset, type DataProblem, type DataSummary } from "./check.js"
 
 const folder = mkdtempSync(join(tmpdir(), "dvl-check-"))
+afterAll(() => rmSync(folder, { recursive: true }))
 mkdirSync(join(folder, "folder.png"))
 for (const name of ["a.png", "b.png", "broken.png"]) writeFileSync(join(folder, name), name)
 const file = join(folder, "data.json")

@@ -1,13 +1,14 @@
-import { mkdtempSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import fc from "fast-check"
-import { describe, expect, it } from "vitest"
+import { afterAll, describe, expect, it } from "vitest"
 import { UserError } from "../errors.js"
 import { JsonRecords } from "./json-array.js"
 import { MalformedRecords, RecordScanner } from "./record-scanner.js"
 
 const folder = mkdtempSync(join(tmpdir(), "dvl-records-"))
+afterAll(() => rmSync(folder, { recursive: true }))
 let files = 0
 const write = (text: string): string => {
   const path = join(folder, `data-${files++}.json`)

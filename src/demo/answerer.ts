@@ -3,6 +3,7 @@
 import { dirname, join } from "node:path"
 import { conversationOf } from "../data/llava.js"
 import { decode } from "../generate/generate.js"
+import type { DecodingOptions } from "../generate/options.js"
 import { preparePrompt } from "../generate/prepare.js"
 import { scoreAnswers } from "../generate/score.js"
 import { loadSession, type Session } from "../generate/session.js"
@@ -12,11 +13,8 @@ import type { EmojiRecord } from "./data/records.js"
 import type { Answer, Answerer } from "./evaluate.js"
 
 /** How block diffusion decodes; without a threshold the number of steps is fixed. */
-export interface Decoding {
-  blockSize: number
-  steps: number
-  threshold?: number
-}
+export type Decoding = Pick<DecodingOptions, "threshold" | "strategy"> &
+  Required<Pick<DecodingOptions, "blockSize" | "steps">>
 
 const MAXIMUM_TOKENS = 64
 

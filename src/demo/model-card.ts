@@ -1,6 +1,6 @@
 /** The model cards of the demo's models: data, licences, training and measured numbers, as Markdown with a YAML head. */
 
-import type { TaskResult } from "../report/demo-report-data.js"
+import { decodingText, type TaskResult } from "../report/demo-report-data.js"
 import type { EmojiData } from "./data/prepare.js"
 import type { SetId } from "./plan.js"
 import type { DemoRecipe } from "./recipe.js"
@@ -86,9 +86,8 @@ Everything is taken for one of the ${concepts} emojis. Photographs, text and que
 function rows(stage: Stage, results: readonly MeasurementResult[]): string[] {
   const percent = (value: number | undefined): string => (value === undefined ? "–" : (100 * value).toFixed(1))
   return results
-    .filter(({ measurement }) => measurement.model === stage.name && measurement.part === "main")
+    .filter(({ measurement }) => measurement.model === stage.name && ["main", "remasking"].includes(measurement.part))
     .map(({ measurement: { set, decoding }, scores: { name, choose, describe } }) => {
-      const how = decoding ? `block ${decoding.blockSize}, threshold ${decoding.threshold}` : "token by token"
       const cells = [
         percent(name?.exact),
         percent(choose?.greedy),
@@ -98,7 +97,7 @@ function rows(stage: Stage, results: readonly MeasurementResult[]): string[] {
         describe?.forwardsPerToken.toFixed(2) ?? "–",
         questions(name, choose, describe),
       ]
-      return `| ${SETS[set]} | ${how} | ${cells.join(" | ")} |`
+      return `| ${SETS[set]} | ${decodingText(decoding)} | ${cells.join(" | ")} |`
     })
 }
 

@@ -9,18 +9,21 @@ export type SetId = "vendor" | "pictures"
 export interface Measurement {
   model: StageName
   set: SetId
-  part: "main" | "block-size" | "steps" | "threshold"
+  part: "main" | "remasking" | "block-size" | "steps" | "threshold"
   decoding?: Decoding
   questions: number
   likelihood: boolean
 }
 
-/** The way of decoding that stands for a translated model. */
-export const MAIN_THRESHOLD = 0.9
+/** The way of decoding that stands for a translated model: every token above 0.9, or else the leftmost one. */
+export function mainDecoding({ stages }: DemoRecipe): Decoding {
+  const { block_size } = stages.diffusion.block_diffusion
+  return { blockSize: block_size, steps: block_size, threshold: 0.9, strategy: "sequential_dynamic" }
+}
 
-export function measurements({ evaluation, stages }: DemoRecipe): Measurement[] {
-  const blockSize = stages.diffusion.block_diffusion.block_size
-  const main: Decoding = { blockSize, steps: blockSize, threshold: MAIN_THRESHOLD }
+export function measurements(recipe: DemoRecipe): Measurement[] {
+  const { evaluation } = recipe
+  const main = mainDecoding(recipe)
   const models: [StageName, Decoding | undefined][] = [
     ["autoregressive", undefined],
     ["control", undefined],
@@ -31,14 +34,16 @@ export function measurements({ evaluation, stages }: DemoRecipe): Measurement[] 
   for (const set of ["vendor", "pictures"] as const)
     for (const [model, decoding] of models)
       list.push({ model, set, part: "main", decoding, questions: evaluation.questions, likelihood: set === "vendor" })
-  const sweep = (part: Measurement["part"], decoding: Decoding, model: StageName = "diffusion-next"): void => {
-    list.push({ model, set: "vendor", part, decoding, questions: evaluation.sweep_questions, likelihood: false })
-  }
   for (const model of ["diffusion-next", "diffusion-same"] as const) {
-    for (const size of evaluation.block_sizes)
-      sweep("block-size", { blockSize: size, steps: size, threshold: MAIN_THRESHOLD }, model)
-    for (const steps of evaluation.steps) sweep("steps", { blockSize, steps }, model)
-    for (const threshold of evaluation.thresholds) sweep("threshold", { blockSize, steps: blockSize, threshold }, model)
+    const add = (part: Measurement["part"], decoding: Decoding, questions = evaluation.sweep_questions): void => {
+      list.push({ model, set: "vendor", part, decoding, questions, likelihood: false })
+    }
+    // The paper's order beside it, on all questions: the most confident token when none is above the threshold.
+    add("remasking", { ...main, strategy: "low_confidence_dynamic" }, evaluation.questions)
+    for (const size of evaluation.block_sizes) add("block-size", { ...main, blockSize: size, steps: size })
+    for (const steps of evaluation.steps)
+      add("steps", { blockSize: main.blockSize, steps, strategy: "low_confidence_static" })
+    for (const threshold of evaluation.thresholds) add("threshold", { ...main, threshold })
   }
   return list
 }

@@ -4,13 +4,14 @@ import { readFile } from "node:fs/promises"
 import { cpus } from "node:os"
 import { dirname, join } from "node:path"
 import { openTensors } from "../checkpoint/safetensors.js"
-import type {
-  DemoReportData,
-  Denoising,
-  Evaluation,
-  ReportModel,
-  Sample,
-  TrainingCurves,
+import {
+  type DemoReportData,
+  type Denoising,
+  decodingText,
+  type Evaluation,
+  type ReportModel,
+  type Sample,
+  type TrainingCurves,
 } from "../report/demo-report-data.js"
 import type { DenoiseStep } from "../report/denoise-view.js"
 import { dataUri } from "../report/html.js"
@@ -20,7 +21,7 @@ import { finishedModel } from "../train/trainer.js"
 import { DemoAnswerer } from "./answerer.js"
 import { type EmojiData, readEmojiRecords } from "./data/prepare.js"
 import type { EmojiRecord } from "./data/records.js"
-import { MAIN_THRESHOLD, type SetId } from "./plan.js"
+import { mainDecoding, type SetId } from "./plan.js"
 import type { DemoRecipe } from "./recipe.js"
 import type { MeasurementResult } from "./run.js"
 import type { Stage } from "./stages.js"
@@ -172,19 +173,15 @@ async function samples({ data, results }: ReportInput): Promise<Sample[]> {
 async function denoising({ data, folder, recipe, stages }: ReportInput): Promise<Denoising[]> {
   const record = (await readEmojiRecords(data.heldOutVendor)).find(({ task }) => task === "describe")
   if (!record) return []
-  const blockSize = recipe.stages.diffusion.block_diffusion.block_size
+  const decoding = mainDecoding(recipe)
   const views: Denoising[] = []
   for (const { name } of stages.filter(({ config }) => config.paradigm === "block-diffusion")) {
-    const answerer = new DemoAnswerer(finishedModel(join(folder, name)), data.heldOutVendor, {
-      blockSize,
-      steps: blockSize,
-      threshold: MAIN_THRESHOLD,
-    })
+    const answerer = new DemoAnswerer(finishedModel(join(folder, name)), data.heldOutVendor, decoding)
     views.push({
       model: name,
       question: questionOf(record),
       image: dataUri(await readFile(join(dirname(data.heldOutVendor), record.image))),
-      decoding: `block ${blockSize}, threshold ${MAIN_THRESHOLD}`,
+      decoding: decodingText(decoding),
       ...(await trace(answerer, record)),
     })
   }

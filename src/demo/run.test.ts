@@ -80,7 +80,12 @@ it("ends with a report and models with cards, however often it was stopped", asy
     expect(readFileSync(join(model, "README.md"), "utf8")).toMatch(
       /CC[ -]BY[\s\S]*\| a vendor never seen in training \|/,
     )
-    expect((await openModel(model)).paradigm).toBe(name === "autoregressive" ? "autoregressive" : "block-diffusion")
+    const { paradigm, remasking } = await openModel(model)
+    expect({ paradigm, remasking }).toEqual(
+      name === "autoregressive"
+        ? { paradigm: "autoregressive" }
+        : { paradigm: "block-diffusion", remasking: { strategy: "sequential_dynamic", threshold: 0.9 } },
+    )
   }
 
   const before = statSync(join(folder, "evaluation")).mtimeMs

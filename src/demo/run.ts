@@ -8,13 +8,13 @@ import { readJsonObject } from "../checkpoint/read-config.js"
 import { UserError } from "../errors.js"
 import { renderDemoReport } from "../report/demo-report.js"
 import { finishedModel, type TrainingEvent, train } from "../train/trainer.js"
-import { DemoAnswerer } from "./answerer.js"
+import { type Decoding, DemoAnswerer } from "./answerer.js"
 import { type EmojiData, prepareEmojiData, readEmojiRecords } from "./data/prepare.js"
 import { GROUPS } from "./data/sources.js"
 import { evaluate, firstOfEachTask, type Scores, type Transcript } from "./evaluate.js"
 import { createDemoModel } from "./model.js"
 import { modelCard } from "./model-card.js"
-import { type Measurement, measurements } from "./plan.js"
+import { type Measurement, mainDecoding, measurements } from "./plan.js"
 import type { DemoRecipe } from "./recipe.js"
 import { parameterCount, reportData } from "./report.js"
 import { demoStages, type Stage } from "./stages.js"
@@ -76,10 +76,17 @@ export async function runDemo({
   await writeFileAtomic(report, renderDemoReport(await reportData({ recipe, setting, folder, data, stages, results })))
   for (const stage of stages) {
     const model = finishedModel(stage.config.output)
+    if (stage.config.paradigm === "block-diffusion") await keepDecoding(model, mainDecoding(recipe))
     const card = modelCard({ recipe, setting, stage, data, parameters: parameterCount(model), results })
     await writeFileAtomic(join(model, "README.md"), card)
   }
   return { report, results }
+}
+
+/** Whoever opens the model decodes as the comparison did. */
+async function keepDecoding(model: string, { strategy, threshold }: Decoding): Promise<void> {
+  const file = join(model, "generation_config.json")
+  await writeJson(file, { ...readJsonObject(file), remasking_strategy: strategy, confidence_threshold: threshold })
 }
 
 /** Parts that are done are kept, so they must be those of this recipe. */
@@ -176,8 +183,7 @@ async function evaluateAll(
 }
 
 function fileName({ model, set, part, decoding }: Measurement): string {
-  const how = decoding
-    ? `-b${decoding.blockSize}-s${decoding.steps}${decoding.threshold === undefined ? "" : `-t${decoding.threshold}`}`
-    : ""
+  const { blockSize, steps, threshold } = decoding ?? {}
+  const how = decoding ? `-b${blockSize}-s${steps}${threshold === undefined ? "" : `-t${threshold}`}` : ""
   return `${model}-${set}-${part}${how}`
 }

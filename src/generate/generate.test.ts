@@ -12,7 +12,14 @@ import { initialiseWeights } from "../models/registry.js"
 import { saveModel } from "../models/save.js"
 import { imagePrompt, type Message } from "../text/conversation.js"
 import { setThreads } from "../torch/index.js"
-import { type GenerateEvent, type GenerateOptions, generate, generateText } from "./generate.js"
+import {
+  type DecodingOptions,
+  decode,
+  type GenerateEvent,
+  type GenerateOptions,
+  generate,
+  generateText,
+} from "./generate.js"
 import { preparePrompt } from "./prepare.js"
 import { scoreAnswers } from "./score.js"
 import { loadSession, openModel, type Session } from "./session.js"
@@ -174,6 +181,47 @@ describe("generating", () => {
     expect((await generateText(same, { ...options, blockSize: 1, shift: "next" })).ids).toEqual(ids)
   })
 
+  it("decodes as the model's generation_config.json says, when nothing else is asked for", async () => {
+    const folder = folders["block-diffusion"]
+    const file = join(folder, "generation_config.json")
+    const written = async (config: object): Promise<Session> => {
+      await writeJson(file, config)
+      return loadSession(folder, { dtype: "float32", device: "cpu" })
+    }
+    /** Rows made final, step by step. */
+    const order = async (session: Session, options: Partial<DecodingOptions> = {}): Promise<string> => {
+      const prompt = await preparePrompt(session, question)
+      const steps: string[] = []
+      for await (const event of decode(session, prompt, { maxTokens: 12, ...options }))
+        if (event.type === "step") steps.push(event.fixed.join())
+      return steps.join(" ")
+    }
+    const static_ = { strategy: "low_confidence_static" } as const
+    const sequential = { strategy: "sequential_dynamic", threshold: 1 } as const
+    const plain = await order(diffusion)
+    const leftmost = await order(diffusion, sequential)
+    expect(leftmost).toBe(
+      leftmost
+        .split(" ")
+        .sort((a, b) => Number(a) - Number(b))
+        .join(" "),
+    )
+    expect(leftmost).not.toBe(plain)
+
+    const own = await written({ remasking_strategy: "sequential_dynamic", confidence_threshold: 1 })
+    expect(await order(own)).toBe(leftmost)
+    expect(await order(own, static_)).toBe(plain)
+    expect(await order(own, { steps: 4 })).toBe(plain)
+    const low = { strategy: "low_confidence_dynamic", threshold: 0.02 } as const
+    expect(await order(own, { threshold: 0.02 })).toBe(await order(own, { ...low, strategy: "sequential_dynamic" }))
+    expect(await order(await written({ confidence_threshold: 0.02 }))).toBe(await order(diffusion, low))
+    expect(await order(await written(static_))).toBe(plain)
+
+    await expect(written({ remasking_strategy: "random" })).rejects.toThrow(/unknown remasking_strategy "random"/)
+    await expect(written({ confidence_threshold: "high" })).rejects.toThrow("between 0 and 1")
+    rmSync(file)
+  })
+
   it("refuses options that make no sense", async () => {
     const refuse = (session: Session, options: Partial<GenerateOptions>) =>
       expect(all(session, { messages: question, ...options })).rejects
@@ -181,6 +229,7 @@ describe("generating", () => {
     await refuse(diffusion, { steps: 0 }).toThrow("steps must be a whole number")
     await refuse(diffusion, { threshold: 2 }).toThrow("between 0 and 1")
     await refuse(diffusion, { threshold: 0.5, strategy: "low_confidence_static" }).toThrow("no threshold")
+    await refuse(diffusion, { strategy: "random" as "sequential_dynamic" }).toThrow('no remasking strategy "random"')
     await refuse(diffusion, { topP: 0 }).toThrow("top-p")
     await refuse(diffusion, { temperature: -1 }).toThrow("temperature")
     await refuse(diffusion, { maxTokens: 1000 }).toThrow("exceed the model's 512")

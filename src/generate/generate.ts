@@ -11,7 +11,7 @@ import type { Message } from "../text/conversation.js"
 import { AnswerView } from "./answer-view.js"
 import { checkOptions, type DecodingOptions } from "./options.js"
 import { type ImageSource, preparePrompt } from "./prepare.js"
-import type { Session } from "./session.js"
+import type { RemaskingDefaults, Session } from "./session.js"
 
 export type { DecodingOptions } from "./options.js"
 
@@ -95,19 +95,26 @@ export function decode(
   const shared = { eos, genLength, temperature, topK, topP, uniform: randomFrom(seed), signal }
   if (session.paradigm === "autoregressive") return decodeAutoregressive(model, prompt, shared)
   const { blockDiffusion } = config
-  const { threshold, reference, shift = blockDiffusion?.shift } = options
-  const strategy = options.strategy ?? (threshold === undefined ? "low_confidence_static" : "low_confidence_dynamic")
+  const { reference, shift = blockDiffusion?.shift } = options
   const blockSize = options.blockSize ?? blockDiffusion?.blockSize ?? 8
   const blocks = {
     maskToken: maskToken(config),
     blockSize,
     steps: options.steps,
-    strategy,
-    threshold,
+    ...remasking(session, options),
     shift,
     reference,
   }
   return decodeBlocks(model, prompt, { ...shared, ...blocks })
+}
+
+/** What is asked for; else what the model wants; else the authors' defaults. */
+function remasking({ remasking: own }: Session, { steps, strategy, threshold }: DecodingOptions): RemaskingDefaults {
+  if (strategy !== undefined) return { strategy, threshold }
+  if (threshold !== undefined)
+    return { strategy: own?.strategy === "sequential_dynamic" ? own.strategy : "low_confidence_dynamic", threshold }
+  // A number of steps is asked for to make as many tokens final in each.
+  return steps === undefined && own ? own : { strategy: "low_confidence_static" }
 }
 
 const maskOf = ({ config, paradigm }: Session): number | undefined =>

@@ -2,7 +2,7 @@
 
 import type { BlockDiffusionConfig } from "../checkpoint/config.js"
 import { UserError } from "../errors.js"
-import type { RemaskingStrategy } from "../paradigms/block-diffusion/remasking.js"
+import { REMASKING_STRATEGIES, type RemaskingStrategy } from "../paradigms/block-diffusion/remasking.js"
 import type { SamplingOptions } from "../paradigms/sampling.js"
 import type { Session } from "./session.js"
 
@@ -16,9 +16,13 @@ export interface DecodingOptions extends SamplingOptions {
   blockSize?: number
   /** Denoising steps per block. @default the block size: one token each */
   steps?: number
-  /** @default "low_confidence_dynamic" when a threshold is given, else "low_confidence_static" */
+  /**
+   * Which masked tokens a step makes final.
+   * @default what the model's generation_config.json says, unless `steps` are given; else "low_confidence_dynamic" when a
+   * threshold is given, else "low_confidence_static"
+   */
   strategy?: RemaskingStrategy
-  /** Confidence, 0 to 1, above which a token becomes final at once. @default 0.85 with the dynamic strategy */
+  /** Confidence, 0 to 1, above which a token becomes final at once. @default 0.85 with a dynamic strategy */
   threshold?: number
   /** Which row predicts a token. @default as the model was trained */
   shift?: BlockDiffusionConfig["shift"]
@@ -27,7 +31,6 @@ export interface DecodingOptions extends SamplingOptions {
 }
 
 const BLOCK_DIFFUSION_ONLY = ["blockSize", "steps", "strategy", "threshold", "shift", "reference"] as const
-const STRATEGIES = ["low_confidence_static", "low_confidence_dynamic"]
 
 /** @throws UserError naming the option that cannot be used */
 export function checkOptions({ paradigm, name }: Session, options: DecodingOptions): void {
@@ -46,8 +49,10 @@ export function checkOptions({ paradigm, name }: Session, options: DecodingOptio
   }
   if (threshold !== undefined && !(threshold >= 0 && threshold <= 1))
     throw new UserError(`the threshold must be between 0 and 1, not ${threshold}`)
-  if (strategy !== undefined && !STRATEGIES.includes(strategy))
-    throw new UserError(`there is no strategy "${strategy}"`, { fix: `use ${STRATEGIES.join(" or ")}` })
+  if (strategy !== undefined && !REMASKING_STRATEGIES.includes(strategy))
+    throw new UserError(`there is no remasking strategy "${strategy}"`, {
+      fix: `use ${REMASKING_STRATEGIES.join(", ")}`,
+    })
   if (strategy === "low_confidence_static" && threshold !== undefined)
     throw new UserError("the static strategy has no threshold", { fix: "leave one of the two out" })
   if (temperature !== undefined && !(temperature >= 0 && Number.isFinite(temperature)))

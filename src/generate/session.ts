@@ -4,10 +4,12 @@ import { existsSync } from "node:fs"
 import { basename, join } from "node:path"
 import type { ModelConfig } from "../checkpoint/config.js"
 import { readJsonObject } from "../checkpoint/read-config.js"
+import { UserError } from "../errors.js"
 import { type ResolveOptions, resolveModel } from "../hub/resolve.js"
 import { type QwenImageOptions, qwenImageOptions } from "../image/qwen.js"
 import { type LoadOptions, loadModel } from "../models/load.js"
 import type { VisionLanguageModel } from "../models/types.js"
+import { REMASKING_STRATEGIES, type RemaskingStrategy } from "../paradigms/block-diffusion/remasking.js"
 import type { ChatFormat } from "../text/conversation.js"
 import { Tokenizer } from "../text/tokenizer.js"
 import type { Device, DType } from "../torch/index.js"
@@ -24,8 +26,16 @@ export interface Session {
   format: ChatFormat
   /** Ids that end an answer. */
   eos: readonly number[]
+  /** How the model wants its blocks decoded when nothing else is asked for. */
+  remasking?: RemaskingDefaults
   dtype: DType
   device: Device
+}
+
+/** Of generation_config.json: `remasking_strategy` and `confidence_threshold`, called as the authors call them. */
+export interface RemaskingDefaults {
+  strategy: RemaskingStrategy
+  threshold?: number
 }
 
 /** Type to compute in and device, as for `loadModel`. */
@@ -47,6 +57,7 @@ export function loadSession(folder: string, { dtype, device }: SessionOptions = 
   const loaded = loadModel(folder, { dtype, device })
   const { config } = loaded.checkpoint
   const diffusion = config.modelType === "diffusionvl_qwenvl"
+  const generation = readOptional(folder, "generation_config.json")
   return {
     name: basename(folder),
     folder,
@@ -56,18 +67,34 @@ export function loadSession(folder: string, { dtype, device }: SessionOptions = 
     imageOptions: qwenImageOptions(readOptional(folder, "preprocessor_config.json"), config.image),
     paradigm: diffusion ? "block-diffusion" : "autoregressive",
     format: diffusion ? "qwen_2_5" : "qwen2_5_vl",
-    eos: endTokens(folder, config),
+    eos: endTokens(generation, config),
+    remasking: diffusion ? remaskingDefaults(generation, folder) : undefined,
     dtype: loaded.dtype,
     device: loaded.device,
   }
 }
 
 /** The authors' decoder ends at the config's token only; the autoregressive model at all its generation config names. */
-function endTokens(folder: string, config: ModelConfig): number[] {
+function endTokens(generation: Record<string, unknown>, config: ModelConfig): number[] {
   if (config.modelType === "diffusionvl_qwenvl") return [config.tokens.eos]
-  const named = [readOptional(folder, "generation_config.json").eos_token_id].flat()
+  const named = [generation.eos_token_id].flat()
   const ids = named.filter((id): id is number => Number.isInteger(id))
   return ids.length > 0 ? ids : [config.tokens.eos]
+}
+
+function remaskingDefaults(generation: Record<string, unknown>, folder: string): RemaskingDefaults | undefined {
+  const { remasking_strategy: named, confidence_threshold: threshold } = generation
+  const strategy = REMASKING_STRATEGIES.find((strategy) => strategy === named)
+  const where = join(folder, "generation_config.json")
+  if (named !== undefined && !strategy)
+    throw new UserError(`unknown remasking_strategy ${JSON.stringify(named)}`, {
+      where,
+      fix: `it can be ${REMASKING_STRATEGIES.join(", ")}`,
+    })
+  if (threshold !== undefined && !(typeof threshold === "number" && threshold >= 0 && threshold <= 1))
+    throw new UserError("confidence_threshold must be a number between 0 and 1", { where })
+  if (strategy === "low_confidence_static") return { strategy }
+  return strategy || threshold !== undefined ? { strategy: strategy ?? "low_confidence_dynamic", threshold } : undefined
 }
 
 function readOptional(folder: string, file: string): Record<string, unknown> {

@@ -1,11 +1,11 @@
 /** Decoding: Pillow's bytes for every format, a sentence for everything that is no image, and never a crash. */
 
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import fc from "fast-check"
 import sharp from "sharp"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, onTestFinished } from "vitest"
 import { expectedImages, imagePath, sha256 } from "../../test/support/images.js"
 import { UserError } from "../errors.js"
 import { decodeImage } from "./decode.js"
@@ -52,7 +52,9 @@ describe("what cannot be decoded gets a sentence", () => {
   it("a missing file, a folder, an empty file", async () => {
     expect(await failure("no/such.png")).toMatchObject({ message: "there is no such image", where: "no/such.png" })
     expect((await failure(tmpdir())).message).toMatch(/cannot be read \(EISDIR\)/)
-    const empty = join(mkdtempSync(join(tmpdir(), "image-")), "empty.png")
+    const folder = mkdtempSync(join(tmpdir(), "image-"))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const empty = join(folder, "empty.png")
     writeFileSync(empty, "")
     expect(await failure(empty)).toMatchObject({ message: "the image file is empty", where: empty })
     expect((await failure(new Uint8Array(0))).message).toBe("the image file is empty")

@@ -5,7 +5,7 @@ import { CHOICE_GREEDY, FORWARDS, NAMING, SPEED, TOKEN_F1 } from "./demo-report-
 import type { Html } from "./html.js"
 import { barChart, type Series, xyChart } from "./svg.js"
 
-const PARTS = ["main", "threshold", "steps", "block-size"] as const
+const PARTS = ["main", "remasking", "threshold", "steps", "block-size"] as const
 
 /**
  * One point per way of decoding, one kind of mark per model, thresholds joined by a line: quality on naming and descriptions against forwards per
@@ -19,7 +19,7 @@ export function speedQualityCharts(data: DemoReportData, set: string): Html[] {
     { quality: NAMING, speed: SPEED, log: true },
   ].map(({ quality, speed, log }) => {
     const series: Series[] = data.models.map((model) => {
-      const points = PARTS.flatMap((part) => evaluationsOf(data, set, part))
+      const points = evaluationsOf(data, set, ...PARTS)
         .filter((entry) => entry.model === model)
         .map(({ evaluation }) => ({
           x: speed.read(evaluation) ?? Number.NaN,
@@ -70,11 +70,12 @@ export function curveCharts({ curves }: DemoReportData): Html[] {
   )
 }
 
-/** B 8 = block size, t 0.9 = threshold, s 4 = steps. */
+/** B 8 = block size, t 0.9 = threshold, s 4 = steps, lc = low confidence. */
 function pointText({ decoding, part }: Evaluation): string {
   if (!decoding) return ""
   const { blockSize, steps, threshold } = decoding
   const rest = threshold === undefined ? `s ${steps}` : `t ${threshold}`
+  if (part === "remasking") return `${rest}, lc`
   return part === "block-size" ? `B ${blockSize}, ${rest}` : rest
 }
 

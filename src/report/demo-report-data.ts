@@ -42,15 +42,17 @@ export interface ReportModel {
   steps: number
 }
 
+export type EvaluationPart = "main" | "remasking" | "block-size" | "steps" | "threshold"
+
 export interface Evaluation {
   /** Id of the model. */
   model: string
   /** Id of the set. */
   set: string
-  /** "main": the one that stands for the model; else the row of a table in which only this is varied. */
-  part: "main" | "block-size" | "steps" | "threshold"
+  /** "main": the one that stands for the model; else only this is varied. */
+  part: EvaluationPart
   /** How it decoded; nothing for an autoregressive model. */
-  decoding?: { blockSize: number; steps: number; threshold?: number }
+  decoding?: { blockSize: number; steps: number; threshold?: number; strategy?: string }
   name?: TaskResult & { exact: number }
   choose?: TaskResult & { greedy: number; likelihood?: number }
   describe?: TaskResult & { tokenF1: number; nameInside: number }
@@ -100,17 +102,19 @@ export interface Denoising {
 }
 
 /** How a model decoded, in few words. */
-export function decodingText({ decoding }: Evaluation): string {
+export function decodingText(decoding: Evaluation["decoding"]): string {
   if (!decoding) return "token by token"
-  const { blockSize, steps, threshold } = decoding
-  return threshold === undefined ? `block ${blockSize}, ${steps} steps` : `block ${blockSize}, threshold ${threshold}`
+  const { blockSize, steps, threshold, strategy } = decoding
+  if (threshold === undefined) return `block ${blockSize}, ${steps} steps`
+  const order = strategy === undefined ? "" : strategy === "sequential_dynamic" ? ", sequential" : ", low confidence"
+  return `block ${blockSize}, threshold ${threshold}${order}`
 }
 
-/** The evaluations of one set and part, by model in the order of the models. */
-export function evaluationsOf(data: DemoReportData, set: string, part: Evaluation["part"]) {
+/** The evaluations of one set and these parts, by model in the order of the models. */
+export function evaluationsOf(data: DemoReportData, set: string, ...parts: EvaluationPart[]) {
   return data.models.flatMap((model) =>
     data.evaluations
-      .filter((entry) => entry.set === set && entry.part === part && entry.model === model.id)
+      .filter((entry) => entry.set === set && parts.includes(entry.part) && entry.model === model.id)
       .map((evaluation) => ({ model, evaluation })),
   )
 }

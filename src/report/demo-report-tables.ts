@@ -4,6 +4,7 @@ import {
   type DemoReportData,
   decodingText,
   type Evaluation,
+  type EvaluationPart,
   evaluationsOf,
   type ReportModel,
 } from "./demo-report-data.js"
@@ -35,16 +36,16 @@ export const SPEED = measure("describe", "tokens/s", (e) => e.describe?.tokensPe
 const SCORES = [NAMING, CHOICE_GREEDY, CHOICE_LIKELIHOOD, TOKEN_F1, NAME_INSIDE]
 const COLUMNS = [...SCORES, FORWARDS, SPEED]
 
-/** Every model's main evaluation on one set, with the distance from the control in points. */
+/** Every model's evaluations on all questions of one set, with the distance from the control in points. */
 export function comparisonTable(data: DemoReportData, set: string): Html {
-  const rows = evaluationsOf(data, set, "main")
+  const rows = evaluationsOf(data, set, "main", "remasking")
   const control = rows.find(({ model }) => model.role === "control")?.evaluation
   const measures = COLUMNS.filter((column) => rows.some(({ evaluation }) => column.read(evaluation) !== undefined))
   return table(
     [{ title: "model" }, { title: "decoding" }, ...measures.map(numberColumn)],
     rows.map(({ model, evaluation }) => [
       model.title,
-      decodingText(evaluation),
+      decodingText(evaluation.decoding),
       ...measures.map((column) => cell(column, evaluation, evaluation === control ? undefined : control)),
     ]),
     rows[0] && `Questions: ${questionsText(rows[0].evaluation)}.`,
@@ -52,7 +53,7 @@ export function comparisonTable(data: DemoReportData, set: string): Html {
 }
 
 /** What one change of the decoding does to each translated model, the control on top. */
-export function sweepTable(data: DemoReportData, set: string, part: Evaluation["part"]): Html | undefined {
+export function sweepTable(data: DemoReportData, set: string, part: EvaluationPart): Html | undefined {
   const rows = evaluationsOf(data, set, part)
   if (rows.length === 0) return undefined
   // A control that was not asked the sweep's questions stands there with all of its own.
@@ -66,7 +67,7 @@ export function sweepTable(data: DemoReportData, set: string, part: Evaluation["
     [{ title: "model" }, { title: "decoding" }, ...measures.map(numberColumn)],
     [...control, ...rows].map(({ model, evaluation }) => [
       model.title,
-      decodingText(evaluation),
+      decodingText(evaluation.decoding),
       ...measures.map((column) => cell(column, evaluation)),
     ]),
     `Questions: ${questions}.${differs ? ` Of the control: ${controlQuestions}.` : ""}`,

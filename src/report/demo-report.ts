@@ -41,8 +41,12 @@ scratch. Translating it to block diffusion is further training with another atte
 autoregressive <em>control</em> gets the same extra time, so that more training is not mistaken for a better paradigm.</p>`
 
 const SPEED_QUALITY = html`<p>Each mark is one way of decoding: t = threshold, s = steps per block, B = block size where
-it is varied. A line joins the thresholds of a model. Autoregressive decoding takes one forward per token. Up and to the left (forwards) or up and to
+it is varied, lc = low confidence. A line joins the thresholds of a model. Autoregressive decoding takes one forward per token. Up and to the left (forwards) or up and to
 the right (tokens per second) is better.</p>`
+
+const REMASKING = html`<p>A step of block diffusion fixes every token above the threshold. When there is none it fixes the
+leftmost one (<em>sequential</em>) or the one most sure of itself (<em>low confidence</em>, the paper's way). The latter is
+often the end of the answer, fixed before its first word: then the words have to fit a length instead of the picture.</p>`
 
 const DENOISING = html`<p>Each row is a step; a cell is a token with the probability the model gives it.
 <span class="denoise"><span class="masked">&nbsp;masked&nbsp;</span></span> cells show what the model would say at the
@@ -71,7 +75,7 @@ function summary(data: DemoReportData): Content {
     return html`<div class="tile"><b>${percent(after)}</b><span>${measure.title}</span><span class="${verdict}">${word} the control's ${percent(before)}</span><span>${questions} questions${measure === TOKEN_F1 ? "" : `, ± ${sharePrecision(after, questions).toFixed(1)} points`}</span></div>`
   })
   return html`<p class="lead">The autoregressive model became a block-diffusion model. On “${set.title}” it writes
-descriptions (${decodingText(translated.evaluation)})${ratio(faster, speed)}${forwards === undefined ? "" : ` with ${forwards.toFixed(2)} forward passes per token`}.</p>
+descriptions (${decodingText(translated.evaluation.decoding)})${ratio(faster, speed)}${forwards === undefined ? "" : ` with ${forwards.toFixed(2)} forward passes per token`}.</p>
 <div class="tiles">${tiles}</div>`
 }
 
@@ -86,6 +90,7 @@ function heldOut(data: DemoReportData): Content[] {
 names to choose from, answered greedily or by the option the model finds likeliest; a description is compared with the
 reference word by word, and must hold the name to count in the next column. Forwards and tokens per second are those of
 descriptions and count up to the first end-of-sequence token.</p>`,
+    REMASKING,
     ...data.sets.flatMap(({ id, title, pictures }) => [
       html`<h3>${title} <small>${pictures} pictures</small></h3>`,
       comparisonTable(data, id),
@@ -99,7 +104,7 @@ function sweeps(data: DemoReportData): Content {
   const parts = [
     ["block-size", "Block sizes", "How many tokens are denoised together."],
     ["steps", "Steps per block", "A fixed number of steps: each fixes the same number of tokens, sure or not."],
-    ["threshold", "Thresholds", "Each step fixes every token above the threshold, and at least one."],
+    ["threshold", "Thresholds", "Each step fixes every token above the threshold, or else one."],
   ] as const
   const tables = parts.flatMap(([part, title, text]) => {
     const rows = sweepTable(data, set.id, part)

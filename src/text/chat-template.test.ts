@@ -1,11 +1,14 @@
-import { mkdtempSync, writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { expect, it } from "vitest"
+import { afterAll, expect, it } from "vitest"
 import { ChatTemplate } from "./chat-template.js"
 
+const root = mkdtempSync(join(tmpdir(), "dvl-template-"))
+afterAll(() => rmSync(root, { recursive: true }))
+
 const folderWith = (files: Record<string, string>): string => {
-  const folder = mkdtempSync(join(tmpdir(), "dvl-template-"))
+  const folder = mkdtempSync(join(root, "model-"))
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content)
   return folder
 }

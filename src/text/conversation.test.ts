@@ -204,8 +204,8 @@ describe("what DiffusionVL learns", () => {
     )
   }
 
-  it("is the answers to their line breaks, when asked for", () => {
-    expect(learned("answers")).toBe("three\nfour<|im_end|>\nsix<|im_end|>\n")
+  it("is the answers to their line breaks, the last to its end mark, when asked for", () => {
+    expect(learned("answers")).toBe("three\nfour<|im_end|>\nsix<|im_end|>")
   })
 
   it("is also the headers, line breaks and marks, as the authors have it", () => {

@@ -65,17 +65,23 @@ function qwenMessage(
  * Training ids and labels of DiffusionVL: assistant messages are learned whole, header included, and so is every line
  * break and message mark anywhere, also inside questions (reference behaviour 3.2, kept for parity), unless only the
  * answers are asked for. The system sentence of training does not depend on the format's name.
+ *
+ * Of the answers alone, the last ends the sequence with its <|im_end|>: what fills its block is then <|im_end|> all over,
+ * and nobody reads what follows the first one.
  */
 export function encodeDiffusionVl(messages: readonly Message[], tokenizer: Tokenizer, options: EncodeOptions): Encoded {
   const writer = new SequenceWriter()
-  for (const message of withSystem(messages, SYSTEM.qwen_2_5)) {
+  const answersOnly = options.learn === "answers"
+  const all = withSystem(messages, SYSTEM.qwen_2_5)
+  for (const message of all) {
     const { header, body, end } = qwenMessage(message, tokenizer, "qwen_2_5", options)
     const assistant = message.role === "assistant"
-    writer.push(header, assistant && options.learn !== "answers")
+    const last = answersOnly && message === all[all.length - 1]
+    writer.push(header, assistant && !answersOnly)
     // The line break behind <|im_end|> as well: seen unmasked, it would tell where the answer ends.
-    writer.push([...body, ...end], assistant)
+    writer.push(last ? body : [...body, ...end], assistant)
   }
-  if (options.learn === "answers") return writer.done()
+  if (answersOnly) return writer.done()
   const marks = [tokenizer.require("<|im_start|>"), tokenizer.require("<|im_end|>"), ...tokenizer.encode("\n")]
   return writer.done(new Set(marks))
 }

@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import fc from "fast-check"
 import { Tokenizer as RustTokenizer } from "tokenizers"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, onTestFinished } from "vitest"
 import { UserError } from "../errors.js"
 import { Tokenizer } from "./tokenizer.js"
 
@@ -140,6 +140,7 @@ describe("Tokenizer", () => {
 
   it("says which file is missing or broken", () => {
     const broken = mkdtempSync(join(tmpdir(), "dvl-tokenizer-"))
+    onTestFinished(() => rmSync(broken, { recursive: true }))
     const attempt = (): string => {
       try {
         Tokenizer.load(broken)

@@ -10,7 +10,8 @@ export interface EncodeOptions {
   special?: boolean
   /**
    * What DiffusionVL learns. authors: assistant messages with their headers, and every line break and message mark,
-   * also inside questions. answers: what follows the header of an assistant message, to its line break (the paper).
+   * also inside questions. answers: what follows the header of an assistant message, to its line break, of the last one to its <|im_end|> (the
+   * paper).
    * @default "authors"
    */
   learn?: LearnedTokens

@@ -10,6 +10,7 @@ import { decodeAutoregressive } from "../autoregressive/decoder.js"
 import type { DecodeDone, DecodeEvent } from "../decode-events.js"
 import { embedPrompt, type Prompt } from "../prompt.js"
 import { type BlockDecoderOptions, decodeBlocks } from "./decoder.js"
+import { REMASKING_STRATEGIES } from "./remasking.js"
 
 const models = [1, 2, 3].map((seed) => tinyModel(seed))
 const model = models[0]
@@ -40,7 +41,7 @@ const settings = fc.record({
   genLength: fc.integer({ min: 1, max: 24 }),
   blockSize: fc.constantFrom(1, 2, 3, 4, 8, 64),
   steps: fc.integer({ min: 1, max: 10 }),
-  strategy: fc.constantFrom("low_confidence_static" as const, "low_confidence_dynamic" as const),
+  strategy: fc.constantFrom(...REMASKING_STRATEGIES),
   threshold: fc.constantFrom(0.05, 0.3, 0.8),
   shift: fc.constantFrom("same" as const, "next" as const),
   temperature: fc.constantFrom(0, 0, 1, 0.6),

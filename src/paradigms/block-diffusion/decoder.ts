@@ -27,7 +27,7 @@ export interface BlockDecoderOptions extends SamplingOptions {
   genLength?: number
   /** @default "low_confidence_static" */
   strategy?: RemaskingStrategy
-  /** Confidence above which the dynamic strategy makes a token final. @default 0.85 */
+  /** Confidence above which a dynamic strategy makes a token final. @default 0.85 */
   threshold?: number
   /** One number per row of the block in each step, masked or not. @default a generator seeded with 0 */
   uniform?: UniformSource

@@ -2,7 +2,7 @@
 
 import type { CommitEvent, PrefillEvent, StepEvent } from "../decode-events.js"
 import type { Denoiser } from "./denoiser.js"
-import { type RemaskingStrategy, selectConfident, transferSchedule } from "./remasking.js"
+import { type RemaskingStrategy, selectTokens, transferSchedule } from "./remasking.js"
 import type { BlockSequence } from "./sequence.js"
 
 export interface LoopOptions {
@@ -23,7 +23,7 @@ function denoise(
 ): StepEvent {
   const [start, end] = sequence.block(block)
   const { positions, ids, confidences, forward } = denoiser.predict(start, end, pending)
-  const chosen = selectConfident(confidences, count, strategy, threshold)
+  const chosen = selectTokens(confidences, count, strategy, threshold)
   for (const i of chosen) sequence.fix(positions[i], ids[i])
   const fixed = Int32Array.from(chosen, (i) => positions[i])
   return { type: "step", block, step, start, end, positions, ids, confidences, fixed, forward }

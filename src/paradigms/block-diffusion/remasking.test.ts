@@ -1,7 +1,7 @@
 /** The transfer schedule and the choice of tokens. */
 
 import { describe, expect, it } from "vitest"
-import { selectConfident, transferSchedule } from "./remasking.js"
+import { selectTokens, transferSchedule } from "./remasking.js"
 
 describe("remasking", () => {
   it.each([
@@ -23,11 +23,22 @@ describe("remasking", () => {
     ["low_confidence_dynamic", 1, [1, 3]],
     ["low_confidence_dynamic", 3, [1, 2, 3]],
     ["low_confidence_dynamic", 0, [1, 3]],
+    ["sequential_dynamic", 1, [1, 3]],
+    ["sequential_dynamic", 3, [0, 1, 3]],
+    ["sequential_dynamic", 4, [0, 1, 2, 3]],
+    ["sequential_dynamic", 9, [0, 1, 2, 3, 4]],
+    ["sequential_dynamic", 0, [1, 3]],
   ] as const)("%s with a share of %i", (strategy, count, chosen) => {
-    expect(selectConfident(confidences, count, strategy, 0.6)).toEqual(chosen)
+    expect(selectTokens(confidences, count, strategy, 0.6)).toEqual(chosen)
+  })
+
+  it("sequentially, unsure tokens become final from left to right", () => {
+    expect(selectTokens([0.3, 0.4, 0.5], 1, "sequential_dynamic", 0.6)).toEqual([0])
+    expect(selectTokens([0.3, 0.4, 0.5], 1, "low_confidence_dynamic", 0.6)).toEqual([2])
+    expect(selectTokens([Number.NaN, 0.9], 1, "sequential_dynamic", 0.95)).toEqual([0])
   })
 
   it("the threshold itself is not above the threshold", () => {
-    expect(selectConfident([0.9, 0.5], 0, "low_confidence_dynamic", 0.9)).toEqual([])
+    expect(selectTokens([0.9, 0.5], 0, "low_confidence_dynamic", 0.9)).toEqual([])
   })
 })
