@@ -44,9 +44,10 @@ const SPEED_QUALITY = html`<p>Each mark is one way of decoding: t = threshold, s
 it is varied, lc = low confidence. A line joins the thresholds of a model. Autoregressive decoding takes one forward per token. Up and to the left (forwards) or up and to
 the right (tokens per second) is better.</p>`
 
-const REMASKING = html`<p>A step of block diffusion fixes every token above the threshold. When there is none it fixes the
-leftmost one (<em>sequential</em>) or the one most sure of itself (<em>low confidence</em>, the paper's way). The latter is
-often the end of the answer, fixed before its first word: then the words have to fit a length instead of the picture.</p>`
+const REMASKING = html`<p>A step of block diffusion fixes every token above the threshold. When there is none it fixes the most
+confident one (<em>low confidence</em>, the paper's way) or the leftmost (<em>sequential</em>, where the end of an answer also waits
+for the words before it). Confidence alone often fixes the end before the first word, which then has to fit a length
+instead of the picture.</p>`
 
 const DENOISING = html`<p>Each row is a step; a cell is a token with the probability the model gives it.
 <span class="denoise"><span class="masked">&nbsp;masked&nbsp;</span></span> cells show what the model would say at the

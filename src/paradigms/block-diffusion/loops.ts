@@ -23,7 +23,7 @@ function denoise(
 ): StepEvent {
   const [start, end] = sequence.block(block)
   const { positions, ids, confidences, forward } = denoiser.predict(start, end, pending)
-  const chosen = selectTokens(confidences, count, strategy, threshold)
+  const chosen = selectTokens(confidences, count, strategy, threshold, (i) => sequence.endsAnswer(ids[i]))
   for (const i of chosen) sequence.fix(positions[i], ids[i])
   const fixed = Int32Array.from(chosen, (i) => positions[i])
   return { type: "step", block, step, start, end, positions, ids, confidences, fixed, forward }

@@ -1,7 +1,7 @@
 /** The transfer schedule and the choice of tokens. */
 
 import { describe, expect, it } from "vitest"
-import { selectTokens, transferSchedule } from "./remasking.js"
+import { type RemaskingStrategy, selectTokens, transferSchedule } from "./remasking.js"
 
 describe("remasking", () => {
   it.each([
@@ -36,6 +36,17 @@ describe("remasking", () => {
     expect(selectTokens([0.3, 0.4, 0.5], 1, "sequential_dynamic", 0.6)).toEqual([0])
     expect(selectTokens([0.3, 0.4, 0.5], 1, "low_confidence_dynamic", 0.6)).toEqual([2])
     expect(selectTokens([Number.NaN, 0.9], 1, "sequential_dynamic", 0.95)).toEqual([0])
+  })
+
+  it("sequentially, the end waits for the tokens before it, however sure it is", () => {
+    const from3 = (i: number): boolean => i >= 3
+    const select = (confidences: number[], strategy: RemaskingStrategy = "sequential_dynamic"): number[] =>
+      selectTokens(confidences, 1, strategy, 0.6, from3)
+    expect(select([0.3, 0.4, 0.5, 0.9, 1])).toEqual([0])
+    expect(select([0.3, 0.7, 0.5, 0.9, 1])).toEqual([1])
+    expect(select([0.7, 0.7, 0.8, 0.9, 1])).toEqual([0, 1, 2, 3, 4])
+    expect(select([0.7, 0.7, 0.8, 0.5, 1])).toEqual([0, 1, 2])
+    expect(select([0.3, 0.4, 0.5, 0.9, 1], "low_confidence_dynamic")).toEqual([3, 4])
   })
 
   it("the threshold itself is not above the threshold", () => {

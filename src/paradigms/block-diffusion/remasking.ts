@@ -8,9 +8,9 @@ export const REMASKING_STRATEGIES = ["low_confidence_static", "low_confidence_dy
  * low_confidence_dynamic: every token above the threshold, but at least the scheduled number, most confident first.
  *
  * sequential_dynamic (not in the paper): every token above the threshold, but at least the scheduled number, leftmost
- * first. What is unsure is then decided in the order in which an autoregressive model was trained to decide it. The most
- * confident of unsure tokens is often the end of the answer, and an end that comes too early leaves the words before it
- * no choice.
+ * first; and an end of the answer only behind tokens that are final. What is unsure is then decided in the order in
+ * which an autoregressive model was trained to decide it. Confidence alone often decides the end of an answer before its
+ * first word, which then has to fit the length.
  */
 export type RemaskingStrategy = (typeof REMASKING_STRATEGIES)[number]
 
@@ -26,20 +26,28 @@ export function transferSchedule(blockSize: number, steps: number): number[] {
 
 /**
  * Indices of the tokens to make final, ascending. Of equal confidences the first wins.
- * @param confidences of the masked tokens, from left to right
+ * @param confidences of the masked tokens of a block, from left to right
  * @param count the schedule's number for this step
+ * @param endsAnswer whether the token predicted at an index is an end of sequence
  */
 export function selectTokens(
   confidences: ArrayLike<number>,
   count: number,
   strategy: RemaskingStrategy,
   threshold: number,
+  endsAnswer: (index: number) => boolean = () => false,
 ): number[] {
-  const all = Array.from({ length: confidences.length }, (_, i) => i)
-  const sure = strategy === "low_confidence_static" ? [] : all.filter((i) => confidences[i] > threshold)
+  const sequential = strategy === "sequential_dynamic"
+  const sure: number[] = []
+  const unsure: number[] = []
+  for (let i = 0; i < confidences.length; i++) {
+    const above = strategy !== "low_confidence_static" && confidences[i] > threshold
+    const early = sequential && unsure.length > 0 && endsAnswer(i)
+    if (above && !early) sure.push(i)
+    else unsure.push(i)
+  }
   const missing = count - sure.length
   if (missing <= 0) return sure
-  const unsure = all.filter((i) => !sure.includes(i))
-  if (strategy !== "sequential_dynamic") unsure.sort((a, b) => confidences[b] - confidences[a] || a - b)
+  if (!sequential) unsure.sort((a, b) => confidences[b] - confidences[a] || a - b)
   return [...sure, ...unsure.slice(0, missing)].sort((a, b) => a - b)
 }

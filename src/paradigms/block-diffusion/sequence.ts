@@ -76,8 +76,11 @@ export class BlockSequence {
     }
     return this.#eos !== undefined || this.#settled === end
   }
+  endsAnswer(id: number): boolean {
+    return this.#options.eos.includes(id)
+  }
   #isEos(row: number): boolean {
-    return !this.#masked[row] && this.#options.eos.includes(this.#ids[row])
+    return !this.#masked[row] && this.endsAnswer(this.#ids[row])
   }
 
   /** Rows [start, end) as the model sees them now, [n, H]. */
