@@ -63,6 +63,7 @@ function summary(data: DemoReportData): Content {
   const control = rows.find(({ model }) => model.role === "control")
   const translated = rows.find(({ model }) => model.role === "translated")
   if (!control || !translated) return undefined
+  const first = rows.find(({ model }) => model.role === "first-stage")
   const read = (measure: typeof NAMING) => [measure.read(control.evaluation), measure.read(translated.evaluation)]
   const [speed, faster] = read(SPEED)
   const [, forwards] = read(FORWARDS)
@@ -72,8 +73,9 @@ function summary(data: DemoReportData): Content {
     if (before === undefined || after === undefined || questions === undefined) return []
     const points = (after - before) * 100
     const verdict = points >= -2 ? "good" : "bad"
+    const start = first && measure.read(first.evaluation)
     const word = points < -2 ? "more than two points below" : points <= 2 ? "within two points of" : "above"
-    return html`<div class="tile"><b>${percent(after)}</b><span>${measure.title}</span><span class="${verdict}">${word} the control's ${percent(before)}</span><span>${questions} questions${measure === TOKEN_F1 ? "" : `, ± ${sharePrecision(after, questions).toFixed(1)} points`}</span></div>`
+    return html`<div class="tile"><b>${percent(after)}</b><span>${measure.title}</span><span class="${verdict}">${word} the control's ${percent(before)}</span>${start === undefined ? "" : html`<span>before translation: ${percent(start)}</span>`}<span>${questions} questions${measure === TOKEN_F1 ? "" : `, ± ${sharePrecision(after, questions).toFixed(1)} points`}</span></div>`
   })
   return html`<p class="lead">The autoregressive model became a block-diffusion model. On “${set.title}” it writes
 descriptions (${decodingText(translated.evaluation.decoding)})${ratio(faster, speed)}${forwards === undefined ? "" : ` with ${forwards.toFixed(2)} forward passes per token`}.</p>
