@@ -1,7 +1,6 @@
 /** `diffusionvl generate` and `chat`: their descriptions; what they do is in ../generate.ts and ../chat.ts. */
 
 import type { Command } from "commander"
-import { REMASKING_STRATEGIES } from "../../paradigms/block-diffusion/remasking.js"
 import { collect, numberBetween, wholeNumber } from "../options.js"
 
 /** The options both commands share. */
@@ -12,7 +11,10 @@ function withDecoding(command: Command): Command {
     .option("--block-size <n>", "tokens denoised together (default: as trained)", wholeNumber(1))
     .option("--steps <n>", "denoising steps per block (default: the block size)", wholeNumber(1))
     .option("--threshold <p>", "make every token final whose confidence is above", numberBetween(0, 1))
-    .option("--remasking <strategy>", `which tokens a step makes final: ${REMASKING_STRATEGIES.join(", ")}`)
+    .option(
+      "--remasking <strategy>",
+      "low_confidence_static, low_confidence_dynamic or sequential_dynamic (default: as the model asks for, else as the authors)",
+    )
     .option("--temperature <t>", "0 takes the most likely token", numberBetween(0, Number.POSITIVE_INFINITY))
     .option("--top-k <n>", "sample from the n most likely tokens", wholeNumber(0))
     .option("--top-p <p>", "sample from the most likely tokens up to this probability", numberBetween(0, 1))
