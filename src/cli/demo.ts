@@ -2,6 +2,7 @@
 
 import { basename, join, relative, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
+import { isComparison } from "../demo/plan.js"
 import { demoSchema } from "../demo/recipe.js"
 import { type DemoObserver, type DemoResult, type MeasurementResult, runDemo } from "../demo/run.js"
 import { decodingText } from "../report/demo-report-data.js"
@@ -72,7 +73,7 @@ function observer(): DemoObserver {
 const percent = (value: number | undefined): string => (value === undefined ? "–" : `${(100 * value).toFixed(1)}`)
 
 function show({ report, results }: DemoResult): void {
-  const compared = results.filter(({ measurement }) => ["main", "remasking"].includes(measurement.part))
+  const compared = results.filter(({ measurement }) => isComparison(measurement))
   for (const [set, title] of [
     ["vendor", "A vendor never seen in training"],
     ["pictures", "Held-out pictures of the other vendors"],

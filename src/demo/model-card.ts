@@ -2,7 +2,7 @@
 
 import { decodingText, type TaskResult } from "../report/demo-report-data.js"
 import type { EmojiData } from "./data/prepare.js"
-import type { SetId } from "./plan.js"
+import { isComparison, type SetId } from "./plan.js"
 import type { DemoRecipe } from "./recipe.js"
 import type { MeasurementResult } from "./run.js"
 import type { Stage, StageName } from "./stages.js"
@@ -75,7 +75,12 @@ CC BY-SA 4.0.
 |---|---|---|---|---|---|---|---|---|
 ${rows(stage, results).join("\n")}
 
-Naming counts exact answers, in percent. Forwards per token are those of descriptions, up to the end of the answer.
+Naming counts exact answers, in percent. Forwards per token are those of descriptions, up to the end of the answer.${
+    diffusion
+      ? `
+When no token is above the threshold, the leftmost is decoded (sequential), or the most confident (low confidence).`
+      : ""
+  }
 
 ## Limits
 
@@ -86,7 +91,7 @@ Everything is taken for one of the ${concepts} emojis. Photographs, text and que
 function rows(stage: Stage, results: readonly MeasurementResult[]): string[] {
   const percent = (value: number | undefined): string => (value === undefined ? "–" : (100 * value).toFixed(1))
   return results
-    .filter(({ measurement }) => measurement.model === stage.name && ["main", "remasking"].includes(measurement.part))
+    .filter(({ measurement }) => measurement.model === stage.name && isComparison(measurement))
     .map(({ measurement: { set, decoding }, scores: { name, choose, describe } }) => {
       const cells = [
         percent(name?.exact),

@@ -15,6 +15,11 @@ export interface Measurement {
   likelihood: boolean
 }
 
+/** Whether it was asked all questions, to be compared with the other models. */
+export function isComparison({ part }: Measurement): boolean {
+  return part === "main" || part === "remasking"
+}
+
 /** The way of decoding that stands for a translated model: every token above 0.9, or else the leftmost one. */
 export function mainDecoding({ stages }: DemoRecipe): Decoding {
   const { block_size } = stages.diffusion.block_diffusion

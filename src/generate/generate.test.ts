@@ -212,6 +212,7 @@ describe("generating", () => {
     expect(await order(own)).toBe(leftmost)
     expect(await order(own, static_)).toBe(plain)
     expect(await order(own, { steps: 4 })).toBe(plain)
+    expect(await order(own, { strategy: "sequential_dynamic" })).toBe(leftmost)
     const low = { strategy: "low_confidence_dynamic", threshold: 0.02 } as const
     expect(await order(own, { threshold: 0.02 })).toBe(await order(own, { ...low, strategy: "sequential_dynamic" }))
     expect(await order(await written({ confidence_threshold: 0.02 }))).toBe(await order(diffusion, low))

@@ -110,7 +110,8 @@ export function decode(
 
 /** What is asked for; else what the model wants; else the authors' defaults. */
 function remasking({ remasking: own }: Session, { steps, strategy, threshold }: DecodingOptions): RemaskingDefaults {
-  if (strategy !== undefined) return { strategy, threshold }
+  if (strategy === "low_confidence_static") return { strategy }
+  if (strategy !== undefined) return { strategy, threshold: threshold ?? own?.threshold }
   if (threshold !== undefined)
     return { strategy: own?.strategy === "sequential_dynamic" ? own.strategy : "low_confidence_dynamic", threshold }
   // A number of steps is asked for to make as many tokens final in each.

@@ -22,7 +22,7 @@ export interface DecodingOptions extends SamplingOptions {
    * threshold is given, else "low_confidence_static"
    */
   strategy?: RemaskingStrategy
-  /** Confidence, 0 to 1, above which a token becomes final at once. @default 0.85 with a dynamic strategy */
+  /** Confidence, 0 to 1, above which a token becomes final at once. @default the model's, else 0.85, with a dynamic strategy */
   threshold?: number
   /** Which row predicts a token. @default as the model was trained */
   shift?: BlockDiffusionConfig["shift"]

@@ -76,7 +76,7 @@ export function encodeDiffusionVl(messages: readonly Message[], tokenizer: Token
   for (const message of all) {
     const { header, body, end } = qwenMessage(message, tokenizer, "qwen_2_5", options)
     const assistant = message.role === "assistant"
-    const last = answersOnly && message === all[all.length - 1]
+    const last = answersOnly && assistant && message === all[all.length - 1]
     writer.push(header, assistant && !answersOnly)
     // The line break behind <|im_end|> as well: seen unmasked, it would tell where the answer ends.
     writer.push(last ? body : [...body, ...end], assistant)
