@@ -18,22 +18,23 @@ export type Decoding = Pick<DecodingOptions, "threshold" | "strategy"> &
 
 const MAXIMUM_TOKENS = 64
 
+/** At this size the processor's cores are best used in float32, whatever it has. */
+export function openDemoModel(folder: string): Session {
+  return loadSession(folder, { dtype: "float32", device: "cpu" })
+}
+
 export class DemoAnswerer implements Answerer {
-  readonly session: Session
   readonly #root: string
 
   /**
-   * @param folder of the model
    * @param dataFile the questions; pictures are relative to it
    * @param decoding for block-diffusion models
    */
   constructor(
-    folder: string,
+    readonly session: Session,
     dataFile: string,
-    public decoding?: Decoding,
+    readonly decoding?: Decoding,
   ) {
-    // At this size the processor's cores are best used in float32, whatever it has.
-    this.session = loadSession(folder, { dtype: "float32", device: "cpu" })
     this.#root = dirname(dataFile)
   }
 

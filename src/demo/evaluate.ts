@@ -79,11 +79,9 @@ export async function evaluate(
 }
 
 function taskResult(answers: readonly Answer[]): TaskResult {
-  const total = (key: "tokens" | "forwards" | "seconds"): number =>
-    answers.reduce((sum, answer) => sum + answer[key], 0)
+  const total = (key: "tokens" | "forwards"): number => answers.reduce((sum, answer) => sum + answer[key], 0)
   return {
     questions: answers.length,
-    tokensPerSecond: total("tokens") / Math.max(total("seconds"), 1e-9),
     forwardsPerToken: total("forwards") / Math.max(total("tokens"), 1),
   }
 }

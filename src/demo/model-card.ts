@@ -2,14 +2,16 @@
 
 import { decodingText, type TaskResult } from "../report/demo-report-data.js"
 import type { EmojiData } from "./data/prepare.js"
+import type { MeasurementResult } from "./evaluation.js"
 import { isComparison, type SetId } from "./plan.js"
-import type { DemoRecipe } from "./recipe.js"
-import type { MeasurementResult } from "./run.js"
+import { type DemoRecipe, SCRATCH } from "./recipe.js"
 import type { Stage, StageName } from "./stages.js"
 
 export interface ModelCardInput {
   recipe: DemoRecipe
   setting: string
+  /** What to type to make the model again. */
+  command: string
   stage: Stage
   data: EmojiData
   parameters: number
@@ -18,19 +20,21 @@ export interface ModelCardInput {
 
 const SETS: Record<SetId, string> = { vendor: "a vendor never seen in training", pictures: "held-out pictures" }
 
-/** Names under which the models of the long setting ship with the program. */
-const BUILT_IN: Partial<Record<StageName, string>> = { control: "emoji-ar", "diffusion-next": "emoji-diffusion" }
+/** Names under which models ship with the program, by setting. */
+const BUILT_IN: Record<string, Partial<Record<StageName, string>>> = {
+  full: { control: "emoji-ar", "diffusion-next": "emoji-diffusion" },
+  quick: { autoregressive: "emoji-ar-small" },
+}
 
 /** @returns the text of README.md for the folder of the stage's model */
-export function modelCard({ recipe, setting, stage, data, parameters, results }: ModelCardInput): string {
+export function modelCard({ recipe, setting, command, stage, data, parameters, results }: ModelCardInput): string {
   const { pictures, concepts } = data.counts
   const diffusion = stage.config.paradigm === "block-diffusion"
   const { block_size, noise, noise_range, learn, shift, weight, copies } = stage.config.block_diffusion
-  const before =
-    stage.name === "autoregressive"
-      ? ""
-      : `${recipe.stages.autoregressive.minutes} minutes of autoregressive training from scratch, then `
-  const builtIn = BUILT_IN[stage.name]
+  const { steps } = recipe.stages.autoregressive
+  const started = recipe.start === SCRATCH ? `${steps} steps of autoregressive training from scratch` : recipe.start
+  const before = stage.name === "autoregressive" ? "" : `${started}, then `
+  const builtIn = BUILT_IN[setting]?.[stage.name]
   const model = builtIn ?? "FOLDER"
   return `---
 license: cc-by-sa-4.0
@@ -52,9 +56,9 @@ $ npx diffusionvl generate --model ${model} --image drawing.png "red apple/dog/b
 
 ## Training
 
-${before}${stage.config.train.max_minutes} minutes of ${diffusion ? `block-diffusion training (block size ${block_size}, noise ${noise} in [${noise_range.join(", ")}], ${copies} noised ${copies === 1 ? "copy" : "copies"} of each sample, weight ${weight}, ${learn === "answers" ? "answers only" : "labels as the authors have them"}, token shift ${shift})` : "autoregressive training"}
-on two processor cores, in ${stage.config.train.dtype}; seed ${stage.config.train.seed}. The command was
-\`npx diffusionvl demo${setting === "quick" ? "" : ` --recipe recipes/emoji-${setting}.yaml`}\`: it makes the data, the model, this card and a report.
+${before}${stage.config.train.max_steps} steps of ${stage.config.train.micro_batch_size} pictures of ${diffusion ? `block-diffusion training (block size ${block_size}, noise ${noise} in [${noise_range.join(", ")}], ${copies} noised ${copies === 1 ? "copy" : "copies"} of each sample, weight ${weight}, ${learn === "answers" ? "answers only" : "labels as the authors have them"}, token shift ${shift})` : "autoregressive training"}
+in ${stage.config.train.dtype}; seed ${stage.config.train.seed}. The command was
+\`${command}\`: it makes the data, the model, this card and a report.
 
 ## Data
 

@@ -15,6 +15,19 @@ export interface Measurement {
   likelihood: boolean
 }
 
+/** A model with a way of decoding. */
+export type Contender = Pick<Measurement, "model" | "decoding">
+
+/** All that are measured on the held-out vendor, the autoregressive control first: their speeds are compared. */
+export function speedContenders(recipe: DemoRecipe): Contender[] {
+  const seen = new Map<string, Contender>([["control", { model: "control" }]])
+  for (const { model, set, decoding } of measurements(recipe)) {
+    const key = decoding ? `${model} ${JSON.stringify(decoding)}` : model
+    if (set === "vendor" && !seen.has(key)) seen.set(key, { model, ...(decoding && { decoding }) })
+  }
+  return [...seen.values()]
+}
+
 /** Whether it was asked all questions, to be compared with the other models. */
 export function isComparison({ part }: Measurement): boolean {
   return part === "main" || part === "remasking"
@@ -29,17 +42,17 @@ export function mainDecoding({ stages }: DemoRecipe): Decoding {
 export function measurements(recipe: DemoRecipe): Measurement[] {
   const { evaluation } = recipe
   const main = mainDecoding(recipe)
+  const translated = recipe.stages.diffusion.shifts.map((shift): StageName => `diffusion-${shift}`)
   const models: [StageName, Decoding | undefined][] = [
     ["autoregressive", undefined],
     ["control", undefined],
-    ["diffusion-next", main],
-    ["diffusion-same", main],
+    ...translated.map((name): [StageName, Decoding] => [name, main]),
   ]
   const list: Measurement[] = []
   for (const set of ["vendor", "pictures"] as const)
     for (const [model, decoding] of models)
       list.push({ model, set, part: "main", decoding, questions: evaluation.questions, likelihood: set === "vendor" })
-  for (const model of ["diffusion-next", "diffusion-same"] as const) {
+  for (const model of translated) {
     const add = (part: Measurement["part"], decoding: Decoding, questions = evaluation.sweep_questions): void => {
       list.push({ model, set: "vendor", part, decoding, questions, likelihood: false })
     }

@@ -8,7 +8,8 @@ const positive = z.number().positive()
 const fraction = z.number().min(0).max(1)
 
 const stageSchema = z.strictObject({
-  minutes: positive,
+  /** Optimizer steps: the same on every machine, however fast it is. */
+  steps: count,
   learning_rate: positive,
   warmup_ratio: fraction.default(0.03),
   /** Parts that are trained; the others stay as they are. */
@@ -16,7 +17,12 @@ const stageSchema = z.strictObject({
   mixture: z.array(z.strictObject({ until: fraction, tasks: z.record(z.string(), fraction) })),
 })
 
+/** Value of `start`: no model yet. */
+export const SCRATCH = "scratch"
+
 export const demoSchema = z.strictObject({
+  /** The autoregressive model that is translated: a built-in model, a folder, a hub id; or "scratch": trained first. */
+  start: z.string().default(SCRATCH),
   data: z.strictObject({
     concepts: z.union([count, z.literal("all")]).default(128),
     /** things: animals, food, travel, activities, objects; all: faces, people, symbols and flags too. */
@@ -48,9 +54,20 @@ export const demoSchema = z.strictObject({
     save_every: count.default(100),
   }),
   stages: z.strictObject({
+    /** Only from scratch. */
     autoregressive: stageSchema,
-    /** The translation; the autoregressive control trains the same parts as long, with the same learning rate and mixture. */
-    diffusion: stageSchema.extend({ block_diffusion: blockDiffusionSchema.prefault({}) }),
+    /**
+     * The translation; the autoregressive control trains the same parts on as many samples, with the same learning rate
+     * and mixture.
+     */
+    diffusion: stageSchema.extend({
+      block_diffusion: blockDiffusionSchema.omit({ shift: true }).prefault({}),
+      /** One translation for each: next keeps the autoregressive model's shift, same is the authors' position. */
+      shifts: z
+        .array(z.enum(["next", "same"]))
+        .min(1)
+        .default(["next"]),
+    }),
   }),
   evaluation: z
     .strictObject({
@@ -61,6 +78,10 @@ export const demoSchema = z.strictObject({
       block_sizes: z.array(count).default([1, 4, 8, 16]),
       steps: z.array(count).default([8, 4, 2]),
       thresholds: z.array(fraction).default([0.95, 0.9, 0.8, 0.6]),
+      /** Speed is measured in so many rounds; in each, every model and way of decoding describes the same pictures. */
+      speed_rounds: count.default(11),
+      /** Descriptions of a round. */
+      speed_questions: count.default(4),
     })
     .prefault({}),
 })

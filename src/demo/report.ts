@@ -17,14 +17,13 @@ import type { DenoiseStep } from "../report/denoise-view.js"
 import { dataUri } from "../report/html.js"
 import { buildInfo, engineInfo } from "../torch/index.js"
 import { readMetrics, type StepMetrics } from "../train/metrics.js"
-import { finishedModel } from "../train/trainer.js"
-import { DemoAnswerer } from "./answerer.js"
+import { DemoAnswerer, openDemoModel } from "./answerer.js"
 import { type EmojiData, readEmojiRecords } from "./data/prepare.js"
 import type { EmojiRecord } from "./data/records.js"
-import { mainDecoding, type SetId } from "./plan.js"
-import type { DemoRecipe } from "./recipe.js"
-import type { MeasurementResult } from "./run.js"
-import type { Stage } from "./stages.js"
+import type { DemoEvaluation, SpeedResult } from "./evaluation.js"
+import { type Contender, mainDecoding, type SetId } from "./plan.js"
+import { type DemoRecipe, SCRATCH } from "./recipe.js"
+import { type Stage, type StageName, stageTitle } from "./stages.js"
 
 const SET_TITLES: Record<SetId, string> = {
   vendor: "a vendor never seen in training (twemoji)",
@@ -32,24 +31,25 @@ const SET_TITLES: Record<SetId, string> = {
 }
 const SAMPLE_PICTURES = 8
 
-interface ReportInput {
+interface ReportInput extends DemoEvaluation {
   recipe: DemoRecipe
   setting: string
-  folder: string
+  command: string
+  /** Folders of the models; the one that was translated first. */
+  models: Readonly<Record<string, string>>
   data: EmojiData
   stages: readonly Stage[]
-  results: readonly MeasurementResult[]
 }
 
 export async function reportData(input: ReportInput): Promise<DemoReportData> {
-  const { recipe, setting, data, stages, results } = input
+  const { recipe, setting, command, models, data, stages, results, speeds } = input
   const metrics = new Map(stages.map((stage) => [stage.name, readMetrics(join(stage.config.output, "metrics.jsonl"))]))
   const { pictures } = data.counts
   return {
     title: "From autoregressive to block diffusion, on emoji",
     setting,
     date: new Date().toISOString().slice(0, 16).replace("T", " "),
-    models: stages.map((stage) => reportModel(stage, metrics)),
+    models: Object.keys(models).map((name) => reportModel(name as StageName, input, metrics)),
     sets: (["vendor", "pictures"] as const).map((id) => ({
       id,
       title: SET_TITLES[id],
@@ -62,6 +62,7 @@ export async function reportData(input: ReportInput): Promise<DemoReportData> {
         part,
         decoding,
         ...scores,
+        ...(set === "vendor" && { speed: speedOf(speeds, { model, decoding }) }),
       }),
     ),
     curves: curves(stages, metrics),
@@ -70,8 +71,12 @@ export async function reportData(input: ReportInput): Promise<DemoReportData> {
     settings: [
       ["concepts", String(data.counts.concepts)],
       ["pictures", `${recipe.data.size} × ${recipe.data.size}`],
-      ["stage 1", `${recipe.stages.autoregressive.minutes} min`],
-      ["translation and control", `${recipe.stages.diffusion.minutes} min each`],
+      ["translated from", recipe.start === SCRATCH ? "a model trained from scratch" : recipe.start],
+      ...(recipe.start === SCRATCH
+        ? [["training from scratch", `${recipe.stages.autoregressive.steps} steps`] as [string, string]]
+        : []),
+      ["translation and control", `${recipe.stages.diffusion.steps} steps of ${recipe.training.batch} pictures each`],
+      ["seed", String(recipe.training.seed)],
       ["parts trained there", recipe.stages.diffusion.tunable.join(", ")],
       ["block size", String(recipe.stages.diffusion.block_diffusion.block_size)],
       ["noise", recipe.stages.diffusion.block_diffusion.noise],
@@ -91,27 +96,33 @@ export async function reportData(input: ReportInput): Promise<DemoReportData> {
       ["held-out pictures of the others", String(pictures.heldOutPictures)],
     ],
     licences: data.licences,
-    commands: [setting === "quick" ? "npm run demo" : `npx diffusionvl demo --recipe recipes/emoji-${setting}.yaml`],
+    commands: [command],
   }
 }
 
-function reportModel(stage: Stage, metrics: ReadonlyMap<string, StepMetrics[]>): ReportModel {
-  const log = metrics.get(stage.name) ?? []
+function speedOf(speeds: readonly SpeedResult[], { model, decoding }: Contender): SpeedResult["speed"] | undefined {
+  const same = (other: Contender): boolean =>
+    other.model === model && JSON.stringify(other.decoding) === JSON.stringify(decoding)
+  return speeds.find(({ contender }) => same(contender))?.speed
+}
+
+function reportModel(
+  name: StageName,
+  { models, stages }: ReportInput,
+  metrics: ReadonlyMap<string, StepMetrics[]>,
+): ReportModel {
+  const config = stages.find((stage) => stage.name === name)?.config
+  const log = metrics.get(name) ?? []
   const last = log[log.length - 1]
-  const seconds = last?.seconds ?? 0
-  const first = metrics.get("autoregressive") ?? []
-  const before = stage.name === "autoregressive" ? 0 : (first[first.length - 1]?.seconds ?? 0)
-  const diffusion = stage.config.paradigm === "block-diffusion"
   return {
-    id: stage.name,
-    title: stage.title,
-    paradigm: stage.config.paradigm,
-    role: stage.name === "autoregressive" ? "first-stage" : stage.name === "control" ? "control" : "translated",
-    ...(diffusion && { shift: stage.config.block_diffusion.shift }),
-    parameters: parameterCount(finishedModel(stage.config.output)),
-    seconds,
-    totalSeconds: before + seconds,
-    steps: (last?.step ?? -1) + 1,
+    id: name,
+    title: name === "autoregressive" ? "autoregressive, before translation" : stageTitle(name),
+    paradigm: config?.paradigm ?? "autoregressive",
+    role: name === "autoregressive" ? "first-stage" : name === "control" ? "control" : "translated",
+    ...(config?.paradigm === "block-diffusion" && { shift: config.block_diffusion.shift }),
+    parameters: parameterCount(models[name]),
+    // A model that was there before has no training of its own here.
+    ...(last && { seconds: last.seconds, steps: last.step + 1 }),
   }
 }
 
@@ -127,7 +138,7 @@ function curves(stages: readonly Stage[], metrics: ReadonlyMap<string, StepMetri
     const points: [number, number][] = []
     for (let i = 0; i + window <= log.length; i += window) {
       const part = log.slice(i, i + window)
-      points.push([part[part.length - 1].seconds / 60, part.reduce((sum, { loss }) => sum + loss, 0) / window])
+      points.push([part[part.length - 1].step + 1, part.reduce((sum, { loss }) => sum + loss, 0) / window])
     }
     return points
   }
@@ -136,8 +147,13 @@ function curves(stages: readonly Stage[], metrics: ReadonlyMap<string, StepMetri
       .filter(({ config }) => config.paradigm === paradigm)
       .map(({ name, title }) => ({ name: title, points: smooth(metrics.get(name) ?? []) }))
   return [
-    { title: "Autoregressive training", yLabel: "cross entropy", series: series("autoregressive") },
-    { title: "Block-diffusion training", yLabel: "weighted cross entropy", series: series("block-diffusion") },
+    { title: "Autoregressive training", xLabel: "steps", yLabel: "cross entropy", series: series("autoregressive") },
+    {
+      title: "Block-diffusion training",
+      xLabel: "steps",
+      yLabel: "weighted cross entropy",
+      series: series("block-diffusion"),
+    },
   ]
 }
 
@@ -169,14 +185,14 @@ async function samples({ data, results }: ReportInput): Promise<Sample[]> {
   )
 }
 
-/** One description of the held-out vendor while it comes about, for both ways of predicting. */
-async function denoising({ data, folder, recipe, stages }: ReportInput): Promise<Denoising[]> {
+/** One description of the held-out vendor while it comes about, for every translated model. */
+async function denoising({ data, models, recipe, stages }: ReportInput): Promise<Denoising[]> {
   const record = (await readEmojiRecords(data.heldOutVendor)).find(({ task }) => task === "describe")
   if (!record) return []
   const decoding = mainDecoding(recipe)
   const views: Denoising[] = []
   for (const { name } of stages.filter(({ config }) => config.paradigm === "block-diffusion")) {
-    const answerer = new DemoAnswerer(finishedModel(join(folder, name)), data.heldOutVendor, decoding)
+    const answerer = new DemoAnswerer(openDemoModel(models[name]), data.heldOutVendor, decoding)
     views.push({
       model: name,
       question: questionOf(record),

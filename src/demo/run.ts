@@ -2,28 +2,38 @@
 
 import { existsSync } from "node:fs"
 import { mkdir } from "node:fs/promises"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import { writeFileAtomic, writeJson } from "../checkpoint/files.js"
 import { readJsonObject } from "../checkpoint/read-config.js"
 import { UserError } from "../errors.js"
+import { resolveModel } from "../hub/resolve.js"
 import { renderDemoReport } from "../report/demo-report.js"
 import { finishedModel, type TrainingEvent, train } from "../train/trainer.js"
-import { type Decoding, DemoAnswerer } from "./answerer.js"
+import { type Decoding, DemoAnswerer, openDemoModel } from "./answerer.js"
 import { type EmojiData, prepareEmojiData, readEmojiRecords } from "./data/prepare.js"
 import { GROUPS } from "./data/sources.js"
-import { evaluate, firstOfEachTask, type Scores, type Transcript } from "./evaluate.js"
+import { firstOfEachTask } from "./evaluate.js"
+import { answerCount, type DemoEvaluation, evaluateModels, readQuestions } from "./evaluation.js"
+import { forecastTraining, isTrained, secondsPerQuestion } from "./forecast.js"
 import { createDemoModel } from "./model.js"
 import { modelCard } from "./model-card.js"
-import { type Measurement, mainDecoding, measurements } from "./plan.js"
-import type { DemoRecipe } from "./recipe.js"
+import { mainDecoding } from "./plan.js"
+import { type DemoRecipe, SCRATCH } from "./recipe.js"
 import { parameterCount, reportData } from "./report.js"
 import { demoStages, type Stage } from "./stages.js"
+import { type TimedPart, TimeLeft } from "./time-left.js"
 
 /** What is shown while the demo runs. */
 export interface DemoObserver {
   data(done: number, total: number): void
-  training(stage: Stage, event: TrainingEvent): void
-  evaluation(done: number, total: number, what: string): void
+  /**
+   * What the parts that are left will cost on this machine, before anything long begins.
+   * @returns false: do not begin
+   */
+  forecast(parts: readonly TimedPart[]): Promise<boolean>
+  /** @param left seconds to the end of the demo */
+  training(stage: Stage, event: TrainingEvent, left: number): void
+  evaluation(done: number, total: number, what: string, left: number): void
   /** A part is done, or was found done. */
   note(line: string): void
 }
@@ -32,35 +42,31 @@ export interface DemoOptions {
   recipe: DemoRecipe
   /** "quick", "full". */
   setting: string
+  /** What to type to do it again. */
+  command: string
   /** Everything is written here. */
   folder: string
   signal?: AbortSignal
   observer: DemoObserver
 }
 
-export interface MeasurementResult {
-  measurement: Measurement
-  scores: Scores
-  transcripts: Transcript[]
-}
-
-export interface DemoResult {
+export interface DemoResult extends DemoEvaluation {
   report: string
-  results: MeasurementResult[]
 }
 
-/** @returns undefined when the signal stopped it: the same call goes on from there */
-export async function runDemo({
-  recipe,
-  setting,
-  folder,
-  signal,
-  observer,
-}: DemoOptions): Promise<DemoResult | undefined> {
+const EVALUATION = "evaluation"
+/** Questions of each kind that are answered to foresee how long the evaluation takes. */
+const FORECAST_QUESTIONS = 3
+
+/** @returns undefined when the signal or the observer stopped it: the same call goes on from there */
+export async function runDemo(options: DemoOptions): Promise<DemoResult | undefined> {
+  const { recipe, setting, command, folder, signal, observer } = options
   await keepRecipe(recipe, folder)
   const data = await prepareData(recipe, folder, observer, signal)
   const initial = join(folder, "initial")
-  if (!existsSync(join(initial, "config.json"))) {
+  const scratch = recipe.start === SCRATCH
+  const start = scratch ? undefined : (await resolveModel(recipe.start, { signal })).folder
+  if (scratch && !existsSync(join(initial, "config.json"))) {
     const records = await readEmojiRecords(data.train)
     await createDemoModel(
       initial,
@@ -68,19 +74,64 @@ export async function runDemo({
       records.flatMap(({ conversations }) => conversations.map(({ value }) => value.replace("<image>", ""))),
     )
   }
-  const stages = demoStages(recipe, { folder, initial, data: data.train })
-  for (const stage of stages) if (!(await trainStage(stage, observer, signal))) return undefined
-  const results = await evaluateAll(recipe, folder, data, observer, signal)
-  if (!results) return undefined
+  const { first, stages } = demoStages(recipe, { folder, start, initial, data: data.train })
+
+  const parts = await forecast(options, data, stages, start ?? initial)
+  if (!(await observer.forecast(parts))) return undefined
+  const time = new TimeLeft(parts)
+  for (const stage of stages) if (!(await trainStage(stage, time, observer, signal))) return undefined
+
+  const models = {
+    autoregressive: first,
+    ...Object.fromEntries(stages.map(({ name, config }) => [name, finishedModel(config.output)])),
+  }
+  let before: number | undefined
+  const onAnswer = (done: number, total: number, what: string): void => {
+    before ??= done - 1
+    time.update(EVALUATION, done - before)
+    observer.evaluation(done, total, what, time.seconds)
+  }
+  const evaluation = await evaluateModels({ recipe, folder, models, data, signal, onAnswer })
+  observer.note("evaluation · done")
+
   const report = join(folder, "report.html")
-  await writeFileAtomic(report, renderDemoReport(await reportData({ recipe, setting, folder, data, stages, results })))
+  const reported = await reportData({ recipe, setting, command, models, data, stages, ...evaluation })
+  await writeFileAtomic(report, renderDemoReport(reported))
   for (const stage of stages) {
     const model = finishedModel(stage.config.output)
     if (stage.config.paradigm === "block-diffusion") await keepDecoding(model, mainDecoding(recipe))
-    const card = modelCard({ recipe, setting, stage, data, parameters: parameterCount(model), results })
-    await writeFileAtomic(join(model, "README.md"), card)
+    const card = {
+      recipe,
+      setting,
+      command,
+      stage,
+      data,
+      parameters: parameterCount(model),
+      results: evaluation.results,
+    }
+    await writeFileAtomic(join(model, "README.md"), modelCard(card))
   }
-  return { report, results }
+  return { report, ...evaluation }
+}
+
+/** Seconds per step and per answer here and now; nothing is measured of parts that are done. */
+async function forecast(
+  { recipe, folder, signal, observer }: DemoOptions,
+  data: EmojiData,
+  stages: readonly Stage[],
+  from: string,
+): Promise<TimedPart[]> {
+  if (existsSync(join(folder, "report.html"))) return []
+  observer.note("measuring how fast this machine is")
+  const training = await forecastTraining(stages, from, signal)
+  const records = await readQuestions(data)
+  const some = firstOfEachTask(records.vendor, FORECAST_QUESTIONS)
+  const secondsPerUnit = await secondsPerQuestion(
+    new DemoAnswerer(openDemoModel(from), data.heldOutVendor),
+    some,
+    signal,
+  )
+  return [...training, { name: EVALUATION, units: answerCount(recipe, records), secondsPerUnit }]
 }
 
 /** Whoever opens the model decodes as the comparison did. */
@@ -123,67 +174,22 @@ async function prepareData(
 }
 
 /** @returns false when interrupted */
-async function trainStage(stage: Stage, observer: DemoObserver, signal?: AbortSignal): Promise<boolean> {
-  if (existsSync(join(finishedModel(stage.config.output), "config.json"))) {
+async function trainStage(
+  stage: Stage,
+  time: TimeLeft,
+  observer: DemoObserver,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  if (isTrained(stage)) {
     observer.note(`${stage.title} · trained before`)
     return true
   }
+  let from = 0
   for await (const event of train(stage.config, { signal })) {
-    observer.training(stage, event)
+    if (event.type === "start") from = event.step
+    if (event.type === "step") time.update(stage.name, event.metrics.step + 1 - from)
+    observer.training(stage, event, time.seconds)
     if (event.type === "interrupted") return false
   }
   return true
-}
-
-async function evaluateAll(
-  recipe: DemoRecipe,
-  folder: string,
-  data: EmojiData,
-  observer: DemoObserver,
-  signal?: AbortSignal,
-): Promise<MeasurementResult[] | undefined> {
-  const files = { vendor: data.heldOutVendor, pictures: data.heldOutPictures }
-  const records = { vendor: await readEmojiRecords(files.vendor), pictures: await readEmojiRecords(files.pictures) }
-  const plan = measurements(recipe).map((measurement) => ({
-    measurement,
-    asked: firstOfEachTask(records[measurement.set], measurement.questions),
-  }))
-  const total = plan.reduce((sum, { asked }) => sum + asked.length, 0)
-  let done = 0
-  const results: MeasurementResult[] = []
-  let open: { key: string; answerer: DemoAnswerer } | undefined
-  for (const { measurement, asked } of plan) {
-    const file = join(folder, "evaluation", `${fileName(measurement)}.json`)
-    const kept = existsSync(file) ? (readJsonObject(file) as unknown as MeasurementResult) : undefined
-    if (kept && JSON.stringify(kept.measurement) === JSON.stringify(measurement)) {
-      results.push(kept)
-      done += asked.length
-      continue
-    }
-    const key = `${measurement.model} ${measurement.set}`
-    if (open?.key !== key)
-      open = { key, answerer: new DemoAnswerer(finishedModel(join(folder, measurement.model)), files[measurement.set]) }
-    open.answerer.decoding = measurement.decoding
-    try {
-      const onAnswer = (): void => observer.evaluation(++done, total, measurement.model)
-      const result = {
-        measurement,
-        ...(await evaluate(open.answerer, asked, { likelihood: measurement.likelihood, signal, onAnswer })),
-      }
-      await mkdir(dirname(file), { recursive: true })
-      await writeJson(file, result)
-      results.push(result)
-    } catch (error) {
-      if (signal?.aborted) return undefined
-      throw error
-    }
-  }
-  observer.note(`evaluation · ${total} questions`)
-  return results
-}
-
-function fileName({ model, set, part, decoding }: Measurement): string {
-  const { blockSize, steps, threshold } = decoding ?? {}
-  const how = decoding ? `-b${blockSize}-s${steps}${threshold === undefined ? "" : `-t${threshold}`}` : ""
-  return `${model}-${set}-${part}${how}`
 }

@@ -14,25 +14,41 @@ export interface Stage {
   config: TrainingConfig
 }
 
+/** The model that is translated, and the trainings that make it (from scratch only), the translations and the control. */
+export interface DemoStages {
+  /** Folder of the autoregressive model that everything else continues. */
+  first: string
+  stages: Stage[]
+}
+
+const TITLES: Record<StageName, string> = {
+  autoregressive: "autoregressive",
+  control: "autoregressive control, as many samples",
+  "diffusion-next": "block diffusion, next-token shift kept",
+  "diffusion-same": "block diffusion, same position (the authors)",
+}
+
+export const stageTitle = (name: StageName): string => TITLES[name]
+
 /**
- * Stage 1 from scratch, and three continuations of it that train equally long: block diffusion with the next-token shift
- * kept, block diffusion predicting at the same position, and the autoregressive control.
+ * Translations with the next-token shift kept or at the same position, and the autoregressive control: continuations of
+ * one model on as many samples.
+ * @param start folder of that model; without one it is trained first, from the random weights in `initial`
  */
 export function demoStages(
   recipe: DemoRecipe,
-  { folder, initial, data }: { folder: string; initial: string; data: string },
-): Stage[] {
+  { folder, start, initial, data }: { folder: string; start?: string; initial: string; data: string },
+): DemoStages {
   const { training, stages } = recipe
   const pixels = recipe.data.size ** 2
   const make = (
     name: StageName,
-    title: string,
     model: string,
     stage: DemoRecipe["stages"]["autoregressive"],
     extra: Record<string, unknown>,
   ): Stage => ({
     name,
-    title,
+    title: TITLES[name],
     config: trainingSchema.parse({
       model,
       output: join(folder, name),
@@ -53,7 +69,7 @@ export function demoStages(
         betas: training.betas,
         max_grad_norm: training.max_grad_norm,
         micro_batch_size: training.batch,
-        max_minutes: stage.minutes,
+        max_steps: stage.steps,
         dtype: training.dtype,
         seed: training.seed,
         log_every: 5,
@@ -62,19 +78,15 @@ export function demoStages(
       ...extra,
     }),
   })
-  const first = finishedModel(join(folder, "autoregressive"))
-  const { block_diffusion, ...translation } = stages.diffusion
-  const diffusion = (shift: "next" | "same", title: string): Stage =>
-    make(`diffusion-${shift}`, title, first, translation, {
+  const first = start ?? finishedModel(join(folder, "autoregressive"))
+  const { block_diffusion, shifts, ...translation } = stages.diffusion
+  const translations = shifts.map((shift) =>
+    make(`diffusion-${shift}`, first, translation, {
       paradigm: "block-diffusion",
       block_diffusion: { ...block_diffusion, shift },
-    })
-  return [
-    make("autoregressive", "autoregressive, from scratch", initial, stages.autoregressive, {
-      paradigm: "autoregressive",
     }),
-    diffusion("next", "block diffusion, next-token shift kept"),
-    make("control", "autoregressive control, equally long", first, translation, { paradigm: "autoregressive" }),
-    diffusion("same", "block diffusion, same position (the authors)"),
-  ]
+  )
+  const control = make("control", first, translation, { paradigm: "autoregressive" })
+  const scratch = make("autoregressive", initial, stages.autoregressive, { paradigm: "autoregressive" })
+  return { first, stages: [...(start === undefined ? [scratch] : []), ...translations, control] }
 }

@@ -1,6 +1,7 @@
 /** What the demo's report is made from: plain data, as the evaluation writes it. Shares lie between 0 and 1. */
 
 import type { DenoiseStep } from "./denoise-view.js"
+import type { Spread } from "./spread.js"
 
 export interface DemoReportData {
   title: string
@@ -30,16 +31,14 @@ export interface ReportModel {
   id: string
   title: string
   paradigm: "autoregressive" | "block-diffusion"
-  /** "control": the autoregressive model that trained as long as the translated ones, which all are compared with. */
+  /** "control": the autoregressive model that saw as many samples as the translated ones; all are compared with it. */
   role: "first-stage" | "control" | "translated"
   /** Of block diffusion: which hidden state predicts a token. */
   shift?: "next" | "same"
   parameters: number
-  /** Training time of this stage in seconds, and of this stage with those before it. */
-  seconds: number
-  totalSeconds: number
-  /** Optimiser steps of this stage. */
-  steps: number
+  /** Training time in seconds and optimizer steps of this run; not of a model that was there before it. */
+  seconds?: number
+  steps?: number
 }
 
 export type EvaluationPart = "main" | "remasking" | "block-size" | "steps" | "threshold"
@@ -56,12 +55,18 @@ export interface Evaluation {
   name?: TaskResult & { exact: number }
   choose?: TaskResult & { greedy: number; likelihood?: number }
   describe?: TaskResult & { tokenF1: number; nameInside: number }
+  /** Of descriptions, measured in turns with all others. */
+  speed?: {
+    /** Tokens up to and with the first EOS, over the time of decoding. */
+    tokensPerSecond: Spread
+    /** Over the control's of the same round. */
+    ratio: Spread
+    rounds: number
+  }
 }
 
 export interface TaskResult {
   questions: number
-  /** Tokens up to and with the first EOS, over the time of decoding. */
-  tokensPerSecond: number
   /** Forward passes over tokens, both up to the first EOS. */
   forwardsPerToken: number
 }

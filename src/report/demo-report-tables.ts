@@ -9,6 +9,7 @@ import {
   type ReportModel,
 } from "./demo-report-data.js"
 import { type Column, type Content, type Html, html, table } from "./html.js"
+import { ratioText } from "./spread.js"
 
 /** A number of an evaluation: a share, shown in percent, or a plain value. */
 interface Measure {
@@ -31,7 +32,7 @@ export const CHOICE_LIKELIHOOD = measure("choose", "choice, likelihood", (e) => 
 export const TOKEN_F1 = measure("describe", "description, token F1", (e) => e.describe?.tokenF1)
 export const NAME_INSIDE = measure("describe", "name in description", (e) => e.describe?.nameInside)
 export const FORWARDS = measure("describe", "forwards per token", (e) => e.describe?.forwardsPerToken, false)
-export const SPEED = measure("describe", "tokens/s", (e) => e.describe?.tokensPerSecond, false)
+export const SPEED = measure("describe", "tokens/s", (e) => e.speed?.tokensPerSecond.median, false)
 
 const SCORES = [NAMING, CHOICE_GREEDY, CHOICE_LIKELIHOOD, TOKEN_F1, NAME_INSIDE]
 const COLUMNS = [...SCORES, FORWARDS, SPEED]
@@ -81,16 +82,14 @@ export function modelTable({ models }: DemoReportData): Html {
       { title: "paradigm" },
       { title: "parameters", number: true },
       { title: "steps", number: true },
-      { title: "training of this stage", number: true },
-      { title: "training in all", number: true },
+      { title: "training", number: true },
     ],
     models.map((model) => [
       model.title,
       paradigmText(model),
       `${(model.parameters / 1e6).toFixed(2)} M`,
-      model.steps.toLocaleString("en"),
-      minutes(model.seconds),
-      minutes(model.totalSeconds),
+      model.steps?.toLocaleString("en") ?? "–",
+      model.seconds === undefined ? "–" : minutes(model.seconds),
     ]),
   )
 }
@@ -108,9 +107,16 @@ function numberColumn({ title }: Measure): Column {
   return { title, number: true }
 }
 
-function cell({ read, share }: Measure, evaluation: Evaluation, control?: Evaluation): Content {
+function cell(column: Measure, evaluation: Evaluation, control?: Evaluation): Content {
+  const { read, share } = column
   const value = read(evaluation)
   if (value === undefined) return "–"
+  if (column === SPEED && evaluation.speed) {
+    const { ratio } = evaluation.speed
+    // The control is once as fast as itself.
+    const one = ratio.low === 1 && ratio.high === 1
+    return html`${value.toFixed(0)}${one ? "" : html` <small>${ratioText(ratio)}</small>`}`
+  }
   if (!share) return value >= 20 ? value.toFixed(0) : value.toFixed(2)
   const other = control && read(control)
   if (other === undefined) return percent(value)

@@ -4,7 +4,8 @@ import type { DemoReportData, Evaluation, ReportModel } from "./demo-report-data
 import { sharePrecision } from "./demo-report-tables.js"
 
 const PIXEL = "data:image/png;base64,iVBORw0KGgo="
-const SPEED = { questions: 100, tokensPerSecond: 100, forwardsPerToken: 1 }
+const SPEED = { questions: 100, forwardsPerToken: 1 }
+const exactly = (value: number) => ({ median: value, low: value, high: value })
 
 function model(id: string, role: ReportModel["role"], shift?: ReportModel["shift"]): ReportModel {
   const paradigm = shift ? "block-diffusion" : "autoregressive"
@@ -16,7 +17,6 @@ function model(id: string, role: ReportModel["role"], shift?: ReportModel["shift
     paradigm,
     parameters: 1_650_000,
     seconds: 60,
-    totalSeconds: 360,
     steps: 1200,
   }
 }
@@ -31,7 +31,11 @@ function evaluation(model: string, exact: number, more: Partial<Evaluation> = {}
       tokenF1: 0.8,
       nameInside: exact,
       forwardsPerToken: model === "next" ? 0.56 : 1,
-      tokensPerSecond: model === "next" ? 180 : 100,
+    },
+    speed: {
+      tokensPerSecond: exactly(model === "next" ? 180 : 100),
+      ratio: model === "next" ? { median: 1.8, low: 1.6, high: 1.9 } : exactly(1),
+      rounds: 11,
     },
     ...more,
   }
@@ -126,13 +130,13 @@ test("the numbers arrive in the tables, with points against the control", () => 
   const page = renderDemoReport(data(0.54))
   const section = 'id="held-out-pictures"'
   expect(rowOf(page, "Model next", section)).toBe(
-    "Model next block 8, threshold 0.9 54.0 % −1.0 64.0 % −1.0 84.0 % −1.0 80.0 % +0.0 54.0 % −1.0 0.56 180",
+    "Model next block 8, threshold 0.9 54.0 % −1.0 64.0 % −1.0 84.0 % −1.0 80.0 % +0.0 54.0 % −1.0 0.56 180 1.80× (1.60–1.90)",
   )
   expect(rowOf(page, "Model control", section)).toBe(
     "Model control token by token 55.0 % 65.0 % 85.0 % 80.0 % 55.0 % 1.00 100",
   )
   expect(rowOf(page, "Model same", 'id="what-is-compared"')).toBe(
-    "Model same block diffusion, same position 1.65 M 1,200 60 s 6.0 min",
+    "Model same block diffusion, same position 1.65 M 1,200 60 s",
   )
 })
 
@@ -146,10 +150,20 @@ test("the summary says what the numbers say, good or bad", () => {
   expect(renderDemoReport(data(0.6))).toContain("above the control's 55.0 %")
 })
 
+test("a speed that the rounds do not tell apart from the control's is not called faster", () => {
+  const noisy = data(0.54)
+  for (const { model, speed } of noisy.evaluations)
+    if (model === "next" && speed) speed.ratio = { median: 1.2, low: 0.7, high: 22.4 }
+  const page = renderDemoReport(noisy)
+  expect(page).toContain("could not be told from that of the autoregressive control on this machine: 1.20×")
+  expect(page).toContain("(median of 11 rounds in turns; half of them between 0.70 and 22.40)")
+  expect(page).not.toContain("at 1.20× the tokens")
+})
+
 test("sweeps stand in tables of their own, say how much was asked, and leave out what was not", () => {
   const page = renderDemoReport(data(0.54))
   expect(rowOf(page, "threshold 0.6", ">Thresholds<")).toBe(
-    "Model next block 8, threshold 0.6 51.0 % 80.0 % 51.0 % 0.56 180",
+    "Model next block 8, threshold 0.6 51.0 % 80.0 % 51.0 % 0.56 180 1.80× (1.60–1.90)",
   )
   expect(page).toContain(
     "Questions: naming 48, description 100. Of the control: naming 100, multiple choice 100, description 100.",

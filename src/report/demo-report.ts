@@ -1,7 +1,14 @@
 /** The demo's report: one self-contained HTML page from plain data. Every sentence with a number is computed from it. */
 
 import { curveCharts, scoreCharts, speedQualityCharts } from "./demo-report-charts.js"
-import { type DemoReportData, type Denoising, decodingText, evaluationsOf, type Sample } from "./demo-report-data.js"
+import {
+  type DemoReportData,
+  type Denoising,
+  decodingText,
+  type Evaluation,
+  evaluationsOf,
+  type Sample,
+} from "./demo-report-data.js"
 import {
   CHOICE_GREEDY,
   comparisonTable,
@@ -9,13 +16,13 @@ import {
   modelTable,
   NAMING,
   percent,
-  SPEED,
   sharePrecision,
   sweepTable,
   TOKEN_F1,
 } from "./demo-report-tables.js"
 import { denoiseView } from "./denoise-view.js"
 import { type Content, details, figure, type Html, html, page, picture, preformatted, section, table } from "./html.js"
+import { differs } from "./spread.js"
 
 /** @returns a whole HTML document that needs no other file and no network */
 export function renderDemoReport(data: DemoReportData): string {
@@ -36,13 +43,14 @@ export function renderDemoReport(data: DemoReportData): string {
   )
 }
 
-const COMPARED = html`<p>All models are continuations of one small Qwen2.5-VL that was trained autoregressively from
-scratch. Translating it to block diffusion is further training with another attention pattern and another objective; the
-autoregressive <em>control</em> gets the same extra time, so that more training is not mistaken for a better paradigm.</p>`
+const COMPARED = html`<p>All models are continuations of one small autoregressive Qwen2.5-VL. Translating it to block
+diffusion is further training with another attention pattern and another objective; the autoregressive <em>control</em>
+is shown as many samples once more, so that more training is not mistaken for a better paradigm.</p>`
 
 const SPEED_QUALITY = html`<p>Each mark is one way of decoding: t = threshold, s = steps per block, B = block size where
 it is varied, lc = low confidence. A line joins the thresholds of a model. Autoregressive decoding takes one forward per token. Up and to the left (forwards) or up and to
-the right (tokens per second) is better.</p>`
+the right (tokens per second) is better. Speeds were measured in turns, a few descriptions by every model and way of decoding in each
+round.</p>`
 
 const REMASKING = html`<p>A step of block diffusion fixes every token above the threshold. When there is none it fixes the most
 confident one (<em>low confidence</em>, the paper's way) or the leftmost (<em>sequential</em>, where the end of an answer also waits
@@ -65,7 +73,6 @@ function summary(data: DemoReportData): Content {
   if (!control || !translated) return undefined
   const first = rows.find(({ model }) => model.role === "first-stage")
   const read = (measure: typeof NAMING) => [measure.read(control.evaluation), measure.read(translated.evaluation)]
-  const [speed, faster] = read(SPEED)
   const [, forwards] = read(FORWARDS)
   const tiles = [NAMING, CHOICE_GREEDY, TOKEN_F1].flatMap((measure) => {
     const [before, after] = read(measure)
@@ -78,13 +85,17 @@ function summary(data: DemoReportData): Content {
     return html`<div class="tile"><b>${percent(after)}</b><span>${measure.title}</span><span class="${verdict}">${word} the control's ${percent(before)}</span>${start === undefined ? "" : html`<span>before translation: ${percent(start)}</span>`}<span>${questions} questions${measure === TOKEN_F1 ? "" : `, ± ${sharePrecision(after, questions).toFixed(1)} points`}</span></div>`
   })
   return html`<p class="lead">The autoregressive model became a block-diffusion model. On “${set.title}” it writes
-descriptions (${decodingText(translated.evaluation.decoding)})${ratio(faster, speed)}${forwards === undefined ? "" : ` with ${forwards.toFixed(2)} forward passes per token`}.</p>
+descriptions (${decodingText(translated.evaluation.decoding)})${speedText(translated.evaluation.speed)}${forwards === undefined ? "" : ` with ${forwards.toFixed(2)} forward passes per token`}.</p>
 <div class="tiles">${tiles}</div>`
 }
 
-function ratio(value: number | undefined, base: number | undefined): string {
-  if (!value || !base) return ""
-  return ` at ${(value / base).toFixed(2)}× the tokens per second of the autoregressive control`
+/** Where the rounds scatter more than the models differ, it says so. */
+function speedText(speed: Evaluation["speed"]): string {
+  if (!speed) return ""
+  const measured = `(median of ${speed.rounds} rounds in turns; half of them between ${speed.ratio.low.toFixed(2)} and ${speed.ratio.high.toFixed(2)})`
+  return differs(speed.ratio)
+    ? ` at ${speed.ratio.median.toFixed(2)}× the tokens per second of the autoregressive control ${measured}`
+    : `, at a speed that could not be told from that of the autoregressive control on this machine: ${speed.ratio.median.toFixed(2)}× ${measured}`
 }
 
 function heldOut(data: DemoReportData): Content[] {
@@ -92,7 +103,8 @@ function heldOut(data: DemoReportData): Content[] {
     html`<p>Small numbers are points above or below the control. Naming counts exact answers; multiple choice has four
 names to choose from, answered greedily or by the option the model finds likeliest; a description is compared with the
 reference word by word, and must hold the name to count in the next column. Forwards and tokens per second are those of
-descriptions and count up to the first end-of-sequence token.</p>`,
+descriptions and count up to the first end-of-sequence token; beside a speed is its ratio to the control's, the median of
+rounds measured in turns, and the middle half of them.</p>`,
     REMASKING,
     ...data.sets.flatMap(({ id, title, pictures }) => [
       html`<h3>${title} <small>${pictures} pictures</small></h3>`,

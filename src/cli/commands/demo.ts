@@ -1,16 +1,18 @@
 /** `diffusionvl demo`: the command's description; what it does is in ../demo.ts. */
 
 import type { Command } from "commander"
+import type { DemoCommandOptions } from "../demo.js"
 import { collect } from "../options.js"
 
 export function register(program: Command): void {
   program
     .command("demo")
-    .description("train a small vision-language model, translate it to block diffusion, compare both, write a report")
-    .option("--recipe <file>", "what to train and measure (default: the quick setting, about 12 minutes)")
+    .description("translate a small vision-language model to block diffusion, compare both, write a report")
+    .option("--recipe <file>", "what to train and measure (default: recipes/emoji-quick.yaml)")
+    .option("--from-scratch", "train the autoregressive model first, instead of starting from the one that ships")
     .option("--out <folder>", "where everything is written (default: runs/demo-<setting>)")
     .option("--set <key=value>", "override a key of the recipe; may be given several times", collect)
-    .action(async (options: { recipe?: string; out?: string; set?: string[] }) => {
+    .action(async (options: DemoCommandOptions) => {
       const { demo } = await import("../demo.js")
       await demo(options)
     })

@@ -32,7 +32,7 @@ export class Progress {
   readonly #started: number
   /** Where counting began: a resumed job does not start at 0. */
   #first: { done: number; time: number } | undefined
-  #last = { done: 0, total: 0, detail: "" }
+  #last: { done: number; total: number; detail: string; left?: number } = { done: 0, total: 0, detail: "" }
   #drawn = Number.NEGATIVE_INFINITY
   #live = false
 
@@ -51,11 +51,12 @@ export class Progress {
    * @param done how much is done, in any unit
    * @param total how much there is; 0 when unknown
    * @param detail short facts, e.g. "loss 1.23 · 4.5 k tokens/s"
+   * @param left seconds left, of those that know better than the pace of this job
    */
-  update(done: number, total = 0, detail = ""): void {
+  update(done: number, total = 0, detail = "", left?: number): void {
     const time = this.#now()
     this.#first ??= { done, time }
-    this.#last = { done, total, detail }
+    this.#last = { done, total, detail, left }
     if (time - this.#drawn < (this.#stream.isTTY ? REDRAW_MS : this.#plainMs)) return
     this.#draw(time)
   }
@@ -96,7 +97,8 @@ export class Progress {
   }
 
   #secondsLeft(time: number): number | undefined {
-    const { done, total } = this.#last
+    const { done, total, left } = this.#last
+    if (left !== undefined) return left
     if (!this.#first || total <= 0) return undefined
     const seconds = (time - this.#first.time) / 1000
     const advanced = done - this.#first.done

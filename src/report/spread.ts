@@ -1,0 +1,30 @@
+/** Repeated measurements as three numbers: the median and the middle half around it. */
+
+export interface Spread {
+  median: number
+  /** First and third quartile. */
+  low: number
+  high: number
+}
+
+/** @param values at least one finite number */
+export function spreadOf(values: readonly number[]): Spread {
+  const sorted = [...values].sort((a, b) => a - b)
+  const at = (share: number): number => {
+    const place = share * (sorted.length - 1)
+    const below = Math.floor(place)
+    const above = Math.min(below + 1, sorted.length - 1)
+    return sorted[below] + (place - below) * (sorted[above] - sorted[below])
+  }
+  return { median: at(0.5), low: at(0.25), high: at(0.75) }
+}
+
+/** Whether a ratio can be told from 1: its middle half lies on one side. */
+export function differs({ low, high }: Spread): boolean {
+  return low > 1 || high < 1
+}
+
+/** "1.50× (1.42–1.57)" */
+export function ratioText({ median, low, high }: Spread): string {
+  return `${median.toFixed(2)}× (${low.toFixed(2)}–${high.toFixed(2)})`
+}
