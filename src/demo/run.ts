@@ -92,7 +92,9 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult | undefi
     observer.evaluation(done, total, what, time.seconds)
   }
   const evaluation = await evaluateModels({ recipe, folder, models, data, signal, onAnswer })
-  observer.note("evaluation · done")
+  observer.note(
+    `evaluation · ${evaluation.results.length} measurements, the speeds of ${evaluation.speeds.length} in turns`,
+  )
 
   const report = join(folder, "report.html")
   const reported = await reportData({ recipe, setting, command, models, data, stages, ...evaluation })
