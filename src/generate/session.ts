@@ -6,7 +6,8 @@ import type { ModelConfig } from "../checkpoint/config.js"
 import { readJsonObject } from "../checkpoint/read-config.js"
 import { UserError } from "../errors.js"
 import { type ResolveOptions, resolveModel } from "../hub/resolve.js"
-import { type QwenImageOptions, qwenImageOptions } from "../image/qwen.js"
+import type { QwenImageOptions } from "../image/qwen.js"
+import { imageOptionsOf } from "../image/settings.js"
 import { type LoadOptions, loadModel } from "../models/load.js"
 import type { VisionLanguageModel } from "../models/types.js"
 import { REMASKING_STRATEGIES, type RemaskingStrategy } from "../paradigms/block-diffusion/remasking.js"
@@ -64,7 +65,7 @@ export function loadSession(folder: string, { dtype, device }: SessionOptions = 
     model: loaded.model,
     config,
     tokenizer,
-    imageOptions: qwenImageOptions(readOptional(folder, "preprocessor_config.json"), config.image),
+    imageOptions: imageOptionsOf(folder, config),
     paradigm: diffusion ? "block-diffusion" : "autoregressive",
     format: diffusion ? "qwen_2_5" : "qwen2_5_vl",
     eos: endTokens(generation, config),

@@ -2,10 +2,10 @@
 
 import sharp, { type OutputInfo, type Sharp } from "sharp"
 import { UserError } from "../errors.js"
+import { inTurns, overRows, type Work } from "../in-turns.js"
 import { asPillowReadsAvif } from "./avif.js"
 import { readableName, readPicture } from "./file.js"
 import { decodeGifFrame, isGif, readGifFrame } from "./gif.js"
-import { inTurns, overRows, type Work } from "./in-turns.js"
 import { bytesPerPixel, checkPictureMemory, GIF_BYTES_PER_PIXEL } from "./memory.js"
 import { turned } from "./orientation.js"
 import { withoutGrey16Key } from "./png.js"

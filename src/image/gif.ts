@@ -1,8 +1,8 @@
 /** The first frame of a GIF on its canvas, as Pillow's `convert("RGB")` gives it. */
 
 import { UserError } from "../errors.js"
+import { overRows, type Work } from "../in-turns.js"
 import type { RgbImage } from "./decode.js"
-import { overRows, type Work } from "./in-turns.js"
 import { lzwIndices } from "./gif-lzw.js"
 
 const EXTENSION = 0x21
@@ -83,7 +83,9 @@ function paletteOf(colours: Uint8Array): Uint8Array | undefined {
 /** @throws UserError for compressed data that is damaged or ends early */
 export function* decodeGifFrame(bytes: Uint8Array, frame: GifFrame, where: string): Work<RgbImage> {
   const { width, height, left, top, frameWidth, frameHeight, interlaced, palette, background } = frame
-  const indices = yield* lzwIndices(bytes, frame.at, frame.bits, frameWidth * frameHeight, (what) => damaged(what, where))
+  const indices = yield* lzwIndices(bytes, frame.at, frame.bits, frameWidth * frameHeight, (what) =>
+    damaged(what, where),
+  )
   // Red, green and blue of every index; indices beyond a short palette are black.
   const colours = new Uint8Array(768)
   if (palette) colours.set(palette)
@@ -122,5 +124,8 @@ function interlacedRows(height: number): number[] {
 }
 
 function damaged(what: string, where: string): UserError {
-  return new UserError(`the image cannot be decoded (a GIF, but ${what})`, { where, fix: "use an undamaged GIF or a PNG" })
+  return new UserError(`the image cannot be decoded (a GIF, but ${what})`, {
+    where,
+    fix: "use an undamaged GIF or a PNG",
+  })
 }
