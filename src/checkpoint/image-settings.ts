@@ -19,6 +19,9 @@ export interface ImageSettings {
 const NESTED = { file: "processor_config.json", key: "image_processor" }
 const FLAT = "preprocessor_config.json"
 
+/** What all uploads of Qwen2.5-VL say: for a folder without settings, which transformers does not load. */
+const PUBLISHED_LIMITS = { minPixels: 56 * 56, maxPixels: 28 * 28 * 16384 }
+
 /** Qwen2VLImageProcessor's own limits: what holds for a file that says nothing. */
 const DEFAULT_LIMITS = { minPixels: 56 * 56, maxPixels: 28 * 28 * 1280 }
 
@@ -60,7 +63,7 @@ export function badSetting({ file, under }: ImageSettings, key: string, what: st
  * @throws UserError for a `size` that says something else, or limits that cannot be right
  */
 export function pixelLimits(settings: ImageSettings | undefined): { minPixels: number; maxPixels: number } {
-  if (!settings) return DEFAULT_LIMITS
+  if (!settings) return PUBLISHED_LIMITS
   const size = settings.values.size ?? undefined
   const known = ["shortest_edge", "longest_edge", "min_pixels", "max_pixels"]
   const isObject = typeof size === "object" && !Array.isArray(size)
