@@ -48,6 +48,7 @@ export class Qwen25Vision {
 
   /** `forward`, stopping after each block. */
   *forwardInPieces(images: readonly ImageInput[]): Work<Tensor[]> {
+    if (images.length === 0) return []
     const { hidden, order } = yield* this.#towerInPieces(images)
     const { norm, first, second } = this.#merger
     const cell = this.#config.hiddenSize * this.#config.mergeSize ** 2

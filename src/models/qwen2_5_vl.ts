@@ -48,7 +48,7 @@ export class Qwen25VL implements VisionLanguageModel {
     return this.text.newCache(batch, capacity)
   }
   encodeImages(images: readonly ImageInput[]): Tensor[] {
-    return images.length === 0 ? [] : this.vision.forward(images)
+    return this.vision.forward(images)
   }
   encodeImagesInPieces(images: readonly ImageInput[]): Work<Tensor[]> {
     return this.vision.forwardInPieces(images)
