@@ -66,7 +66,7 @@ async function decodeBytes(bytes: Uint8Array, where: string): Promise<RgbImage> 
     throw new UserError(`${format} images are not supported`, { where, fix: "convert it to PNG" })
   }
   checkPictureMemory({ width, height, perPixel: bytesPerPixel(metadata), file: bytes.length }, where)
-  if (space === "cmyk" && channels === 4) return decodeCmyk(image)
+  if (space === "cmyk" && channels === 4) return decodeCmyk(image, metadata.depth === "ushort")
   if (space === "grey16" && channels === 1) return decodeGrey16(image)
   const { data, info } = await image
     .removeAlpha()
@@ -77,16 +77,18 @@ async function decodeBytes(bytes: Uint8Array, where: string): Promise<RgbImage> 
   return inTurns(rgbFrom(info, (pixel) => data[info.channels * pixel]))
 }
 
-/** Pillow's conversion without a profile: (255 − ink)(255 − black) / 255, rounded. */
-async function decodeCmyk(image: Sharp): Promise<RgbImage> {
+/** Pillow's conversion without a profile: (255 − ink)(255 − black) / 255, rounded; of 16 bits it takes the upper 8. */
+async function decodeCmyk(image: Sharp, sixteenBits: boolean): Promise<RgbImage> {
   const { data, info } = await image
     .pipelineColourspace("cmyk")
     .toColourspace("cmyk")
-    .raw({ depth: "uchar" })
+    .raw({ depth: sixteenBits ? "ushort" : "uchar" })
     .toBuffer({ resolveWithObject: true })
+  // The upper byte of a little-endian number is the second.
+  const [step, upper] = sixteenBits ? [2, 1] : [1, 0]
   const rgb = rgbFrom(info, (pixel, channel) => {
-    const white = 255 - data[4 * pixel + 3]
-    const product = data[4 * pixel + channel] * white + 128
+    const white = 255 - data[(4 * pixel + 3) * step + upper]
+    const product = data[(4 * pixel + channel) * step + upper] * white + 128
     return Math.max(0, white - (((product >> 8) + product) >> 8))
   })
   return inTurns(rgb)
