@@ -63,12 +63,6 @@ export const sharedSchema = z.looseObject({
   bd3lm_sampling_eps_min: z.number().min(0).max(1).nullish(),
   bd3lm_sampling_eps_max: z.number().min(0).max(1).nullish(),
 })
-export const preprocessorSchema = z.looseObject({
-  min_pixels: size.nullish(),
-  max_pixels: size.nullish(),
-  size: z.looseObject({ shortest_edge: size.nullish(), longest_edge: size.nullish() }).nullish(),
-})
-
 /** @throws UserError listing every key that cannot be right. `at` is the key that `value` stands under. */
 export function check<T>(schema: z.ZodType<T>, value: unknown, at: string, where?: string): T {
   const result = schema.safeParse(value)

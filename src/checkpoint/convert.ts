@@ -1,12 +1,12 @@
 /** Conversion of a model folder to another layout, weights only, streamed: the first step of translating a model. */
-import fs from "node:fs"
 import path from "node:path"
 import { UserError } from "../errors.js"
+import { copyFiles, filesBesideWeights } from "./auxiliary-files.js"
 import { type Checkpoint, LAYOUTS, readCheckpoint } from "./checkpoint.js"
 import { asDiffusion, type BlockDiffusionConfig, type ModelConfig } from "./config.js"
 import { type ElementType, isFloatType, toFloat32 } from "./element-types.js"
 import { expectedTensors } from "./expected-tensors.js"
-import { createFolder, explainFileError, requireFreeSpace, writeJson } from "./files.js"
+import { createFolder, requireFreeSpace, writeJson } from "./files.js"
 import { readPieces, type TensorEntry, type TensorLocation, writeTensorFile } from "./safetensors.js"
 import { bytesOf } from "./safetensors-header.js"
 import { INDEX_FILE } from "./safetensors-index.js"
@@ -62,7 +62,7 @@ export function planConversion(sourceFolder: string): ConversionPlan {
       { file: "vision_config.json", value: toVisionConfigFile(source.config) },
       { file: "config.json", value: toConvertedConfig(source.config) },
     ],
-    copiedFiles: filesToCopy(sourceFolder),
+    copiedFiles: filesBesideWeights(sourceFolder, NOT_COPIED),
     weightBytes: weightFiles.flatMap(({ tensors }) => tensors).reduce((sum, tensor) => sum + bytesOf(tensor), 0),
   }
 }
@@ -87,7 +87,7 @@ async function writeConverted(plan: ConversionPlan, out: string, options: Conver
       await writeTensorFile(path.join(staging, file), entries, { metadata: null, onProgress })
       finished += tensors.reduce((sum, tensor) => sum + bytesOf(tensor), 0)
     }
-    copyFiles(plan.source.folder, staging, plan.copiedFiles)
+    await copyFiles(plan.source.folder, staging, plan.copiedFiles)
     for (const { file, value } of plan.jsonFiles) await writeJson(path.join(staging, file), value)
   })
 }
@@ -106,7 +106,7 @@ async function writeReleased(sourceFolder: string, out: string, options: Convert
   )
   await createFolder(out, async (staging) => {
     await writeModel(staging, target, entries, { maxShardBytes: options.maxShardBytes, onProgress: options.onProgress })
-    copyFiles(sourceFolder, staging, filesToCopy(sourceFolder))
+    await copyFiles(sourceFolder, staging, filesBesideWeights(sourceFolder, NOT_COPIED))
   })
 }
 
@@ -116,29 +116,5 @@ function* widened(from: TensorLocation): Generator<Uint8Array> {
   for (const piece of readPieces(from)) yield new Uint8Array(toFloat32(piece, from.dtype).buffer)
 }
 
-/** Everything but weights, git's files, and what is written anew. A copied shard index would describe nothing. */
-function filesToCopy(folder: string): string[] {
-  const written = ["config.json", "vision_config.json", INDEX_FILE]
-  return fs
-    .readdirSync(folder)
-    .filter(
-      (name) =>
-        !name.startsWith(".git") &&
-        !/\.(safetensors|bin|pth?|ckpt|gguf|onnx|partial)$/.test(name) &&
-        !written.includes(name),
-    )
-    .filter((name) => fs.statSync(path.join(folder, name)).isFile())
-    .sort()
-}
-
-/** Copies contents, not links: files of the hub cache are links into it. */
-function copyFiles(from: string, to: string, names: string[]): void {
-  for (const name of names) {
-    try {
-      // A fresh file rather than a copy of a read-only one, so that people can edit it.
-      fs.writeFileSync(path.join(to, name), fs.readFileSync(path.join(from, name)))
-    } catch (error) {
-      throw explainFileError(error, path.join(to, name))
-    }
-  }
-}
+/** Written anew, or of no use beside other weights. */
+const NOT_COPIED = ["config.json", "vision_config.json", INDEX_FILE]

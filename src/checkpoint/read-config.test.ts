@@ -134,18 +134,18 @@ describe("forms of config.json", () => {
   })
 
   it("image limits: the config's own, else the preprocessor's, else the library's; diffusion ignores the preprocessor", () => {
-    const preprocessor = { min_pixels: 100, max_pixels: 200 }
+    const settings = (values: object) => ({ imageSettings: { values, file: "preprocessor_config.json", under: "" } })
     const limits = (json: object, files = {}) => normaliseConfig(smallConfig(json as never), files).image
-    expect(limits({}, { preprocessor })).toEqual({ minPixels: 100, maxPixels: 200 })
-    expect(limits({}, { preprocessor: { size: { shortest_edge: 7, longest_edge: 9 } } })).toEqual({
+    const own = settings({ min_pixels: 100, max_pixels: 200 })
+    expect(limits({}, own)).toEqual({ minPixels: 100, maxPixels: 200 })
+    expect(limits({}, settings({ size: { shortest_edge: 7, longest_edge: 9 } }))).toEqual({
       minPixels: 7,
       maxPixels: 9,
     })
-    expect(limits({ min_pixels: 1, max_pixels: 2 }, { preprocessor })).toEqual({ minPixels: 1, maxPixels: 2 })
-    expect(limits({ model_type: "diffusionvl_qwenvl" }, { preprocessor })).toEqual({
-      minPixels: 147456,
-      maxPixels: 262144,
-    })
+    expect(limits({}, settings({}))).toEqual({ minPixels: 3136, maxPixels: 1003520 })
+    expect(limits({})).toEqual({ minPixels: 3136, maxPixels: 12845056 })
+    expect(limits({ min_pixels: 1, max_pixels: 2 }, own)).toEqual({ minPixels: 1, maxPixels: 2 })
+    expect(limits({ model_type: "diffusionvl_qwenvl" }, own)).toEqual({ minPixels: 147456, maxPixels: 262144 })
   })
 
   it("the mask token: named, or the usual one where the vocabulary holds it, or an error that says how to name it", () => {

@@ -10,7 +10,8 @@ import {
   type ModelConfig,
   type ModelType,
 } from "./config.js"
-import { check, preprocessorSchema, sharedSchema, textSchema, visionSchema } from "./config-schema.js"
+import { check, sharedSchema, textSchema, visionSchema } from "./config-schema.js"
+import { findImageSettings, type ImageSettings, pixelLimits } from "./image-settings.js"
 
 const MODEL_TYPES: Record<string, ModelType> = {
   qwen2_5_vl: "qwen2_5_vl",
@@ -49,7 +50,7 @@ export function readConfig(folder: string): ModelConfig {
   return normaliseConfig(readJsonObject(file), {
     where: file,
     visionConfig: optional("vision_config.json"),
-    preprocessor: optional("preprocessor_config.json"),
+    imageSettings: findImageSettings(folder),
   })
 }
 
@@ -68,11 +69,11 @@ export function readJsonObject(file: string): Json {
 
 /**
  * Normalises the content of config.json. `visionConfig` is vision_config.json of a converted checkpoint, used when
- * config.json has no vision_config; `preprocessor` is preprocessor_config.json.
+ * config.json has no vision_config; `imageSettings` are those of the image processor.
  */
 export function normaliseConfig(
   raw: Json,
-  files: { where?: string; visionConfig?: Json; preprocessor?: Json } = {},
+  files: { where?: string; visionConfig?: Json; imageSettings?: ImageSettings } = {},
 ): ModelConfig {
   const where = files.where
   const modelType = modelTypeOf(raw, where)
@@ -94,7 +95,7 @@ export function normaliseConfig(
     text: { ...normaliseText(text, where), tie: ties[0] ?? ties[1] ?? false },
     vision,
     tokens: normaliseTokens(text, shared, nested ? raw : {}),
-    image: imageLimits(modelType, shared, files.preprocessor, where),
+    image: imageLimits(modelType, shared, files.imageSettings),
     raw,
   }
   if (modelType === "diffusionvl_qwenvl") config.blockDiffusion = normaliseBlockDiffusion(shared)
@@ -191,21 +192,13 @@ function normaliseBlockDiffusion(shared: z.infer<typeof sharedSchema>): BlockDif
   }
 }
 
-/** DiffusionVL ignores the preprocessor file; Qwen2.5-VL itself goes by it. */
+/** DiffusionVL ignores the image processor's limits; Qwen2.5-VL itself goes by them. */
 function imageLimits(
   modelType: ModelType,
   shared: z.infer<typeof sharedSchema>,
-  preprocessorJson: Json | undefined,
-  where?: string,
+  settings: ImageSettings | undefined,
 ): ModelConfig["image"] {
-  let defaults = DIFFUSION_IMAGE
-  if (modelType === "qwen2_5_vl") {
-    const preprocessor = check(preprocessorSchema, preprocessorJson ?? {}, "preprocessor_config.json", where)
-    defaults = {
-      minPixels: preprocessor.min_pixels ?? preprocessor.size?.shortest_edge ?? 3136,
-      maxPixels: preprocessor.max_pixels ?? preprocessor.size?.longest_edge ?? 12845056,
-    }
-  }
+  const defaults = modelType === "qwen2_5_vl" ? pixelLimits(settings) : DIFFUSION_IMAGE
   return { minPixels: shared.min_pixels ?? defaults.minPixels, maxPixels: shared.max_pixels ?? defaults.maxPixels }
 }
 

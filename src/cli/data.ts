@@ -2,6 +2,7 @@
 
 import { type CheckEvent, checkDataset, type DataSummary } from "../data/check.js"
 import { decodeImage } from "../image/decode.js"
+import { checkAspect } from "../image/qwen.js"
 import { Tokenizer } from "../text/tokenizer.js"
 import { EXIT_FAILED } from "./errors.js"
 import { formatCount } from "./ui/format.js"
@@ -27,7 +28,7 @@ export async function dataCheck(
     imageRoot,
     limit,
     tokenizer,
-    ...(decode && { decode: decodeImage }),
+    ...(decode && { decode: decodeChecked }),
   })) {
     if (event.type === "progress") progress.update(event.done, event.total, bad > 0 ? `${bad} bad` : "")
     else if (event.type === "summary") {
@@ -42,6 +43,12 @@ export async function dataCheck(
     }
   }
   return bad > 0 ? EXIT_FAILED : 0
+}
+
+/** As training takes pictures: decoded, and not too long a strip. */
+async function decodeChecked(path: string): Promise<void> {
+  const { width, height } = await decodeImage(path)
+  checkAspect(width, height)
 }
 
 const problemText = ({ where, what, fix }: Extract<CheckEvent, { type: "problem" }>): string =>

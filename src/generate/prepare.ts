@@ -2,7 +2,8 @@
 
 import { UserError } from "../errors.js"
 import { decodeImage, type RgbImage } from "../image/decode.js"
-import { qwenImage } from "../image/qwen.js"
+import { prepareImage, type QwenImage, qwenGrid } from "../image/qwen.js"
+import { inTurns } from "../in-turns.js"
 import { mropePositions } from "../models/mrope-positions.js"
 import type { Prompt } from "../paradigms/prompt.js"
 import { encodePrompt, IGNORE, type Message, partsOf } from "../text/conversation.js"
@@ -15,9 +16,9 @@ export type ImageSource = string | Uint8Array | RgbImage
 
 /**
  * Decodes, resizes and encodes the images and tokenises the messages. Images keep their aspect, within the model's pixel
- * limits; the autoregressive model gets its three-axis positions.
+ * limits; the autoregressive model gets its three-axis positions. Lengths are checked before pictures are prepared.
  * @param images one for each image part of the messages, in order
- * @throws UserError when they differ in number, or an image cannot be read
+ * @throws UserError when they differ in number, an image cannot be read, or the prompt is longer than the model can see
  */
 export async function preparePrompt(
   session: Session,
@@ -26,16 +27,13 @@ export async function preparePrompt(
 ): Promise<Prompt> {
   checkMessages(messages, images.length)
   const { model, tokenizer, config } = session
-  const pixels = await Promise.all(
-    images.map(async (image) =>
-      qwenImage(
-        typeof image === "string" || image instanceof Uint8Array ? await decodeImage(image) : image,
-        session.imageOptions,
-      ),
-    ),
-  )
+  // One after the other: each may take hundreds of megabytes while it is decoded.
+  const pictures: RgbImage[] = []
+  for (const image of images)
+    pictures.push(typeof image === "string" || image instanceof Uint8Array ? await decodeImage(image) : image)
+  const grids = pictures.map(({ width, height }) => qwenGrid(width, height, session.imageOptions))
   const ids = encodePrompt(messages, tokenizer, session.format)
-  const rows = pixels.map(({ grid }) => model.imageTokens(grid))
+  const rows = grids.map((grid) => model.imageTokens(grid))
   const layout = layOut({ ids, labels: ids.map(() => IGNORE) }, rows)
   const largest = layout.ids.reduce((most, id) => Math.max(most, id), 0)
   if (largest >= model.vocabSize)
@@ -43,9 +41,15 @@ export async function preparePrompt(
       where: session.folder,
       fix: "use the tokenizer files that belong to the model",
     })
-  const features = noGrad(() => model.encodeImages(pixels))
+  if (layout.ids.length > config.text.maxPositions)
+    throw new UserError(
+      `the prompt has ${layout.ids.length} tokens, more than the model's ${config.text.maxPositions} positions`,
+      { fix: grids.length > 0 ? "give fewer or smaller pictures, or a shorter text" : "give a shorter text" },
+    )
+  const pixels: QwenImage[] = []
+  for (const picture of pictures) pixels.push(await prepareImage(picture, session.imageOptions))
+  const features = await inTurns(model.encodeImagesInPieces(pixels), noGrad)
   if (session.paradigm === "block-diffusion") return { ids: layout.ids, features }
-  const grids = pixels.map(({ grid }) => grid)
   return { ids: layout.ids, features, positions: mropePositions(ids, grids, config.vision.mergeSize) }
 }
 

@@ -3,10 +3,11 @@
 import { existsSync } from "node:fs"
 import { basename, join } from "node:path"
 import type { ModelConfig } from "../checkpoint/config.js"
-import { readJsonObject } from "../checkpoint/read-config.js"
+import { readConfig, readJsonObject } from "../checkpoint/read-config.js"
 import { UserError } from "../errors.js"
 import { type ResolveOptions, resolveModel } from "../hub/resolve.js"
-import { type QwenImageOptions, qwenImageOptions } from "../image/qwen.js"
+import type { QwenImageOptions } from "../image/qwen.js"
+import { imageOptionsOf } from "../image/settings.js"
 import { type LoadOptions, loadModel } from "../models/load.js"
 import type { VisionLanguageModel } from "../models/types.js"
 import { REMASKING_STRATEGIES, type RemaskingStrategy } from "../paradigms/block-diffusion/remasking.js"
@@ -54,6 +55,7 @@ export async function openModel(name: string, options: SessionOptions & ResolveO
 export function loadSession(folder: string, { dtype, device }: SessionOptions = {}): Session {
   // Before the weights: the quick part fails first.
   const tokenizer = Tokenizer.load(folder)
+  const imageOptions = imageOptionsOf(folder, readConfig(folder))
   const loaded = loadModel(folder, { dtype, device })
   const { config } = loaded.checkpoint
   const diffusion = config.modelType === "diffusionvl_qwenvl"
@@ -64,7 +66,7 @@ export function loadSession(folder: string, { dtype, device }: SessionOptions = 
     model: loaded.model,
     config,
     tokenizer,
-    imageOptions: qwenImageOptions(readOptional(folder, "preprocessor_config.json"), config.image),
+    imageOptions,
     paradigm: diffusion ? "block-diffusion" : "autoregressive",
     format: diffusion ? "qwen_2_5" : "qwen2_5_vl",
     eos: endTokens(generation, config),

@@ -1,6 +1,7 @@
 /** Decoding: Pillow's bytes for every format, a sentence for everything that is no image, and never a crash. */
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { execFileSync } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import fc from "fast-check"
@@ -38,8 +39,25 @@ describe("the same bytes as Pillow", () => {
     expect(sha256(image.data)).toBe(digest)
   })
 
+  // One unit is what the rounding of their colour conversions differs by.
+  it.each(Object.keys(expectedImages.lossy))("%s, within one unit", async (name) => {
+    const image = await decodeImage(imagePath(name))
+    const { size, rgb } = expectedImages.lossy[name]
+    const want = Buffer.from(rgb, "base64")
+    expect([image.width, image.height]).toEqual(size)
+    expect(image.data.length).toBe(want.length)
+    expect(image.data.reduce((most, value, i) => Math.max(most, Math.abs(value - want[i])), 0)).toBeLessThanOrEqual(1)
+  })
+
   it("gives the same for a path and for bytes, and leaves the bytes alone", async () => {
-    for (const name of ["rgb.png", "transparent.gif"]) {
+    for (const name of [
+      "still.gif",
+      "gif-full-table.gif",
+      "rgb.png",
+      "transparent.gif",
+      "turned-rgb-6.tiff",
+      "grey-16-key.png",
+    ]) {
       const bytes = readFileSync(imagePath(name))
       const before = sha256(bytes)
       expect(sha256((await decodeImage(bytes)).data)).toBe(expectedImages.decoded[name].sha256)
@@ -51,13 +69,39 @@ describe("the same bytes as Pillow", () => {
 describe("what cannot be decoded gets a sentence", () => {
   it("a missing file, a folder, an empty file", async () => {
     expect(await failure("no/such.png")).toMatchObject({ message: "there is no such image", where: "no/such.png" })
-    expect((await failure(tmpdir())).message).toMatch(/cannot be read \(EISDIR\)/)
+    expect((await failure(tmpdir())).message).toBe("this is a folder, not an image")
     const folder = mkdtempSync(join(tmpdir(), "image-"))
     onTestFinished(() => rmSync(folder, { recursive: true }))
     const empty = join(folder, "empty.png")
     writeFileSync(empty, "")
     expect(await failure(empty)).toMatchObject({ message: "the image file is empty", where: empty })
     expect((await failure(new Uint8Array(0))).message).toBe("the image file is empty")
+  })
+
+  it("what would never end, or is no name of a file", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "image-"))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const pipe = join(folder, "pipe.png")
+    execFileSync("mkfifo", [pipe])
+    expect((await failure(pipe)).message).toBe("this is not a regular file")
+    expect((await failure("/dev/zero")).message).toBe("this is not a regular file")
+    const nul = await failure("a\0b.png")
+    expect(nul).toMatchObject({ message: "the image's name contains a NUL character", where: "a\\u0000b.png" })
+    const url = await failure(`data:image/png;base64,${"A".repeat(5000)}`)
+    expect(url.message).toBe("the image is given as a data: URL")
+    expect(url.where!.length).toBeLessThan(250)
+    expect((await failure("https://example.org/a.png")).message).toBe("the image is given as a https: URL")
+    expect((await failure("x".repeat(5000))).message).toBe("the image's name is too long")
+    expect((await failure(join(imagePath("rgb.png"), "a.png"))).message).toBe("there is no such image")
+  })
+
+  it("a file that is too large, without reading it", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "image-"))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const sparse = join(folder, "large.png")
+    writeFileSync(sparse, "")
+    truncateSync(sparse, 2 ** 40)
+    expect((await failure(sparse)).message).toBe("the image's file has 1048576 MiB, more than the 512 MiB allowed")
   })
 
   it("text, a drawing, BMP", async () => {
@@ -74,6 +118,24 @@ describe("what cannot be decoded gets a sentence", () => {
     expect(error.message).toBe("the image has 60000 × 60000 pixels, more than the 178956970 allowed")
   })
 
+  it("more memory than a picture may take, told by the header alone", async () => {
+    // The same promise at 13,000 × 13,000, within Pillow's pixels: 8 bits row by row would do, 16 bits interlaced not.
+    const header = new Uint8Array(Buffer.from(PROMISE.join(""), "hex"))
+    new DataView(header.buffer).setUint32(16, 13_000)
+    new DataView(header.buffer).setUint32(20, 13_000)
+    header[24] = 16
+    header[28] = 1
+    const crc = new DataView(header.buffer)
+    crc.setUint32(29, crc32(header.subarray(12, 29)))
+    const error = await failure(header)
+    expect(error.message).toBe(
+      "decoding the image (13000 × 13000 pixels) would take 1451 MiB, more than the 768 MiB allowed",
+    )
+    const gif = new Uint8Array(bytesOf("still.gif"))
+    gif.set([0x00, 0xff, 0x00, 0xff], 6) // a canvas of 65,280 × 65,280
+    expect((await failure(gif)).message).toMatch(/65280 × 65280 pixels, more than the 178956970 allowed/)
+  })
+
   it("a file that ends early", async () => {
     for (const name of ["rgb.png", "420.jpg", "progressive.jpg", "cmyk.jpg", "lossless.webp", "rgb.tiff"]) {
       const bytes = bytesOf(name)
@@ -82,6 +144,15 @@ describe("what cannot be decoded gets a sentence", () => {
     }
   })
 })
+
+function crc32(bytes: Uint8Array): number {
+  let crc = ~0
+  for (const byte of bytes) {
+    crc ^= byte
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0)
+  }
+  return ~crc >>> 0
+}
 
 describe("damaged files give an image or a sentence, never anything else", () => {
   async function survives(bytes: Uint8Array): Promise<void> {

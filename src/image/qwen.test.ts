@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest"
 import { expectedImages, imagePath, sha256 } from "../../test/support/images.js"
 import { UserError } from "../errors.js"
 import { decodeImage, type RgbImage } from "./decode.js"
-import { padToSquare, QWEN_MEAN, QWEN_STD, qwenImage, qwenImageOptions, smartResize } from "./qwen.js"
+import { padToSquare, prepareImage, qwenGrid, qwenImage, smartResize } from "./qwen.js"
 
 const upstream = { minPixels: 147456, maxPixels: 262144 }
 
@@ -39,6 +39,47 @@ describe("patches", () => {
       Array.from(pixelValues.subarray(row * 36 + frame * 4, row * 36 + frame * 4 + 4), (v) => Math.round(v * 255))
     const rows = [0, 2, 16, 18, 4, 6, 20, 22].map((topLeft) => [topLeft, topLeft + 1, topLeft + 8, topLeft + 9])
     for (let row = 0; row < 8; row++) for (let frame = 0; frame < 3; frame++) expect(red(row, frame)).toEqual(rows[row])
+  })
+})
+
+describe("in pieces", () => {
+  const options = { minPixels: 3136, maxPixels: 200_000 }
+
+  it("gives the same numbers as at once, on a square canvas too, and lets the event loop turn", async () => {
+    const { data } = await decodeImage(imagePath("rgb.png"))
+    const large = { width: 900, height: 700, data: new Uint8Array(900 * 700 * 3).map((_, i) => data[i % data.length]) }
+    let turns = 0
+    const timer = setInterval(() => turns++, 0)
+    const [plain, padded] = [await prepareImage(large, options), await prepareImage(large, options, true)]
+    clearInterval(timer)
+    expect(turns).toBeGreaterThan(0)
+    for (const [inPieces, atOnce] of [
+      [plain, qwenImage(large, options)],
+      [padded, qwenImage(padToSquare(large), options)],
+    ]) {
+      expect(inPieces.grid).toEqual(atOnce.grid)
+      expect(sha256(inPieces.pixelValues)).toBe(sha256(atOnce.pixelValues))
+    }
+  })
+
+  it("the grid is known before", () => {
+    const side = fc.integer({ min: 10, max: 300 })
+    fc.assert(
+      fc.property(side, side, (width, height) => {
+        const image = { width, height, data: new Uint8Array(width * height * 3) }
+        expect(qwenGrid(width, height, options)).toEqual(qwenImage(image, options).grid)
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  it("patches and canvases that would take too much memory are refused before anything of their size is made", () => {
+    const image = (width: number, height: number) => ({ width, height, data: new Uint8Array(0) })
+    expect(() => qwenGrid(100, 100, { minPixels: 1e12, maxPixels: 1e13 })).toThrow(/resized to 1000020 × 1000020/)
+    expect(() => qwenImage(image(9000, 9000), { minPixels: 1, maxPixels: 1e9 })).toThrow(/patches take 2081 MiB/)
+    expect(() => padToSquare(image(1, 100_000))).toThrow(/one side is more than 200 times/)
+    expect(() => padToSquare(image(16_000, 8000))).toThrow(/on a square canvas the image .* takes 1099 MiB/)
+    expect(() => padToSquare(image(0, 5))).toThrow(/no pixels/)
   })
 })
 
@@ -95,37 +136,5 @@ describe("padToSquare", () => {
   it("leaves squares alone", () => {
     const square: RgbImage = { width: 2, height: 2, data: new Uint8Array(12).fill(3) }
     expect(padToSquare(square)).toBe(square)
-  })
-})
-
-describe("qwenImageOptions", () => {
-  it("reads preprocessor_config.json", () => {
-    const file = {
-      patch_size: 16,
-      merge_size: 1,
-      temporal_patch_size: 1,
-      image_mean: [0.5, 0.5, 0.5],
-      image_std: [1, 1, 1],
-    }
-    expect(qwenImageOptions(file, upstream)).toEqual({
-      ...upstream,
-      patchSize: 16,
-      mergeSize: 1,
-      temporalPatchSize: 1,
-      mean: [0.5, 0.5, 0.5],
-      std: [1, 1, 1],
-    })
-  })
-
-  it("has Qwen2.5-VL's values for what the file does not say", () => {
-    const image: RgbImage = { width: 28, height: 28, data: new Uint8Array(28 * 28 * 3).map((_, i) => i) }
-    const limits = { minPixels: 784, maxPixels: 784 }
-    const explicit = { ...limits, patchSize: 14, mergeSize: 2, temporalPatchSize: 2, mean: QWEN_MEAN, std: QWEN_STD }
-    expect(qwenImage(image, qwenImageOptions({ image_mean: null }, limits))).toEqual(qwenImage(image, explicit))
-  })
-
-  it("names a value of the wrong kind", () => {
-    expect(() => qwenImageOptions({ patch_size: 0 }, upstream)).toThrow("patch_size is 0, not a positive whole number")
-    expect(() => qwenImageOptions({ image_mean: [0.5] }, upstream)).toThrow("image_mean is [0.5], not three numbers")
   })
 })

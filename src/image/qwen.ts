@@ -1,8 +1,10 @@
 /** Qwen2.5-VL's image preprocessing: the size rule, padding, normalisation and the order of patches. */
 
 import { UserError } from "../errors.js"
+import { finish, inTurns, overRows, type Work } from "../in-turns.js"
 import type { RgbImage } from "./decode.js"
-import { resize } from "./resize.js"
+import { MAXIMUM_BYTES, mebibytes } from "./memory.js"
+import { type ResizeKernel, resizing } from "./resize.js"
 
 export interface QwenImageOptions {
   minPixels: number
@@ -13,6 +15,10 @@ export interface QwenImageOptions {
   mergeSize?: number
   /** A single image is repeated this often along time. @default 2 */
   temporalPatchSize?: number
+  /** @default "bicubic" */
+  kernel?: ResizeKernel
+  /** Bytes are multiplied by it before they are normalised. @default 1/255 */
+  rescaleFactor?: number
   mean?: readonly number[]
   std?: readonly number[]
 }
@@ -35,6 +41,17 @@ function roundHalfEven(x: number): number {
   return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor
 }
 
+/** @throws UserError for a picture without pixels, or one side of which is more than 200 times the other */
+export function checkAspect(width: number, height: number): void {
+  const isPicture = Number.isSafeInteger(width) && Number.isSafeInteger(height) && width > 0 && height > 0
+  if (!isPicture) throw new UserError(`the image is ${width} × ${height}: it has no pixels`)
+  if (Math.max(height, width) / Math.min(height, width) > 200) {
+    throw new UserError(`the image is ${width} × ${height}: one side is more than 200 times the other`, {
+      fix: "crop it",
+    })
+  }
+}
+
 /**
  * The size an image is resized to: multiples of `factor`, area within [minPixels, maxPixels], aspect kept as far as possible.
  * @throws UserError for an aspect ratio above 200
@@ -46,11 +63,7 @@ export function smartResize(
   minPixels: number,
   maxPixels: number,
 ): [height: number, width: number] {
-  if (Math.max(height, width) / Math.min(height, width) > 200) {
-    throw new UserError(`the image is ${width} × ${height}: one side is more than 200 times the other`, {
-      fix: "crop it",
-    })
-  }
+  checkAspect(width, height)
   let h = roundHalfEven(height / factor) * factor
   let w = roundHalfEven(width / factor) * factor
   if (h * w > maxPixels) {
@@ -65,102 +78,115 @@ export function smartResize(
   return [h, w]
 }
 
-/** Centred on a square canvas of the colour the training pads with. */
-export function padToSquare(
-  image: RgbImage,
-  color: readonly number[] = QWEN_MEAN.map((m) => Math.trunc(m * 255)),
-): RgbImage {
+/** The colour that training pads with: the mean of the normalisation, as a byte. */
+const PADDING = QWEN_MEAN.map((mean) => Math.trunc(mean * 255))
+
+/**
+ * Centred on a square canvas of the colour the training pads with.
+ * @throws UserError for an aspect ratio above 200, or a canvas of more memory than a picture may take
+ */
+export const padToSquare = (image: RgbImage, color?: readonly number[]): RgbImage => finish(padding(image, color))
+
+/** `padToSquare` in pieces. */
+function* padding(image: RgbImage, color: readonly number[] = PADDING): Work<RgbImage> {
   const { width, height, data } = image
   if (width === height) return image
+  checkAspect(width, height)
   const side = Math.max(width, height)
+  const bytes = 3 * (side * side + width * height)
+  if (bytes > MAXIMUM_BYTES)
+    throw new UserError(
+      `on a square canvas the image (${width} × ${height}) takes ${mebibytes(bytes)}, more than the ${mebibytes(MAXIMUM_BYTES)} allowed`,
+      { fix: 'make it smaller, or set image_aspect to "native"' },
+    )
   const out = new Uint8Array(side * side * 3)
-  for (let i = 0; i < out.length; i++) out[i] = color[i % 3]
   const left = (side - width) >> 1
   const top = (side - height) >> 1
-  for (let y = 0; y < height; y++) {
-    out.set(data.subarray(y * width * 3, (y + 1) * width * 3), ((top + y) * side + left) * 3)
-  }
+  const blank = new Uint8Array(side * 3)
+  for (let i = 0; i < blank.length; i++) blank[i] = color[i % 3]
+  yield* overRows(side, side * 3, (from, until) => {
+    for (let y = from; y < until; y++) {
+      out.set(blank, y * side * 3)
+      const row = y - top
+      if (row >= 0 && row < height)
+        out.set(data.subarray(row * width * 3, (row + 1) * width * 3), (y * side + left) * 3)
+    }
+  })
   return { width: side, height: side, data: out }
 }
 
-/** All 256 values of a channel, rescaled by 1/255 in float64 and normalised in float32, as the reference rounds. */
-function normalisation(mean: number, std: number): Float32Array {
+/** All 256 values of a channel, rescaled in float64 and normalised in float32, as the reference rounds. */
+export function normalisation(mean: number, std: number, rescaleFactor: number): Float32Array {
   const m = Math.fround(mean)
   const s = Math.fround(std)
-  return Float32Array.from({ length: 256 }, (_, v) => Math.fround(Math.fround(Math.fround(v * (1 / 255)) - m) / s))
+  return Float32Array.from({ length: 256 }, (_, v) => Math.fround(Math.fround(Math.fround(v * rescaleFactor) - m) / s))
+}
+
+/**
+ * Frames, patch rows and patch columns that a picture of this size will have: what its length follows from.
+ * @throws UserError for an aspect ratio above 200, or patches that take more memory than a picture may
+ */
+export function qwenGrid(width: number, height: number, options: QwenImageOptions): QwenImage["grid"] {
+  const { minPixels, maxPixels, patchSize = 14, mergeSize = 2, temporalPatchSize = 2 } = options
+  const [h, w] = smartResize(height, width, patchSize * mergeSize, minPixels, maxPixels)
+  const bytes = h * w * 3 * (temporalPatchSize * Float32Array.BYTES_PER_ELEMENT + 1)
+  if (bytes > MAXIMUM_BYTES)
+    throw new UserError(
+      `the image (${width} × ${height}) would be resized to ${w} × ${h}: its patches take ${mebibytes(bytes)}, more than the ${mebibytes(MAXIMUM_BYTES)} allowed`,
+      { fix: "set a smaller max_pixels (or min_pixels)" },
+    )
+  return [1, h / patchSize, w / patchSize]
 }
 
 /**
  * Resizes, normalises and cuts into patch rows. Row content order: channel, frame, y, x; the frames are equal. Rows run
  * over merge cells, row by row, and over the patches inside a cell.
- * @throws UserError for an aspect ratio above 200
+ * @throws UserError for an aspect ratio above 200, or patches that take more memory than a picture may
  */
-export function qwenImage(image: RgbImage, options: QwenImageOptions): QwenImage {
-  const {
-    minPixels,
-    maxPixels,
-    patchSize = 14,
-    mergeSize = 2,
-    temporalPatchSize = 2,
-    mean = QWEN_MEAN,
-    std = QWEN_STD,
-  } = options
-  const [height, width] = smartResize(image.height, image.width, patchSize * mergeSize, minPixels, maxPixels)
-  const { data } = resize(image, width, height)
-  const rows = height / patchSize
-  const columns = width / patchSize
-  const tables = [0, 1, 2].map((c) => normalisation(mean[c], std[c]))
+export const qwenImage = (image: RgbImage, options: QwenImageOptions): QwenImage => finish(patches(image, options))
+
+/** `qwenImage`, on a square canvas first if `pad`, without holding the event loop; the same numbers. */
+export async function prepareImage(image: RgbImage, options: QwenImageOptions, pad = false): Promise<QwenImage> {
+  return inTurns(pad ? paddedPatches(image, options) : patches(image, options))
+}
+
+function* paddedPatches(image: RgbImage, options: QwenImageOptions): Work<QwenImage> {
+  return yield* patches(yield* padding(image), options)
+}
+
+function* patches(image: RgbImage, options: QwenImageOptions): Work<QwenImage> {
+  const { patchSize = 14, mergeSize = 2, temporalPatchSize = 2, mean = QWEN_MEAN, std = QWEN_STD } = options
+  const { kernel, rescaleFactor = 1 / 255 } = options
+  const grid = qwenGrid(image.width, image.height, options)
+  const [, rows, columns] = grid
+  const width = columns * patchSize
+  const { data } = yield* resizing(image, width, rows * patchSize, kernel)
+  const tables = [0, 1, 2].map((c) => normalisation(mean[c], std[c], rescaleFactor))
   const area = patchSize * patchSize
-  const pixelValues = new Float32Array(rows * columns * 3 * temporalPatchSize * area)
-  let at = 0
-  for (let cellRow = 0; cellRow < rows; cellRow += mergeSize) {
-    for (let cellColumn = 0; cellColumn < columns; cellColumn += mergeSize) {
-      for (let dy = 0; dy < mergeSize; dy++) {
-        for (let dx = 0; dx < mergeSize; dx++) {
-          const top = (cellRow + dy) * patchSize
-          const left = (cellColumn + dx) * patchSize
-          for (let c = 0; c < 3; c++) {
-            const table = tables[c]
-            const frame = at
-            for (let y = 0; y < patchSize; y++) {
-              let from = ((top + y) * width + left) * 3 + c
-              for (let x = 0; x < patchSize; x++, from += 3) pixelValues[at++] = table[data[from]]
+  const rowLength = 3 * temporalPatchSize * area
+  const pixelValues = new Float32Array(rows * columns * rowLength)
+  const bandLength = columns * mergeSize * rowLength
+  yield* overRows(rows / mergeSize, bandLength, (from, until) => {
+    let at = from * bandLength
+    for (let cellRow = from * mergeSize; cellRow < until * mergeSize; cellRow += mergeSize) {
+      for (let cellColumn = 0; cellColumn < columns; cellColumn += mergeSize) {
+        for (let dy = 0; dy < mergeSize; dy++) {
+          for (let dx = 0; dx < mergeSize; dx++) {
+            const top = (cellRow + dy) * patchSize
+            const left = (cellColumn + dx) * patchSize
+            for (let c = 0; c < 3; c++) {
+              const table = tables[c]
+              const frame = at
+              for (let y = 0; y < patchSize; y++) {
+                let pixel = ((top + y) * width + left) * 3 + c
+                for (let x = 0; x < patchSize; x++, pixel += 3) pixelValues[at++] = table[data[pixel]]
+              }
+              for (let f = 1; f < temporalPatchSize; f++, at += area) pixelValues.copyWithin(at, frame, frame + area)
             }
-            for (let f = 1; f < temporalPatchSize; f++, at += area) pixelValues.copyWithin(at, frame, frame + area)
           }
         }
       }
     }
-  }
-  return { pixelValues, grid: [1, rows, columns] }
+  })
+  return { pixelValues, grid }
 }
-
-/**
- * Options from the content of preprocessor_config.json; anything it does not say has Qwen2.5-VL's value.
- * @throws UserError for a value of the wrong kind
- */
-export function qwenImageOptions(
-  preprocessor: Record<string, unknown>,
-  limits: { minPixels: number; maxPixels: number },
-): QwenImageOptions {
-  const read = <T>(key: string, is: (value: unknown) => value is T, kind: string): T | undefined => {
-    const value = preprocessor[key] ?? undefined
-    if (value === undefined || is(value)) return value
-    throw new UserError(`${key} is ${JSON.stringify(value)}, not ${kind}`, {
-      where: "preprocessor_config.json",
-      fix: "restore the file that came with the model",
-    })
-  }
-  return {
-    ...limits,
-    patchSize: read("patch_size", isCount, "a positive whole number"),
-    mergeSize: read("merge_size", isCount, "a positive whole number"),
-    temporalPatchSize: read("temporal_patch_size", isCount, "a positive whole number"),
-    mean: read("image_mean", isPerChannel, "three numbers"),
-    std: read("image_std", isPerChannel, "three numbers"),
-  }
-}
-
-const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) > 0
-const isPerChannel = (value: unknown): value is number[] =>
-  Array.isArray(value) && value.length === 3 && value.every((entry) => typeof entry === "number")

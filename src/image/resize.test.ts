@@ -7,7 +7,7 @@ import { decodeImage, type RgbImage } from "./decode.js"
 import { resize } from "./resize.js"
 
 const side = fc.integer({ min: 1, max: 60 })
-const kernel = fc.constantFrom("bilinear", "bicubic", "lanczos")
+const kernel = fc.constantFrom("box", "hamming", "bilinear", "bicubic", "lanczos")
 const image: fc.Arbitrary<RgbImage> = fc
   .tuple(side, side)
   .chain(([width, height]) =>

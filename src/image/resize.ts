@@ -1,5 +1,6 @@
 /** Pillow 12's resampling for 8-bit RGB, bit-exact: two passes of 22-bit fixed-point weights. Knows no model. */
 
+import { finish, overRows, type Work } from "../in-turns.js"
 import type { RgbImage } from "./decode.js"
 
 /** A Pillow filter: `weight` is zero beyond `support`. */
@@ -11,6 +12,16 @@ interface Kernel {
 const sinc = (x: number): number => (x === 0 ? 1 : Math.sin(x * Math.PI) / (x * Math.PI))
 
 const KERNELS = {
+  /** Half open, so that a pixel on an edge counts once. */
+  box: { support: 0.5, weight: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
+  hamming: {
+    support: 1,
+    weight(x) {
+      const t = Math.abs(x)
+      if (t >= 1) return 0
+      return t === 0 ? 1 : (Math.sin(t * Math.PI) / (t * Math.PI)) * (0.54 + 0.46 * Math.cos(t * Math.PI))
+    },
+  },
   bilinear: { support: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
   /** Catmull–Rom's a = −0.5, in Pillow's order of operations. */
   bicubic: {
@@ -88,58 +99,74 @@ function byte(sum: number): number {
 }
 
 /** [height, width, 3] → [height, output, 3] */
-function horizontal(data: Uint8Array, width: number, height: number, output: number, kernel: ResizeKernel): Uint8Array {
+function* horizontal(
+  data: Uint8Array,
+  width: number,
+  height: number,
+  output: number,
+  kernel: ResizeKernel,
+): Work<Uint8Array> {
   const { start, length, weights, taps } = coefficients(width, output, kernel)
   const out = new Uint8Array(output * height * 3)
-  let to = 0
-  for (let y = 0; y < height; y++) {
-    const row = y * width * 3
-    for (let o = 0; o < output; o++, to += 3) {
-      const first = o * taps
-      const end = first + length[o]
-      let r = HALF
-      let g = HALF
-      let b = HALF
-      for (let i = first, at = row + start[o] * 3; i < end; i++, at += 3) {
-        const w = weights[i]
-        r = (r + Math.imul(data[at], w)) | 0
-        g = (g + Math.imul(data[at + 1], w)) | 0
-        b = (b + Math.imul(data[at + 2], w)) | 0
+  yield* overRows(height, output * taps * 3, (from, until) => {
+    let to = from * output * 3
+    for (let y = from; y < until; y++) {
+      const row = y * width * 3
+      for (let o = 0; o < output; o++, to += 3) {
+        const first = o * taps
+        const end = first + length[o]
+        let r = HALF
+        let g = HALF
+        let b = HALF
+        for (let i = first, at = row + start[o] * 3; i < end; i++, at += 3) {
+          const w = weights[i]
+          r = (r + Math.imul(data[at], w)) | 0
+          g = (g + Math.imul(data[at + 1], w)) | 0
+          b = (b + Math.imul(data[at + 2], w)) | 0
+        }
+        out[to] = byte(r)
+        out[to + 1] = byte(g)
+        out[to + 2] = byte(b)
       }
-      out[to] = byte(r)
-      out[to + 1] = byte(g)
-      out[to + 2] = byte(b)
     }
-  }
+  })
   return out
 }
 
 /** [height, width, 3] → [output, width, 3] */
-function vertical(data: Uint8Array, width: number, height: number, output: number, kernel: ResizeKernel): Uint8Array {
+function* vertical(
+  data: Uint8Array,
+  width: number,
+  height: number,
+  output: number,
+  kernel: ResizeKernel,
+): Work<Uint8Array> {
   const { start, length, weights, taps } = coefficients(height, output, kernel)
   const stride = width * 3
   const out = new Uint8Array(stride * output)
   const sums = new Int32Array(stride)
-  for (let o = 0; o < output; o++) {
-    sums.fill(HALF)
-    const end = o * taps + length[o]
-    let i = o * taps
-    let row = start[o] * stride
-    // Four rows at a time: the sums are loaded and stored less often.
-    for (; i + 4 <= end; i += 4, row += 4 * stride) {
-      const [a, b, c, d] = weights.subarray(i, i + 4)
-      for (let x = 0, p = row; x < stride; x++, p++) {
-        const first = Math.imul(data[p], a) + Math.imul(data[p + stride], b)
-        const second = Math.imul(data[p + 2 * stride], c) + Math.imul(data[p + 3 * stride], d)
-        sums[x] = (sums[x] + first + second) | 0
+  yield* overRows(output, stride * taps, (from, until) => {
+    for (let o = from; o < until; o++) {
+      sums.fill(HALF)
+      const end = o * taps + length[o]
+      let i = o * taps
+      let row = start[o] * stride
+      // Four rows at a time: the sums are loaded and stored less often.
+      for (; i + 4 <= end; i += 4, row += 4 * stride) {
+        const [a, b, c, d] = weights.subarray(i, i + 4)
+        for (let x = 0, p = row; x < stride; x++, p++) {
+          const first = Math.imul(data[p], a) + Math.imul(data[p + stride], b)
+          const second = Math.imul(data[p + 2 * stride], c) + Math.imul(data[p + 3 * stride], d)
+          sums[x] = (sums[x] + first + second) | 0
+        }
       }
+      for (; i < end; i++, row += stride) {
+        const w = weights[i]
+        for (let x = 0; x < stride; x++) sums[x] += Math.imul(data[row + x], w)
+      }
+      for (let x = 0, to = o * stride; x < stride; x++, to++) out[to] = byte(sums[x])
     }
-    for (; i < end; i++, row += stride) {
-      const w = weights[i]
-      for (let x = 0; x < stride; x++) sums[x] += Math.imul(data[row + x], w)
-    }
-    for (let x = 0, to = o * stride; x < stride; x++, to++) out[to] = byte(sums[x])
-  }
+  })
   return out
 }
 
@@ -148,12 +175,21 @@ function vertical(data: Uint8Array, width: number, height: number, output: numbe
  * except for very tall images. (Pillow up to 12; Pillow 13 takes the vertical pass first more often, which rounds
  * differently.) A side that keeps its length is copied.
  */
-export function resize(image: RgbImage, width: number, height: number, kernel: ResizeKernel = "bicubic"): RgbImage {
+export const resize = (image: RgbImage, width: number, height: number, kernel?: ResizeKernel): RgbImage =>
+  finish(resizing(image, width, height, kernel))
+
+/** `resize` in pieces. */
+export function* resizing(
+  image: RgbImage,
+  width: number,
+  height: number,
+  kernel: ResizeKernel = "bicubic",
+): Work<RgbImage> {
   let { data } = image
   const verticalFirst = image.height > 100 * image.width && height < image.height
-  if (verticalFirst) data = vertical(data, image.width, image.height, height, kernel)
+  if (verticalFirst) data = yield* vertical(data, image.width, image.height, height, kernel)
   const rows = verticalFirst ? height : image.height
-  if (width !== image.width) data = horizontal(data, image.width, rows, width, kernel)
-  if (height !== rows) data = vertical(data, width, rows, height, kernel)
+  if (width !== image.width) data = yield* horizontal(data, image.width, rows, width, kernel)
+  if (height !== rows) data = yield* vertical(data, width, rows, height, kernel)
   return { width, height, data: data === image.data ? new Uint8Array(data) : data }
 }

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest"
 import { tinyConfig } from "../../test/support/tiny-model.js"
 import type { ModelConfig } from "../checkpoint/config.js"
+import { finish } from "../in-turns.js"
 import { type AttentionPattern, bidirectional, blockCausal, causal, noisedOverClean } from "../nn/attention-pattern.js"
 import { arange, backward, cat, noGrad, stack, type Tensor, tensor, tidy, zeros } from "../torch/index.js"
 import { type Model, newModel } from "./registry.js"
@@ -176,6 +177,7 @@ describe("the vision tower", () => {
         expect(difference(together[i], model.encodeImages([one])[0])).toBeLessThan(1e-12)
       })
       expect(model.encodeImages([])).toEqual([])
+      expect(finish(model.encodeImagesInPieces([]))).toEqual([])
     }))
 })
 

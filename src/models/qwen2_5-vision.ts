@@ -2,6 +2,7 @@
 
 import type { VisionConfig } from "../checkpoint/config.js"
 import { MERGER_PREFIX, VISION_PREFIX } from "../checkpoint/expected-tensors.js"
+import { finish, type Work } from "../in-turns.js"
 import { attention } from "../nn/attention.js"
 import { type AttentionPattern, windows } from "../nn/attention-pattern.js"
 import { type Linear, multiply } from "../nn/linear.js"
@@ -42,7 +43,13 @@ export class Qwen25Vision {
 
   /** Features of each image in raster order, [tokens, H]; the images are computed as one batch. */
   forward(images: readonly ImageInput[]): Tensor[] {
-    const { hidden, order } = this.tower(images)
+    return finish(this.forwardInPieces(images))
+  }
+
+  /** `forward`, stopping after each block. */
+  *forwardInPieces(images: readonly ImageInput[]): Work<Tensor[]> {
+    if (images.length === 0) return []
+    const { hidden, order } = yield* this.#towerInPieces(images)
     const { norm, first, second } = this.#merger
     const cell = this.#config.hiddenSize * this.#config.mergeSize ** 2
     const merged = second.forward(first.forward(norm.forward(hidden).view(-1, cell)).gelu())
@@ -60,6 +67,10 @@ export class Qwen25Vision {
    * @returns hidden [patches, hidden], in window order; order int32 [cells]: the place of each merge cell of the raster
    */
   tower(images: readonly ImageInput[]): { hidden: Tensor; order: Tensor } {
+    return finish(this.#towerInPieces(images))
+  }
+
+  *#towerInPieces(images: readonly ImageInput[]): Work<{ hidden: Tensor; order: Tensor }> {
     const { mergeSize, patchSize, windowSize, hiddenSize, heads } = this.#config
     const layout = visionLayout(
       images.map(({ grid }) => grid),
@@ -84,12 +95,13 @@ export class Qwen25Vision {
     let x = patches.view(-1, unit, hiddenSize).indexSelect(0, place(layout.windowOrder)).view(-1, hiddenSize)
     // A frozen tower leaves nothing for a backward pass, so it need not keep anything either.
     const recording = gradEnabled() && this.#weights.some((own) => own.requiresGrad)
-    this.#blocks.forEach((block, i) => {
+    for (const [i, block] of this.#blocks.entries()) {
       const patterns = this.#config.fullAttentionBlocks.includes(i) ? inFrames : inWindows
       const body = (input: Tensor): Tensor => block.forward(input, tables, patterns)
       const before = x
       x = recording ? (this.checkpointLayers ? checkpoint([x], body) : body(x)) : tidy(() => body(before))
-    })
+      yield
+    }
     return { hidden: x, order: place(layout.rasterOrder) }
   }
 }

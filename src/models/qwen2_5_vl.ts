@@ -1,6 +1,7 @@
 /** Qwen2.5-VL and the DiffusionVL models made from it: a text decoder and a vision tower. Knows no paradigm. */
 
 import type { ModelConfig } from "../checkpoint/config.js"
+import type { Work } from "../in-turns.js"
 import type { KvCache } from "../nn/kv-cache.js"
 import type { DType, Tensor } from "../torch/index.js"
 import { Qwen2Decoder } from "./qwen2.js"
@@ -47,7 +48,10 @@ export class Qwen25VL implements VisionLanguageModel {
     return this.text.newCache(batch, capacity)
   }
   encodeImages(images: readonly ImageInput[]): Tensor[] {
-    return images.length === 0 ? [] : this.vision.forward(images)
+    return this.vision.forward(images)
+  }
+  encodeImagesInPieces(images: readonly ImageInput[]): Work<Tensor[]> {
+    return this.vision.forwardInPieces(images)
   }
   imageTokens(grid: ImageInput["grid"]): number {
     return this.vision.tokens(grid)

@@ -1,7 +1,8 @@
 /** A model in memory to a folder that this project and others can load. */
 
-import { copyFile, mkdir, readdir } from "node:fs/promises"
+import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
+import { auxiliaryFiles, copyFiles } from "../checkpoint/auxiliary-files.js"
 import type { ModelConfig } from "../checkpoint/config.js"
 import { writeJson } from "../checkpoint/files.js"
 import { qwen2_5_vl } from "../checkpoint/layouts/qwen2_5_vl.js"
@@ -25,15 +26,6 @@ export function tensorEntries(tensors: ReadonlyMap<string, Tensor>): TensorEntry
   }))
 }
 
-/** Tokenizer, preprocessor and generation files travel with the weights. */
-const COMPANIONS =
-  /^(tokenizer.*\.json|tokenizer\.model|vocab\.json|merges\.txt|special_tokens_map\.json|added_tokens\.json|chat_template.*|preprocessor_config\.json|generation_config\.json)$/
-
-export async function copyCompanions(from: string, to: string): Promise<void> {
-  await mkdir(to, { recursive: true })
-  for (const name of await readdir(from)) if (COMPANIONS.test(name)) await copyFile(join(from, name), join(to, name))
-}
-
 /**
  * Writes weights and config.json: an autoregressive model in the published Qwen2.5-VL layout, a block-diffusion model
  * in the released DiffusionVL layout. `companions` is the folder that tokenizer and preprocessor files are copied from.
@@ -50,7 +42,8 @@ export async function saveModel(
   const diffusion = config.modelType === "diffusionvl_qwenvl"
   const layout = diffusion ? released : qwen2_5_vl
   const entries = tensorEntries(parameters).map((entry) => ({ ...entry, name: layout.fromCanonical(entry.name).name }))
-  if (companions) await copyCompanions(companions, folder)
+  await mkdir(folder, { recursive: true })
+  if (companions) await copyFiles(companions, folder, auxiliaryFiles(companions))
   await writeTensors(folder, entries, { maxShardBytes })
   const dtype = entries[0].dtype
   await writeJson(

@@ -1,5 +1,6 @@
 /** What a paradigm may ask of an architecture. Architectures know no paradigm: they turn embeddings into hidden states. */
 
+import type { Work } from "../in-turns.js"
 import type { AttentionPattern } from "../nn/attention-pattern.js"
 import type { KvCache } from "../nn/kv-cache.js"
 import type { Tensor } from "../torch/index.js"
@@ -41,6 +42,8 @@ export interface ImageInput {
 export interface VisionLanguageModel extends LanguageModel {
   /** Image features in the language model's space, [tokens, H] per image. */
   encodeImages(images: readonly ImageInput[]): Tensor[]
+  /** `encodeImages`, stopping after each layer so that the event loop can turn. */
+  encodeImagesInPieces(images: readonly ImageInput[]): Work<Tensor[]>
   /** Rows an image takes in the sequence. */
   imageTokens(grid: readonly [number, number, number]): number
   /** Every weight by its canonical name (docs/design.md). */

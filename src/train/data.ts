@@ -15,7 +15,7 @@ import {
 import { messageOf, UserError } from "../errors.js"
 import { type AugmentOptions, augment } from "../image/augment.js"
 import { decodeImage, type RgbImage } from "../image/decode.js"
-import { padToSquare, type QwenImage, type QwenImageOptions, qwenImage } from "../image/qwen.js"
+import { prepareImage, type QwenImage, type QwenImageOptions } from "../image/qwen.js"
 import { mropePositions } from "../models/mrope-positions.js"
 import type { TrainingBatch, TrainingSample } from "../paradigms/batch.js"
 import { encodeTraining, type Message } from "../text/conversation.js"
@@ -175,8 +175,7 @@ export class TrainingData {
       const overlay = overlaid ? await this.#decode(sample.mix[Math.floor(random() * sample.mix.length)]) : undefined
       image = augment(image, augmentOptions(options, sample.mirror), random, overlay)
     }
-    if (this.config.data.image_aspect === "pad") image = padToSquare(image)
-    images.push(qwenImage(image, this.imageOptions))
+    images.push(await prepareImage(image, this.imageOptions, this.config.data.image_aspect === "pad"))
     if (!overlaid) shown.set(path, images.length - 1)
     return images.length - 1
   }

@@ -1,13 +1,10 @@
 /** The training loop, for any paradigm on any model: batches in, events out, checkpoints on the way. */
 
 import { createHash } from "node:crypto"
-import { existsSync } from "node:fs"
 import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
-import type { ModelConfig } from "../checkpoint/config.js"
-import { readJsonObject } from "../checkpoint/read-config.js"
 import { type ResolveOptions, resolveModel } from "../hub/resolve.js"
-import { type QwenImageOptions, qwenImageOptions } from "../image/qwen.js"
+import { imageOptionsOf } from "../image/settings.js"
 import { loadModel } from "../models/load.js"
 import { saveModel } from "../models/save.js"
 import type { TrainingSample } from "../paradigms/batch.js"
@@ -52,15 +49,6 @@ function fingerprintOf({ paradigm, block_diffusion, data, train }: TrainingConfi
     .slice(0, 16)
 }
 
-function imageOptionsOf(folder: string, config: ModelConfig, { data }: TrainingConfig): QwenImageOptions {
-  const file = join(folder, "preprocessor_config.json")
-  const limits = {
-    minPixels: data.min_pixels ?? config.image.minPixels,
-    maxPixels: data.max_pixels ?? config.image.maxPixels,
-  }
-  return qwenImageOptions(existsSync(file) ? readJsonObject(file) : {}, limits)
-}
-
 export interface TrainOptions {
   /** Stops before the next forward, with a checkpoint. */
   signal?: AbortSignal
@@ -96,7 +84,7 @@ export async function* train(
     config,
     Tokenizer.load(source),
     target,
-    imageOptionsOf(source, target, config),
+    imageOptionsOf(source, target, { minPixels: config.data.min_pixels, maxPixels: config.data.max_pixels }),
     join(config.output, "data.index"),
   )
   const {

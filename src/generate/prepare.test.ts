@@ -1,0 +1,81 @@
+/** Prompts with pictures: settings from wherever they stand, lengths before pixels, the same features in pieces. */
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { type SmallData, writeSmallVlm } from "../../test/support/small-vlm.js"
+import { qwenImage } from "../image/qwen.js"
+import { saveModel } from "../models/save.js"
+import { imagePrompt, type Message } from "../text/conversation.js"
+import { noGrad, setThreads } from "../torch/index.js"
+import { preparePrompt } from "./prepare.js"
+import { loadSession, type Session } from "./session.js"
+
+const root = mkdtempSync(join(tmpdir(), "prepare-"))
+const flat = () => join(small.model, "preprocessor_config.json")
+const nested = () => join(small.model, "processor_config.json")
+const open = (folder: string): Session => loadSession(folder, { dtype: "float32", device: "cpu" })
+
+let small: SmallData
+let settings: Record<string, unknown>
+beforeAll(async () => {
+  setThreads(1)
+  small = await writeSmallVlm(root)
+  settings = JSON.parse(readFileSync(flat(), "utf8"))
+  // Limits in config.json itself, which this model has, would go before those of the image processor.
+  const { min_pixels, max_pixels, ...config } = JSON.parse(readFileSync(join(small.model, "config.json"), "utf8"))
+  writeFileSync(join(small.model, "config.json"), JSON.stringify(config))
+})
+afterAll(() => rmSync(root, { recursive: true }))
+
+const shown: Message[] = [{ role: "user", content: imagePrompt(1, "What colour is this?") }]
+const picture = (width: number, height: number) => ({
+  width,
+  height,
+  data: Uint8Array.from({ length: width * height * 3 }, (_, i) => (i * 7) % 256),
+})
+
+describe("image settings", () => {
+  const size = { shortest_edge: 784, longest_edge: 56 * 84 }
+  const grid = (session: Session) => qwenImage(picture(90, 60), session.imageOptions).grid
+
+  it("nested ones decide, and a saved model has them", async () => {
+    const { min_pixels, max_pixels, ...others } = settings
+    writeFileSync(nested(), JSON.stringify({ image_processor: { ...others, size } }))
+    rmSync(flat())
+    const { model, config, imageOptions } = open(small.model)
+    expect(imageOptions).toMatchObject({ minPixels: 784, maxPixels: 56 * 84 })
+    const saved = join(root, "saved")
+    await saveModel(saved, { config, parameters: model.parameters(), companions: small.model })
+    expect(readFileSync(join(saved, "processor_config.json"), "utf8")).toBe(readFileSync(nested(), "utf8"))
+    expect(grid(open(saved))).toEqual(grid(open(small.model)))
+    const { ids } = await preparePrompt(open(saved), shown, [picture(90, 60)])
+    writeFileSync(flat(), JSON.stringify(settings))
+    rmSync(nested())
+    const { length } = (await preparePrompt(open(small.model), shown, [picture(90, 60)])).ids
+    expect(ids.length - length).toBe(6 - 2) // 56 × 84 pixels instead of 28 × 56
+  })
+})
+
+describe("pictures", () => {
+  it("are refused by the length they will have, before they are prepared", async () => {
+    const session = open(small.model)
+    session.imageOptions = { ...session.imageOptions, minPixels: 784, maxPixels: 1e8 }
+    // Without any pixels: preparing it would give other features, not an error.
+    const large = { width: 2800, height: 2800, data: new Uint8Array(0) }
+    await expect(preparePrompt(session, shown, [large])).rejects.toThrow(
+      `tokens, more than the model's ${session.config.text.maxPositions} positions`,
+    )
+  })
+
+  it("give the features that they give at once", async () => {
+    const session = open(small.model)
+    session.imageOptions = { ...session.imageOptions, minPixels: 784, maxPixels: 50_000 }
+    const pictures = [picture(200, 120), picture(30, 70)]
+    const messages: Message[] = [{ role: "user", content: imagePrompt(2, "What colour is this?") }]
+    const { features } = await preparePrompt(session, messages, pictures)
+    const atOnce = noGrad(() => session.model.encodeImages(pictures.map((one) => qwenImage(one, session.imageOptions))))
+    expect(features!.map((one) => one.toArray())).toEqual(atOnce.map((one) => one.toArray()))
+  })
+})
