@@ -14,5 +14,5 @@ if (!isReady(root)) {
   if (status !== 0) process.exit(status ?? 1)
 }
 
-const { main } = await import("../dist/cli/main.js")
-await main(process.argv)
+const { run } = await import("../dist/cli/main.js")
+await run(process.argv)

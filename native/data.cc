@@ -103,7 +103,12 @@ DVL_FUNCTION(mapFile) {
   close(file);
   TORCH_CHECK_VALUE(data != MAP_FAILED, "cannot map ", path, " (empty file, or out of address space)");
   const auto size = static_cast<size_t>(status.st_size);
-  returnTensor(engine, at::from_blob(data, {status.st_size}, [size](void* p) { munmap(p, size); }, at::kByte));
+  rememberMapping(data, size, path);  // a file that shrinks later ends the program in a sentence
+  const auto unmap = [size](void* p) {
+    forgetMapping(p);
+    munmap(p, size);
+  };
+  returnTensor(engine, at::from_blob(data, {status.st_size}, unmap, at::kByte));
   engine->uncharge(engine->frame[ARGS + 1]);  // file pages are not our memory
   return nullptr;
 }

@@ -238,6 +238,7 @@ NAPI_MODULE_INIT() {
       {"newGenerator", newGenerator},
       {"setThreads", setThreads}, {"systemInfo", systemInfo}, {"loadLibrary", loadLibrary},
       {"deviceCount", deviceCount}, {"synchronize", synchronize}, {"takeWarnings", takeWarnings},
+      {"watchInterrupts", watchInterrupts}, {"unwatchInterrupts", unwatchInterrupts},
   };
   for (const auto& entry : table) {
     napi_value fn;

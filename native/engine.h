@@ -126,5 +126,10 @@ napi_value synchronize(napi_env, napi_callback_info);
 napi_value takeWarnings(napi_env, napi_callback_info);
 void installWarningHandler(Engine*);
 void keepFreedMemory();
+// signals.cc
+napi_value watchInterrupts(napi_env, napi_callback_info);
+napi_value unwatchInterrupts(napi_env, napi_callback_info);
+void rememberMapping(const void* start, size_t length, const std::string& path);
+void forgetMapping(const void* start);
 
 }  // namespace dvl

@@ -54,7 +54,12 @@ export async function chat(options: ModelOptions & DecodingFlags & { model: stri
       else if (line.startsWith("/image"))
         process.stderr.write(`${conversation.show(line.slice("/image".length).trim())}\n`)
       else if (line.startsWith("/")) process.stderr.write(`${HELP}\n`)
-      else if (line !== "") await answer(session, conversation, line, options, signal)
+      else if (line !== "") {
+        // While readline reads keys, Ctrl-C is one of them; during an answer it must be a signal.
+        if (terminal) process.stdin.setRawMode(false)
+        await answer(session, conversation, line, options, signal)
+        if (terminal && !signal.aborted) process.stdin.setRawMode(true)
+      }
       if (signal.aborted) break
       if (terminal) lines.prompt()
     }

@@ -1,6 +1,7 @@
 /** How errors reach a person: sentences for what they can mend, a stack only with --debug. */
 
 import { messageOf, UserError } from "../errors.js"
+import { describeSystemError } from "./system-error.js"
 
 export const EXIT_FAILED = 1
 export const EXIT_USAGE = 2
@@ -21,15 +22,19 @@ export function reportError(
   { debug = false, stream = process.stderr as { write(text: string): unknown } } = {},
 ): number {
   if (error instanceof Interrupted) return EXIT_INTERRUPTED
+  const system = describeSystemError(error)
   if (error instanceof UserError) {
     stream.write(`error: ${error.format()}\n`)
+  } else if (system) {
+    const { path } = error as NodeJS.ErrnoException
+    stream.write(`error: ${path === undefined ? "" : `${path}: `}${system}\n`)
   } else {
     const message = messageOf(error)
     stream.write(`${message.startsWith("internal:") ? message : `internal: ${message}`}\n`)
     stream.write("  this is a bug: please report it with the output of `diffusionvl doctor`\n")
   }
   if (debug) stream.write(`${stackOf(error)}\n`)
-  else if (!(error instanceof UserError)) stream.write("  --debug prints where it happened\n")
+  else if (!(error instanceof UserError) && !system) stream.write("  --debug prints where it happened\n")
   return EXIT_FAILED
 }
 

@@ -10,6 +10,8 @@ export interface Signals {
   stderr: { write(text: string): unknown }
 }
 
+const NOTICE = "\nstopping at the next clean point; press Ctrl-C again to quit at once\n"
+
 /**
  * Runs a job that watches an `AbortSignal`.
  *
@@ -22,17 +24,22 @@ export async function interruptible<T>(
   signals: Signals = process as unknown as Signals,
 ): Promise<T> {
   const controller = new AbortController()
+  let unwatch: (() => void) | undefined
   const onSignal = () => {
     if (controller.signal.aborted) {
       signals.exit(EXIT_INTERRUPTED)
       return
     }
-    signals.stderr.write("\nstopping at the next clean point; press Ctrl-C again to quit at once\n")
+    // The engine has said it already, at the moment of the key.
+    if (!unwatch) signals.stderr.write(NOTICE)
     controller.abort(new Interrupted())
   }
   signals.on("SIGINT", onSignal)
   signals.on("SIGTERM", onSignal)
   try {
+    // Node's handlers wait for the event loop. Loaded here, because commands import this file before they run.
+    if ((signals as unknown) === process) unwatch = (await import("../torch/signals.js")).watchInterrupts(NOTICE)
+    controller.signal.throwIfAborted()
     const result = await work(controller.signal)
     if (controller.signal.aborted) throw new Interrupted()
     return result
@@ -41,6 +48,7 @@ export async function interruptible<T>(
     if (controller.signal.aborted && (error as Error).name === "AbortError") throw new Interrupted()
     throw error
   } finally {
+    unwatch?.()
     signals.off("SIGINT", onSignal)
     signals.off("SIGTERM", onSignal)
   }

@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs"
 import { Command, CommanderError } from "commander"
+import { UserError } from "../errors.js"
 import { register as bench } from "./commands/bench.js"
 import { register as data } from "./commands/data.js"
 import { register as demo } from "./commands/demo.js"
@@ -10,6 +11,7 @@ import { register as fixtures } from "./commands/fixtures.js"
 import { register as generate } from "./commands/generate.js"
 import { register as train } from "./commands/train.js"
 import { EXIT_USAGE, reportError } from "./errors.js"
+import { isOutputError, OutputGuard } from "./output.js"
 
 /** One line per command, in the order of the help. Each adds itself to the program; none imports the engine yet. */
 const commands: ((program: Command) => void)[] = [demo, generate, train, data, doctor, fixtures, bench]
@@ -34,20 +36,44 @@ export function createProgram(): Command {
   return program
 }
 
+/** Commands whose work is files: they end it also when nobody reads what they print. */
+const WRITES_FILES = new Set(["convert", "demo", "train", "translate"])
+
+/** Runs one command line as this process: nothing that fails anywhere in it is told in Node's words. */
+export async function run(argv: readonly string[]): Promise<void> {
+  const output = new OutputGuard()
+  process.on("uncaughtException", (error) => process.exit(reportError(error, { debug: argv.includes("--debug") })))
+  await main(argv, output)
+}
+
 /** Runs one command line and sets the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
-export async function main(argv: readonly string[]): Promise<void> {
-  // `diffusionvl … | head` closes the pipe early: that is the end of the job, not an error.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(0)
-    throw error
-  })
+export async function main(argv: readonly string[], output?: OutputGuard): Promise<void> {
   const program = createProgram()
+  program.hook("preAction", (_, command) => {
+    if (output) output.writesFiles = WRITES_FILES.has(command.name())
+    requireFolder()
+  })
+  let code = 0
   try {
     if (argv.length <= 2) program.help()
     await program.parseAsync([...argv])
+    code = Number(process.exitCode ?? 0)
   } catch (error) {
     // Commander has printed its message already; asking for help or the version ends with 0.
-    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE
-    else process.exitCode = reportError(error, { debug: program.opts().debug === true })
+    if (error instanceof CommanderError) code = error.exitCode === 0 ? 0 : EXIT_USAGE
+    else if (output && isOutputError(error)) output.lost(error)
+    else code = reportError(error, { debug: program.opts().debug === true })
+  }
+  // Failed writes are told a moment later; everything that was written is out by then.
+  await new Promise((told) => setImmediate(told))
+  process.exitCode = output?.exitCode(code) ?? code
+}
+
+/** Relative names mean nothing in a folder that was deleted: Node would say so with a system error at the first of them. */
+function requireFolder(): void {
+  try {
+    process.cwd()
+  } catch (cause) {
+    throw new UserError("the current folder does not exist any more", { fix: "Change to another folder.", cause })
   }
 }

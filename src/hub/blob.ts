@@ -4,17 +4,11 @@ import { constants, createReadStream } from "node:fs"
 import fs from "node:fs/promises"
 import path from "node:path"
 import { UserError } from "../errors.js"
+import { makeFolder } from "../make-folder.js"
 import type { ModelCache } from "./cache.js"
+import { ConnectionError } from "./connection.js"
 import type { HubFile } from "./listing.js"
-import {
-  connectionProblem,
-  DEFAULT_STALL_MS,
-  HubUnreachable,
-  MAX_TRIES,
-  pause,
-  type RequestOptions,
-  request,
-} from "./request.js"
+import { HubUnreachable, MAX_TRIES, pause, type RequestOptions, request } from "./request.js"
 
 /** Reports the bytes of the blob on disk, and how many of them came over the wire since the last report. */
 export type BlobProgress = (bytesOnDisk: number, received: number) => void
@@ -32,7 +26,7 @@ export async function downloadBlob(
   onProgress: BlobProgress,
 ): Promise<void> {
   const partial = cache.partialBlob(file.etag)
-  await fs.mkdir(path.dirname(partial), { recursive: true })
+  makeFolder(path.dirname(partial))
   let failures = 0
   let mismatches = 0
   for (let before = -1; ; ) {
@@ -51,7 +45,7 @@ export async function downloadBlob(
         })
     } catch (error) {
       options.signal?.throwIfAborted()
-      if (!(error instanceof Interrupted)) throw error
+      if (!(error instanceof ConnectionError)) throw error
       if (++failures === MAX_TRIES)
         throw new HubUnreachable(`the download of ${file.path} keeps breaking off: ${error.message}`, {
           where: options.subject,
@@ -62,9 +56,6 @@ export async function downloadBlob(
   }
   await fs.rename(partial, cache.blob(file.etag))
 }
-
-/** The connection broke inside a body: worth another try. */
-class Interrupted extends Error {}
 
 async function usableBytes(partial: string, size: number): Promise<number> {
   const stats = await fs.stat(partial).catch(() => undefined)
@@ -85,60 +76,35 @@ async function receive(
     return (await hashOfPrefix(partial, start, file)).digest("hex")
   }
   const headers: Record<string, string> = start > 0 ? { range: `bytes=${start}-` } : {}
-  const stalled = new AbortController()
-  const signal = options.signal ? AbortSignal.any([stalled.signal, options.signal]) : stalled.signal
-  const response = await request(url, { ...options, headers, signal })
+  const response = await request(url, { ...options, headers })
   // A server without ranges answers with the whole file.
-  const ranged = response.status === 206 && response.headers.get("content-range")?.startsWith(`bytes ${start}-`)
+  const ranged = response.status === 206 && response.headers["content-range"]?.startsWith(`bytes ${start}-`)
   let position = ranged ? start : 0
   if (response.status === 416 || (response.status === 206 && !ranged)) {
-    await response.body?.cancel()
+    response.discard()
     await fs.rm(partial, { force: true })
-    throw new Interrupted("the server refuses to continue the file")
+    throw new ConnectionError("the server refuses to continue the file")
   }
   const hash = await hashOfPrefix(partial, position, file)
   onProgress(position, 0)
   // Written by position into a file that is never cut: two processes whose lock failed then write the same bytes to
   // the same places.
   const handle = await fs.open(partial, constants.O_RDWR | constants.O_CREAT)
-  const watch = () =>
-    setTimeout(() => stalled.abort(new Interrupted("no data came")), options.stallMs ?? DEFAULT_STALL_MS)
-  let timer = watch()
   try {
-    for await (const chunk of bodyOf(response)) {
-      clearTimeout(timer)
-      timer = watch()
-      if (position + chunk.length > file.size) throw new Interrupted("the server sent more than the file's size")
+    for await (const chunk of response.body) {
+      if (position + chunk.length > file.size) throw new ConnectionError("the server sent more than the file's size")
       await writeAt(handle, chunk, position)
       hash.update(chunk)
       position += chunk.length
       onProgress(position, chunk.length)
     }
-    if (position < file.size) throw new Interrupted(`only ${position} of ${file.size} bytes came`)
+    if (position < file.size) throw new ConnectionError(`only ${position} of ${file.size} bytes came`)
     await handle.truncate(file.size)
     await handle.sync()
   } finally {
-    clearTimeout(timer)
     await handle.close()
   }
   return hash.digest("hex")
-}
-
-/** The body's chunks; failures of the connection become `Interrupted`, so that file errors stay apart. */
-async function* bodyOf(response: Response): AsyncGenerator<Uint8Array> {
-  const reader = response.body?.getReader()
-  if (!reader) return
-  try {
-    for (;;) {
-      const { done, value } = await reader.read().catch((error) => {
-        throw error instanceof Interrupted ? error : new Interrupted(connectionProblem(error))
-      })
-      if (done) return
-      yield value
-    }
-  } finally {
-    await reader.cancel().catch(() => undefined)
-  }
 }
 
 async function writeAt(handle: fs.FileHandle, chunk: Uint8Array, position: number): Promise<void> {

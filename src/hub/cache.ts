@@ -2,6 +2,7 @@
 import fs from "node:fs/promises"
 import path from "node:path"
 import { writeFileAtomic } from "../checkpoint/files.js"
+import { makeFolder } from "../make-folder.js"
 
 /** A model on the hub. The revision is a branch, a tag, a pull-request ref or a commit. */
 export interface HubModel {
@@ -13,7 +14,10 @@ export function isCommit(revision: string): boolean {
   return /^[0-9a-f]{40}$/.test(revision)
 }
 
-/** Paths of one model inside the cache. */
+/** What file systems say that have no links, or where the user may not make them. */
+const NO_LINKS = new Set(["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EINVAL"])
+
+/** Paths of one model inside the cache. Nothing is written where nothing changes: the cache may be read-only. */
 export class ModelCache {
   readonly folder: string
 
@@ -45,35 +49,85 @@ export class ModelCache {
     return path.join(this.folder, "refs", ...revision.split("/"))
   }
 
+  /** Where a file of a snapshot lies. */
+  private pointer(commit: string, file: string): string {
+    return path.join(this.snapshot(commit), ...file.split("/"))
+  }
+
   /** Commit that a revision stood for when it was last downloaded; undefined when it never was. */
   async commitOf(revision: string): Promise<string | undefined> {
-    const named = isCommit(revision) ? revision : await fs.readFile(this.ref(revision), "utf8").catch(() => undefined)
+    const named = isCommit(revision) ? revision : await readIfThere(this.ref(revision))
     const commit = named?.trim()
     if (!commit || !isCommit(commit)) return undefined
     return (await isFolder(this.snapshot(commit))) ? commit : undefined
   }
 
+  /** Commits of which something is there, whole or not. */
+  async commits(): Promise<string[]> {
+    const names = await fs.readdir(path.join(this.folder, "snapshots")).catch(() => [])
+    return names.filter(isCommit)
+  }
+
+  /** Files whose download was begun, by this program or another, and not ended. */
+  async unfinished(): Promise<number> {
+    const names = await fs.readdir(path.join(this.folder, "blobs")).catch(() => [])
+    return names.filter((name) => name.endsWith(".incomplete")).length
+  }
+
   async saveRef(revision: string, commit: string): Promise<void> {
     if (isCommit(revision)) return
     const file = this.ref(revision)
-    await fs.mkdir(path.dirname(file), { recursive: true })
+    if ((await readIfThere(file))?.trim() === commit) return
+    makeFolder(path.dirname(file))
     await writeFileAtomic(file, commit)
   }
 
-  /** Makes `file` of a snapshot point at its blob: a relative link, or a copy where links are not allowed. */
-  async link(commit: string, file: string, etag: string): Promise<void> {
-    const pointer = path.join(this.snapshot(commit), ...file.split("/"))
-    const target = path.relative(path.dirname(pointer), this.blob(etag))
-    if ((await fs.readlink(pointer).catch(() => undefined)) === target) return
-    await fs.mkdir(path.dirname(pointer), { recursive: true })
-    const fresh = `${pointer}.${process.pid}.partial`
-    await fs.rm(fresh, { force: true })
-    await fs.symlink(target, fresh).catch((error) => {
-      if (error.code !== "EPERM" && error.code !== "ENOSYS") throw error
-      return fs.copyFile(this.blob(etag), fresh)
-    })
-    await fs.rename(fresh, pointer)
+  /** Whether a snapshot has a file of this size: a link to its blob, or the file itself in caches without links. */
+  async holds(commit: string, file: string, size: number): Promise<boolean> {
+    return hasSize(this.pointer(commit, file), size)
   }
+
+  async hasBlob(etag: string, size: number): Promise<boolean> {
+    return hasSize(this.blob(etag), size)
+  }
+
+  /**
+   * Puts a blob under its name into a snapshot: a relative link, or the file itself where links are not wanted or not
+   * possible (moved when it has just been loaded, else copied, as huggingface_hub does).
+   */
+  async place(commit: string, file: string, etag: string, options: { fresh: boolean; links: boolean }): Promise<void> {
+    const pointer = this.pointer(commit, file)
+    const blob = this.blob(etag)
+    makeFolder(path.dirname(pointer))
+    const partial = `${pointer}.${process.pid}.partial`
+    await fs.rm(partial, { force: true })
+    try {
+      const linked = options.links && (await tryLink(path.relative(path.dirname(pointer), blob), partial))
+      if (!linked && options.fresh) return await fs.rename(blob, pointer)
+      if (!linked) await fs.copyFile(blob, partial)
+      await fs.rename(partial, pointer)
+    } catch (error) {
+      await fs.rm(partial, { force: true })
+      throw error
+    }
+  }
+}
+
+async function tryLink(target: string, link: string): Promise<boolean> {
+  try {
+    await fs.symlink(target, link)
+    return true
+  } catch (error) {
+    if (NO_LINKS.has((error as NodeJS.ErrnoException).code ?? "")) return false
+    throw error
+  }
+}
+
+async function hasSize(file: string, size: number): Promise<boolean> {
+  return fs.stat(file).then(
+    (stats) => stats.isFile() && stats.size === size,
+    () => false,
+  )
 }
 
 async function isFolder(target: string): Promise<boolean> {
@@ -81,4 +135,8 @@ async function isFolder(target: string): Promise<boolean> {
     (stats) => stats.isDirectory(),
     () => false,
   )
+}
+
+async function readIfThere(file: string): Promise<string | undefined> {
+  return fs.readFile(file, "utf8").catch(() => undefined)
 }

@@ -357,7 +357,10 @@ describe("several at once", () => {
     const source = path.resolve(import.meta.dirname, "..")
     const files = [
       "errors.ts",
+      "cache-folder.ts",
+      "make-folder.ts",
       "checkpoint/files.ts",
+      "checkpoint/safetensors-index.ts",
       ...fs
         .readdirSync(path.join(source, "hub"))
         .filter((name) => !name.includes(".test."))

@@ -1,11 +1,13 @@
 /** A model from the hub into the cache: files in parallel, a lock per blob, progress, and offline use of what is there. */
 import fs from "node:fs/promises"
-import { explainFileError, requireFreeSpace } from "../checkpoint/files.js"
+import { requireFreeSpace } from "../checkpoint/files.js"
 import { UserError } from "../errors.js"
+import { makeFolder } from "../make-folder.js"
 import { downloadBlob } from "./blob.js"
 import { type HubModel, ModelCache } from "./cache.js"
 import { currentCommit, type HubFile, listFiles } from "./listing.js"
 import { withLock } from "./lock.js"
+import { type CachedModel, cachedCopy, explainCacheError } from "./offline.js"
 import { HubUnreachable, type RequestOptions } from "./request.js"
 import { type HubSettings, hubSettings } from "./settings.js"
 
@@ -30,12 +32,6 @@ export interface DownloadOptions {
   stallMs?: number
 }
 
-export interface CachedModel {
-  /** The snapshot: links to the model's files under their own names. */
-  folder: string
-  commit: string
-}
-
 const isModelFile = (path: string) => /^[^/]+\.(safetensors|json|txt|jinja)$/.test(path)
 
 /**
@@ -46,7 +42,14 @@ export async function downloadModel(model: HubModel, options: DownloadOptions = 
   const settings = options.settings ?? hubSettings()
   const { onEvent, signal, retryDelayMs, stallMs } = options
   const cache = new ModelCache(settings.cache, model.id)
-  if (settings.offline) return cachedModel(model, cache, "HF_HUB_OFFLINE is set")
+  if (settings.offline) {
+    const copy = await cachedCopy(model, cache, "HF_HUB_OFFLINE is set", options)
+    if (copy) return copy
+    throw new UserError("the model is not in the cache (HF_HUB_OFFLINE is set)", {
+      where: `${model.id}@${model.revision}`,
+      fix: `Download it once with a connection, or copy it to ${cache.folder}.`,
+    })
+  }
   const requests: RequestOptions = {
     settings,
     subject: model.revision === "main" ? model.id : `${model.id}@${model.revision}`,
@@ -56,66 +59,78 @@ export async function downloadModel(model: HubModel, options: DownloadOptions = 
     onRetry: (reason, seconds) => onEvent?.({ type: "retry", reason, seconds }),
   }
   const cached = await cache.commitOf(model.revision)
-  let commit: string
   try {
-    commit = await currentCommit(model, { ...requests, tries: cached ? 2 : undefined })
+    const commit = await currentCommit(model, { ...requests, tries: cached ? 2 : undefined })
+    const files = await listFiles(model.id, commit, requests, options.wants ?? isModelFile)
+    if (files.length === 0)
+      throw new UserError("the model has no files that this program reads", { where: requests.subject })
+    const changed = await fetchFiles(model.id, commit, files, cache, requests, options)
+    // Last, so that a revision never names a half-loaded snapshot. A read-only cache that has everything needs no name.
+    await cache.saveRef(model.revision, commit).catch((error) => {
+      if (changed) throw error
+    })
+    return { folder: cache.snapshot(commit), commit }
   } catch (error) {
-    if (!(error instanceof HubUnreachable) || !cached) throw error
+    if (!(error instanceof HubUnreachable)) throw explainCacheError(error, settings.cache)
+    const copy = await cachedCopy(model, cache, error.message, options)
+    if (!copy) throw error
     onEvent?.({ type: "cached", reason: error.message })
-    return cachedModel(model, cache, error.message)
+    return copy
   }
-  try {
-    await fetchFiles(model.id, commit, cache, requests, options)
-    // Last, so that a revision never names a half-loaded snapshot.
-    await cache.saveRef(model.revision, commit)
-  } catch (error) {
-    throw explainFileError(error, settings.cache)
-  }
-  return { folder: cache.snapshot(commit), commit }
 }
 
-async function cachedModel({ id, revision }: HubModel, cache: ModelCache, reason: string): Promise<CachedModel> {
-  const commit = await cache.commitOf(revision)
-  if (commit) return { folder: cache.snapshot(commit), commit }
-  throw new UserError(`the model is not in the cache (${reason})`, {
-    where: `${id}@${revision}`,
-    fix: `Download it once with a connection, or copy it to ${cache.folder}.`,
-  })
-}
-
+/**
+ * Loads what is missing.
+ * @returns whether anything was written
+ */
 async function fetchFiles(
   id: string,
   commit: string,
+  files: HubFile[],
   cache: ModelCache,
   requests: RequestOptions,
-  { onEvent, wants = isModelFile, parallel = 4 }: DownloadOptions,
-): Promise<void> {
-  const files = (await listFiles(id, commit, requests)).filter((file) => wants(file.path))
-  if (files.length === 0)
-    throw new UserError("the model has no files that this program reads", { where: requests.subject })
-  const tally = await Tally.start(files, cache, (event) => onEvent?.(event))
+  { onEvent, parallel = 4 }: DownloadOptions,
+): Promise<boolean> {
+  const holds = (file: HubFile) => cache.holds(commit, file.path, file.size)
+  const hasBlob = (file: HubFile) => cache.hasBlob(file.etag, file.size)
+  const tally = await Tally.start(
+    files,
+    async (file) => {
+      if ((await holds(file)) || (await hasBlob(file))) return file.size
+      const partial = await fs.stat(cache.partialBlob(file.etag)).catch(() => undefined)
+      return Math.min(partial?.size ?? 0, file.size)
+    },
+    (event) => onEvent?.(event),
+  )
   const { totalBytes, doneBytes: presentBytes } = tally
   onEvent?.({ type: "listed", commit, files: files.length, totalBytes, presentBytes })
-  await requireFreeSpace(cache.folder, totalBytes - presentBytes)
+  if (presentBytes < totalBytes) {
+    makeFolder(cache.folder)
+    await requireFreeSpace(cache.folder, totalBytes - presentBytes)
+  }
 
+  let changed = false
   await inParallel(files, parallel, requests, async (file, run) => {
-    if (!(await isPresent(cache, file)))
-      await withLock(
-        cache.lock(file.etag),
-        async () => {
-          if (await isPresent(cache, file)) return // another process was quicker
-          const url = `${run.settings.endpoint}/${id}/resolve/${commit}/${file.path.split("/").map(encodeURIComponent).join("/")}`
-          await downloadBlob(url, file, cache, run, (onDisk, received) => tally.update(file, onDisk, received))
-        },
-        { signal: run.signal, onWait: () => onEvent?.({ type: "waiting", file: file.path }) },
-      )
+    if (await holds(file)) return
+    changed = true
+    const place = (fresh: boolean) =>
+      cache.place(commit, file.path, file.etag, { fresh, links: !run.settings.noSymlinks })
+    const load = async () => {
+      // Another process may have been quicker, and without links it leaves no blob.
+      if ((await holds(file)) || (await hasBlob(file))) return
+      const url = `${run.settings.endpoint}/${id}/resolve/${commit}/${file.path.split("/").map(encodeURIComponent).join("/")}`
+      await downloadBlob(url, file, cache, run, (onDisk, received) => tally.update(file, onDisk, received))
+      await place(true)
+    }
+    if (!(await hasBlob(file)))
+      await withLock(cache.lock(file.etag), load, {
+        signal: run.signal,
+        onWait: () => onEvent?.({ type: "waiting", file: file.path }),
+      })
     tally.update(file, file.size, 0)
-    await cache.link(commit, file.path, file.etag)
+    if (!(await holds(file))) await place(false)
   })
-}
-
-async function isPresent(cache: ModelCache, file: HubFile): Promise<boolean> {
-  return (await fs.stat(cache.blob(file.etag)).catch(() => undefined))?.size === file.size
+  return changed
 }
 
 /** Bytes on disk per file and their sum. A download that starts over lowers it: the number never pretends. */
@@ -132,11 +147,14 @@ class Tally {
     this.totalBytes = files.reduce((sum, { size }) => sum + size, 0)
   }
 
-  static async start(files: HubFile[], cache: ModelCache, report: (event: HubEvent) => void): Promise<Tally> {
+  static async start(
+    files: HubFile[],
+    bytesOf: (file: HubFile) => Promise<number>,
+    report: (event: HubEvent) => void,
+  ): Promise<Tally> {
     const tally = new Tally(files, report)
     for (const file of files) {
-      const partial = await fs.stat(cache.partialBlob(file.etag)).catch(() => undefined)
-      const bytes = (await isPresent(cache, file)) ? file.size : Math.min(partial?.size ?? 0, file.size)
+      const bytes = await bytesOf(file)
       tally.onDisk.set(file, bytes)
       tally.doneBytes += bytes
     }

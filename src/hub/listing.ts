@@ -2,7 +2,7 @@
 import { z } from "zod"
 import { UserError } from "../errors.js"
 import type { HubModel } from "./cache.js"
-import { type RequestOptions, request } from "./request.js"
+import { type RequestOptions, requestText } from "./request.js"
 
 export interface HubFile {
   /** Slash-separated path inside the model. */
@@ -24,51 +24,89 @@ const treeSchema = z.array(
   }),
 )
 
+/** Far more than any model has: a listing beyond these is damaged, or means harm. */
+const MAX_ANSWER_BYTES = 16e6
+const MAX_PAGES = 200
+const MAX_FILES = 100_000
+
 /** Commit that the revision stands for now. */
 export async function currentCommit(model: HubModel, options: RequestOptions): Promise<string> {
   const url = `${options.settings.endpoint}/api/models/${model.id}/revision/${encodeURIComponent(model.revision)}`
   return (await readJson(url, commitSchema, options)).body.sha
 }
 
-/** All files of a commit; the listing comes in pages. */
-export async function listFiles(id: string, commit: string, options: RequestOptions): Promise<HubFile[]> {
-  const files: HubFile[] = []
+/**
+ * The files of a commit that the caller wants; the listing comes in pages.
+ * @throws UserError for a listing without an end, or with names that would lie outside the model's folder
+ */
+export async function listFiles(
+  id: string,
+  commit: string,
+  options: RequestOptions,
+  wants: (path: string) => boolean,
+): Promise<HubFile[]> {
+  const files = new Map<string, HubFile>()
+  const bad = (what: string) =>
+    new UserError(what, { where: options.subject, fix: "This is not what a model hub gives: check HF_ENDPOINT." })
   let url: string | undefined = `${options.settings.endpoint}/api/models/${id}/tree/${commit}?recursive=true`
-  while (url) {
+  for (let pages = 0; url; pages++) {
+    if (pages === MAX_PAGES || files.size > MAX_FILES) throw bad("the list of the model's files does not end")
     const page: { body: z.infer<typeof treeSchema>; next?: string } = await readJson(url, treeSchema, options)
     for (const { type, path, size, oid, lfs } of page.body) {
       if (type !== "file") continue
       const etag = lfs?.oid ?? oid
-      if (!isSafePath(path) || !/^[0-9a-f]{40,64}$/.test(etag))
-        throw new UserError(`the hub lists a file with an impossible name or hash: ${path}`, { where: options.subject })
-      files.push({ path, size: lfs?.size ?? size, etag, hash: lfs ? "sha256" : "git-sha1" })
+      const sound = isInside(path) && (!wants(path) || (isWritable(path) && isHash(etag, lfs ? 64 : 40)))
+      if (!sound)
+        throw bad(
+          `the hub lists a file with an impossible name or hash: ${path.slice(0, 200).replace(/\p{Cc}/gu, "?")}`,
+        )
+      if (!wants(path)) continue
+      if (files.has(path)) throw bad(`the hub lists a file twice: ${path}`)
+      files.set(path, { path, size: lfs?.size ?? size, etag, hash: lfs ? "sha256" : "git-sha1" })
     }
     url = page.next
   }
-  return files
+  return [...files.values()]
 }
 
 /** A listing must not be able to write outside the model's folder. */
-function isSafePath(path: string): boolean {
-  return (
-    !path.startsWith("/") &&
-    !/[\\:\0]/.test(path) &&
-    path.split("/").every((part) => part !== "" && part !== "." && part !== "..")
-  )
+function isInside(path: string): boolean {
+  return !path.includes("\0") && path.split("/").every((part) => part !== "" && part !== "." && part !== "..")
 }
+
+/** Names that every file system takes for one file. */
+function isWritable(path: string): boolean {
+  return !/[\\:\p{Cc}]/u.test(path) && path.split("/").every((part) => Buffer.byteLength(part) <= 255)
+}
+
+const isHash = (etag: string, digits: number): boolean => etag.length === digits && /^[0-9a-f]+$/.test(etag)
 
 async function readJson<T>(
   url: string,
   schema: z.ZodType<T>,
   options: RequestOptions,
 ): Promise<{ body: T; next?: string }> {
-  const response = await request(url, options)
-  const parsed = schema.safeParse(await response.json().catch(() => undefined))
+  const { text, headers } = await requestText(url, MAX_ANSWER_BYTES, options)
+  const parsed = schema.safeParse(parse(text))
   if (!parsed.success)
-    throw new UserError("the answer is not what a model hub gives", { where: url, fix: "Check HF_ENDPOINT." })
-  const next = /<([^>]+)>;\s*rel="next"/.exec(response.headers.get("link") ?? "")?.[1]
-  if (!next) return { body: parsed.data }
+    throw new UserError("the answer is not what a model hub gives", {
+      where: url.slice(0, 300),
+      fix: /^\s*</.test(text)
+        ? "It is a web page: check HF_ENDPOINT, and whether this network wants a login or a proxy first."
+        : "Check HF_ENDPOINT.",
+    })
+  const next = /<([^>]+)>;\s*rel="next"/.exec(String(headers.link ?? ""))?.[1]
+  if (!next || !URL.canParse(next, url)) return { body: parsed.data }
   // Only the path is taken: a mirror may pass on links to the original, and the token must not go there.
   const { pathname, search } = new URL(next, url)
   return { body: parsed.data, next: new URL(pathname + search, url).href }
+}
+
+/** undefined for what is no JSON. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }

@@ -5,6 +5,7 @@ import os from "node:os"
 import path from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { isAlive } from "../checkpoint/files.js"
+import { makeFolder } from "../make-folder.js"
 
 const HEARTBEAT_MS = 5_000
 const STALE_MS = 60_000
@@ -19,7 +20,7 @@ export async function withLock<T>(
   action: () => Promise<T>,
   options: { onWait?: () => void; signal?: AbortSignal } = {},
 ): Promise<T> {
-  await fs.mkdir(path.dirname(file), { recursive: true })
+  makeFolder(path.dirname(file))
   const content = JSON.stringify({ pid: process.pid, host: os.hostname(), id: randomUUID() })
   for (let waited = false; !(await tryCreate(file, content)); waited = true) {
     options.signal?.throwIfAborted()

@@ -1,6 +1,9 @@
-/** One HTTP request to the hub: token, retries with back-off, and refusals as sentences. */
+/** One request to the hub: token, redirects, retries with back-off, and refusals as sentences. */
 import { setTimeout as sleep } from "node:timers/promises"
 import { UserError } from "../errors.js"
+import { type Answer, ConnectionError, exchange } from "./connection.js"
+import { proxyFor } from "./proxy.js"
+import { refusal } from "./refusal.js"
 import type { HubSettings } from "./settings.js"
 
 export interface RequestOptions {
@@ -20,39 +23,75 @@ export interface RequestOptions {
 export const MAX_TRIES = 6
 const DEFAULT_DELAY_MS = 1_000
 const MAX_DELAY_MS = 60_000
-export const DEFAULT_STALL_MS = 60_000
+const DEFAULT_STALL_MS = 60_000
+const MAX_REDIRECTS = 10
+/** A short answer may take this many stall times altogether: one that drips would else never end. */
+const TEXT_STALLS = 5
 
 /** The server cannot be reached or keeps failing: a cached copy may stand in. */
 export class HubUnreachable extends UserError {}
 
+/** Worth another try, after `wait` milliseconds if the server said so. */
+class Transient extends Error {
+  constructor(
+    message: string,
+    readonly wait?: number,
+  ) {
+    super(message)
+  }
+}
+
 /**
- * Sends one GET and gives its response, whatever the body. Connection failures and 408, 429, 5xx are tried again.
+ * Sends one GET and gives its answer, whose body has the stall clock. Connection failures and 408, 429, 5xx are tried
+ * again.
  * @throws UserError for refusals; HubUnreachable when no answer could be had.
  */
-export async function request(url: string, options: RequestOptions): Promise<Response> {
-  const { settings, signal } = options
-  for (let attempt = 1; ; attempt++) {
-    let reason: string
-    let wait: number | undefined
-    try {
-      const response = await fetchWithin(url, options)
-      if (response.ok || response.status === 416) return response
-      await response.body?.cancel()
-      if (!isTransient(response.status)) throw refusal(response, options)
-      reason = response.status === 429 ? "the hub asks to slow down (429)" : `the hub answered ${response.status}`
-      const after = Number(response.headers.get("retry-after"))
-      if (after > 0) wait = after * 1000
-    } catch (error) {
-      signal?.throwIfAborted()
-      if (error instanceof UserError) throw error
-      reason = connectionProblem(error)
+export function request(url: string, options: RequestOptions): Promise<Answer> {
+  return retrying(options, () => answerTo(url, options))
+}
+
+/**
+ * The same with the whole body, which a broken connection fetches again.
+ * @throws UserError also when the body is larger than `maxBytes`
+ */
+export function requestText(
+  url: string,
+  maxBytes: number,
+  options: RequestOptions,
+): Promise<{ text: string; headers: Answer["headers"] }> {
+  return retrying(options, async () => {
+    const answer = await answerTo(url, options)
+    const deadline = performance.now() + TEXT_STALLS * (options.stallMs ?? DEFAULT_STALL_MS)
+    const chunks: Uint8Array[] = []
+    let bytes = 0
+    for await (const chunk of answer.body) {
+      chunks.push(chunk)
+      bytes += chunk.length
+      if (bytes > maxBytes)
+        throw new UserError(`the answer is larger than ${maxBytes / 1e6} MB: this is not what a model hub gives`, {
+          where: options.subject,
+          fix: "Check HF_ENDPOINT.",
+        })
+      if (performance.now() > deadline) throw new Transient("the answer did not end")
     }
-    if (attempt === (options.tries ?? MAX_TRIES))
-      throw new HubUnreachable(`cannot load ${options.subject}: ${reason}`, {
-        where: settings.endpoint,
-        fix: "Check the connection and run it again; HF_ENDPOINT names a mirror, HF_HUB_OFFLINE=1 uses only the cache.",
-      })
-    await pause(attempt, reason, options, wait)
+    return { text: Buffer.concat(chunks).toString("utf8"), headers: answer.headers }
+  })
+}
+
+async function retrying<T>(options: RequestOptions, action: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await action()
+    } catch (error) {
+      options.signal?.throwIfAborted()
+      if (!(error instanceof Transient || error instanceof ConnectionError)) throw error
+      if (attempt === (options.tries ?? MAX_TRIES))
+        throw new HubUnreachable(`cannot load ${options.subject}: ${error.message}`, {
+          where: options.settings.endpoint,
+          fix: "Check the connection and run it again; HF_ENDPOINT names a mirror, HF_HUB_OFFLINE=1 uses only the cache.",
+        })
+      await pause(attempt, error.message, options, error instanceof Transient ? error.wait : undefined)
+    }
   }
 }
 
@@ -63,65 +102,50 @@ export async function pause(attempt: number, reason: string, options: RequestOpt
   await sleep(delay, undefined, { signal: options.signal })
 }
 
-/** The connection must answer within the stall time; the body has its own clock. */
-async function fetchWithin(url: string, options: RequestOptions): Promise<Response> {
-  const stalled = new AbortController()
-  const timer = setTimeout(() => stalled.abort(new Error("no answer")), options.stallMs ?? DEFAULT_STALL_MS)
-  const signals = [stalled.signal, ...(options.signal ? [options.signal] : [])]
-  try {
-    // Compressed answers would make byte ranges and lengths meaningless.
-    const headers: Record<string, string> = {
-      "accept-encoding": "identity",
-      "user-agent": "diffusionvl",
-      ...options.headers,
-    }
-    if (options.settings.token) headers.authorization = `Bearer ${options.settings.token}`
-    return await fetch(url, { headers, signal: AbortSignal.any(signals) })
-  } finally {
-    clearTimeout(timer)
+async function answerTo(url: string, options: RequestOptions): Promise<Answer> {
+  const answer = await follow(new URL(url), options)
+  const { status } = answer
+  if ((status >= 200 && status < 300) || status === 416) return answer
+  answer.discard()
+  if (status !== 408 && status !== 429 && status < 500) throw refusal(answer, options.settings, options.subject)
+  const reason = status === 429 ? "the hub asks to slow down (429)" : `the hub answered ${status}`
+  throw new Transient(reason, waitOf(answer.headers["retry-after"]))
+}
+
+/** Milliseconds that a Retry-After asks for, in seconds or as a date; undefined when it says nothing sensible. */
+function waitOf(header: string | undefined): number | undefined {
+  const text = header?.trim() ?? ""
+  const wait = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now()
+  return wait > 0 ? wait : undefined
+}
+
+/** Follows redirects. The token stays with the server it is meant for. */
+async function follow(start: URL, options: RequestOptions): Promise<Answer> {
+  const { settings, subject, signal, stallMs = DEFAULT_STALL_MS } = options
+  // Compressed answers would make byte ranges and lengths meaningless.
+  const headers: Record<string, string> = {
+    "accept-encoding": "identity",
+    "user-agent": "diffusionvl",
+    ...options.headers,
   }
-}
-
-function isTransient(status: number): boolean {
-  return status === 408 || status === 429 || status >= 500
-}
-
-/** A sentence for a failed connection: fetch hides the reason in `cause`. */
-export function connectionProblem(error: unknown): string {
-  const { message, cause } = error as Error
-  const code = (cause as NodeJS.ErrnoException | undefined)?.code
-  const known: Record<string, string> = {
-    ENOTFOUND: "the name of the server is not known",
-    EAI_AGAIN: "the name of the server cannot be looked up",
-    ECONNREFUSED: "the connection was refused",
-    ECONNRESET: "the connection broke",
-    UND_ERR_SOCKET: "the connection broke",
+  if (settings.token) headers.authorization = `Bearer ${settings.token}`
+  let url = start
+  for (let hops = 0; ; hops++) {
+    const answer = await exchange(url, { headers, proxy: proxyFor(url, settings.proxies), signal, stallMs })
+    const { location } = answer.headers
+    if (![301, 302, 303, 307, 308].includes(answer.status) || location === undefined) return answer
+    answer.discard()
+    const bad = (what: string) => new UserError(what, { where: subject, fix: "Check HF_ENDPOINT, or try again later." })
+    if (hops === MAX_REDIRECTS) throw bad(`the hub sends from one address to another without an end`)
+    if (!URL.canParse(location, url.href)) throw bad("the hub sends to an address that is none")
+    const next = new URL(location, url)
+    if (next.protocol !== "https:" && next.protocol !== "http:")
+      throw bad(`the hub sends to an address of the kind ${next.protocol}, only http and https are followed`)
+    if (next.protocol === "http:" && url.protocol === "https:")
+      throw bad(`the hub sends from an encrypted address to one that is not (${next.host})`)
+    next.username = ""
+    next.password = ""
+    if (next.origin !== url.origin) delete headers.authorization
+    url = next
   }
-  return (code && (known[code] ?? code)) || message
-}
-
-function refusal(response: Response, { settings, subject }: RequestOptions): UserError {
-  const code = response.headers.get("x-error-code")
-  const page = `${settings.endpoint}/${subject.split("@")[0]}`
-  const say = (what: string, fix: string) => new UserError(what, { where: subject, fix })
-  if (code === "GatedRepo")
-    return settings.token
-      ? say("access to this model must be granted first", `Ask for it at ${page}.`)
-      : say("this model needs a login", `Accept its terms at ${page} and set HF_TOKEN to a token of yours.`)
-  if (code === "RevisionNotFound") return say("the model has no such revision", `See ${page}/refs.`)
-  if (code === "EntryNotFound") return say("the model has no such file", `See ${page}/tree/main.`)
-  if (response.status === 404 || code === "RepoNotFound")
-    return say(
-      settings.token
-        ? "there is no such model, or your token may not see it"
-        : "there is no such model, or it is private",
-      "Check the spelling; for a private model set HF_TOKEN.",
-    )
-  if (response.status === 401)
-    return say(
-      settings.token ? "the hub rejects the token" : "this model needs a login",
-      "Set HF_TOKEN to a valid token.",
-    )
-  if (response.status === 403) return say("the token has no access to this model", `Ask for access at ${page}.`)
-  return say(`the hub refuses with status ${response.status}`, `Look at ${page}.`)
 }

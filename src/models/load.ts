@@ -53,12 +53,18 @@ export function loadModel(
   return { model: buildModel(checkpoint.config, weights, compute), checkpoint, dtype: compute, device: place }
 }
 
-function viewStored(files: Map<string, Tensor>, { file, offset, dtype, shape }: TensorLocation): Tensor {
+function viewStored(files: Map<string, Tensor>, { file, offset, bytes, dtype, shape }: TensorLocation): Tensor {
   let mapped = files.get(file)
   if (!mapped) {
     mapped = mapFile(file)
     files.set(file, mapped)
   }
+  // The header fitted the file when it was read.
+  if (mapped.shape[0] < offset + bytes)
+    throw new UserError("the file became shorter while the model was loaded", {
+      where: file,
+      fix: "Copy or download it again; do not write to the files of a model that is in use.",
+    })
   return viewBytes(mapped, offset, dtype, shape)
 }
 

@@ -1,5 +1,6 @@
 /** Making tensors: filled, random, from JavaScript data, and over mapped files. */
 
+import { UserError } from "../errors.js"
 import { readResults } from "./call.js"
 import { BYTES, type Device, type DType, dtypeCode } from "./dtype.js"
 import type { Generator } from "./generator.js"
@@ -82,9 +83,18 @@ export function tensor(
   return made.to({ device, dtype: dtype ?? (ArrayBuffer.isView(data) ? own : "float32") })
 }
 
-/** The bytes of a whole file, mapped: read when touched, never copied, private when written. */
+/**
+ * The bytes of a whole file, mapped: read when touched, never copied, private when written. A file that becomes shorter
+ * while it is mapped ends the process with a sentence as soon as a missing byte is touched.
+ * @throws UserError when it cannot be opened or mapped
+ */
 export function mapFile(path: string): Tensor {
-  addon().mapFile(path)
+  const engine = addon()
+  try {
+    engine.mapFile(path)
+  } catch (cause) {
+    throw new UserError("the file cannot be mapped into memory", { where: path, fix: (cause as Error).message, cause })
+  }
   return readResults()[0] as Tensor
 }
 

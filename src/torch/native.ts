@@ -35,6 +35,8 @@ export interface Addon {
   deviceCount(type: string): number
   synchronize(device: string): void
   takeWarnings(): string
+  watchInterrupts(notice: string): void
+  unwatchInterrupts(): void
 }
 
 /** What set-up recorded beside the addon. */
