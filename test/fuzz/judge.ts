@@ -22,7 +22,8 @@ const RAW: readonly RegExp[] = [
   /\bE(?:NO[A-Z]{2,}|ISDIR|ACCES|PERM|EXIST|INVAL|LOOP|MFILE|NAMETOOLONG|AGAIN|PIPE|BADF|CONN[A-Z]+|TIMEDOUT)\b/,
   /\bERR_[A-Z_]{3,}/,
   /Invalid (?:typed array|array|array buffer|string|count|code point|regular expression|time value)\b/,
-  /(?:Maximum call stack|out of memory|Array buffer allocation|out of range|offset is out of bounds|must be of type)/,
+  /(?:Maximum call stack|out of memory|Array buffer allocation|offset is out of bounds)/,
+  /\b(?:value|argument|property) .*(?:out of range|must be (?:of|an) )/,
   /\b(?:c10|at|aten|torch|std)::/,
   /INTERNAL ASSERT|this is a bug|\bvips_\w+/,
 ]

@@ -50,11 +50,11 @@ const POLL = 100
 
 /** What two cases have in common when they differ in names and numbers only: the same words about the same file. */
 function causeOf({ target, fault, text }: Finding): string {
-  const shape = text.replaceAll(/"[^"]*"|'[^']*'|\/\S+|\d+/g, "#")
-  const file = /\/([\w.-]+)[:,]/.exec(text)?.[1]
-  return fault.startsWith("raw")
-    ? `${target} ${fault.slice(0, 24)} ${file}`
-    : `${target} ${fault} ${shape.slice(0, 240)}`
+  const shape = text.replaceAll(/"[^"]*"|'[^']*'|\/\S+|\d+|(.)\1{30,}/g, "#")
+  // An image may have any name, a file of a model has its own.
+  const file = /\/([\w.-]+\.(?:json|jsonl|yaml|safetensors))[:,]/.exec(text)?.[1]
+  const kind = fault.replaceAll(/\d+/g, "#")
+  return kind.startsWith("raw") ? `${target} ${kind.slice(0, 24)} ${file}` : `${target} ${kind} ${shape.slice(0, 160)}`
 }
 
 /** @returns one finding for each cause, and the numbers of cases by target */

@@ -183,7 +183,7 @@ function oddCommandLine(random: Random, { words, options, arguments: positions =
       else changed.push(place, word)
     }
   }
-  if (random() < 0.05) changed.push(pick(random, ["--x", "--json=1", "-x", "--", "extra", "--set", "--debug"]))
+  if (random() < 0.05) changed.push(pick(random, ["--x", "--json=1", "-x", "--", "extra", "--set"]))
   return changed
 }
 
