@@ -10,8 +10,19 @@ import { options } from "./options.js"
 import { recipes } from "./recipes.js"
 import { records } from "./records.js"
 import { safetensors } from "./safetensors.js"
+import { trainingFolders } from "./training-folders.js"
 
-export const TARGETS: readonly Target[] = [safetensors, modelFiles, images, records, recipes, demoRecipes, hub, options]
+export const TARGETS: readonly Target[] = [
+  safetensors,
+  modelFiles,
+  images,
+  records,
+  recipes,
+  demoRecipes,
+  hub,
+  options,
+  trainingFolders,
+]
 
 /** Also the one that is broken on purpose, for the tests of the runner. */
 export function targetsNamed(names: readonly string[]): Target[] {

@@ -2,12 +2,14 @@
 
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { type SmallData, smallTraining } from "../../support/small-vlm.js"
 import { acceptedAsItIs } from "../accepted.js"
 import { placeOddFile } from "../mutate/file.js"
 import { mutateJson } from "../mutate/json.js"
 import { pick } from "../mutate/values.js"
 import type { Target } from "../target.js"
 import { ask, linkModel, writeSmallModels } from "./small-model.js"
+import { trainBriefly } from "./training.js"
 
 /** config.json more often: most numbers are there. */
 const FILES = [
@@ -25,11 +27,15 @@ const FILES = [
   "chat_template.json",
 ]
 
+const training = (small: SmallData, output: string) =>
+  smallTraining(small, output, { train: { max_steps: 1, accumulate: 1 } })
+
 export const modelFiles: Target = {
   name: "model-files",
   share: 4,
   async prepare(base) {
-    const { folders, picture } = await writeSmallModels(base)
+    const small = await writeSmallModels(base)
+    const { folders, picture } = small
     for (const folder of folders) await acceptedAsItIs(folder, () => ask(folder, picture))
     return {
       async run({ random, folder, note }) {
@@ -48,7 +54,8 @@ export const modelFiles: Target = {
           note(`${file}: ${what}`)
           writeFileSync(path, bytes)
         }
-        await ask(folder, random() < 0.8 ? picture : undefined)
+        if (random() < 0.1) await trainBriefly(training({ ...small, model: folder }, join(folder, "out")))
+        else await ask(folder, random() < 0.8 ? picture : undefined)
       },
     }
   },
