@@ -101,7 +101,7 @@ it("a record that is not JSON is one problem among others; a broken file is an e
   const { problems, summary } = await run(bad)
   expect(problems.map(({ index }) => index)).toEqual([0])
   expect(problems[0].what).toMatch(/not JSON/)
-  expect(problems[0].where).toBe(`${bad}, record 0 (from byte 1)`)
+  expect(problems[0].where).toBe(`${bad}, record 0 (line 1, from byte 1)`)
   expect(summary.bad).toBe(1)
   writeFileSync(bad, '[{"a": ')
   await expect(run(bad)).rejects.toThrow(/no end at byte/)

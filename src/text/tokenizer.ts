@@ -44,6 +44,7 @@ export class Tokenizer {
   readonly #addedTokens: AddedTokens
   /** Every added token, special or not. */
   readonly #added: ReadonlyMap<string, number>
+  readonly #addedIds: ReadonlySet<number>
   /** Some pattern may take very long. */
   readonly #slow: boolean
   /** Ids of the special tokens, by their text: those that `decode` leaves out. */
@@ -85,6 +86,7 @@ export class Tokenizer {
       () => new AddedTokens(added, step ? (text) => step.normalize(text) : (text) => text),
     )
     this.#added = new Map(added.map(({ content, id }) => [content, id]))
+    this.#addedIds = new Set(this.#added.values())
     this.specialTokens = new Map(added.filter(({ special }) => special).map(({ content, id }) => [content, id]))
     this.size = model.vocab.length
   }
@@ -119,6 +121,11 @@ export class Tokenizer {
   /** Whether the id belongs to a token. */
   has(id: number): boolean {
     return this.#library.id_to_token(id) !== undefined
+  }
+
+  /** Whether the id belongs to an added token, special or not. */
+  isAdded(id: number): boolean {
+    return this.#addedIds.has(id)
   }
 
   /** Id of an added token such as "<|im_end|>", or undefined. */
