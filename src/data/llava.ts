@@ -162,7 +162,7 @@ const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" :
  * @throws UserError for a record that has nothing to learn, or whose marks and images do not fit together
  */
 export function parseSample(record: unknown, where: string, imageRoot: string, keys: TurnKeys = "chat"): Sample {
-  try {
+  return named(where, () => {
     const { turns, images: paths, task } = recordParts(record)
     const { mix, mirror } = record as Record<string, unknown>
     if (!Array.isArray(turns) || turns.length === 0) throw new UserError('the record has no "conversations"')
@@ -183,6 +183,13 @@ export function parseSample(record: unknown, where: string, imageRoot: string, k
       mix: overlays.map(resolvePath),
       mirror: mirror !== false,
     }
+  })
+}
+
+/** Runs work on a record; what is wrong with it is said with the record's place. */
+export function named<T>(where: string, work: () => T): T {
+  try {
+    return work()
   } catch (error) {
     if (!(error instanceof UserError)) throw error
     throw new UserError(error.message, {

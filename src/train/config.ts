@@ -49,6 +49,11 @@ export const dataSchema = z.strictObject({
   /** Folder that image paths are relative to; the file's own folder if not given. */
   image_root: z.string().optional(),
   max_length: count.default(8192),
+  /**
+   * true: what the tokenizer's added tokens are written like (<tool_call>, <|box_start|>) is these tokens, as the authors
+   * train. false, for records that strangers wrote: it is learned as the characters it is.
+   */
+  trusted: z.boolean().default(true),
   /** pad: onto a square, as the authors train; native: as they evaluate. */
   image_aspect: z.enum(["pad", "native"]).default("pad"),
   /** Pixels per image; the model's own preprocessor_config.json if not given. */
