@@ -111,16 +111,16 @@ export class Tokenizer {
 
   /** Ids without a token, such as the mask id or an image slot, decode to nothing. */
   decode(ids: ArrayLike<number>, { skipSpecial = true }: { skipSpecial?: boolean } = {}): string {
-    const known = Array.from(ids).filter((id) => this.has(id))
+    const known = Array.from(ids).filter((id) => this.token(id) !== undefined)
     if (known.length === 0) return ""
     // Some configurations ask for a clean-up that deletes spaces before punctuation.
     const options = { skip_special_tokens: skipSpecial, clean_up_tokenization_spaces: false }
     return this.#limited(known.length, () => this.#library.decode(known, options))
   }
 
-  /** Whether the id belongs to a token. */
-  has(id: number): boolean {
-    return this.#library.id_to_token(id) !== undefined
+  /** The token of an id as the vocabulary has it, or undefined where there is none. */
+  token(id: number): string | undefined {
+    return this.#library.id_to_token(id)
   }
 
   /** Whether the id belongs to an added token, special or not. */
