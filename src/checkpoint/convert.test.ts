@@ -78,6 +78,21 @@ describe("converting", () => {
     expect(json(out(), "config.json").dtype).toBe("bfloat16")
   })
 
+  it("takes a mask that is no token of the tokenizer, and says which in config.json", async () => {
+    const vocab = Object.fromEntries(Array.from({ length: 63 }, (_, i) => [`t${i}`, i]))
+    const model = { type: "BPE", vocab, merges: [] }
+    fs.writeFileSync(path.join(source(), "tokenizer.json"), JSON.stringify({ model }))
+    for (const layout of ["converted", "released"] as const) {
+      await convert(source(), path.join(root, layout), { layout })
+      expect(json(root, layout, "config.json").mask_token_id).toBe(63)
+    }
+    fs.writeFileSync(
+      path.join(source(), "tokenizer.json"),
+      JSON.stringify({ model, added_tokens: [{ id: 63, content: "<mine>", special: true }] }),
+    )
+    await expect(convert(source(), path.join(root, "none"))).rejects.toThrow(/no row for a mask/)
+  })
+
   it("reports progress up to the total, in both layouts", async () => {
     for (const layout of ["converted", "released"] as const) {
       const seen: [number, number][] = []

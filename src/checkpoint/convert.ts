@@ -1,12 +1,15 @@
 /** Conversion of a model folder to another layout, weights only, streamed: the first step of translating a model. */
+import { existsSync } from "node:fs"
 import path from "node:path"
 import { UserError } from "../errors.js"
+import { Tokenizer } from "../text/tokenizer.js"
 import { copyFiles, filesBesideWeights } from "./auxiliary-files.js"
 import { type Checkpoint, LAYOUTS, readCheckpoint } from "./checkpoint.js"
 import { asDiffusion, type BlockDiffusionConfig, type ModelConfig } from "./config.js"
 import { type ElementType, isFloatType, toFloat32 } from "./element-types.js"
 import { expectedTensors } from "./expected-tensors.js"
 import { createFolder, requireFreeSpace, writeJson } from "./files.js"
+import { withMaskToken } from "./mask-token.js"
 import { readPieces, type TensorEntry, type TensorLocation, writeTensorFile } from "./safetensors.js"
 import { bytesOf } from "./safetensors-header.js"
 import { INDEX_FILE } from "./safetensors-index.js"
@@ -46,7 +49,7 @@ export interface ConvertOptions {
  * vision_config.json, config.json, and copies of everything that is not weights.
  */
 export function planConversion(sourceFolder: string): ConversionPlan {
-  const source = readCheckpoint(sourceFolder)
+  const source = readSource(sourceFolder)
   const files = new Map<string, PlannedTensor[]>()
   for (const [canonical, from] of source.tensors) {
     const { name, file } = LAYOUTS.converted.fromCanonical(canonical)
@@ -93,7 +96,7 @@ async function writeConverted(plan: ConversionPlan, out: string, options: Conver
 }
 
 async function writeReleased(sourceFolder: string, out: string, options: ConvertOptions): Promise<void> {
-  const { config, tensors } = readCheckpoint(sourceFolder)
+  const { config, tensors } = readSource(sourceFolder)
   const blockDiffusion = { enabled: true, ...options.blockDiffusion }
   const target = asDiffusion(config, { blockDiffusion, image: options.image })
   const entries = [...expectedTensors(config).keys()].map((name): TensorEntry => {
@@ -108,6 +111,14 @@ async function writeReleased(sourceFolder: string, out: string, options: Convert
     await writeModel(staging, target, entries, { maxShardBytes: options.maxShardBytes, onProgress: options.onProgress })
     await copyFiles(sourceFolder, staging, filesBesideWeights(sourceFolder, NOT_COPIED))
   })
+}
+
+/** The checkpoint, its mask chosen beside the tokenizer that goes along. */
+function readSource(folder: string): Checkpoint {
+  const source = readCheckpoint(folder)
+  if (!existsSync(path.join(folder, "tokenizer.json"))) return source
+  const tokenizer = Tokenizer.load(folder)
+  return { ...source, config: withMaskToken(source.config, (id) => tokenizer.token(id)) }
 }
 
 function* widened(from: TensorLocation): Generator<Uint8Array> {

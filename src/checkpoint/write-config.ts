@@ -1,5 +1,5 @@
 /** The normalised configuration back to config.json of each layout, in the keys that other loaders look for. */
-import { DEFAULT_BLOCK_DIFFUSION, type ModelConfig } from "./config.js"
+import { DEFAULT_BLOCK_DIFFUSION, DEFAULT_MASK_TOKEN, type ModelConfig } from "./config.js"
 import type { ElementType } from "./element-types.js"
 
 type Json = Record<string, unknown>
@@ -87,7 +87,10 @@ export function toConvertedConfig(config: ModelConfig): Json {
     text_config: { ...text, dtype: "float32" },
     vision_config: visionJson(config),
     ...tokenJson(config),
-    ...(config.raw.mask_token_id != null && { mask_token_id: config.tokens.mask }),
+    // The authors' programs take the usual one where none is named.
+    ...((config.raw.mask_token_id != null || config.tokens.mask !== DEFAULT_MASK_TOKEN) && {
+      mask_token_id: config.tokens.mask,
+    }),
   }
 }
 

@@ -1,9 +1,14 @@
 /** Prints the problems of a data file as they are found, then a summary. */
 
-import { type CheckEvent, checkDataset, type DataSummary } from "../data/check.js"
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { asDiffusion, DIFFUSION_IMAGE, type ModelConfig } from "../checkpoint/config.js"
+import { readConfig } from "../checkpoint/read-config.js"
+import { type CheckEvent, type CheckOptions, checkDataset, type DataSummary } from "../data/check.js"
 import { decodeImage } from "../image/decode.js"
-import { checkAspect } from "../image/qwen.js"
+import { imageRows, imageSize } from "../image/size.js"
 import { Tokenizer } from "../text/tokenizer.js"
+import { readTrainingRecipe, type TrainingConfig } from "../train/config.js"
 import { EXIT_FAILED } from "./errors.js"
 import { formatCount } from "./ui/format.js"
 import { Progress } from "./ui/progress.js"
@@ -12,23 +17,52 @@ interface DataCheckOptions {
   imageRoot?: string
   decode?: boolean
   model?: string
+  recipe?: string
+  untrusted?: boolean
   limit?: number
   json?: boolean
+}
+
+/** How a training with this recipe, or one without settings of its own, would prepare the records. */
+function trainingOptions(recipe: TrainingConfig | undefined, config: ModelConfig | undefined): CheckOptions {
+  const { data, block_diffusion } = recipe ?? {}
+  const own = config && (recipe?.paradigm === "autoregressive" ? config : asDiffusion(config))
+  const { minPixels, maxPixels } = own?.image ?? DIFFUSION_IMAGE
+  const options = {
+    minPixels: data?.min_pixels ?? minPixels,
+    maxPixels: data?.max_pixels ?? maxPixels,
+    patchSize: own?.vision.patchSize,
+    mergeSize: own?.vision.mergeSize,
+  }
+  return {
+    imageRoot: data?.image_root,
+    format: recipe?.paradigm === "autoregressive" ? "qwen2_5_vl" : "qwen_2_5",
+    learn: block_diffusion?.learn,
+    trusted: data?.trusted,
+    maxLength: data?.max_length,
+    rows: async (path) => imageRows(await imageSize(path), data?.image_aspect ?? "pad", options),
+  }
 }
 
 /** @returns the exit code: 1 when a record is bad */
 export async function dataCheck(
   file: string,
-  { imageRoot, decode, model, limit, json }: DataCheckOptions,
+  { imageRoot, decode, model, recipe: recipeFile, untrusted, limit, json }: DataCheckOptions,
 ): Promise<number> {
-  const tokenizer = model === undefined ? undefined : Tokenizer.load(model)
+  const recipe = recipeFile === undefined ? undefined : readTrainingRecipe(recipeFile)
+  // A model that has to be downloaded is not, for a look at the data.
+  const folder = model ?? (recipe && existsSync(join(recipe.model, "tokenizer.json")) ? recipe.model : undefined)
+  const tokenizer = folder === undefined ? undefined : Tokenizer.load(folder)
+  const config = folder !== undefined && existsSync(join(folder, "config.json")) ? readConfig(folder) : undefined
   const progress = new Progress("checking")
   let bad = 0
   for await (const event of checkDataset(file, {
-    imageRoot,
+    ...trainingOptions(recipe, config),
+    ...(imageRoot !== undefined && { imageRoot }),
+    ...(untrusted && { trusted: false }),
     limit,
     tokenizer,
-    ...(decode && { decode: decodeChecked }),
+    ...(decode && { decode: decodeImage }),
   })) {
     if (event.type === "progress") progress.update(event.done, event.total, bad > 0 ? `${bad} bad` : "")
     else if (event.type === "summary") {
@@ -45,12 +79,6 @@ export async function dataCheck(
   return bad > 0 ? EXIT_FAILED : 0
 }
 
-/** As training takes pictures: decoded, and not too long a strip. */
-async function decodeChecked(path: string): Promise<void> {
-  const { width, height } = await decodeImage(path)
-  checkAspect(width, height)
-}
-
 const problemText = ({ where, what, fix }: Extract<CheckEvent, { type: "problem" }>): string =>
   `${where}: ${what}${fix ? `\n  ${fix}` : ""}`
 
@@ -61,7 +89,7 @@ function summaryText({ records, checked, bad, textOnly, multiImage, images, answ
   ]
   if (tokens)
     lines.push(
-      `${formatCount(tokens.total)} tokens, the longest record ${tokens.longestIndex} has ${tokens.longest} (an image counts one)`,
+      `${formatCount(tokens.total)} tokens, the longest record ${tokens.longestIndex} has ${tokens.longest} (rows of images included)`,
     )
   return lines.join("\n")
 }

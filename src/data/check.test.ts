@@ -84,6 +84,53 @@ it("counts tokens, and finds a tokenizer that does not fit", async () => {
   expect(problems[0].what).toMatch(/no token <\|startoftext\|>/)
 })
 
+it("finds samples of which nothing is left to learn, pictures counted in rows", async () => {
+  const tokenizer = Tokenizer.load(join(import.meta.dirname, "..", "..", "test", "fixtures", "text", "qwen-style"))
+  const rows = async (path: string): Promise<number> => (path.endsWith("a.png") ? 4 : 400)
+  const { summary } = await run(file, { tokenizer, rows })
+  expect(summary.bad).toBe(4)
+  expect(summary.tokens!.longestIndex).toBe(2)
+  expect(summary.tokens!.longest).toBeGreaterThan(404)
+  const { problems } = await run(file, { tokenizer, rows, maxLength: 400, limit: 3 })
+  expect(problems.map(({ index, what }) => [index, what.replace(/\d+/g, "N")])).toEqual([
+    [2, "there is nothing to learn: the answer begins at row N of N, and a sample is cut to N"],
+  ])
+})
+
+it("says what rows say of a picture, with its path", async () => {
+  const rows = async (): Promise<number> => {
+    throw new UserError("the image is 1 × 300: one side is more than 200 times the other", { fix: "crop it" })
+  }
+  const { problems } = await run(file, { rows, limit: 1 })
+  expect(problems).toMatchObject([
+    { what: expect.stringMatching(/^the image .*a\.png is 1 × 300: one side/), fix: "crop it" },
+  ])
+})
+
+it("counts added tokens as the training does: trusted, or as text", async () => {
+  const tokenizer = Tokenizer.load(join(import.meta.dirname, "..", "..", "test", "fixtures", "text", "qwen-style"))
+  const path = join(folder, "tools.json")
+  const total = async (value: string, options: CheckOptions = {}): Promise<number> => {
+    writeFileSync(
+      path,
+      JSON.stringify([
+        {
+          conversations: [
+            { from: "human", value: "x" },
+            { from: "gpt", value },
+          ],
+        },
+      ]),
+    )
+    return (await run(path, { tokenizer, ...options })).summary.tokens!.total
+  }
+  const empty = (await total("é")) - tokenizer.encode("é").length
+  for (const token of ["<tool_call>", "<|box_start|>", "<|im_end|>"]) {
+    expect(await total(token)).toBe(empty + 1)
+    expect(await total(token, { trusted: false })).toBe(empty + tokenizer.encode(token).length)
+  }
+})
+
 it("stops at the limit, reports progress, and reads lines", async () => {
   const lines = join(folder, "data.jsonl")
   writeFileSync(lines, `${JSON.stringify(records[1])}\n`.repeat(600))
@@ -101,7 +148,7 @@ it("a record that is not JSON is one problem among others; a broken file is an e
   const { problems, summary } = await run(bad)
   expect(problems.map(({ index }) => index)).toEqual([0])
   expect(problems[0].what).toMatch(/not JSON/)
-  expect(problems[0].where).toBe(`${bad}, record 0 (from byte 1)`)
+  expect(problems[0].where).toBe(`${bad}, record 0 (line 1, from byte 1)`)
   expect(summary.bad).toBe(1)
   writeFileSync(bad, '[{"a": ')
   await expect(run(bad)).rejects.toThrow(/no end at byte/)

@@ -1,9 +1,11 @@
 /** Goes through a LLaVA-format file and names every bad record. Decodes images only through the function it is given. */
 
-import { existsSync, statSync } from "node:fs"
+import { statSync } from "node:fs"
 import { dirname } from "node:path"
 import { messageOf, UserError } from "../errors.js"
-import { type ChatFormat, encodeTraining } from "../text/conversation.js"
+import { readable } from "../readable.js"
+import { type ChatFormat, encodeTraining, type LearnedTokens } from "../text/conversation.js"
+import { layOut } from "../text/layout.js"
 import type { Tokenizer } from "../text/tokenizer.js"
 import { JsonRecords } from "./json-array.js"
 import { parseSample, type Sample } from "./llava.js"
@@ -11,14 +13,22 @@ import { parseSample, type Sample } from "./llava.js"
 export interface CheckOptions {
   /** Folder that relative image paths start from. @default the folder of the data file */
   imageRoot?: string
-  /** Counts the tokens of the conversations, and checks that the format's marks exist. */
+  /** Counts the tokens of the conversations, and checks that the format's marks exist and something is left to learn. */
   tokenizer?: Tokenizer
   /** @default "qwen_2_5" */
   format?: ChatFormat
+  /** @default "authors" */
+  learn?: LearnedTokens
+  /** Whether added tokens written in the records are tokens. @default true */
+  trusted?: boolean
+  /** Rows at which training cuts a sample. @default 8192 */
+  maxLength?: number
   /** Records to check, from the first one. @default all */
   limit?: number
   /** Called once with each image file; what it throws makes the record bad. Without it files only have to exist. */
   decode?: (path: string) => Promise<unknown>
+  /** Rows an image file takes in training; what it throws makes the record bad. Without it an image counts one. */
+  rows?: (path: string) => Promise<number>
 }
 
 export interface DataProblem {
@@ -44,7 +54,7 @@ export interface DataSummary {
   images: number
   /** Answers to learn from in good records. */
   answers: number
-  /** With a tokenizer: ids of good conversations in all, one per image, and the longest one. */
+  /** With a tokenizer: ids of good conversations in all, with the rows of images, and the longest one. */
   tokens?: { total: number; longest: number; longestIndex: number }
 }
 
@@ -58,11 +68,11 @@ const PROGRESS_EVERY = 256
  * @throws UserError when the file itself cannot be read
  */
 export async function* checkDataset(file: string, options: CheckOptions = {}): AsyncGenerator<CheckEvent, void> {
-  const { imageRoot = dirname(file), tokenizer, format = "qwen_2_5", limit = Number.POSITIVE_INFINITY } = options
+  const { imageRoot = dirname(file), format = "qwen_2_5", limit = Number.POSITIVE_INFINITY } = options
   const records = new JsonRecords(file)
   try {
     const total = Math.min(records.length, limit)
-    const images = new ImageCheck(options.decode)
+    const images = new ImageCheck(options)
     const summary: DataSummary = {
       type: "summary",
       records: records.length,
@@ -72,15 +82,17 @@ export async function* checkDataset(file: string, options: CheckOptions = {}): A
       multiImage: 0,
       images: 0,
       answers: 0,
-      ...(tokenizer && { tokens: { total: 0, longest: 0, longestIndex: 0 } }),
+      ...(options.tokenizer && { tokens: { total: 0, longest: 0, longestIndex: 0 } }),
     }
     for (let index = 0; index < total; index++) {
       const where = `${file}, record ${index}`
       try {
-        const sample = parseSample(records.read(index), where, imageRoot)
-        for (const path of [...sample.images, ...sample.mix]) await images.check(path)
-        const tokens = tokenizer ? encodeTraining(sample.messages, tokenizer, format).ids.length : 0
-        count(summary, sample, tokens, index)
+        const keys = format === "llada_plain" ? "plain" : "chat"
+        const sample = parseSample(records.read(index), where, imageRoot, keys)
+        for (const path of sample.mix) await images.check(path)
+        const rows: number[] = []
+        for (const path of sample.images) rows.push(await images.check(path))
+        count(summary, sample, rowsOf(sample, rows, options), index)
       } catch (error) {
         if (!(error instanceof UserError)) throw error
         summary.bad++
@@ -95,6 +107,18 @@ export async function* checkDataset(file: string, options: CheckOptions = {}): A
   }
 }
 
+/** Rows of the sample as training lays it out, before it is cut; 0 without a tokenizer. */
+function rowsOf(
+  { messages }: Sample,
+  imageRows: readonly number[],
+  { tokenizer, format = "qwen_2_5", learn, trusted = true, maxLength = 8192 }: CheckOptions,
+): number {
+  if (!tokenizer) return 0
+  const encoded = encodeTraining(messages, tokenizer, format, { special: trusted, learn })
+  layOut(encoded, imageRows, { maxLength })
+  return encoded.ids.length + imageRows.reduce((sum, rows) => sum + rows - 1, 0)
+}
+
 function count(summary: DataSummary, { messages, images }: Sample, tokens: number, index: number): void {
   if (images.length === 0) summary.textOnly++
   if (images.length > 1) summary.multiImage++
@@ -106,32 +130,46 @@ function count(summary: DataSummary, { messages, images }: Sample, tokens: numbe
 
 /** Looks at each image file once, however many records show it. */
 class ImageCheck {
-  /** What is wrong with a file, or undefined. */
-  readonly #known = new Map<string, string | undefined>()
+  /** The rows of a file, or what is wrong with it. */
+  readonly #known = new Map<string, number | UserError>()
 
-  constructor(readonly decode?: (path: string) => Promise<unknown>) {}
+  constructor(readonly options: Pick<CheckOptions, "decode" | "rows">) {}
 
   get files(): number {
     return this.#known.size
   }
 
-  /** @throws UserError when the file is missing or cannot be decoded */
-  async check(path: string): Promise<void> {
-    if (!this.#known.has(path)) this.#known.set(path, await this.#problem(path))
-    const problem = this.#known.get(path)
-    if (problem !== undefined)
-      throw new UserError(problem, { fix: "mend the path, give another image folder, or remove the record" })
+  /**
+   * Rows of the image; 1 where they are not asked for.
+   * @throws UserError when the file is missing or cannot be decoded
+   */
+  async check(path: string): Promise<number> {
+    const known = this.#known.get(path) ?? (await this.#look(path))
+    this.#known.set(path, known)
+    if (known instanceof UserError) throw known
+    return known
   }
 
-  async #problem(path: string): Promise<string | undefined> {
-    if (!existsSync(path)) return `there is no image ${path}`
-    if (!statSync(path).isFile()) return `the image ${path} is not a file`
+  async #look(path: string): Promise<number | UserError> {
+    const shown = readable(path, 200)
+    const bad = (what: string, fix = "mend the path, give another image folder, or remove the record"): UserError =>
+      new UserError(what, { fix })
     try {
-      await this.decode?.(path)
-    } catch (error) {
-      const message = messageOf(error)
-      return message.includes(path) ? message : `the image ${path} cannot be decoded: ${message}`
+      if (!statSync(path).isFile()) return bad(`the image ${shown} is not a file`)
+    } catch {
+      return bad(`there is no image ${shown}`)
     }
-    return undefined
+    try {
+      await this.options.decode?.(path)
+    } catch (error) {
+      const message = error instanceof UserError ? error.message : messageOf(error)
+      return bad(message.includes(path) ? message : `the image ${shown} cannot be decoded: ${message}`)
+    }
+    try {
+      return (await this.options.rows?.(path)) ?? 1
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error
+      return bad(`the image ${shown} ${error.message.replace(/^the image /, "")}`, error.fix)
+    }
   }
 }

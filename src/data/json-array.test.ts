@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -177,6 +178,57 @@ describe("JsonRecords", () => {
     expect(message(join(folder, "nothing"))).toMatch(/nothing: the data file cannot be opened/)
     expect(message(folder)).toMatch(/this is not a file/)
     expect(message(write("[{}"))).toMatch(/data-\d+\.json: the array has no closing bracket.* at byte 3/)
-    expect(message(write('[{}, {"a": tru}]'), true)).toMatch(/record 1 \(from byte 5\): the record is not JSON/)
+    expect(message(write('[{}, {"a": tru}]'), true)).toMatch(/record 1 \(line 1, from byte 5\): the record is not JSON/)
+  })
+
+  it("names what is not JSON in UTF-8: the file, or the record and its line", () => {
+    const fails = (content: string | Uint8Array, index?: number): string => {
+      const path = join(folder, "encoded.json")
+      writeFileSync(path, content)
+      try {
+        const records = new JsonRecords(path)
+        if (index !== undefined) records.read(index)
+      } catch (error) {
+        expect(error).toBeInstanceOf(UserError)
+        return (error as UserError).format().replace(path, "FILE")
+      }
+      return "no error"
+    }
+    const json = '[{"a": "\u00e9"}]'
+    const wide = Buffer.from(json, "utf16le")
+    expect(fails(Buffer.from(json, "latin1"), 0)).toBe(
+      "FILE, record 0 (line 1, from byte 1): the record is not UTF-8: its byte 7 is 0xe9\n  save the file as UTF-8 (for example: iconv -f latin1 -t utf-8)",
+    )
+    expect(fails(Buffer.from('{"a": 1}\n\n{"\ufffd": "\u00e9\u00e9 ok"}\n', "latin1"), 1)).toMatch(
+      /record 1 \(line 3, from byte 10\): the record is not UTF-8/,
+    )
+    // A real replacement character before the bad byte.
+    expect(
+      fails(Buffer.concat([Buffer.from('[{"\ufffd": "'), Buffer.from([0xc3, 0x28]), Buffer.from('"}]')]), 0),
+    ).toMatch(/its byte 9 is 0xc3/)
+    expect(fails(Buffer.concat([Buffer.from([0xff, 0xfe]), wide]))).toMatch(
+      /^FILE: the file is UTF-16, not JSON in UTF-8/,
+    )
+    expect(fails(Buffer.concat([Buffer.from([0xfe, 0xff]), Buffer.from(wide).swap16()]))).toMatch(/UTF-16/)
+    expect(fails(wide)).toMatch(/UTF-16/)
+    expect(fails(Buffer.from(wide).swap16())).toMatch(/UTF-16/)
+    expect(fails(Buffer.from([0x1f, 0x8b, 8, 0]))).toMatch(/is gzip, not JSON in UTF-8\n {2}decompress it/)
+    expect(fails("PAR1...")).toMatch(/Parquet/)
+    expect(fails(`\ufeff${json}`, 0)).toBe("no error")
+    expect(fails('{"a": 1}\n{"a": \n{"a": 2}\n')).toMatch(/begins at byte 9 has no end at byte 25 \(line 2\)/)
+    expect(fails("{}\n{}\nx")).toMatch(/something else than a record at byte 6 \(line 3\)/)
+  })
+
+  it("does not wait for a pipe, and takes no name with a NUL", () => {
+    const pipe = join(folder, "pipe.json")
+    execFileSync("mkfifo", [pipe])
+    expect(() => new JsonRecords(pipe)).toThrow("this is not a file")
+    expect(() => new JsonRecords("/dev/zero")).toThrow("this is not a file")
+    expect(() => new JsonRecords("a\0b")).toThrow("its path has a NUL character")
+  })
+
+  it("reads records that nest deeply", () => {
+    const deep = `${"[".repeat(20_000)}${"]".repeat(20_000)}`
+    expect(new JsonRecords(write(`[${deep}, {}]`)).read(1)).toEqual({})
   })
 })

@@ -34,9 +34,6 @@ describe("parseSample", () => {
       mirror: false,
     })
   })
-  it("leaves the marks of a text-only record alone", () => {
-    expect(parseSample({ conversations: turns }, "", "").messages[0].content).toBe("<image>\nWhat?")
-  })
   it("names bad records: file, index, reason", () => {
     const bad = (record: unknown): string => {
       try {
@@ -49,7 +46,7 @@ describe("parseSample", () => {
     }
     const says = (record: unknown, reason: string): void =>
       expect(bad(record).split("\n")[0]).toBe(`data.json, record 7: ${reason}`)
-    expect(bad({ conversations: turns })).toBe("no error")
+    says({ conversations: turns }, "the text has 1 <image> mark, the record 0 images")
     for (const wrong of [null, 3, "text", [turns]]) says(wrong, "the record is not an object")
     says({ image: "a.png" }, 'the record has no "conversations"')
     says({ conversations: [] }, 'the record has no "conversations"')
@@ -63,7 +60,42 @@ describe("parseSample", () => {
     says({ conversations: [{ from: "constructor", value: "x" }] }, 'a turn is from "constructor"')
     says({ conversations: [null] }, "a turn is from nobody")
     says({ conversations: [{ from: "human" }] }, "a turn has no text")
-    says({ conversations: [turns[0]] }, "the conversation has no answer to learn")
+    const ask = { from: "human", value: "What?" }
+    says({ conversations: [ask] }, "the conversation has no answer to learn")
+    says({ conversations: [turns[1]] }, "the conversation has no answer to learn")
+    for (const value of ["", " \n"])
+      says(
+        { conversations: [ask, { from: "gpt", value }] },
+        "there is nothing to learn: the answers of the conversation are empty",
+      )
+    says({ conversations: [ask, { from: "gpt", value: "cut \ud83d" }] }, "a text has half of a character (\\ud83d)")
+    const deep = JSON.parse(`${"[".repeat(50_000)}${"]".repeat(50_000)}`)
+    says({ conversations: [{ from: deep, value: "x" }] }, "a turn is from a list")
+  })
+
+  it("names addresses in the place of a path, cut to a readable length", () => {
+    const reason = (path: string): string => {
+      try {
+        parseSample({ image: path, conversations: turns }, "data.json, record 7", "/images")
+      } catch (error) {
+        return (error as UserError).format()
+      }
+      return "no error"
+    }
+    expect(reason("https://example.org/a.png")).toBe(
+      "data.json, record 7: the image is an address on a network, a https: URL (https://example.org/a.png)\n  download it and give the path of the file",
+    )
+    expect(reason("s3://bucket/a.png")).toMatch(/a s3: URL/)
+    expect(reason("file:///a.png")).toMatch(
+      /the image is a file: URL \(file:\/\/\/a\.png\)\n {2}give the path, without/,
+    )
+    const data = reason(`data:image/png;base64,${"A".repeat(1_000_000)}`)
+    expect(data).toMatch(/the image is a data: URL of 1000022 characters/)
+    expect(data.length).toBeLessThan(250)
+    expect(reason(`http://${"a".repeat(1_000_000)}`).length).toBeLessThan(250)
+    expect(reason("a\0.png")).toMatch(/has a NUL character \(a\\u0000\.png\)/)
+    expect(reason("C:\\pictures\\a.png")).toBe("no error")
+    expect(reason("a:b.png")).toBe("no error")
   })
 })
 
@@ -85,6 +117,37 @@ describe("conversationOf", () => {
       { type: "text", text: " here." },
     ])
   })
+  it("takes role and content of a turn that has both kinds, as the authors; in the plain format from and value", () => {
+    const both = { role: "user", content: "Content <image>?", from: "human", value: "Value <image>?" }
+    expect(conversationOf([both], true)[0].content).toEqual([
+      { type: "text", text: "Content " },
+      image,
+      { type: "text", text: "?" },
+    ])
+    expect(conversationOf([both], true, false, "plain")[0].content).toEqual([
+      image,
+      { type: "text", text: "\nValue ?" },
+    ])
+    const otherRoles = { role: "assistant", content: "c", from: "human", value: "v" }
+    expect(conversationOf([otherRoles], false)).toEqual([{ role: "assistant", content: "c" }])
+    expect(conversationOf([{ ...otherRoles, role: "user", from: "gpt" }], false), "dropped by its from").toEqual([])
+  })
+
+  it("takes the other kind where one is not whole", () => {
+    const value = { from: "human", value: "v" }
+    for (const turn of [
+      { ...value, role: "user" },
+      { ...value, content: "c" },
+      { ...value, role: null, content: null },
+    ])
+      expect(conversationOf([turn], false)).toEqual([{ role: "user", content: "v" }])
+    const content = { role: "user", content: "c", from: null, value: null }
+    expect(conversationOf([content], false)).toEqual([{ role: "user", content: "c" }])
+    expect(conversationOf([content], false, false, "plain")).toEqual([{ role: "user", content: "c" }])
+    expect(() => conversationOf([{ role: "user", value: "v" }], false)).toThrow('"role" but no "content"')
+    expect(() => conversationOf([{ from: "human", content: "c" }], false)).toThrow('"content" but no "role"')
+  })
+
   it("drops an opening answer and a leftover of public data", () => {
     expect(conversationOf([{ from: "gpt", value: "Hi" }, ...turns], false).map(({ role }) => role)).toEqual([
       "user",

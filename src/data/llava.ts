@@ -2,13 +2,15 @@
 
 import { isAbsolute, join } from "node:path"
 import { UserError } from "../errors.js"
+import { readable, readableValue } from "../readable.js"
 import { type Message, type Part, partsOf } from "../text/message.js"
 
 const MARK = "<image>"
 /** Left in some public data by the program that wrote it. */
 const LEFTOVER = /QA_GT_caption_based_noisy/g
 
-interface Turn {
+/** Members that are null count as absent, as programs write them for columns without a value. */
+export interface Turn {
   from?: unknown
   value?: unknown
   role?: unknown
@@ -33,28 +35,60 @@ function splitMarks(text: string): Part[] {
 }
 
 /**
+ * Which members of a turn are read. The authors' chat formats take `role` and `content` where a turn has both and `from`
+ * and `value` otherwise; their plain format knows `from` and `value` only (reference behaviour 3.1, 3.3).
+ */
+export type TurnKeys = "chat" | "plain"
+
+/** Who speaks and what, by the members that count; undefined where one is missing. */
+function spoken(turn: Turn | null | undefined, keys: TurnKeys): { name: unknown; text: unknown; both: boolean } {
+  const { from, value, role, content } = turn ?? {}
+  const messageKeys = role != null && content != null
+  const turnKeys = from != null && value != null
+  if (messageKeys && (keys === "chat" || !turnKeys)) return { name: role, text: content, both: turnKeys }
+  if (turnKeys) return { name: from, text: value, both: false }
+  if (role != null || content != null)
+    throw new UserError(`a turn has ${role != null ? '"role" but no "content"' : '"content" but no "role"'}`, {
+      fix: "write role and content, or from and value",
+    })
+  return { name: from, text: value, both: false }
+}
+
+/**
  * The messages of a record, rewritten as the authors do: a single `<image>` of a message moves to its front, and a
- * conversation that does not start with the user loses its first message.
+ * conversation that does not start with the user loses its first message. They rewrite `value` only: `content` stays
+ * as it is beside one.
  * @param hasImage whether `<image>` marks stand for images; without one they are ordinary text
  * @param keepPlace leave the marks where they are (evaluation prompts)
  */
-export function conversationOf(turns: readonly (Turn | null)[], hasImage: boolean, keepPlace = false): Message[] {
+export function conversationOf(
+  turns: readonly (Turn | null)[],
+  hasImage: boolean,
+  keepPlace = false,
+  keys: TurnKeys = "chat",
+): Message[] {
   const messages = turns.map((turn): Message => {
-    const name = turn?.from ?? turn?.role
-    const value = turn?.value ?? turn?.content
+    const { name, text: spokenText, both } = spoken(turn, keys)
     const role = ROLES.get(name)
     if (!role)
-      throw new UserError(`a turn is from ${JSON.stringify(name) ?? "nobody"}`, {
+      throw new UserError(`a turn is from ${name == null ? "nobody" : readableValue(name)}`, {
         fix: "use human and gpt, or user and assistant",
       })
-    if (typeof value !== "string") throw new UserError("a turn has no text")
-    let text = value.replace(LEFTOVER, "")
+    if (typeof spokenText !== "string") throw new UserError("a turn has no text")
+    const half = /[\ud800-\udfff]/u.exec(spokenText)
+    if (half)
+      throw new UserError(`a text has half of a character (${JSON.stringify(half[0]).slice(1, -1)})`, {
+        fix: "write the record again from its source; a text was cut inside of an emoji, perhaps",
+      })
+    let text = both ? spokenText : spokenText.replace(LEFTOVER, "")
     if (!hasImage && !keepPlace) return { role, content: text }
-    if (!keepPlace && text.split(MARK).length === 2 && !text.startsWith(MARK))
+    if (!keepPlace && !both && text.split(MARK).length === 2 && !text.startsWith(MARK))
       text = `${MARK}\n${text.replace(MARK, "").trim()}`
     return { role, content: splitMarks(text) }
   })
-  return messages[0] && messages[0].role === "assistant" ? messages.slice(1) : messages
+  // Whom the first message is from is a matter of `from`, where there is one.
+  const first = turns[0]?.from ?? turns[0]?.role
+  return ROLES.get(first) === "assistant" ? messages.slice(1) : messages
 }
 
 export interface Sample {
@@ -71,14 +105,53 @@ export interface Sample {
 
 /** A path or a list of paths. */
 function pathsOf(value: unknown, name: string): string[] {
-  if (value === undefined) return []
+  if (value == null) return []
   const list = typeof value === "string" ? [value] : value
-  if (Array.isArray(list) && list.every((path) => typeof path === "string" && path !== "")) return list
-  throw new UserError(`"${name}" is neither a path nor a list of paths`)
+  if (!Array.isArray(list) || !list.every((path) => typeof path === "string" && path !== ""))
+    throw new UserError(`"${name}" is neither a path nor a list of paths`)
+  for (const path of list) requirePath(path)
+  return list
 }
 
-const slotsOf = (messages: readonly Message[]): number =>
-  messages.flatMap(({ content }) => partsOf(content)).filter(({ type }) => type === "image").length
+/** Nothing is downloaded or unpacked here, and an address taken for a path would only be called missing. */
+function requirePath(path: string): void {
+  const scheme = /^([a-z][a-z0-9+.-]+):(\/\/|(?<=data:))/i.exec(path)?.[1].toLowerCase()
+  if (scheme === "data")
+    throw new UserError(`the image is a data: URL of ${path.length} characters (${readable(path, 40)})`, {
+      fix: "write the picture to a file and give its path",
+    })
+  if (scheme === "file")
+    throw new UserError(`the image is a file: URL (${readable(path)})`, { fix: "give the path, without file://" })
+  if (scheme !== undefined)
+    throw new UserError(`the image is an address on a network, a ${scheme}: URL (${readable(path)})`, {
+      fix: "download it and give the path of the file",
+    })
+  if (path.includes("\0")) throw new UserError(`the path of an image has a NUL character (${readable(path)})`)
+}
+
+/** The members of a record that say what it is about, however they are called. */
+export function recordParts(record: unknown): { turns: unknown; images: string[]; task: unknown } {
+  if (typeof record !== "object" || record === null || Array.isArray(record))
+    throw new UserError("the record is not an object")
+  const { conversations, messages, image, images, task } = record as Record<string, unknown>
+  return { turns: conversations ?? messages, images: pathsOf(image ?? images, "image"), task: task ?? undefined }
+}
+
+/** Words of all turns of a record, wherever they stand; nothing is judged here. */
+export function countWords(record: unknown): number {
+  const { conversations, messages } = (record ?? {}) as Record<string, unknown>
+  const turns = conversations ?? messages
+  return (Array.isArray(turns) ? turns : []).reduce((n: number, turn: Turn | null) => {
+    const text = turn?.value ?? turn?.content
+    return n + (typeof text === "string" ? text.split(/\s+/).filter(Boolean).length : 0)
+  }, 0)
+}
+
+/** Image slots, or marks in the text of a record without images: an image that was forgotten, not text to learn. */
+const marksOf = (messages: readonly Message[]): number =>
+  messages
+    .flatMap(({ content }) => partsOf(content))
+    .reduce((n, part) => n + (part.type === "image" ? 1 : part.text.split(MARK).length - 1), 0)
 
 const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`
 
@@ -86,31 +159,37 @@ const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" :
  * One record of a LLaVA-format file.
  * @param where file and index, for errors
  * @param imageRoot folder that relative image paths start from
+ * @throws UserError for a record that has nothing to learn, or whose marks and images do not fit together
  */
-export function parseSample(record: unknown, where: string, imageRoot: string): Sample {
-  try {
-    if (typeof record !== "object" || record === null || Array.isArray(record))
-      throw new UserError("the record is not an object")
-    const { conversations, messages, image, images, task, mix, mirror } = record as Record<string, unknown>
-    const turns = conversations ?? messages
+export function parseSample(record: unknown, where: string, imageRoot: string, keys: TurnKeys = "chat"): Sample {
+  return named(where, () => {
+    const { turns, images: paths, task } = recordParts(record)
+    const { mix, mirror } = record as Record<string, unknown>
     if (!Array.isArray(turns) || turns.length === 0) throw new UserError('the record has no "conversations"')
     if (task !== undefined && typeof task !== "string") throw new UserError('"task" is not a text')
-    const paths = pathsOf(image ?? images, "image")
-    const parsed = conversationOf(turns as (Turn | null)[], paths.length > 0)
-    const slots = slotsOf(parsed)
+    const overlays = pathsOf(mix, "mix")
+    const parsed = conversationOf(turns as (Turn | null)[], paths.length > 0, false, keys)
+    const slots = marksOf(parsed)
     if (slots !== paths.length)
       throw new UserError(`the text has ${count(slots, "<image> mark")}, the record ${count(paths.length, "image")}`, {
         fix: "write one <image> for each image",
       })
-    if (!parsed.some(({ role }) => role === "assistant")) throw new UserError("the conversation has no answer to learn")
+    requireAnswer(parsed)
     const resolvePath = (path: string): string => (isAbsolute(path) ? path : join(imageRoot, path))
     return {
       messages: parsed,
       images: paths.map(resolvePath),
       ...(task !== undefined && { task }),
-      mix: pathsOf(mix, "mix").map(resolvePath),
+      mix: overlays.map(resolvePath),
       mirror: mirror !== false,
     }
+  })
+}
+
+/** Runs work on a record; what is wrong with it is said with the record's place. */
+export function named<T>(where: string, work: () => T): T {
+  try {
+    return work()
   } catch (error) {
     if (!(error instanceof UserError)) throw error
     throw new UserError(error.message, {
@@ -119,4 +198,16 @@ export function parseSample(record: unknown, where: string, imageRoot: string): 
       cause: error,
     })
   }
+}
+
+function requireAnswer(messages: readonly Message[]): void {
+  const answers = messages.filter(({ role }) => role === "assistant")
+  if (answers.length === 0) throw new UserError("the conversation has no answer to learn")
+  const words = answers
+    .flatMap(({ content }) => partsOf(content))
+    .map((part) => (part.type === "text" ? part.text : ""))
+  if (words.join("").trim() === "")
+    throw new UserError("there is nothing to learn: the answers of the conversation are empty", {
+      fix: "write the answers, or remove the record",
+    })
 }

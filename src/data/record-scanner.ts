@@ -14,9 +14,11 @@ type Place = "start" | "first record" | "separator" | "record" | "end of file" |
 
 /** Something is wrong with the bytes; `at` is the offset of the first wrong one. */
 export class MalformedRecords extends Error {
+  /** @param line a byte of the line to look at, if it is not that of `at` */
   constructor(
     what: string,
     readonly at: number,
+    readonly line = at,
   ) {
     super(`${what} at byte ${at}`)
   }
@@ -80,7 +82,8 @@ export class RecordScanner {
   /** @throws MalformedRecords when the bytes end too early */
   end(): void {
     const at = this.#position
-    if (this.#depth > 0) throw new MalformedRecords(`the record that begins at byte ${this.#start} has no end`, at)
+    if (this.#depth > 0)
+      throw new MalformedRecords(`the record that begins at byte ${this.#start} has no end`, at, this.#start)
     if (this.#place === "start") throw new MalformedRecords("there is nothing in the file: it ends", at)
     if (this.#place !== "end of file" && this.#place !== "line")
       throw new MalformedRecords("the array has no closing bracket: the file ends", at)

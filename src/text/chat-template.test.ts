@@ -46,3 +46,14 @@ it("says which file is broken and what the template refuses", () => {
   expect(() => ChatTemplate.load(folderWith({ "chat_template.jinja": "{% if %}" }))).toThrow(/cannot be parsed/)
   expect(() => new ChatTemplate("{{ raise_exception('roles must alternate') }}").render(hello)).toThrow(/alternate/)
 })
+
+it("stops a template that does not end, in a sentence", () => {
+  const refused = (source: string) => expect(() => new ChatTemplate(source).render(hello))
+  refused("{% for i in range(1000000000) %}{% endfor %}").toThrow(/a range of it has more than 100000 numbers/)
+  const loops = "{% for i in range(99999) %}".repeat(3) + "{% endfor %}".repeat(3)
+  refused(loops).toThrow(/does not end within 3 s/)
+  expect(new ChatTemplate("{% for i in range(1, 7, 2) %}{{ i }}{% endfor %}").render(hello)).toBe("135")
+  expect(new ChatTemplate("{% for i in range(3, 0, -1) %}{{ i }}{% endfor %}").render(hello)).toBe("321")
+  const nested = folderWith({ "chat_template.jinja": `{{ ${"(".repeat(50_000)}1${")".repeat(50_000)} }}` })
+  expect(() => ChatTemplate.load(nested)).toThrow(/nests too deeply/)
+}, 30_000)

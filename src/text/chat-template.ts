@@ -5,8 +5,14 @@ import { join } from "node:path"
 import { Template } from "@huggingface/jinja"
 import { UserError } from "../errors.js"
 import type { Message } from "./message.js"
+import { OutOfTime, withTimeLimit } from "./time-limit.js"
 
 type Json = Record<string, unknown>
+
+const RENDER_TIME = 3000
+/** The library makes the whole list of a range before anything is read from it. */
+const LONGEST_RANGE = 100_000
+const LIMIT_RANGES = new Template("{% set range = limited_range %}").parsed.body
 
 /** chat_template.jinja and chat_template.json are newer than the entry of tokenizer_config.json, and win. */
 const SOURCES = ["chat_template.jinja", "chat_template.json", "tokenizer_config.json"]
@@ -29,7 +35,11 @@ export class ChatTemplate {
       try {
         return new ChatTemplate(text, tokenVariables(config))
       } catch (cause) {
-        throw new UserError(`the chat template cannot be parsed: ${(cause as Error).message}`, { where: path, cause })
+        throw new UserError(`the chat template cannot be parsed: ${reasonOf(cause)}`, {
+          where: path,
+          fix: "download it again",
+          cause,
+        })
       }
     }
     return undefined
@@ -41,20 +51,38 @@ export class ChatTemplate {
    */
   constructor(source: string, variables: Json = {}) {
     this.#template = new Template(source)
+    this.#template.parsed.body.unshift(...LIMIT_RANGES)
     this.#variables = variables
   }
 
   /**
    * @param options.addGenerationPrompt end with the header of the answer to come
-   * @throws UserError when the template refuses the messages
+   * @throws UserError when the template refuses the messages, or does not end
    */
   render(messages: readonly Message[], { addGenerationPrompt = true }: { addGenerationPrompt?: boolean } = {}): string {
+    const names = { limited_range: range, ...this.#variables, messages, add_generation_prompt: addGenerationPrompt }
     try {
-      return this.#template.render({ ...this.#variables, messages, add_generation_prompt: addGenerationPrompt })
+      return withTimeLimit(RENDER_TIME, () => this.#template.render(names))
     } catch (cause) {
-      throw new UserError(`the model's chat template refuses the conversation: ${(cause as Error).message}`, { cause })
+      throw new UserError(`the model's chat template refuses the conversation: ${reasonOf(cause)}`, { cause })
     }
   }
+}
+
+/** As the library's own, but of a size that a conversation can need. */
+function range(start: number, stop?: number, step = 1): number[] {
+  const [from, to] = stop === undefined ? [0, start] : [start, stop]
+  const length = Math.max(0, Math.ceil((to - from) / step))
+  if (!(length <= LONGEST_RANGE)) throw new Error(`a range of it has more than ${LONGEST_RANGE} numbers`)
+  return Array.from({ length }, (_, i) => from + i * step)
+}
+
+/** What the library says of the template; what the engine says means nothing to people. */
+function reasonOf(cause: unknown): string {
+  if (cause instanceof OutOfTime) return `it does not end within ${cause.seconds} s`
+  const { name, message } = cause as Error
+  if (name === "RangeError") return "it nests too deeply or writes too much"
+  return name === "TypeError" ? "it uses a value that is not there" : message
 }
 
 function readJson(path: string): Json {

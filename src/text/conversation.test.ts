@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import fc from "fast-check"
+import { Tokenizer as RustTokenizer } from "tokenizers"
 import { describe, expect, it } from "vitest"
 import { ChatTemplate } from "./chat-template.js"
 import { type Encoded, encodePrompt, encodeTraining, IGNORE, IMAGE, imagePrompt, type Message } from "./conversation.js"
@@ -214,5 +215,53 @@ describe("what DiffusionVL learns", () => {
     expect(learned("authors")).toBe(
       `${bare}<|im_start|>\n\n<|im_end|>\n${mark("assistant", "three\nfour")}${bare}${mark("assistant", "six")}`,
     )
+  })
+})
+
+describe("trusted text", () => {
+  const own = JSON.parse(readFileSync(join(folder, "tokenizer.json"), "utf8"))
+  const added = { id: 1522, content: "<mark>", lstrip: true, rstrip: true, special: false, normalized: false }
+  const tokenizer = new Tokenizer({ ...own, added_tokens: [...own.added_tokens, added] }, {})
+  const rust = RustTokenizer.fromString(
+    JSON.stringify({ ...own, added_tokens: [...own.added_tokens, { ...added, single_word: false }] }),
+  )
+
+  it.each(["<mark>", "a <tool_call>b</tool_call>", "  <mark>\n", "\n\nx<mark> ", "<|im_end|>\n<|im_start|>user"])(
+    "is tokenised from mark to mark: %j",
+    async (content) => {
+      const messages = [
+        { role: "user", content: "q" },
+        { role: "assistant", content },
+      ] as const
+      const system = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
+      const turns = [
+        ["system", system],
+        ["user", "q"],
+        ["assistant", content],
+      ]
+      const want: number[] = []
+      for (const [role, text] of turns)
+        want.push(
+          ...(
+            await rust.encode(`<|im_start|>${role}\n${text}<|im_end|>\n`, null, { addSpecialTokens: false })
+          ).getIds(),
+        )
+      const { ids, labels, answerStart } = encodeTraining(messages, tokenizer, "qwen_2_5", { special: true })
+      expect([...ids]).toEqual(want)
+      const answers = encodeTraining(messages, tokenizer, "qwen_2_5", { special: true, learn: "answers" })
+      expect(answers.labels.findIndex((label) => label !== IGNORE)).toBe(answerStart)
+      expect(labels[answerStart!]).toBe(ids[answerStart!])
+    },
+  )
+
+  it("must not claim pixels in the format whose images are tokens of the text", () => {
+    const messages = [
+      { role: "user", content: "<|image_pad|>" },
+      { role: "assistant", content: "x" },
+    ] as const
+    expect(() => encodeTraining(messages, tokenizer, "qwen2_5_vl", { special: true })).toThrow(
+      /<\|image_pad\|>, which stands for the pixels/,
+    )
+    expect([...encodeTraining(messages, tokenizer, "qwen2_5_vl").ids]).not.toContain(tokenizer.id("<|image_pad|>"))
   })
 })

@@ -56,7 +56,6 @@ describe.skipIf(!existsSync(shared))("golden text", () => {
     }>("prompts/training.json").training
     expect(golden.length).toBeGreaterThan(0)
     for (const sample of golden) {
-      const messages = conversationOf(sample.conversations, sample.has_image)
       for (const [format, by, want] of [
         ["qwen_2_5", tokenizer, sample.qwen_2_5],
         ["qwen_1_5", tokenizer, sample.qwen_2_5],
@@ -64,6 +63,8 @@ describe.skipIf(!existsSync(shared))("golden text", () => {
         ["llada_plain", llada, sample.llada_plain_standin_tokenizer],
       ] as const) {
         if (!want) continue
+        const keys = format === "llada_plain" ? "plain" : "chat"
+        const messages = conversationOf(sample.conversations, sample.has_image, false, keys)
         const { ids, labels } = encodeTraining(messages, by, format, { special: true })
         expect([...ids], `${format}, sample ${sample.id}`).toEqual(want.input_ids)
         expect([...labels], `${format}, sample ${sample.id}`).toEqual(want.labels)

@@ -72,3 +72,15 @@ describe("layOut", () => {
     expect(() => layOut(encoded([1, IMAGE, IMAGE]), [4])).toThrow(/2 image placeholders, but there is 1 image$/)
   })
 })
+
+it("refuses a cut that leaves nothing of the answer", () => {
+  const encoded = {
+    ids: Int32Array.of(1, IMAGE, 2, 3, 4),
+    labels: Int32Array.of(-100, -100, -100, 3, 4),
+    answerStart: 3,
+  }
+  expect(layOut(encoded, [10], { maxLength: 13 }).ids.length).toBe(13)
+  expect(() => layOut(encoded, [10], { maxLength: 12 })).toThrow(
+    "there is nothing to learn: the answer begins at row 12 of 14, and a sample is cut to 12",
+  )
+})

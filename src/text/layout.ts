@@ -20,10 +20,10 @@ export interface LayoutOptions {
 
 /**
  * @param imageRows rows of each image, in order
- * @throws UserError when the slots and the images differ in number
+ * @throws UserError when the slots and the images differ in number, or nothing of an answer is left
  */
 export function layOut(
-  { ids, labels }: Encoded,
+  { ids, labels, answerStart }: Encoded,
   imageRows: readonly number[],
   { maxLength = Number.POSITIVE_INFINITY, blocks }: LayoutOptions = {},
 ): SequenceLayout {
@@ -39,6 +39,7 @@ export function layOut(
   }
   const full = ids.length - slots + imageRows.reduce((sum, n) => sum + n, 0)
   const real = Math.min(full, maxLength)
+  if (answerStart !== undefined) requireAnswer(rowOf(answerStart, ids, imageRows), full, maxLength)
   const padded = blocks ? Math.ceil(real / blocks.size) * blocks.size : real
   const outIds = new Int32Array(padded).fill(blocks?.eos ?? 0)
   const outLabels = new Int32Array(padded).fill(blocks?.eos ?? IGNORE)
@@ -59,4 +60,18 @@ export function layOut(
     }
   }
   return { ids: outIds, labels: outLabels, images }
+}
+
+/** Row of a position of the ids. */
+function rowOf(position: number, ids: Int32Array, imageRows: readonly number[]): number {
+  const before = ids.subarray(0, position).reduce((n, id) => n + (id === IMAGE ? 1 : 0), 0)
+  return position + imageRows.slice(0, before).reduce((sum, rows) => sum + rows - 1, 0)
+}
+
+function requireAnswer(row: number, rows: number, maxLength: number): void {
+  if (row < maxLength) return
+  throw new UserError(
+    `there is nothing to learn: the answer begins at row ${row} of ${rows}, and a sample is cut to ${maxLength}`,
+    { fix: "raise data.max_length, lower data.max_pixels, or shorten the record" },
+  )
 }

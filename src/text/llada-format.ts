@@ -34,14 +34,28 @@ const header = (role: string, marks: Marks, tokenizer: Tokenizer): number[] => [
   marks.headerEnd,
 ]
 
+/** A whole message; trusted text is tokenised from mark to mark, as an added token may take spaces along. */
+function messageIds(
+  role: string,
+  parts: readonly Part[],
+  marks: Marks,
+  tokenizer: Tokenizer,
+  options: EncodeOptions,
+): number[] {
+  if (!options.special)
+    return [...header(role, marks, tokenizer), ...bodyIds("\n\n", parts, tokenizer, options), marks.end]
+  const opening = `<|start_header_id|>${role}<|end_header_id|>\n\n`
+  return bodyIds(opening, parts, tokenizer, options, [IMAGE], "<|eot_id|>")
+}
+
 /** Training: header blocks with untrimmed content; assistant messages are learned whole, and all marks anywhere. */
 export function encodeLlada(messages: readonly Message[], tokenizer: Tokenizer, options: EncodeOptions): Encoded {
   const marks = marksOf(tokenizer)
   const writer = new SequenceWriter()
   writer.push([marks.start], true)
   for (const { role, content } of withSystem(messages, SYSTEM)) {
-    const body = bodyIds("\n\n", partsOf(content), tokenizer, options)
-    writer.push([...header(role, marks, tokenizer), ...body, marks.end], role === "assistant")
+    if (role === "assistant") writer.answer(header(role, marks, tokenizer).length)
+    writer.push(messageIds(role, partsOf(content), marks, tokenizer, options), role === "assistant")
   }
   return writer.done(new Set(Object.values(marks)))
 }
@@ -52,6 +66,7 @@ export function encodeLladaPlain(messages: readonly Message[], tokenizer: Tokeni
   const text = partsOf(caption.content).filter(({ type }) => type === "text")
   const writer = new SequenceWriter()
   writer.push([IMAGE], false)
+  writer.answer()
   writer.push(bodyIds("", [...text, { type: "text", text: "\n" }], tokenizer, options), true)
   return writer.done()
 }
@@ -76,8 +91,7 @@ export function lladaPrompt(
   const marks = marksOf(tokenizer)
   const ids = [marks.start]
   for (const { role, content } of withSystem(messages, SYSTEM)) {
-    const body = bodyIds("\n\n", trimmed(partsOf(content)), tokenizer, options)
-    ids.push(...header(role, marks, tokenizer), ...body, marks.end)
+    ids.push(...messageIds(role, trimmed(partsOf(content)), marks, tokenizer, options))
   }
   ids.push(...header("assistant", marks, tokenizer), ...tokenizer.encode("\n\n"))
   // Where two images are neighbours there is no token between them to lose.

@@ -1,5 +1,6 @@
 /** The chat formats of Qwen: DiffusionVL's (reference behaviour 3.1, 3.2) and Qwen2.5-VL's own. */
 
+import { UserError } from "../errors.js"
 import { IMAGE, type Message, type Part, partsOf, withSystem } from "./message.js"
 import type { Tokenizer } from "./tokenizer.js"
 import { bodyIds, type Encoded, type EncodeOptions, SequenceWriter } from "./writer.js"
@@ -37,28 +38,47 @@ interface QwenMessage {
   end: number[]
 }
 
+/** Tokens that stand for pixels: in trusted text they would claim pixels that are not there. */
+const PIXEL_TOKENS = ["<|image_pad|>", "<|video_pad|>"]
+
 function qwenMessage(
   { role, content }: Message,
   tokenizer: Tokenizer,
   format: QwenFormat,
   options: EncodeOptions,
 ): QwenMessage {
-  const parts = partsOf(content)
-  const whole =
-    format === "qwen2_5_vl"
-      ? bodyIds(`${role}\n`, tightParts(parts), tokenizer, options, [
-          tokenizer.require("<|vision_start|>"),
-          IMAGE,
-          tokenizer.require("<|vision_end|>"),
-        ])
-      : bodyIds(`${role}\n`, parts, tokenizer, options)
-  // An answer that begins with a line break shares a token with the header's; the token then belongs to the header.
-  const header = tokenizer.encode(`${role}\n`).length
-  return {
-    header: [tokenizer.require("<|im_start|>"), ...whole.slice(0, header)],
-    body: [...whole.slice(header), tokenizer.require("<|im_end|>")],
-    end: tokenizer.encode("\n"),
+  const own = format === "qwen2_5_vl"
+  const parts = own ? tightParts(partsOf(content)) : partsOf(content)
+  const image = own ? [tokenizer.require("<|vision_start|>"), IMAGE, tokenizer.require("<|vision_end|>")] : [IMAGE]
+  const [start, end] = [tokenizer.require("<|im_start|>"), tokenizer.require("<|im_end|>")]
+  if (!options.special) {
+    const whole = bodyIds(`${role}\n`, parts, tokenizer, options, image)
+    // An answer that begins with a line break shares a token with the header's; the token then belongs to the header.
+    const header = tokenizer.encode(`${role}\n`).length
+    return {
+      header: [start, ...whole.slice(0, header)],
+      body: [...whole.slice(header), end],
+      end: tokenizer.encode("\n"),
+    }
   }
+  // One text from mark to mark, as the authors and the template tokenise it: an added token may take spaces of them along.
+  const opening = `<|im_start|>${role}\n`
+  const whole = bodyIds(opening, parts, tokenizer, options, image, "<|im_end|>\n")
+  if (own) requireNoPixels(whole, tokenizer)
+  const alone = tokenizer.encode(opening, options)
+  let header = alone.length
+  // One that begins the text may have taken the header's line break.
+  while (header > 1 && whole[header - 1] !== alone[header - 1] && tokenizer.isAdded(whole[header - 1])) header--
+  const close = whole.lastIndexOf(end) + 1
+  return { header: whole.slice(0, header), body: whole.slice(header, close), end: whole.slice(close) }
+}
+
+function requireNoPixels(ids: readonly number[], tokenizer: Tokenizer): void {
+  const written = PIXEL_TOKENS.find((token) => ids.includes(tokenizer.id(token) ?? Number.NaN))
+  if (written === undefined) return
+  throw new UserError(`the text has ${written}, which stands for the pixels of an image`, {
+    fix: "write <image> and give the image, or set data.trusted: false to learn these characters as text",
+  })
 }
 
 /**
@@ -78,6 +98,7 @@ export function encodeDiffusionVl(messages: readonly Message[], tokenizer: Token
     const assistant = message.role === "assistant"
     const last = answersOnly && assistant && message === all[all.length - 1]
     writer.push(header, assistant && !answersOnly)
+    if (assistant) writer.answer()
     // The line break behind <|im_end|> as well: seen unmasked, it would tell where the answer ends.
     writer.push(last ? body : [...body, ...end], assistant)
   }
@@ -95,6 +116,7 @@ export function encodeQwenVl(messages: readonly Message[], tokenizer: Tokenizer,
   for (const message of withSystem(messages, SYSTEM.qwen2_5_vl)) {
     const { header, body, end } = qwenMessage(message, tokenizer, "qwen2_5_vl", options)
     writer.push(header, false)
+    if (message.role === "assistant") writer.answer()
     writer.push(body, message.role === "assistant")
     writer.push(end, false)
   }

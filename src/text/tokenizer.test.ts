@@ -95,6 +95,87 @@ describe("against the reference implementation", () => {
   }
 })
 
+/** Added tokens with every flag, words and runs of spaces among them. */
+const flagged = [
+  { content: "<lstrip>", lstrip: true, special: true },
+  { content: "<rstrip>", rstrip: true, special: false, normalized: true },
+  { content: "<both>", lstrip: true, rstrip: true },
+  { content: "covfefe", single_word: true, normalized: true },
+  { content: "image", single_word: true, lstrip: true },
+  { content: "the image", special: false, normalized: false },
+  { content: "  ", normalized: true },
+  { content: "    ", normalized: true },
+  { content: "\n\n\n" },
+  { content: "cafe\u0301", normalized: true },
+  { content: "Straße", normalized: true },
+  { content: "[CITY]" },
+].map((token, i) => ({
+  id: 1522 + i,
+  single_word: false,
+  lstrip: false,
+  rstrip: false,
+  normalized: false,
+  special: false,
+  ...token,
+}))
+
+describe("added tokens with flags, against the reference implementation", () => {
+  const pieces = fc.constantFrom(
+    ...flagged.map(({ content }) => content),
+    ...[
+      "<|im_end|>",
+      "<tool_call>",
+      "COVFEFE",
+      "strasse",
+      "café",
+      "a",
+      "é",
+      "_",
+      "1",
+      " ",
+      "\u00a0",
+      "\n",
+      "\ufeff",
+      "\u0085",
+      "!",
+      "im",
+      "age",
+    ],
+  )
+  const texts = fc.array(pieces, { maxLength: 12 }).map((list) => list.join(""))
+  const added = [...definition.added_tokens, ...flagged]
+  for (const [name, normalizer] of [
+    ["none", null],
+    ["NFC", { type: "NFC" }],
+    ["lower case", { type: "Sequence", normalizers: [{ type: "NFKC" }, { type: "Lowercase" }] }],
+    ["Llama's spaces", { type: "Replace", pattern: { String: " " }, content: "▁" }],
+  ] as const) {
+    const json = { ...definition, normalizer, added_tokens: added }
+    const ours = new Tokenizer(json, {})
+    const check = async (rust: RustTokenizer, special: boolean) => {
+      const renumbered = new Map(added.map(({ content, id }) => [rust.tokenToId(content), id]))
+      await fc.assert(
+        fc.asyncProperty(texts, async (text) => {
+          const ids = (await rust.encode(text, null, { addSpecialTokens: false })).getIds()
+          // The reference numbers added tokens anew when some are left out.
+          const want = ids.map((id) => renumbered.get(id) ?? id)
+          expect(ours.encode(text, { special })).toEqual(want)
+        }),
+        { numRuns: 400 },
+      )
+    }
+
+    it(`trusted text, normalizer: ${name}`, async () => {
+      await check(RustTokenizer.fromString(JSON.stringify(json)), true)
+    })
+
+    it(`typed text knows words, but no markup, normalizer: ${name}`, async () => {
+      const words = added.filter(({ content, special }) => !special && !/^[<[].*[>\]]$/s.test(content))
+      await check(RustTokenizer.fromString(JSON.stringify({ ...json, added_tokens: words })), false)
+    })
+  }
+})
+
 describe("Tokenizer", () => {
   const tokenizer = Tokenizer.load(folder)
 
@@ -136,6 +217,62 @@ describe("Tokenizer", () => {
     expect(tokenizer.specialTokens.get("<|image_pad|>")).toBe(1512)
     expect(tokenizer.specialTokens.has("<tool_call>")).toBe(false)
     expect(() => tokenizer.require("<|eot_id|>")).toThrow(/no token <\|eot_id\|>/)
+  })
+
+  it("takes tokens and flags of tokenizer_config.json, as transformers does", () => {
+    const added_tokens_decoder = {
+      1514: { content: "<tool_call>", single_word: true },
+      1522: { content: "zorbl", normalized: false },
+    }
+    const extended = new Tokenizer(definition, { added_tokens_decoder })
+    expect(extended.encode("zorbl")).toEqual([1522])
+    expect(extended.encode("x<tool_call>", { special: true })).not.toContain(1514)
+    expect(extended.encode("x <tool_call>", { special: true })).toContain(1514)
+    expect([extended, tokenizer].map((by) => by.token(1522))).toEqual(["zorbl", undefined])
+  })
+
+  it("does not let a model that takes whole words find added tokens by itself", () => {
+    const model = { ...definition.model, ignore_merges: true }
+    const whole = new Tokenizer({ ...definition, model, pre_tokenizer: null }, {})
+    expect(whole.encode("<|im_end|>")).not.toContain(whole.require("<|im_end|>"))
+  })
+
+  it("stops a pattern that backtracks, in a sentence", () => {
+    const Regex = "(a+)+$"
+    for (const part of [
+      { pre_tokenizer: { type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false } },
+      { normalizer: { type: "Replace", pattern: { Regex }, content: "" } },
+    ]) {
+      const slow = new Tokenizer({ ...definition, ...part }, {})
+      expect(slow.encode("hello")).toEqual(expect.any(Array))
+      expect(() => slow.encode(`${"a".repeat(64)}b`)).toThrow(/^a pattern of the tokenizer takes very long/)
+    }
+  }, 30_000)
+
+  it("refuses parts that are not those of a tokenizer without a word of JavaScript", () => {
+    const { model } = definition
+    for (const wrong of [
+      { model: { ...model, vocab: { a: "b" } } },
+      { model: { ...model, vocab: { a: 2 ** 40 } } },
+      { model: { ...model, vocab: 3 } },
+      { model: { ...model, merges: 3 } },
+      { model: { ...model, merges: [3] } },
+      { model: { ...model, type: 3, vocab: [null] } },
+      { added_tokens: [null] },
+      { added_tokens: [{ id: -1, content: "<x>" }] },
+      { normalizer: 3 },
+      { normalizer: { type: "Replace", pattern: { Regex: "(" } } },
+      { pre_tokenizer: { type: "Sequence" } },
+      { pre_tokenizer: { type: "Nothing" } },
+      { decoder: [] },
+    ]) {
+      const broken = mkdtempSync(join(tmpdir(), "dvl-tokenizer-"))
+      onTestFinished(() => rmSync(broken, { recursive: true }))
+      writeFileSync(join(broken, "tokenizer.json"), JSON.stringify({ ...definition, ...wrong }))
+      expect(() => Tokenizer.load(broken), JSON.stringify(wrong).slice(0, 80)).toThrow(
+        /^the tokenizer cannot be used: (?!.*(undefined|not a function|not iterable|Invalid reg|Cannot))/,
+      )
+    }
   })
 
   it("says which file is missing or broken", () => {

@@ -1,11 +1,11 @@
-/** tokenizer.json → ids and back. Text typed by people never becomes a special token unless asked for. */
+/** tokenizer.json → ids and back. Markup typed by people never becomes a token unless the text is trusted. */
 
-import { existsSync, readFileSync } from "node:fs"
-import { join } from "node:path"
 import { Tokenizer as HubTokenizer } from "@huggingface/tokenizers"
 import { UserError } from "../errors.js"
-
-type Json = Record<string, unknown>
+import { type AddedToken, AddedTokens } from "./added-tokens.js"
+import { mayBacktrack } from "./backtracking.js"
+import { OutOfTime, withTimeLimit } from "./time-limit.js"
+import { addedTokens, checkDefinition, isObject, type Json, readTokenizerFiles } from "./tokenizer-file.js"
 
 /** GPT-2's split pattern, which ByteLevel applies by itself when `use_regex` is set. */
 const GPT2_PATTERN = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
@@ -28,32 +28,25 @@ function exactPreTokenizer(step: Json): Json {
   return step
 }
 
-function readJson(path: string): Json {
-  let text: string
-  try {
-    text = readFileSync(path, "utf8")
-  } catch (cause) {
-    throw new UserError("the tokenizer file cannot be read", {
-      where: path,
-      fix: "copy tokenizer.json and tokenizer_config.json from the model this one was made from",
-      cause,
-    })
-  }
-  try {
-    return JSON.parse(text) as Json
-  } catch (cause) {
-    throw new UserError(`the tokenizer file is not JSON: ${(cause as Error).message}`, {
-      where: path,
-      fix: "download it again",
-      cause,
-    })
-  }
+/** Every regular expression of a part of the definition. */
+function patternsOf(part: unknown): string[] {
+  if (typeof part !== "object" || part === null) return []
+  const { Regex: own } = part as Json
+  return [...(typeof own === "string" ? [own] : []), ...Object.values(part).flatMap(patternsOf)]
 }
+
+/** Longer texts are always encoded under the time limit: two unbounded parts of a pattern can need their cube. */
+const LONG_TEXT = 2048
+const LEAST_TIME = 3000
 
 export class Tokenizer {
   readonly #library: HubTokenizer
+  readonly #addedTokens: AddedTokens
   /** Every added token, special or not. */
   readonly #added: ReadonlyMap<string, number>
+  readonly #addedIds: ReadonlySet<number>
+  /** Some pattern may take very long. */
+  readonly #slow: boolean
   /** Ids of the special tokens, by their text: those that `decode` leaves out. */
   readonly specialTokens: ReadonlyMap<string, number>
   /** One more than the largest id. */
@@ -64,14 +57,11 @@ export class Tokenizer {
    * @throws UserError when a file is missing, not JSON, or of an unknown kind
    */
   static load(folder: string): Tokenizer {
-    const path = join(folder, "tokenizer.json")
-    const configPath = join(folder, "tokenizer_config.json")
-    const definition = readJson(path)
-    const config = existsSync(configPath) ? readJson(configPath) : {}
+    const { path, definition, config } = readTokenizerFiles(folder)
     try {
       return new Tokenizer(definition, config)
     } catch (cause) {
-      throw new UserError(`the tokenizer cannot be used: ${(cause as Error).message}`, {
+      throw new UserError(`the tokenizer cannot be used: ${reasonOf(cause)}`, {
         where: path,
         fix: "download it again, or use the tokenizer files of the model this one was made from",
         cause,
@@ -84,42 +74,58 @@ export class Tokenizer {
    * @param config content of tokenizer_config.json
    */
   constructor(definition: Json, config: Json) {
-    const added = (definition.added_tokens ?? []) as { id: number; content: string; special: boolean }[]
-    this.#library = new HubTokenizer(
-      {
-        ...definition,
-        added_tokens: added,
-        pre_tokenizer: definition.pre_tokenizer ? exactPreTokenizer(definition.pre_tokenizer as Json) : null,
-      },
-      config,
+    checkDefinition(definition)
+    const { normalizer, pre_tokenizer: preTokenizer, decoder } = definition
+    this.#slow = patternsOf([normalizer, preTokenizer, decoder]).some(mayBacktrack)
+    const added = addedTokens(definition, config)
+    this.#library = this.#limited(0, () => libraryTokenizer(definition, config, added))
+    const model = this.#library.model!
+    const step = this.#library.normalizer
+    this.#addedTokens = this.#limited(
+      0,
+      () => new AddedTokens(added, step ? (text) => step.normalize(text) : (text) => text),
     )
-    const model = this.#library.model
-    if (!model) throw new Error("it has no vocabulary")
     this.#added = new Map(added.map(({ content, id }) => [content, id]))
+    this.#addedIds = new Set(this.#added.values())
     this.specialTokens = new Map(added.filter(({ special }) => special).map(({ content, id }) => [content, id]))
     this.size = model.vocab.length
   }
 
   /**
-   * @param options.special whether "<|im_end|>" inside the text is the special token (the authors' behaviour) or just
-   *   these characters (default)
+   * @param options.special whether markup inside the text ("<|im_end|>", "<tool_call>") is tokens, as everywhere in the
+   *   authors' code, or just these characters (default). Added tokens that are no markup, such as words of a field, are
+   *   tokens in both cases.
+   * @throws UserError when a pattern of the tokenizer takes too long
    */
   encode(text: string, { special = false }: { special?: boolean } = {}): number[] {
     if (text === "") return []
-    if (special) return this.#library.encode(text, { add_special_tokens: false }).ids
-    // The library's own steps, without its search for added tokens.
-    const { normalizer, pre_tokenizer, model } = this.#library
-    const normalized = normalizer ? normalizer.normalize(text) : text
-    const pieces = pre_tokenizer ? pre_tokenizer.pre_tokenize(normalized) : [normalized]
-    return model!._call(pieces).map((token: string) => model!.tokens_to_ids.get(token) ?? model!.unk_token_id!)
+    const { pre_tokenizer: preTokenizer, model } = this.#library
+    return this.#limited(text.length, () =>
+      this.#addedTokens.split(text, special).flatMap((section, i) => {
+        if (typeof section === "number") return [section]
+        const pieces = preTokenizer ? preTokenizer.pre_tokenize(section, { section_index: i }) : [section]
+        return model!._call(pieces).map((token: string) => model!.tokens_to_ids.get(token) ?? model!.unk_token_id!)
+      }),
+    )
   }
 
   /** Ids without a token, such as the mask id or an image slot, decode to nothing. */
   decode(ids: ArrayLike<number>, { skipSpecial = true }: { skipSpecial?: boolean } = {}): string {
-    const known = Array.from(ids).filter((id) => this.#library.id_to_token(id) !== undefined)
+    const known = Array.from(ids).filter((id) => this.token(id) !== undefined)
     if (known.length === 0) return ""
     // Some configurations ask for a clean-up that deletes spaces before punctuation.
-    return this.#library.decode(known, { skip_special_tokens: skipSpecial, clean_up_tokenization_spaces: false })
+    const options = { skip_special_tokens: skipSpecial, clean_up_tokenization_spaces: false }
+    return this.#limited(known.length, () => this.#library.decode(known, options))
+  }
+
+  /** The token of an id as the vocabulary has it, or undefined where there is none. */
+  token(id: number): string | undefined {
+    return this.#library.id_to_token(id)
+  }
+
+  /** Whether the id belongs to an added token, special or not. */
+  isAdded(id: number): boolean {
+    return this.#addedIds.has(id)
   }
 
   /** Id of an added token such as "<|im_end|>", or undefined. */
@@ -139,4 +145,50 @@ export class Tokenizer {
       })
     return id
   }
+
+  /** Runs the library; a limit is set where its patterns could need it. */
+  #limited<T>(length: number, work: () => T): T {
+    if (!this.#slow && length <= LONG_TEXT) return work()
+    try {
+      return withTimeLimit(LEAST_TIME + Math.ceil(length / 200), work)
+    } catch (cause) {
+      if (!(cause instanceof OutOfTime)) throw cause
+      throw new UserError(`a pattern of the tokenizer takes very long on this text: stopped after ${cause.seconds} s`, {
+        where: "tokenizer.json",
+        fix: 'use the tokenizer of the model this one was made from; its patterns ("Regex") must not nest repetitions',
+        cause,
+      })
+    }
+  }
+}
+
+function libraryTokenizer(definition: Json, config: Json, added: readonly AddedToken[]): HubTokenizer {
+  const { pre_tokenizer: preTokenizer, normalizer = null, decoder = null, post_processor = null } = definition
+  const vocabulary = (definition.model as Json).vocab as Json
+  const library = new HubTokenizer(
+    {
+      ...definition,
+      normalizer,
+      decoder,
+      post_processor,
+      added_tokens: added.map(({ singleWord, ...token }) => ({ ...token, single_word: singleWord })),
+      pre_tokenizer: preTokenizer ? exactPreTokenizer(preTokenizer as Json) : null,
+    },
+    config,
+  )
+  // For decoding the library has to know the added tokens; the model itself, as in the reference, must not make them.
+  const known = library.model!.tokens_to_ids
+  if (isObject(vocabulary))
+    for (const { content } of added) {
+      if (Object.hasOwn(vocabulary, content)) known.set(content, vocabulary[content] as number)
+      else known.delete(content)
+    }
+  return library
+}
+
+/** The library's own sentences are kept; what the engine throws says nothing to people. */
+function reasonOf(cause: unknown): string {
+  if (cause instanceof UserError) return cause.message
+  const { name, message } = cause as Error
+  return name === "Error" && message.startsWith("Unknown ") ? message : "its parts are not those of a tokenizer"
 }

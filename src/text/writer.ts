@@ -6,7 +6,7 @@ import type { Tokenizer } from "./tokenizer.js"
 export type LearnedTokens = "authors" | "answers"
 
 export interface EncodeOptions {
-  /** Let special tokens typed inside a text be special, as the authors' code does. @default false */
+  /** Let added tokens written inside a text be tokens, as the authors' code does: for text that is trusted. @default false */
   special?: boolean
   /**
    * What DiffusionVL learns. authors: assistant messages with their headers, and every line break and message mark,
@@ -22,11 +22,20 @@ export interface Encoded {
   ids: Int32Array
   /** IGNORE, or the id to be learned at this position. */
   labels: Int32Array
+  /** Where the text of the first answer begins. */
+  answerStart?: number
 }
 
 export class SequenceWriter {
   readonly #ids: number[] = []
   readonly #labels: number[] = []
+
+  #answerStart: number | undefined
+
+  /** The text of an answer begins with the ids that are pushed next, `skipped` of them later. */
+  answer(skipped = 0): void {
+    this.#answerStart ??= this.#ids.length + skipped
+  }
 
   push(ids: readonly number[], labelled: boolean): void {
     for (const id of ids) {
@@ -38,7 +47,8 @@ export class SequenceWriter {
   /** @param always ids that are labelled wherever they stand */
   done(always: ReadonlySet<number> = new Set()): Encoded {
     const labels = this.#labels.map((label, i) => (always.has(this.#ids[i]) ? this.#ids[i] : label))
-    return { ids: Int32Array.from(this.#ids), labels: Int32Array.from(labels) }
+    const encoded = { ids: Int32Array.from(this.#ids), labels: Int32Array.from(labels) }
+    return this.#answerStart === undefined ? encoded : { ...encoded, answerStart: this.#answerStart }
   }
 }
 
@@ -46,6 +56,7 @@ export class SequenceWriter {
  * Ids of a message body. Text between two images is tokenised as one string, and text before the first one together
  * with `prefix`, as the tokenizer would split the whole prompt.
  * @param image ids that stand for an image
+ * @param suffix tokenised together with the text behind the last image
  */
 export function bodyIds(
   prefix: string,
@@ -53,6 +64,7 @@ export function bodyIds(
   tokenizer: Tokenizer,
   options: EncodeOptions,
   image: readonly number[] = [IMAGE],
+  suffix = "",
 ): number[] {
   const ids: number[] = []
   let text = prefix
@@ -64,5 +76,5 @@ export function bodyIds(
       text = ""
     }
   }
-  return [...ids, ...tokenizer.encode(text, options)]
+  return [...ids, ...tokenizer.encode(text + suffix, options)]
 }

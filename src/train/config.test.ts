@@ -1,8 +1,10 @@
+import { execFileSync } from "node:child_process"
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
 import { demoSchema } from "../demo/recipe.js"
+import { UserError } from "../errors.js"
 import { parseYaml, readRecipe, readTrainingRecipe, trainingSchema } from "./config.js"
 
 const recipes = resolve(import.meta.dirname, "../../recipes")
@@ -95,4 +97,135 @@ describe("recipes", () => {
     expect(() => readTrainingRecipe(write(SMALL), ["data.file.x=1"])).toThrow(/does not fit the recipe/)
     expect(() => readTrainingRecipe(write("model: [m\n"), ["train.max_steps=1"])).toThrow(/flow|unexpected|expected/i)
   })
+
+  it.each([
+    ["data: { mixture: [], sampler: pictures }", /data\.mixture: must have at least 1 entries/],
+    ["data: { mixture: [{ until: 1, tasks: {} }], sampler: pictures }", /no task has a probability above 0/],
+    [
+      "data: { mixture: [{ until: 1, tasks: { a: 1 } }, { until: 0.5, tasks: { a: 1 } }], sampler: pictures }",
+      /until` must grow/,
+    ],
+    ["data: { mixture: [{ until: 1, tasks: { a: 1 } }] }", /data\.mixture: counts only with data\.sampler: pictures/],
+    ["data: { min_pixels: 1000, max_pixels: 500 }", /data\.min_pixels: 1000 is above data\.max_pixels, 500/],
+    ["data: { augment: { scale: [1.2, 0.9] } }", /data\.augment\.scale: the second number must not be the smaller/],
+    ["data: { augment: { rotate_degrees: 1e300 } }", /rotate_degrees: must be at most 360/],
+    ["data: { max_length: 4 }", /block_size: 8 is above data\.max_length, 4/],
+    ["data: { file: '' }", /data\.file: must not be empty/],
+    ["data: { file: 3 }", /data\.file: must be a text, not 3/],
+    ["data: { trusted: maybe }", /data\.trusted: must be true or false, not "maybe"/],
+    ["block_diffusion: { noise_range: [1.0e-9, 2.0e-9] }", /at least 1e-6[\s\S]*at least 0\.01: below, hardly a token/],
+    ["block_diffusion: { noise_range: 1 }", /noise_range: must be a list, not 1/],
+    ["block_diffusion: { block_size: 1.0e+9 }", /block_size: must be at most 65536, not 1000000000/],
+    ["block_diffusion: { copies: 1.5 }", /copies: must be a whole number, not 1\.5/],
+    ["train: { betas: [1, 1] }", /train\.betas\.0: must be below 1, not 1\n.*train\.betas\.1/],
+    ["train: { betas: [0.9] }", /train\.betas/],
+    ["train: { learning_rate: 1.0e+30 }", /train\.learning_rate: must be at most 1, not 1e\+30/],
+    ["train: { projector_learning_rate: .inf }", /projector_learning_rate: must be (at most 1|a number), not Infinity/],
+    ["train: { learning_rate: .nan }", /learning_rate: must be a number, not NaN/],
+    [
+      "train: { learning_rate: 0.5, weight_decay: 2 }",
+      /train\.learning_rate: times train\.weight_decay, 2, must be below 1/,
+    ],
+    ["train: { eps: 0 }", /train\.eps: must be at least 1e-20, not 0/],
+    ["train: { micro_batch_size: 1000000000 }", /micro_batch_size: must be at most 65536/],
+    ["train: { micro_batch_size: 65536, accumulate: 65536 }", /times train\.accumulate, 65536, is more/],
+    ["train: { epochs: 1.0e+300 }", /train\.epochs: must be at most/],
+    ["train: { max_minutes: -1 }", /train\.max_minutes: must be above 0, not -1/],
+    ["train: { max_steps: 1e999 }", /train\.max_steps/],
+    ["train: null", /train: must be a section with keys, not nothing/],
+    ["train: [1]", /train: must be a section with keys, not a list/],
+    ["train: { seed: 1, seed: 2 }", /line 5: the key seed stands twice/],
+    ["train: { ? [a] : 1 }", /a key is not a word/],
+    ["__proto__: { a: 1 }", /a key is not a word/],
+    ["constructor: { a: 1 }", /constructor: there is no such key/],
+    ["train: !secret { seed: 1 }", /Unresolved tag/],
+    ["train: *nothing", /aliases \(\*name\) repeat too much, or name nothing/],
+    ["---\nmodel: x", /several documents/],
+    [`train: ${"[".repeat(40)}${"]".repeat(40)}`, /nests more than 32 levels/],
+    [`train: ${"[".repeat(20_000)}${"]".repeat(20_000)}`, /nests more than 32 levels/],
+  ])("refuse what would not train: %.60s", (keys, sentence) => {
+    const [section] = keys.split(":")
+    const base = `model: m\noutput: out\nparadigm: block-diffusion\n`
+    const data = section === "data" ? "" : "data: { file: d.json }\n"
+    const text = `${base}${data}${section === "data" && !keys.includes("file:") ? keys.replace("{", "{ file: d.json,") : keys}\n`
+    const failure = failureOf(() => parseYaml(trainingSchema, text, "r.yaml"))
+    expect(failure).toMatch(sentence)
+    expect(failure).not.toMatch(/undefined|received|Invalid input|JSON at/)
+    expect(failure.length).toBeLessThan(1000)
+  })
+
+  it("cut a long list of problems, and aliases that multiply", () => {
+    const keys = Array.from({ length: 10_000 }, (_, i) => `key_number_${i}: 1\n`).join("")
+    const failure = failureOf(() => parseYaml(trainingSchema, SMALL + keys, "r.yaml"))
+    expect(failure.split("\n").slice(0, 2)).toEqual([
+      "r.yaml: line 5: key_number_0: there is no such key",
+      "  line 6: key_number_1: there is no such key",
+    ])
+    expect(failure).toMatch(/\n {2}and 9990 more\n/)
+    const bomb = ["a: &a [x, x]", ..."bcdefghijklmnopqrst"].map((line, i) =>
+      line.length > 1
+        ? line
+        : `${line}: &${line} [*${"abcdefghijklmnopqrst"[i - 1]}, *${"abcdefghijklmnopqrst"[i - 1]}]`,
+    )
+    expect(failureOf(() => parseYaml(trainingSchema, bomb.join("\n"), "r.yaml"))).toMatch(
+      /its aliases \(\*name\) repeat/,
+    )
+    const shared = `${SMALL}train: { learning_rate: &rate 0.5, vision_learning_rate: *rate }\n`
+    expect(parseYaml(trainingSchema, shared, "r.yaml").train.vision_learning_rate).toBe(0.5)
+  })
+
+  it("must be text files with keys", () => {
+    const of = (content: string | Uint8Array): string => {
+      const file = join(folder, "odd.yaml")
+      writeFileSync(file, content)
+      return failureOf(() => readTrainingRecipe(file))
+    }
+    expect(of("- a\n- b\n")).toMatch(/odd\.yaml: the recipe is a list, not keys with values/)
+    expect(of("just text")).toMatch(/the recipe is a value/)
+    expect(of(Buffer.from(SMALL, "utf16le"))).toMatch(/UTF-16/)
+    expect(of(Buffer.from("model: \u00e9", "latin1"))).toMatch(/not UTF-8: its byte 7/)
+    expect(of(Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0]))).toMatch(/control characters/)
+    expect(of("a".repeat(300 * 1024))).toMatch(/300 KiB, more than the 256 allowed/)
+    expect(of(`\ufeff${SMALL}`)).toBe("no error")
+    expect(failureOf(() => readTrainingRecipe(folder))).toMatch(/not a regular file/)
+    const pipe = join(folder, "pipe.yaml")
+    execFileSync("mkfifo", [pipe])
+    expect(failureOf(() => readTrainingRecipe(pipe))).toMatch(/not a regular file/)
+  })
+
+  it.each([
+    ["__proto__.polluted=1", /no such key/],
+    ["constructor.prototype.polluted=1", /--set constructor: there is no such key/],
+    ["train..seed=1", /KEY=VALUE/],
+    ["=1", /KEY=VALUE/],
+    [".=1", /KEY=VALUE/],
+    ["train.seed=[1", /--set train\.seed=\[1: line 1/],
+    ["train.seed=one", /--set train\.seed: must be a number, not "one"/],
+    ["train.seed.x=1", /there are no keys in a value: x/],
+    ["train.betas.99999999=1", /99999999 is no place of a list of 2/],
+    ["train.betas.0=2", /--set train\.betas\.0: must be below 1, not 2/],
+    [`train.seed=${"[".repeat(50_000)}`, /^--set train.seed=/],
+    ["data.file=", /data\.file/],
+  ])("are overridden by sound keys only: --set %.60s", (override, sentence) => {
+    const file = write(`${SMALL}train: { seed: 1, betas: [0.9, 0.99] }\n`)
+    const failure = failureOf(() => readTrainingRecipe(file, [override]))
+    expect(failure).toMatch(sentence)
+    expect(failure.length).toBeLessThan(500)
+    expect(Reflect.get({}, "polluted")).toBeUndefined()
+  })
+
+  it("take a key inside of a list from the command line", () => {
+    const file = write(`${SMALL}train: { betas: [0.9, 0.99] }\n`)
+    expect(readTrainingRecipe(file, ["train.betas.1=0.95"]).train.betas).toEqual([0.9, 0.95])
+  })
 })
+
+function failureOf(work: () => unknown): string {
+  try {
+    work()
+  } catch (error) {
+    expect(error).toBeInstanceOf(UserError)
+    return (error as UserError).format()
+  }
+  return "no error"
+}

@@ -3,7 +3,7 @@
 import { dirname } from "node:path"
 import type { ModelConfig } from "../checkpoint/config.js"
 import { JsonRecords } from "../data/json-array.js"
-import { parseSample, type Sample } from "../data/llava.js"
+import { countWords, named, parseSample, recordParts, type Sample } from "../data/llava.js"
 import { type Random, randomFrom } from "../data/prng.js"
 import {
   drawPictures,
@@ -16,6 +16,7 @@ import { messageOf, UserError } from "../errors.js"
 import { type AugmentOptions, augment } from "../image/augment.js"
 import { decodeImage, type RgbImage } from "../image/decode.js"
 import { prepareImage, type QwenImage, type QwenImageOptions } from "../image/qwen.js"
+import { imageRows } from "../image/size.js"
 import { mropePositions } from "../models/mrope-positions.js"
 import type { TrainingBatch, TrainingSample } from "../paradigms/batch.js"
 import { encodeTraining, type Message } from "../text/conversation.js"
@@ -153,10 +154,11 @@ export class TrainingData {
   }
 
   #encode(messages: readonly Message[]): Encoded {
-    const { paradigm, block_diffusion } = this.config
+    const { paradigm, block_diffusion, data } = this.config
+    const special = data.trusted
     return paradigm === "block-diffusion"
-      ? encodeTraining(messages, this.tokenizer, "qwen_2_5", { learn: block_diffusion.learn })
-      : encodeTraining(messages, this.tokenizer, "qwen2_5_vl")
+      ? encodeTraining(messages, this.tokenizer, "qwen_2_5", { learn: block_diffusion.learn, special })
+      : encodeTraining(messages, this.tokenizer, "qwen2_5_vl", { special })
   }
 
   async #image(
@@ -171,6 +173,7 @@ export class TrainingData {
     const known = shown.get(path)
     if (known !== undefined && !overlaid) return known
     let image = await this.#decode(path)
+    imageRows(image, this.config.data.image_aspect, this.imageOptions)
     if (options) {
       const overlay = overlaid ? await this.#decode(sample.mix[Math.floor(random() * sample.mix.length)]) : undefined
       image = augment(image, augmentOptions(options, sample.mirror), random, overlay)
@@ -221,28 +224,30 @@ export class TrainingData {
   /** Words of all turns, negative for text-only samples: the length the modality sampler sorts by. */
   #wordCounts(): Int32Array {
     return Int32Array.from({ length: this.#records.length }, (_, i) => {
-      const { conversations, messages, image, images } = (this.#records.read(i) ?? {}) as Record<string, unknown>
-      const turns = conversations ?? messages
-      const words = (Array.isArray(turns) ? turns : []).reduce((n: number, turn) => {
-        const text = turn?.value ?? turn?.content
-        return n + (typeof text === "string" ? text.split(/\s+/).filter(Boolean).length : 0)
-      }, 0)
-      return (image ?? images ?? undefined) === undefined ? -Math.max(1, words) : words
+      const record = this.#records.read(i)
+      const words = countWords(record)
+      return this.#parts(record, i).images.length === 0 ? -Math.max(1, words) : words
     })
   }
 
   #groupByPicture(): PictureTasks[] {
     const groups = new Map<string, Map<string, number[]>>()
     for (let i = 0; i < this.#records.length; i++) {
-      const { image, task = "" } = (this.#records.read(i) ?? {}) as { image?: string; task?: string }
-      if (typeof image !== "string")
-        throw new UserError("the `pictures` sampler needs one image per record", {
+      const { images, task = "" } = this.#parts(this.#records.read(i), i)
+      if (images.length !== 1 || typeof task !== "string")
+        throw new UserError("the `pictures` sampler needs one image per record, and a task that is a text if any", {
           where: `${this.config.data.file}, record ${i}`,
         })
-      const tasks = groups.get(image) ?? new Map<string, number[]>()
-      groups.set(image, tasks.set(task, [...(tasks.get(task) ?? []), i]))
+      const tasks = groups.get(images[0]) ?? new Map<string, number[]>()
+      const records = tasks.get(task) ?? []
+      records.push(i)
+      groups.set(images[0], tasks.set(task, records))
     }
     return [...groups.values()]
+  }
+
+  #parts(record: unknown, index: number): ReturnType<typeof recordParts> {
+    return named(`${this.config.data.file}, record ${index}`, () => recordParts(record))
   }
 
   #allTasks(): Record<string, number> {

@@ -1,6 +1,7 @@
 /** The paradigm of a recipe: the configuration of the model that comes out, and the objective of a batch. */
 
 import { asDiffusion, type ModelConfig, maskToken } from "../checkpoint/config.js"
+import { type TokenAt, withMaskToken } from "../checkpoint/mask-token.js"
 import { randomFrom } from "../data/prng.js"
 import { UserError } from "../errors.js"
 import type { Model } from "../models/registry.js"
@@ -9,8 +10,11 @@ import type { Objective, TrainingBatch } from "../paradigms/batch.js"
 import { blockDiffusionObjective } from "../paradigms/block-diffusion/objective.js"
 import type { TrainingConfig } from "./config.js"
 
-/** The configuration of the model that comes out. */
-export function targetConfig(source: ModelConfig, config: TrainingConfig): ModelConfig {
+/**
+ * The configuration of the model that comes out.
+ * @param tokenAt tokens of its tokenizer, which the mask must not be
+ */
+export function targetConfig(source: ModelConfig, config: TrainingConfig, tokenAt: TokenAt): ModelConfig {
   if (config.paradigm === "autoregressive") {
     if (source.modelType !== "qwen2_5_vl")
       throw new UserError("a diffusion model cannot be trained autoregressively", {
@@ -21,12 +25,10 @@ export function targetConfig(source: ModelConfig, config: TrainingConfig): Model
   }
   const { min_pixels: minPixels, max_pixels: maxPixels } = config.data
   const { block_size: blockSize, shift } = config.block_diffusion
-  const diffusion = asDiffusion(source, {
+  return asDiffusion(withMaskToken(source, tokenAt), {
     blockDiffusion: { enabled: true, blockSize, shift },
     ...(minPixels && maxPixels && { image: { minPixels, maxPixels } }),
   })
-  maskToken(diffusion)
-  return diffusion
 }
 
 export function objectiveOf(

@@ -73,7 +73,8 @@ export async function* train(
     dtype: config.train.dtype,
     trainable: true,
   })
-  const target = targetConfig(checkpoint.config, config)
+  const tokenizer = Tokenizer.load(source)
+  const target = targetConfig(checkpoint.config, config, (id) => tokenizer.token(id))
   model.checkpointLayers = config.train.gradient_checkpointing
   const parameters = groupParameters(model, config)
   const { betas, eps, max_grad_norm: maxGradNorm } = config.train
@@ -82,7 +83,7 @@ export async function* train(
   if (resumed) state = restoreCheckpoint(resumed, optimizer, state)
   const data = new TrainingData(
     config,
-    Tokenizer.load(source),
+    tokenizer,
     target,
     imageOptionsOf(source, target, { minPixels: config.data.min_pixels, maxPixels: config.data.max_pixels }),
     join(config.output, "data.index"),

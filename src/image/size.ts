@@ -1,0 +1,47 @@
+/** How many rows of a sequence a picture takes, known from its size alone. */
+
+import { stat } from "node:fs/promises"
+import sharp from "sharp"
+import { UserError } from "../errors.js"
+import { type QwenImageOptions, smartResize } from "./qwen.js"
+
+/**
+ * Width and height, read from the beginning of the file.
+ * @throws UserError for a file that is missing or no picture
+ */
+export async function imageSize(path: string): Promise<{ width: number; height: number }> {
+  try {
+    // Looked at before it is opened: opening a pipe waits for its writer.
+    if ((await stat(path)).isFile()) {
+      const { width, height } = await sharp(path, { limitInputPixels: false }).metadata()
+      return { width, height }
+    }
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    const reason = code === "ENOENT" ? "there is no such file" : (code ?? message.split("\n")[0].trim())
+    throw new UserError(`the image cannot be decoded: ${reason}`, {
+      where: path,
+      fix: "use an undamaged picture",
+      cause,
+    })
+  }
+  throw new UserError("the image is not a regular file", { where: path, fix: "check the path" })
+}
+
+/**
+ * Rows of a prepared picture, one per merge cell of patches.
+ * @param aspect pad: onto a square first. The aspect ratio is judged before, as a square of a long thin picture is
+ *   mostly empty.
+ * @throws UserError for an aspect ratio above 200
+ */
+export function imageRows(
+  { width, height }: { width: number; height: number },
+  aspect: "pad" | "native",
+  { minPixels, maxPixels, patchSize = 14, mergeSize = 2 }: QwenImageOptions,
+): number {
+  const cell = patchSize * mergeSize
+  const own = smartResize(height, width, cell, minPixels, maxPixels)
+  const side = Math.max(width, height)
+  const [h, w] = aspect === "pad" ? smartResize(side, side, cell, minPixels, maxPixels) : own
+  return (h * w) / cell ** 2
+}

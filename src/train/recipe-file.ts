@@ -1,0 +1,166 @@
+/** YAML recipes: read, overridden from the command line, and checked against a schema. Knows no key. */
+
+import { readFileSync, statSync } from "node:fs"
+import { isMap, isNode, isScalar, isSeq, LineCounter, type ParsedNode, parseDocument } from "yaml"
+import type { z } from "zod"
+import { decodeUtf8, foreignFormat } from "../data/encoding.js"
+import { UserError } from "../errors.js"
+import { firstOf, readable } from "../readable.js"
+import { problemsOf } from "./recipe-problems.js"
+
+/** Bytes of a recipe: those that ship have less than 3,000. */
+const LARGEST = 256 * 1024
+const DEEPEST = 32
+/** Lists and sections in a recipe, those that aliases repeat included. */
+const MOST_ALIASES = 100
+
+type Path = readonly PropertyKey[]
+
+/** Plain values, and on which line of the file they stand. */
+interface Read {
+  value: unknown
+  lineOf: (path: Path) => number | undefined
+}
+
+/** Parses YAML text against a schema; every problem is named with its line. */
+export function parseYaml<T extends z.ZodType>(schema: T, text: string, where: string): z.output<T> {
+  return checked(schema, read(text, where), [], where)
+}
+
+/** Reads a recipe; `overrides` ("train.max_steps=10") win over the file. */
+export function readRecipe<T extends z.ZodType>(
+  schema: T,
+  path: string,
+  overrides: readonly string[] = [],
+): z.output<T> {
+  const file = read(readText(path), path)
+  const keys = overrides.map((override) => {
+    const at = override.indexOf("=")
+    const parts = override.slice(0, Math.max(0, at)).split(".")
+    if (at < 1 || parts.some((part) => part.trim() === ""))
+      throw new UserError(`"${readable(override)}" is not KEY=VALUE`, {
+        where: "--set",
+        fix: "for example: --set train.max_steps=100",
+      })
+    const { value } = read(override.slice(at + 1), `--set ${readable(override)}`)
+    file.value = withKey(file.value ?? {}, parts, value, override)
+    return parts
+  })
+  return checked(schema, file, keys, path)
+}
+
+function readText(path: string): string {
+  const fix = "give the path of a YAML file, such as recipes/qwen2.5-vl-3b.yaml"
+  const bad = (what: string, cause?: unknown): UserError =>
+    new UserError(what, { where: readable(path, 200), fix, cause })
+  let bytes: Buffer
+  try {
+    // Looked at before it is opened: opening a pipe waits for its writer.
+    const found = statSync(path)
+    if (!found.isFile()) throw bad("the recipe is not a regular file")
+    if (found.size > LARGEST)
+      throw bad(`the recipe has ${Math.ceil(found.size / 1024)} KiB, more than the ${LARGEST / 1024} allowed`)
+    bytes = readFileSync(path)
+  } catch (cause) {
+    if (cause instanceof UserError) throw cause
+    throw bad("cannot read the recipe", cause)
+  }
+  const foreign = foreignFormat(bytes)
+  if (foreign) throw bad(`the recipe is ${foreign.what}, not YAML in UTF-8`)
+  const text = decodeUtf8(bytes)
+  if (typeof text !== "string") throw bad(`the recipe is not UTF-8: its byte ${text.badByte} is no character`)
+  if (/[\0-\x08\x0e-\x1f]/.test(text)) throw bad("the recipe has control characters: it is no text file")
+  return text
+}
+
+function read(text: string, where: string): Read {
+  const lines = new LineCounter()
+  const bad = (what: string, at?: number): UserError =>
+    new UserError(`${at === undefined ? "" : `line ${lines.linePos(at).line}: `}${what}`, {
+      where,
+      fix: "mend the YAML",
+    })
+  try {
+    // Duplicate keys are found below: the library compares every key with every other one.
+    const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false })
+    const [error] = [...document.errors, ...document.warnings]
+    if (error?.code === "MULTIPLE_DOCS") throw bad("there are several documents in it (---)", error.pos[0])
+    // The library catches its own overflow of the stack.
+    if (error?.message.includes("call stack")) throw new RangeError()
+    if (error) throw bad(readable(error.message, 200), error.pos[0])
+    checkNodes(document.contents, 0, bad)
+    const lineOf = (path: Path): number | undefined => {
+      const node = document.getIn([...path], true)
+      const range = isNode(node) ? node.range : undefined
+      return range ? lines.linePos(range[0]).line : undefined
+    }
+    return { value: document.toJS({ maxAliasCount: MOST_ALIASES }), lineOf }
+  } catch (cause) {
+    if (cause instanceof RangeError) throw bad(`it nests more than ${DEEPEST} levels deep`)
+    if (cause instanceof ReferenceError) throw bad("its aliases (*name) repeat too much, or name nothing")
+    throw cause
+  }
+}
+
+/** Keys must be words that come once, and nothing may nest deeply. */
+function checkNodes(node: ParsedNode | null, depth: number, bad: (what: string, at?: number) => UserError): void {
+  if (depth > DEEPEST) throw bad(`it nests more than ${DEEPEST} levels deep`, node?.range?.[0])
+  if (isSeq(node)) for (const item of node.items) checkNodes(item as ParsedNode, depth + 1, bad)
+  if (!isMap(node)) return
+  const seen = new Set<string>()
+  for (const { key, value } of node.items as { key: ParsedNode; value: ParsedNode | null }[]) {
+    const at = key?.range?.[0]
+    if (!isScalar(key) || key.value === null || key.value === "__proto__") throw bad("a key is not a word", at)
+    const name = String(key.value)
+    if (seen.has(name)) throw bad(`the key ${readable(name)} stands twice in the same section`, at)
+    seen.add(name)
+    checkNodes(value, depth + 1, bad)
+  }
+}
+
+/** A copy with one key set; sections that are not there are made. */
+function withKey(value: unknown, [part, ...rest]: readonly string[], leaf: unknown, override: string): unknown {
+  if (part === undefined) return leaf
+  const bad = (fix: string): UserError =>
+    new UserError(`"${readable(override)}" does not fit the recipe`, { where: "--set", fix })
+  if (Array.isArray(value)) {
+    const index = /^\d{1,6}$/.test(part) ? Number(part) : Number.NaN
+    if (!(index <= value.length)) throw bad(`${readable(part)} is no place of a list of ${value.length}`)
+    const copy = [...value]
+    copy[index] = withKey(copy[index] ?? {}, rest, leaf, override)
+    return copy
+  }
+  if (typeof value !== "object" || value === null)
+    throw bad(`there are no keys in a value: ${readable(part)} is too much`)
+  if (part === "__proto__") throw bad("there is no such key")
+  const own = Object.hasOwn(value, part) ? (value as Record<string, unknown>)[part] : undefined
+  return { ...value, [part]: withKey(own ?? {}, rest, leaf, override) }
+}
+
+function checked<T extends z.ZodType>(
+  schema: T,
+  { value, lineOf }: Read,
+  set: readonly Path[],
+  where: string,
+): z.output<T> {
+  if (typeof value !== "object" || Array.isArray(value))
+    throw new UserError(`the recipe is ${Array.isArray(value) ? "a list" : "a value"}, not keys with values`, {
+      where,
+      fix: "the recipes folder has examples",
+    })
+  const parsed = schema.safeParse(value ?? {})
+  if (parsed.success) return parsed.data
+  const problems = problemsOf(parsed.error.issues, value ?? {})
+  // Lines are looked up for those that are shown only.
+  const shown = problems.slice(0, 11).map(({ path, what }) => {
+    const overridden = set.some((key) => key.every((part, i) => i >= path.length || part === String(path[i])))
+    const line = overridden ? undefined : lineOf(path)
+    const place = overridden ? "--set " : line === undefined ? "" : `line ${line}: `
+    return `${place}${path.length > 0 ? `${readable(path.join("."))}: ` : ""}${what}`
+  })
+  const rest = Array<string>(problems.length - shown.length).fill("")
+  throw new UserError(firstOf([...shown, ...rest]).join("\n  "), {
+    where,
+    fix: "the recipes folder has examples of every key",
+  })
+}

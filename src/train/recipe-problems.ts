@@ -1,0 +1,62 @@
+/** What a schema finds wrong, as sentences about keys. */
+
+import type { z } from "zod"
+import { readableValue } from "../readable.js"
+
+export interface Problem {
+  path: PropertyKey[]
+  what: string
+}
+
+const KINDS: Record<string, string> = {
+  string: "a text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  array: "a list",
+  tuple: "a list",
+  object: "a section with keys",
+  record: "a section with keys",
+}
+
+/** One problem for each key, the unknown ones among them. */
+export function problemsOf(issues: readonly z.core.$ZodIssue[], value: unknown): Problem[] {
+  return issues.flatMap((issue): Problem[] =>
+    issue.code === "unrecognized_keys"
+      ? issue.keys.map((key) => ({ path: [...issue.path, key], what: "there is no such key" }))
+      : [{ path: issue.path, what: sentence(issue, valueAt(value, issue.path)) }],
+  )
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce(
+    (at: unknown, key) => (typeof at === "object" && at !== null ? Reflect.get(at, key) : undefined),
+    value,
+  )
+}
+
+function sentence(issue: z.core.$ZodIssue, value: unknown): string {
+  const found = readableValue(value)
+  switch (issue.code) {
+    case "invalid_type":
+      if (value === undefined) return "this key is missing"
+      return `must be ${KINDS[issue.expected] ?? issue.expected}, not ${found}`
+    case "invalid_value":
+      return `must be one of ${issue.values.map(String).join(", ")}, not ${found}`
+    case "too_small":
+    case "too_big": {
+      const small = issue.code === "too_small"
+      const limit = String(small ? issue.minimum : issue.maximum)
+      if (issue.origin === "array" || issue.origin === "string")
+        return issue.origin === "string" && small && limit === "1"
+          ? "must not be empty"
+          : `must have ${small ? "at least" : "at most"} ${limit} ${issue.origin === "array" ? "entries" : "characters"}`
+      const bound = issue.inclusive ? (small ? "at least" : "at most") : small ? "above" : "below"
+      return `must be ${bound} ${limit}, not ${found}`
+    }
+    case "custom":
+      return issue.message
+    default:
+      return `${found} is not what this key takes`
+  }
+}
