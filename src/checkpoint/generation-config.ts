@@ -8,7 +8,14 @@ import { check } from "./schema-check.js"
 
 const id = z.int().min(0)
 const ids = z.array(id).max(1 << 20)
-const fraction = z.number().min(0).max(1)
+const between = (least: number, most: number) =>
+  z.custom<number>((value) => typeof value === "number" && value >= least && value <= most, {
+    error: `a number between ${least} and ${most}`,
+  })
+const fraction = between(0, 1)
+const aboveZero = z.custom<number>((value) => typeof value === "number" && value > 0 && value <= 1, {
+  error: "a number above 0 and at most 1",
+})
 const count = z
   .int()
   .min(0)
@@ -17,11 +24,11 @@ const count = z
 export const temperatureRange = { minimum: 1e-10, maximum: 1e6 }
 export const penaltyRange = { minimum: 1e-3, maximum: 1e3 }
 
-const temperature = z
-  .number()
-  .refine((t) => t === 0 || (t >= temperatureRange.minimum && t <= temperatureRange.maximum), {
-    error: `0 or a number between ${temperatureRange.minimum} and ${temperatureRange.maximum}`,
-  })
+const { minimum, maximum } = temperatureRange
+const temperature = z.custom<number>(
+  (value) => typeof value === "number" && (value === 0 || (value >= minimum && value <= maximum)),
+  { error: `0 or a number between ${minimum} and ${maximum}` },
+)
 
 /** The members that are applied. null is the same as leaving a member out; unknown members are ignored. */
 const schema = z.looseObject({
@@ -30,20 +37,18 @@ const schema = z.looseObject({
   top_k: count.nullish(),
   top_p: fraction.nullish(),
   min_p: fraction.nullish(),
-  top_h: z.number().gt(0).max(1).nullish(),
-  typical_p: z.number().gt(0).max(1).nullish(),
+  top_h: aboveZero.nullish(),
+  typical_p: aboveZero.nullish(),
   epsilon_cutoff: fraction.nullish(),
   eta_cutoff: fraction.nullish(),
-  repetition_penalty: z.number().min(penaltyRange.minimum).max(penaltyRange.maximum).nullish(),
+  repetition_penalty: between(penaltyRange.minimum, penaltyRange.maximum).nullish(),
   no_repeat_ngram_size: count.nullish(),
   bad_words_ids: z.array(ids.min(1)).nullish(),
   sequence_bias: z.array(z.tuple([ids.min(1), z.number()])).nullish(),
   suppress_tokens: ids.nullish(),
   begin_suppress_tokens: ids.nullish(),
   forced_eos_token_id: tokens.nullish(),
-  exponential_decay_length_penalty: z
-    .tuple([count, z.number().min(penaltyRange.minimum).max(penaltyRange.maximum)])
-    .nullish(),
+  exponential_decay_length_penalty: z.tuple([count, between(penaltyRange.minimum, penaltyRange.maximum)]).nullish(),
   min_new_tokens: count.nullish(),
   min_length: count.nullish(),
   max_new_tokens: count.min(1).nullish(),

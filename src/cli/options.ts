@@ -28,6 +28,14 @@ export function numberBetween(minimum: number, maximum: number): (text: string) 
   }
 }
 
+/** `--temperature 0.7`: 0, or what logits can be divided by without becoming infinite or all the same. */
+export function temperature(text: string): number {
+  const value = Number(text)
+  if (text.trim() === "" || !(value === 0 || (value >= 1e-10 && value <= 1e6)))
+    throw new InvalidArgumentError("It must be 0, or a number between 1e-10 and 1e6.")
+  return value
+}
+
 /** `--image a.png --image b.png`: an option that may be given several times. */
 export function collect(value: string, previous: string[] = []): string[] {
   return [...previous, value]

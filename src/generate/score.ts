@@ -4,6 +4,7 @@ import { maskToken } from "../checkpoint/config.js"
 import { autoregressiveLikelihoods } from "../paradigms/autoregressive/likelihood.js"
 import { blockLikelihoods } from "../paradigms/block-diffusion/likelihood.js"
 import type { Prompt } from "../paradigms/prompt.js"
+import { explainDecodingError } from "./not-finite.js"
 import { checkOptions, type DecodingOptions } from "./options.js"
 import type { Session } from "./session.js"
 
@@ -18,6 +19,7 @@ export interface AnswerScore {
  * Scores answers to one prompt, all in one forward. A block-diffusion model reveals each from left to right, one token
  * per step.
  * @param answers whole answers; the end-of-sequence token is added
+ * @throws UserError with the likely cause when the model's numbers are not finite
  */
 export function scoreAnswers(
   session: Session,
@@ -29,9 +31,13 @@ export function scoreAnswers(
   const { model, tokenizer, config, paradigm } = session
   const ids = answers.map((answer) => Int32Array.from([...tokenizer.encode(answer), config.tokens.eos]))
   const { blockSize = config.blockDiffusion?.blockSize ?? 8, shift = config.blockDiffusion?.shift } = options
-  const sums =
-    paradigm === "autoregressive"
-      ? autoregressiveLikelihoods(model, prompt, ids)
-      : blockLikelihoods(model, prompt, ids, { blockSize, maskToken: maskToken(config), shift })
-  return sums.map((logLikelihood, i) => ({ logLikelihood, tokens: ids[i].length }))
+  try {
+    const sums =
+      paradigm === "autoregressive"
+        ? autoregressiveLikelihoods(model, prompt, ids)
+        : blockLikelihoods(model, prompt, ids, { blockSize, maskToken: maskToken(config), shift })
+    return sums.map((logLikelihood, i) => ({ logLikelihood, tokens: ids[i].length }))
+  } catch (error) {
+    throw explainDecodingError(error, session, prompt)
+  }
 }

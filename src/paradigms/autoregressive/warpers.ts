@@ -93,9 +93,12 @@ const TOP_H_TOKENS = 100
 
 function keepTopH(logits: Tensor, part: number): Tensor {
   const [top, order] = logits.topk(Math.min(TOP_H_TOKENS, logits.shape[1]), 1)
-  const probabilities = top.softmax(1)
-  const cumulative = probabilities.mul(probabilities.log()).neg().cumsum(1)
-  const within = cumulative.le(entropy(top).mul(part))
+  const logarithms = top.sub(top.logsumexp([1], true))
+  const probabilities = logarithms.softmax(1)
+  // At a part of 1 the last tokens hang on these two sums, which transformers rounds differently too.
+  const whole = where(probabilities.gt(0), logarithms.mul(probabilities), 0).sum([1], true).neg()
+  const cumulative = probabilities.neg().mul(probabilities.log()).cumsum(1)
+  const within = cumulative.le(whole.mul(part))
   const first = ones([logits.shape[0], 1], { dtype: "bool", device: logits.device })
   const keep = cat([first, within.narrow(1, 1, within.shape[1] - 1)], 1)
   const nothing = full([...logits.shape], NONE, { dtype: logits.dtype, device: logits.device })
