@@ -141,5 +141,10 @@ function greedy(
   }
   if (values.temperature !== undefined && values.temperature !== 1)
     report.leaveOut("temperature", values.temperature, file, why)
-  return { temperature: report.choose("temperature", [["option", options.temperature], ["default", 0] as const]) }
+  const temperature = report.choose<number>("temperature", [
+    ["option", options.temperature],
+    [file, values.do_sample === false ? 0 : undefined],
+    ["default", 0],
+  ])
+  return { temperature }
 }
