@@ -22,23 +22,23 @@ export function shown(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 57)}…` : text
 }
 
+/** A name from a file as it can stand in a sentence: as it is, or quoted where it is long or has odd characters. */
+export function label(name: string): string {
+  return name.length <= 120 && /^[\w.:/@+-]+$/.test(name) ? name : shown(name)
+}
+
 /**
  * The whole text of a file, which must be a regular one: reading a pipe or a device could wait for ever.
  * @throws UserError when it is none, is too large, cannot be read or is not UTF-8
  */
 export function readTextFile(file: string): string {
+  const size = regularFileSize(file)
+  if (size > MAX_BYTES)
+    throw new UserError(`the file has ${size} bytes; at most ${MAX_BYTES} are read`, { where: file })
   let bytes: Buffer
   try {
-    const stats = fs.statSync(file)
-    if (!stats.isFile())
-      throw new UserError(`it is ${stats.isDirectory() ? "a folder" : "a pipe or a device"}, not a file`, {
-        where: file,
-      })
-    if (stats.size > MAX_BYTES)
-      throw new UserError(`the file has ${stats.size} bytes; at most ${MAX_BYTES} are read`, { where: file })
     bytes = fs.readFileSync(file)
   } catch (cause) {
-    if (cause instanceof UserError) throw cause
     throw new UserError(`the file cannot be read (${reasonOf(cause)})`, { where: file, cause })
   }
   try {
@@ -46,6 +46,21 @@ export function readTextFile(file: string): string {
   } catch (cause) {
     throw new UserError("the file is not UTF-8", { where: file, fix: "save it as UTF-8, or download it again", cause })
   }
+}
+
+/**
+ * Bytes of a file, without opening it.
+ * @throws UserError when there is none, or it is a folder, a pipe or a device
+ */
+export function regularFileSize(file: string): number {
+  let stats: fs.Stats
+  try {
+    stats = fs.statSync(file)
+  } catch (cause) {
+    throw new UserError(`the file cannot be read (${reasonOf(cause)})`, { where: file, cause })
+  }
+  if (stats.isFile()) return stats.size
+  throw new UserError(`it is ${stats.isDirectory() ? "a folder" : "a pipe or a device"}, not a file`, { where: file })
 }
 
 const REASONS: Record<string, string> = {
