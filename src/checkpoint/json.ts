@@ -12,13 +12,14 @@ const MAX_BYTES = 256 << 20
  * Nothing that is given can make it fail.
  */
 export function shown(value: unknown): string {
-  if (typeof value === "number" || typeof value === "bigint") return String(value)
+  if (typeof value === "number") return Number.isFinite(value) ? String(value) : `"${value}"`
   // Lists and objects can be large, deep or circular: their kind says enough.
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list"
   if (value === null) return "null"
   if (value === undefined) return "nothing"
-  if (typeof value === "object") return "an object"
-  const text = JSON.stringify(value) ?? typeof value
+  if (typeof value === "object" || typeof value === "function") return "an object"
+  if (typeof value === "boolean") return String(value)
+  const text = JSON.stringify(String(value))
   return text.length > 60 ? `${text.slice(0, 57)}…` : text
 }
 
@@ -105,7 +106,8 @@ function problemIn(text: string, { message }: Error): string {
   }
   if (/end of JSON/.test(message)) return ": it ends too early"
   const token = /Unexpected token '?(.)/.exec(message)?.[1]
-  if (/[NI]/.test(token ?? "") && /\b(NaN|Infinity)\b/.test(text)) return ": NaN and Infinity are not JSON numbers"
+  if (/[NI]/.test(token ?? "") && /\b(NaN|Infinity)\b/.test(text))
+    return ": it holds a number that is not finite, which JSON cannot say"
   return token ? `: ${JSON.stringify(token)} stands where it cannot` : ""
 }
 

@@ -1,6 +1,7 @@
 /** How likely a model finds given answers: for multiple choice without generating. */
 
 import { maskToken } from "../checkpoint/config.js"
+import { UserError } from "../errors.js"
 import { autoregressiveLikelihoods } from "../paradigms/autoregressive/likelihood.js"
 import { blockLikelihoods } from "../paradigms/block-diffusion/likelihood.js"
 import type { Prompt } from "../paradigms/prompt.js"
@@ -29,6 +30,14 @@ export function scoreAnswers(
 ): AnswerScore[] {
   checkOptions(session, options)
   const { model, tokenizer, config, paradigm } = session
+  if (config.tokens.eos >= model.vocabSize)
+    throw new UserError(
+      `the end of an answer is token ${config.tokens.eos}, but the model has only ${model.vocabSize}`,
+      {
+        where: session.folder,
+        fix: "set eos_token_id in config.json to the token that ends its answers",
+      },
+    )
   const ids = answers.map((answer) => Int32Array.from([...tokenizer.encode(answer), config.tokens.eos]))
   const { blockSize = config.blockDiffusion?.blockSize ?? 8, shift = config.blockDiffusion?.shift } = options
   try {

@@ -8,17 +8,9 @@ import { noGrad, type Tensor, tidy } from "../../torch/index.js"
 import type { DecodeEvent } from "../decode-events.js"
 import { NotFiniteError, NothingLeftError } from "../not-finite.js"
 import { embedPrompt, type Prompt, promptPositions } from "../prompt.js"
-import {
-  checkSampling,
-  draw,
-  greedy,
-  type Predictions,
-  preciseLogits,
-  readChoice,
-  type UniformSource,
-} from "../sampling.js"
+import { draw, greedy, type Predictions, preciseLogits, readChoice, type UniformSource } from "../sampling.js"
 import { type ProcessorOptions, processLogits } from "./logits-processors.js"
-import { type WarperOptions, warpLogits } from "./warpers.js"
+import { checkWarpers, type WarperOptions, warpLogits } from "./warpers.js"
 
 export interface AutoregressiveDecoderOptions extends WarperOptions, ProcessorOptions {
   /** Decoding ends behind any of these. */
@@ -47,7 +39,7 @@ export async function* decodeAutoregressive(
   if (!Number.isInteger(genLength) || genLength < 1)
     throw new RangeError(`genLength must be a positive integer, not ${genLength}`)
   if (prompt.ids.length === 0) throw new RangeError("the prompt is empty")
-  checkSampling(options)
+  checkWarpers(options)
   const promptRows = prompt.ids.length
   const cache = model.newCache(1, promptRows + genLength)
   const stats = { forwards: 0, rows: 0, milliseconds: 0 }

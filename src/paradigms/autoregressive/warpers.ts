@@ -25,6 +25,20 @@ export interface WarperOptions {
   etaCutoff?: number
 }
 
+/** Throws a RangeError for options outside their range. */
+export function checkWarpers(options: WarperOptions): void {
+  const { temperature = 0, topK = 0, topH = 1, typicalP = 1 } = options
+  if (!(temperature >= 0 && temperature < Number.POSITIVE_INFINITY))
+    throw new RangeError(`temperature must be 0 or more, not ${temperature}`)
+  if (!Number.isInteger(topK) || topK < 0) throw new RangeError(`topK must be 0 or a positive integer, not ${topK}`)
+  for (const [name, value] of Object.entries({ topH, typicalP }))
+    if (!(value > 0 && value <= 1)) throw new RangeError(`${name} must be above 0 and at most 1, not ${value}`)
+  for (const name of ["topP", "minP", "epsilonCutoff", "etaCutoff"] as const) {
+    const { [name]: value = 0 } = options
+    if (!(value >= 0 && value <= 1)) throw new RangeError(`${name} must be between 0 and 1, not ${value}`)
+  }
+}
+
 const NONE = Number.NEGATIVE_INFINITY
 
 /** Logits [n, V] with −∞ where a token may not be drawn, divided by the temperature. */
