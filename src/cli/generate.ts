@@ -1,5 +1,6 @@
 /** Answers one prompt on the terminal, or as JSON. */
 
+import type { Readable } from "node:stream"
 import { text as readAll } from "node:stream/consumers"
 import { UserError } from "../errors.js"
 import type { DecodingReport } from "../generate/decoding.js"
@@ -65,18 +66,27 @@ export async function generateCommand(given: string | undefined, options: Genera
   })
 }
 
+/** Standard input and where it is told that it is waited for; tests pass their own. */
+export interface QuestionSource {
+  input: Readable & { isTTY?: boolean }
+  output: { isTTY?: boolean; write(text: string): unknown }
+}
+
 /** The question from standard input. Whoever sits at the terminal has to know that it is waited for. */
-async function readQuestion(hasImages: boolean): Promise<string> {
-  const { isTTY } = process.stdin
+export async function readQuestion(
+  hasImages: boolean,
+  { input, output }: QuestionSource = { input: process.stdin, output: process.stderr },
+): Promise<string> {
   // A picture alone is a question.
-  if (isTTY && hasImages) return ""
-  const tell = () => process.stderr.write("reading the question from standard input; end with Ctrl-D\n")
+  if (input.isTTY && hasImages) return ""
+  const tell = () => output.write("reading the question from standard input; end with Ctrl-D\n")
+  if (input.isTTY) tell()
   // A pipe is mostly read at once, and then nobody needs to be told.
-  const timer = isTTY ? void tell() : process.stderr.isTTY ? setTimeout(tell, 1000) : undefined
+  const timer = !input.isTTY && output.isTTY ? setTimeout(tell, 1000) : undefined
   try {
-    return (await readAll(process.stdin)).trim()
+    return (await readAll(input)).trim()
   } finally {
-    clearTimeout(timer ?? undefined)
+    clearTimeout(timer)
   }
 }
 

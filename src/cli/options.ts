@@ -7,7 +7,8 @@ export function wholeNumber(minimum = 0): (text: string) => number {
   return (text) => {
     const value = Number(text)
     if (!/^-?\d+$/.test(text.trim()) || !Number.isSafeInteger(value) || value < minimum) {
-      throw new InvalidArgumentError(`It must be a whole number of at least ${minimum}.`)
+      const most = value > Number.MAX_SAFE_INTEGER ? ` and at most ${Number.MAX_SAFE_INTEGER}` : ""
+      throw new InvalidArgumentError(`It must be a whole number of at least ${minimum}${most}.`)
     }
     return value
   }

@@ -3,6 +3,7 @@
 import { maskToken } from "../checkpoint/config.js"
 import type { GenerationConfig } from "../checkpoint/generation-config.js"
 import type { BlockDecoderOptions } from "../paradigms/block-diffusion/decoder.js"
+import type { SamplingOptions } from "../paradigms/sampling.js"
 import type { DecodingReport } from "./decoding-report.js"
 import { type DecodingOptions, MAX_TOKENS } from "./options.js"
 import type { RemaskingDefaults, Session } from "./session.js"
@@ -65,10 +66,24 @@ export function blockSettings(
       ["default", "same" as const],
     ]),
     reference: options.reference,
-    temperature: report.choose("temperature", [["option", options.temperature], ["default", 0] as const]),
-    topK: report.choose("topK", [["option", options.topK]], 0),
-    topP: report.choose("topP", [["option", options.topP]], 1),
+    ...sampling(options, report),
   }
+}
+
+function sampling({ temperature, topK, topP }: DecodingOptions, report: DecodingReport): SamplingOptions {
+  const chosen = report.choose<number>("temperature", [
+    ["option", temperature],
+    ["default", 0],
+  ])
+  if (chosen > 0)
+    return {
+      temperature: chosen,
+      topK: report.choose("topK", [["option", topK]], 0),
+      topP: report.choose("topP", [["option", topP]], 1),
+    }
+  const given = Object.entries({ topK, topP }).filter(([, value]) => value !== undefined)
+  for (const [name, value] of given) report.leaveOut(name, value, "option", "at temperature 0 nothing is drawn")
+  return { temperature: 0 }
 }
 
 /** What is asked for; else what the model wants; else the authors' defaults. */

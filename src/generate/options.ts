@@ -133,6 +133,6 @@ export function checkOptions({ paradigm, name, config }: Session, options: Decod
   for (const key of ["maxTokens", "blockSize", "steps"] as const) {
     const value = options[key]
     if (value !== undefined && value > maxPositions)
-      throw new UserError(`a ${key} of ${value} would exceed the model's ${maxPositions} positions`)
+      throw new UserError(`${key} of ${value} would exceed the model's ${maxPositions} positions`)
   }
 }
