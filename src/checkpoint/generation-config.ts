@@ -3,7 +3,7 @@ import path from "node:path"
 import { z } from "zod"
 import { UserError } from "../errors.js"
 import { tokens } from "./config-schema.js"
-import { type Json, readOptionalJson, shown } from "./json.js"
+import { type Json, readOptionalJson } from "./json.js"
 import { check } from "./schema-check.js"
 
 const id = z.int().min(0)
@@ -68,7 +68,7 @@ export interface GenerationConfig {
   file?: string
   values: GenerationValues
   /** Members that would change answers in transformers and that nothing here does, each with a reason. */
-  unsupported: { key: string; value: string; why: string }[]
+  unsupported: { key: string; value: unknown; why: string }[]
 }
 
 /** What `generate()` knows beyond that, and when it changes an answer. */
@@ -112,7 +112,7 @@ export function normaliseGeneration(json: Json, file: string): GenerationConfig 
   const known = Object.keys(schema.shape).filter((key) => checked[key] != null)
   const values = Object.fromEntries(known.map((key) => [key, checked[key]])) as GenerationValues
   const unsupported = UNSUPPORTED.filter(([key, matters]) => json[key] != null && matters(json[key])).map(
-    ([key, , why]) => ({ key, value: shown(json[key]), why }),
+    ([key, , why]) => ({ key, value: json[key], why }),
   )
   const used = known.length + unsupported.length > 0
   return { ...(used && { file: path.basename(file) }), values, unsupported }
