@@ -5,6 +5,7 @@ import { UserError } from "../errors.js"
 import type { ModelConfig } from "./config.js"
 import { isFloatType } from "./element-types.js"
 import { expectedTensors, VISION_PREFIX } from "./expected-tensors.js"
+import { label } from "./json.js"
 import { converted, PROJECTOR_FILE, VISION_FILE } from "./layouts/converted.js"
 import type { Layout, LayoutName } from "./layouts/layout.js"
 import { qwen2_5_vl } from "./layouts/qwen2_5_vl.js"
@@ -54,7 +55,7 @@ export function readCheckpoint(folder: string): Checkpoint {
     const canonical = layout.toCanonical(name, path.basename(location.file))
     if (canonical === undefined) unexpected.push(name)
     else if (tensors.has(canonical))
-      throw new UserError(`two tensors are both ${canonical}, one of them ${name}`, { where: folder })
+      throw new UserError(`two tensors are both ${canonical}, one of them ${label(name)}`, { where: folder })
     else tensors.set(canonical, location)
   }
   if (config.text.tie) dropRedundantHead(tensors, folder)
@@ -104,7 +105,7 @@ function requireExactly(
   folder: string,
 ): void {
   const missing = [...expected.keys()].filter((name) => !tensors.has(name))
-  const unexpected = [...foreign, ...[...tensors.keys()].filter((name) => !expected.has(name))]
+  const unexpected = [...foreign, ...[...tensors.keys()].filter((name) => !expected.has(name))].map(label)
   const unfit: string[] = []
   for (const [name, shape] of expected) {
     const found = tensors.get(name)
@@ -129,6 +130,7 @@ function count(names: string[]): string {
   return names.length === 1 ? "1 tensor" : `${names.length} tensors`
 }
 
-function list(names: string[]): string {
-  return names.length <= 5 ? names.join(", ") : `${names.slice(0, 5).join(", ")} and ${names.length - 5} more`
+function list(sentences: string[]): string {
+  const names = sentences.slice(0, 5)
+  return names.length === sentences.length ? names.join(", ") : `${names.join(", ")} and ${sentences.length - 5} more`
 }

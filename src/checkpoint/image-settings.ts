@@ -2,9 +2,7 @@
 import fs from "node:fs"
 import path from "node:path"
 import { UserError } from "../errors.js"
-import { readJsonObject } from "./read-config.js"
-
-type Json = Record<string, unknown>
+import { type Json, readJsonObject, shown } from "./json.js"
 
 /** Settings as they stand in a file. */
 export interface ImageSettings {
@@ -45,12 +43,6 @@ export function findImageSettings(folder: string): ImageSettings | undefined {
 }
 
 export const RESTORE = "restore the file that came with the model"
-
-/** A value as it stands in the file, cut to a readable length. */
-export function shown(value: unknown): string {
-  const text = JSON.stringify(value)
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text
-}
 
 /** The error for a setting that cannot be right. */
 export function badSetting({ file, under }: ImageSettings, key: string, what: string, fix = RESTORE): UserError {

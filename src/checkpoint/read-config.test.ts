@@ -192,8 +192,43 @@ describe("errors name the key or list what is supported", () => {
     ],
     [{ mask_token_id: 64 }, /mask_token_id 64 is outside the vocabulary of 64/],
     [{ min_pixels: 10, max_pixels: 5 }, /min_pixels 10 exceeds/],
+    [{ min_pixels: 2 ** 30, max_pixels: 2 ** 30 }, /min_pixels must be at most 16777216/],
+    [{ rms_norm_eps: 1e300 }, /rms_norm_eps: expected at most 0.1, found 1e\+300/],
+    [{ rms_norm_eps: 0 }, /rms_norm_eps: expected at least 1e-20, found 0/],
+    [{ rms_norm_eps: -1e-6 }, /rms_norm_eps: expected at least/],
+    [{ rms_norm_eps: "1e-6" }, /rms_norm_eps: expected a number, found "1e-6"/],
+    [{ rms_norm_eps: undefined }, /rms_norm_eps: is missing/],
+    [{ rope_theta: 0 }, /rope_theta: expected at least 1, found 0/],
+    [{ rope_theta: 1e300 }, /rope_theta: expected at most/],
+    [{ attention_dropout: -1 }, /attention_dropout: expected at least 0/],
+    [{ num_hidden_layers: 1e9 }, /num_hidden_layers: expected at most 1024, found 1000000000/],
+    [{ num_attention_heads: 0 }, /num_attention_heads: expected at least 1/],
+    [{ hidden_size: 2 ** 40 }, /hidden_size: expected at most/],
+    [{ vocab_size: 2 ** 40 }, /vocab_size: expected at most/],
+    [{ max_position_embeddings: 2 ** 40 }, /max_position_embeddings: expected at most/],
+    [{ eos_token_id: "end" }, /eos_token_id: expected a number or a list, found "end"/],
+    [
+      { vision_config: { hidden_size: 8, out_hidden_size: 16, depth: 1e9 } },
+      /vision_config.depth: expected at most 1024/,
+    ],
+    [
+      { vision_config: { hidden_size: 8, out_hidden_size: 16, patch_size: 1e6 } },
+      /vision_config.patch_size: expected at most/,
+    ],
+    [
+      { vision_config: { hidden_size: 8, out_hidden_size: 16, in_chans: 4 } },
+      /vision_config.in_chans: expected 3, found 4/,
+    ],
+    [{ vision_config: [] }, /vision_config: expected an object, found an empty list/],
+    [
+      { model_type: "diffusionvl_qwenvl", max_position_embeddings: 64, bd3lm_block_size: 100 },
+      /bd3lm_block_size 100 exceeds max_position_embeddings 64/,
+    ],
+    [{ model_type: "diffusionvl_qwenvl", bd3lm_token_shift: "none" }, /bd3lm_token_shift: expected "same" or "next"/],
   ])("%j", (overrides, expected) => {
-    expect(message(smallConfig(overrides as never))).toMatch(expected)
+    const text = message(smallConfig(overrides as never))
+    expect(text).toMatch(expected)
+    expect(text).not.toMatch(/undefined|NaN|Invalid|\[object/)
   })
 
   it("says when there is no folder or no config.json", () => {

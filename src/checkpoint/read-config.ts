@@ -10,8 +10,12 @@ import {
   type ModelConfig,
   type ModelType,
 } from "./config.js"
-import { check, sharedSchema, textSchema, visionSchema } from "./config-schema.js"
+import { sharedSchema, textSchema, visionSchema } from "./config-schema.js"
 import { findImageSettings, type ImageSettings, pixelLimits } from "./image-settings.js"
+import { type Json, readJsonObject, readOptionalJson, shown } from "./json.js"
+import { check } from "./schema-check.js"
+
+export { readJsonObject } from "./json.js"
 
 const MODEL_TYPES: Record<string, ModelType> = {
   qwen2_5_vl: "qwen2_5_vl",
@@ -30,41 +34,26 @@ const RECOGNISED: Record<string, string> = {
   llama: "a Llama language model",
 }
 
-type Json = Record<string, unknown>
-
 /**
  * Reads a model folder's configuration.
  * @throws UserError for a missing or damaged config.json, an unknown model type, or a key that cannot be right.
  */
 export function readConfig(folder: string): ModelConfig {
   const file = path.join(folder, "config.json")
-  if (!fs.existsSync(file))
-    throw new UserError(fs.existsSync(folder) ? "it has no config.json" : "there is no such folder", {
+  if (!fs.existsSync(file)) {
+    const kind = fs.statSync(folder.replaceAll("\0", "\uFFFD"), { throwIfNoEntry: false })
+    const what = kind?.isDirectory() ? "it has no config.json" : kind ? "it is not a folder" : "there is no such folder"
+    throw new UserError(what, {
       where: folder,
       fix: "A model is a folder with config.json and weights, or a hub id such as org/name.",
     })
-  const optional = (name: string) => {
-    const other = path.join(folder, name)
-    return fs.existsSync(other) ? readJsonObject(other) : undefined
   }
+  const optional = (name: string) => readOptionalJson(path.join(folder, name))
   return normaliseConfig(readJsonObject(file), {
     where: file,
     visionConfig: optional("vision_config.json"),
     imageSettings: findImageSettings(folder),
   })
-}
-
-/** @throws UserError when the file is not a JSON object. */
-export function readJsonObject(file: string): Json {
-  let value: unknown
-  try {
-    value = JSON.parse(fs.readFileSync(file, "utf8"))
-  } catch (cause) {
-    throw new UserError(`not a JSON file (${(cause as Error).message})`, { where: file, cause })
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new UserError("not a JSON object", { where: file })
-  return value as Json
 }
 
 /**
@@ -94,7 +83,7 @@ export function normaliseConfig(
     modelType,
     text: { ...normaliseText(text, where), tie: ties[0] ?? ties[1] ?? false },
     vision,
-    tokens: normaliseTokens(text, shared, nested ? raw : {}),
+    tokens: normaliseTokens(text, shared),
     image: imageLimits(modelType, shared, files.imageSettings),
     raw,
   }
@@ -118,7 +107,7 @@ function modelTypeOf(raw: Json, where?: string): ModelType {
       where,
       fix: supported,
     })
-  const what = name === undefined ? "config.json has no model_type" : `unknown model_type ${JSON.stringify(name)}`
+  const what = name === undefined ? "config.json has no model_type" : `unknown model_type ${shown(name)}`
   throw new UserError(what, { where, fix: supported })
 }
 
@@ -162,11 +151,10 @@ function normaliseVision(vision: z.infer<typeof visionSchema>): ModelConfig["vis
 function normaliseTokens(
   text: z.infer<typeof textSchema>,
   shared: z.infer<typeof sharedSchema>,
-  top: Json,
 ): ModelConfig["tokens"] {
-  const eos = text.eos_token_id ?? (top.eos_token_id as typeof text.eos_token_id) ?? 151645
-  const bos = text.bos_token_id ?? (top.bos_token_id as number | null | undefined)
-  const pad = text.pad_token_id ?? (top.pad_token_id as number | null | undefined)
+  const eos = text.eos_token_id ?? shared.eos_token_id ?? 151645
+  const bos = text.bos_token_id ?? shared.bos_token_id
+  const pad = text.pad_token_id ?? shared.pad_token_id
   const mask = shared.mask_token_id ?? (DEFAULT_MASK_TOKEN < text.vocab_size ? DEFAULT_MASK_TOKEN : undefined)
   return {
     ...(bos != null && { bos }),
@@ -202,7 +190,10 @@ function imageLimits(
   return { minPixels: shared.min_pixels ?? defaults.minPixels, maxPixels: shared.max_pixels ?? defaults.maxPixels }
 }
 
-function validate({ text, vision, tokens, image }: ModelConfig, where?: string): void {
+/** More pixels than any model asks for: smaller pictures would be enlarged to this. */
+const LARGEST_MINIMUM = 1 << 24
+
+function validate({ text, vision, tokens, image, blockDiffusion }: ModelConfig, where?: string): void {
   const rules: [boolean, string][] = [
     [
       Number.isInteger(text.headDim),
@@ -237,6 +228,18 @@ function validate({ text, vision, tokens, image }: ModelConfig, where?: string):
       `mask_token_id ${tokens.mask} is outside the vocabulary of ${text.vocabSize}`,
     ],
     [image.minPixels <= image.maxPixels, `min_pixels ${image.minPixels} exceeds max_pixels ${image.maxPixels}`],
+    [
+      image.minPixels <= LARGEST_MINIMUM,
+      `min_pixels must be at most ${LARGEST_MINIMUM}, not ${image.minPixels}: every smaller picture is enlarged to it`,
+    ],
+    [
+      blockDiffusion === undefined || blockDiffusion.blockSize <= text.maxPositions,
+      `bd3lm_block_size ${blockDiffusion?.blockSize} exceeds max_position_embeddings ${text.maxPositions}`,
+    ],
+    [
+      blockDiffusion === undefined || blockDiffusion.samplingEpsMin < blockDiffusion.samplingEpsMax,
+      `bd3lm_sampling_eps_min ${blockDiffusion?.samplingEpsMin} is not below bd3lm_sampling_eps_max ${blockDiffusion?.samplingEpsMax}`,
+    ],
   ]
   for (const [holds, sentence] of rules) if (!holds) throw new UserError(sentence, { where })
 }

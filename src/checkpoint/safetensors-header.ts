@@ -2,6 +2,7 @@
 import fs from "node:fs"
 import { UserError } from "../errors.js"
 import { codeOfType, ELEMENT_BYTES, type ElementType, KNOWN_CODES, typeOfCode } from "./element-types.js"
+import { label, reasonOf, regularFileSize, shown } from "./json.js"
 
 /** Where a tensor's bytes lie: little-endian, row-major, `bytes` long from `offset` of `file`. */
 export interface TensorLocation {
@@ -28,31 +29,33 @@ const MAX_HEADER_BYTES = 100_000_000
  * @throws UserError naming the file and the reason; for a truncated file the expected and actual bytes.
  */
 export function readHeader(file: string): SafetensorsHeader {
+  // Before it is opened: opening a pipe waits for a writer.
+  regularFileSize(file)
   let descriptor: number
   try {
     descriptor = fs.openSync(file, "r")
   } catch (cause) {
-    throw new UserError("cannot open the weights file", { where: file, fix: (cause as Error).message, cause })
+    throw new UserError(`cannot open the weights file (${reasonOf(cause)})`, { where: file, cause })
   }
   try {
     const fileBytes = fs.fstatSync(descriptor).size
     if (fileBytes < 8) throw incomplete(file, "at least 8", fileBytes)
-    const length = new DataView(readExactly(descriptor, 8, 0).buffer).getBigUint64(0, true)
+    const length = new DataView(readExactly(descriptor, 8, 0, file).buffer).getBigUint64(0, true)
     if (length > BigInt(MAX_HEADER_BYTES)) throw invalid(file, `its header claims to be ${length} bytes long`)
     const headerBytes = Number(length)
     if (8 + headerBytes > fileBytes) throw incomplete(file, `more than ${8 + headerBytes}`, fileBytes)
-    return parseHeader(readExactly(descriptor, headerBytes, 8), file, fileBytes)
+    return parseHeader(readExactly(descriptor, headerBytes, 8, file), file, fileBytes)
   } finally {
     fs.closeSync(descriptor)
   }
 }
 
-function readExactly(descriptor: number, bytes: number, position: number): Uint8Array {
+function readExactly(descriptor: number, bytes: number, position: number, file: string): Uint8Array {
   const buffer = new Uint8Array(bytes)
   let done = 0
   while (done < bytes) {
     const read = fs.readSync(descriptor, buffer, done, bytes - done, position + done)
-    if (read === 0) throw new Error("the file shrank while it was read")
+    if (read === 0) throw new UserError("the file ended while it was read", { where: file })
     done += read
   }
   return buffer
@@ -71,8 +74,8 @@ export function parseHeader(json: Uint8Array, file: string, fileBytes: number): 
   const sorted = [...tensors].sort(([, a], [, b]) => a.offset - b.offset || a.bytes - b.bytes)
   let end = dataStart
   for (const [name, { offset, bytes }] of sorted) {
-    if (offset < end) throw invalid(file, `tensor ${name} overlaps the one before it`)
-    if (offset > end) throw invalid(file, `${offset - end} unused bytes before tensor ${name}`)
+    if (offset < end) throw invalid(file, `tensor ${label(name)} overlaps the one before it`)
+    if (offset > end) throw invalid(file, `${offset - end} unused bytes before tensor ${label(name)}`)
     end = offset + bytes
   }
   if (fileBytes < end) throw incomplete(file, String(end), fileBytes)
@@ -86,13 +89,13 @@ function parseObject(json: Uint8Array, file: string): Record<string, unknown> {
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(json)
     value = JSON.parse(text)
-  } catch (cause) {
-    throw invalid(file, `its header is not JSON (${(cause as Error).message})`)
+  } catch {
+    throw invalid(file, "its header is not JSON")
   }
   // The format wants the brace to be the very first byte.
   if (!isObject(value) || text[0] !== "{") throw invalid(file, "its header is not a JSON object")
   const duplicate = findDuplicateKey(text)
-  if (duplicate !== undefined) throw invalid(file, `its header has the key ${JSON.stringify(duplicate)} twice`)
+  if (duplicate !== undefined) throw invalid(file, `its header has the key ${shown(duplicate)} twice`)
   return value
 }
 
@@ -103,11 +106,21 @@ function parseMetadata(value: unknown, file: string): Record<string, string> {
 }
 
 function parseEntry(name: string, value: unknown, file: string, dataStart: number): TensorLocation {
-  const fail = (reason: string) => invalid(file, `tensor ${name}: ${reason}`)
+  const tensor = `tensor ${label(name)}`
+  const fail = (reason: string) => invalid(file, `${tensor}: ${reason}`)
   if (!isObject(value)) throw fail("its entry is not an object")
   const { dtype: code, shape, data_offsets: offsets } = value
-  const dtype = typeof code === "string" ? typeOfCode(code) : undefined
-  if (dtype === undefined) throw fail(`element type ${JSON.stringify(code)} is not one of ${KNOWN_CODES.join(", ")}`)
+  if (typeof code !== "string") throw fail(`its element type (dtype) is ${shown(code)}, not a text`)
+  const dtype = typeOfCode(code)
+  // The format has more types, and will have others: nothing is wrong with the file.
+  if (dtype === undefined)
+    throw new UserError(
+      `${tensor}: element type ${shown(code)} is not supported; supported are ${KNOWN_CODES.join(", ")}`,
+      {
+        where: file,
+        fix: "save the model in one of these, for example in bfloat16, or use an upload that is not quantised",
+      },
+    )
   if (!isSizes(shape)) throw fail("its shape is not a list of sizes")
   if (!isSizes(offsets) || offsets.length !== 2 || offsets[0] > offsets[1])
     throw fail("data_offsets are not a begin and an end")

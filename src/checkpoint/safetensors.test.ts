@@ -69,7 +69,14 @@ describe("malformed files are refused with the file and the reason", () => {
     ["not JSON", "{nonsense", 0, /not JSON/],
     ["a list", "[]", 0, /not a JSON object/],
     ["space before the brace", " {}", 0, /not a JSON object/],
-    ["unknown type", `{"a":${entry(0, 1, [1], "F8_E4M3")}}`, 1, /tensor a: element type "F8_E4M3"/],
+    [
+      "no type",
+      `{"a":{"shape":[1],"data_offsets":[0,1]}}`,
+      1,
+      /tensor a: its element type \(dtype\) is nothing, not a text/,
+    ],
+    ["a type that is no text", `{"a":{"dtype":8,"shape":[1],"data_offsets":[0,1]}}`, 1, /is 8, not a text/],
+    ["a name with odd characters", `{"a\\u0000b":7}`, 0, /tensor "a\\u0000b": its entry/],
     [
       "shape and bytes disagree",
       `{"a":${entry(0, 4, [3])}}`,
@@ -94,6 +101,42 @@ describe("malformed files are refused with the file and the reason", () => {
     const error = thrown(() => readHeader(file))
     expect(error.message).toMatch(reason)
     expect(error.where).toBe(file)
+  })
+
+  it.each(["F8_E4M3", "F8_E5M2", "F8_E8M0", "F4", "F6_E2M3", "U16", "U32", "U64", "C64", "Q9"])(
+    "a tensor of type %s: the file is fine, the type is not supported",
+    (code) => {
+      const error = thrown(() => readHeader(fileWith(`{"a":${entry(0, 1, [1], code)}}`, 1)))
+      expect(error.message).toBe(
+        `tensor a: element type "${code}" is not supported; supported are BOOL, U8, I8, I16, F16, BF16, I32, F32, F64, I64`,
+      )
+    },
+  )
+
+  it("a folder, a pipe or nothing in place of the file", () => {
+    fs.mkdirSync(path.join(folder, "model.safetensors"))
+    expect(thrown(() => openTensors(folder)).message).toBe("it is a folder, not a file")
+    fs.rmdirSync(path.join(folder, "model.safetensors"))
+    expect(thrown(() => readHeader("/dev/null")).message).toBe("it is a pipe or a device, not a file")
+    expect(thrown(() => readHeader(path.join(folder, "a\0b"))).message).toContain("its name holds a null character")
+    expect(thrown(() => readHeader(path.join(folder, "none"))).message).toContain("there is no such file")
+  })
+
+  it.each([
+    ["null", "not a JSON object but null"],
+    ["[]", "not a JSON object but an empty list"],
+    ["{}", "it has no weight_map of tensors to files"],
+    ['{"weight_map": ["a"]}', "it has no weight_map of tensors to files"],
+    ['{"weight_map": {"a": 1}}', "weight_map sends a to 1, which is not a file name"],
+    ['{"weight_map": {"a": ""}}', 'weight_map sends a to "", which is not a file name'],
+    ['{"weight_map": {"a": "../b"}}', 'weight_map sends a to "../b", which is not a file name'],
+    ['{"weight_map": {"a": "b\\u0000"}}', "which is not a file name"],
+    ['{"weight_map": {"a": "b.safetensors"}}', "1 of 1 weight files are missing: b.safetensors"],
+  ])("an index of %s", (text, sentence) => {
+    fs.rmSync(path.join(folder, "model.safetensors"), { force: true })
+    fs.writeFileSync(path.join(folder, "model.safetensors.index.json"), text)
+    expect(thrown(() => openTensors(folder)).message).toContain(sentence)
+    fs.rmSync(path.join(folder, "model.safetensors.index.json"))
   })
 
   it("truncated data: expected and actual bytes", () => {

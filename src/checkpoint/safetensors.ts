@@ -2,6 +2,7 @@
 import fs from "node:fs"
 import path from "node:path"
 import { UserError } from "../errors.js"
+import { label } from "./json.js"
 import { readHeader, type TensorLocation } from "./safetensors-header.js"
 import { INDEX_FILE, readIndex, SINGLE_FILE } from "./safetensors-index.js"
 
@@ -27,17 +28,20 @@ function openShards(folder: string, index: string): Map<string, TensorLocation> 
   const shards = [...new Set(shardOf.values())].sort()
   const absent = shards.filter((shard) => !fs.existsSync(path.join(folder, shard)))
   if (absent.length > 0)
-    throw new UserError(`${absent.length} of ${shards.length} weight files are missing: ${absent.join(", ")}`, {
-      where: folder,
-      fix: "Download the missing files, or the whole model again.",
-    })
+    throw new UserError(
+      `${absent.length} of ${shards.length} weight files are missing: ${absent.slice(0, 5).map(label).join(", ")}${absent.length > 5 ? " and more" : ""}`,
+      {
+        where: folder,
+        fix: "Download the missing files, or the whole model again.",
+      },
+    )
   const found = new Map<string, TensorLocation>()
   for (const shard of shards) {
     for (const [name, location] of readHeader(path.join(folder, shard)).tensors) {
       const listed = shardOf.get(name)
       if (listed !== shard)
         throw new UserError(
-          `${shard} holds ${name}, which the index ${listed ? `places in ${listed}` : "does not list"}`,
+          `${label(shard)} holds ${label(name)}, which the index ${listed ? `places in ${label(listed)}` : "does not list"}`,
           {
             where: index,
           },
@@ -48,7 +52,10 @@ function openShards(folder: string, index: string): Map<string, TensorLocation> 
   const tensors = new Map<string, TensorLocation>()
   for (const [name, shard] of shardOf) {
     const location = found.get(name)
-    if (!location) throw new UserError(`the index places ${name} in ${shard}, which does not hold it`, { where: index })
+    if (!location)
+      throw new UserError(`the index places ${label(name)} in ${label(shard)}, which does not hold it`, {
+        where: index,
+      })
     tensors.set(name, location)
   }
   return tensors
@@ -56,12 +63,16 @@ function openShards(folder: string, index: string): Map<string, TensorLocation> 
 
 function noWeights(folder: string): UserError {
   if (!fs.existsSync(folder)) return new UserError("there is no such folder", { where: folder })
+  if (!fs.statSync(folder).isDirectory()) return new UserError("it is not a folder", { where: folder })
   const pickled = fs.readdirSync(folder).filter((file) => /\.(bin|pth|pt|ckpt)$/.test(file))
   if (pickled.length > 0)
-    return new UserError(`it has only pickled weights (${pickled[0]}), which are not read because they can run code`, {
-      where: folder,
-      fix: "Save the model as safetensors.",
-    })
+    return new UserError(
+      `it has only pickled weights (${label(pickled[0])}), which are not read because they can run code`,
+      {
+        where: folder,
+        fix: "Save the model as safetensors.",
+      },
+    )
   return new UserError(`it has no weights: neither ${SINGLE_FILE} nor ${INDEX_FILE}`, { where: folder })
 }
 

@@ -5,7 +5,7 @@ import { createInterface } from "node:readline"
 import { messageOf } from "../errors.js"
 import type { Session } from "../generate/session.js"
 import { imagePrompt, type Message } from "../text/conversation.js"
-import { type DecodingFlags, decodingOptions, statistics, streamAnswer } from "./generate.js"
+import { type DecodingFlags, decodingNotes, decodingOptions, statistics, streamAnswer } from "./generate.js"
 import { interruptible } from "./interrupt.js"
 import { type ModelOptions, openForCommand } from "./open-model.js"
 
@@ -36,7 +36,12 @@ class Conversation {
   }
 }
 
-export async function chat(options: ModelOptions & DecodingFlags & { model: string }): Promise<void> {
+export interface ChatCommandOptions extends ModelOptions, DecodingFlags {
+  model: string
+  debug?: boolean
+}
+
+export async function chat(options: ChatCommandOptions): Promise<void> {
   await interruptible(async (signal) => {
     const session = await openForCommand(options.model, options, signal)
     process.stderr.write(`${options.model} · ${HELP}\n`)
@@ -71,7 +76,7 @@ async function answer(
   session: Session,
   conversation: Conversation,
   line: string,
-  options: DecodingFlags,
+  options: ChatCommandOptions,
   signal: AbortSignal,
 ): Promise<void> {
   conversation.ask(line)
@@ -82,9 +87,12 @@ async function answer(
       signal,
       ...decodingOptions(options),
     }
-    const { text, stats } = await streamAnswer(session, request)
+    const first = conversation.messages.length === 1
+    const { text, stats, decoding } = await streamAnswer(session, request)
     conversation.messages.push({ role: "assistant", content: text })
-    process.stderr.write(`${statistics(session, stats)}\n`)
+    // It is the same for every answer.
+    const notes = first ? decodingNotes(decoding, options.debug) : ""
+    process.stderr.write(`${notes}${statistics(session, stats)}\n`)
   } catch (error) {
     if (signal.aborted) throw error
     // A picture that cannot be read costs this message, not the conversation.

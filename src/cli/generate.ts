@@ -1,7 +1,9 @@
 /** Answers one prompt on the terminal, or as JSON. */
 
+import type { Readable } from "node:stream"
 import { text as readAll } from "node:stream/consumers"
 import { UserError } from "../errors.js"
+import type { DecodingReport } from "../generate/decoding.js"
 import { type GenerateOptions, type GenerateStats, generate, generateText } from "../generate/generate.js"
 import type { DecodingOptions } from "../generate/options.js"
 import type { Session } from "../generate/session.js"
@@ -15,22 +17,29 @@ export interface GenerateCommandOptions extends ModelOptions, DecodingFlags {
   image?: string[]
   json?: boolean
   stream: boolean
+  debug?: boolean
 }
 
 /** Decoding as the command line names it. */
-export interface DecodingFlags extends Omit<DecodingOptions, "strategy"> {
+export interface DecodingFlags extends Omit<DecodingOptions, "strategy" | "noRepeatNgramSize"> {
   remasking?: DecodingOptions["strategy"]
+  /** `--no-repeat-ngram-size n`; true when it is not given. */
+  repeatNgramSize?: number | true
 }
 
 /** Of all command-line options, those the decoder knows. */
 export function decodingOptions(options: DecodingFlags): DecodingOptions {
   const { maxTokens, blockSize, steps, threshold, remasking: strategy, temperature, topK, topP, seed } = options
-  return { maxTokens, blockSize, steps, threshold, strategy, temperature, topK, topP, seed }
+  const { minP, typicalP, repetitionPenalty, repeatNgramSize, minTokens, generationConfig } = options
+  const noRepeatNgramSize = repeatNgramSize === true ? undefined : repeatNgramSize
+  const blocks = { blockSize, steps, threshold, strategy }
+  const sampling = { temperature, topK, topP, minP, typicalP, seed }
+  return { maxTokens, ...blocks, ...sampling, repetitionPenalty, noRepeatNgramSize, minTokens, generationConfig }
 }
 
 export async function generateCommand(given: string | undefined, options: GenerateCommandOptions): Promise<void> {
-  const prompt = given ?? (process.stdin.isTTY ? "" : (await readAll(process.stdin)).trim())
   const images = options.image ?? []
+  const prompt = given ?? (await readQuestion(images.length > 0))
   if (prompt === "" && images.length === 0)
     throw new UserError("there is nothing to answer", {
       fix: 'for example: diffusionvl generate --image cat.png "What is this?"',
@@ -44,30 +53,70 @@ export async function generateCommand(given: string | undefined, options: Genera
       ...decodingOptions(options),
     }
     if (options.json) {
-      const { text, stats } = await generateText(session, request)
-      process.stdout.write(`${JSON.stringify({ model: options.model, text, stats })}\n`)
+      const { text, stats, decoding } = await generateText(session, request)
+      const { applied, notApplied } = decoding
+      process.stdout.write(
+        `${JSON.stringify({ model: options.model, text, stats, decoding: { applied, notApplied } })}\n`,
+      )
+      process.stderr.write(decodingNotes(decoding, options.debug))
     } else {
-      const stats = options.stream ? await stream(session, request) : await whole(session, request)
-      process.stderr.write(`${statistics(session, stats)}\n`)
+      const { stats, decoding } = options.stream ? await streamAnswer(session, request) : await whole(session, request)
+      process.stderr.write(`${decodingNotes(decoding, options.debug)}${statistics(session, stats)}\n`)
     }
   })
 }
 
-async function whole(session: Session, request: GenerateOptions): Promise<GenerateStats> {
-  const { text, stats } = await generateText(session, request)
-  process.stdout.write(`${text}\n`)
-  return stats
+/** Standard input and where it is told that it is waited for; tests pass their own. */
+export interface QuestionSource {
+  input: Readable & { isTTY?: boolean }
+  output: { isTTY?: boolean; write(text: string): unknown }
+}
+
+/** The question from standard input. Whoever sits at the terminal has to know that it is waited for. */
+export async function readQuestion(
+  hasImages: boolean,
+  { input, output }: QuestionSource = { input: process.stdin, output: process.stderr },
+): Promise<string> {
+  // A picture alone is a question.
+  if (input.isTTY && hasImages) return ""
+  const tell = () => output.write("reading the question from standard input; end with Ctrl-D\n")
+  if (input.isTTY) tell()
+  // A pipe is mostly read at once, and then nobody needs to be told.
+  const timer = !input.isTTY && output.isTTY ? setTimeout(tell, 1000) : undefined
+  try {
+    return (await readAll(input)).trim()
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+interface Shown {
+  text: string
+  stats: GenerateStats
+  decoding: DecodingReport
+}
+
+/** What transformers would have done and this has not, and with --debug all that decided how the answer was decoded. */
+export function decodingNotes(report: DecodingReport, debug = false): string {
+  const notes = report.notApplied
+    .filter(({ differs }) => differs && !debug)
+    .map(({ key, value, from, why }) => `note: ${key} ${value} of ${from} is not applied: ${why}`)
+  const lines = debug ? report.lines().map((line) => `decoding: ${line}`) : notes
+  return lines.map((line) => `${line}\n`).join("")
+}
+
+async function whole(session: Session, request: GenerateOptions): Promise<Shown> {
+  const result = await generateText(session, request)
+  process.stdout.write(`${result.text}\n`)
+  return result
 }
 
 /** Shows the answer while it comes about; gives its text and statistics. */
-export async function streamAnswer(
-  session: Session,
-  request: GenerateOptions,
-): Promise<{ text: string; stats: GenerateStats }> {
+export async function streamAnswer(session: Session, request: GenerateOptions): Promise<Shown> {
   const view = new DenoiseView()
   try {
     for await (const event of generate(session, request)) {
-      if (event.type === "done") return { text: event.text, stats: event.stats }
+      if (event.type === "done") return event
       view.show(event)
     }
     throw new Error("decoding ended without a result")
@@ -75,9 +124,6 @@ export async function streamAnswer(
     view.finish()
   }
 }
-
-const stream = async (session: Session, request: GenerateOptions): Promise<GenerateStats> =>
-  (await streamAnswer(session, request)).stats
 
 /** One line: what it cost. */
 export function statistics(session: Session, stats: GenerateStats): string {

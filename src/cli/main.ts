@@ -25,7 +25,7 @@ export function createProgram(): Command {
     .description(description)
     .version(version, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
-    .option("--debug", "print the stack of an error")
+    .option("--debug", "print the stack of an error, and how an answer was decoded")
     .showSuggestionAfterError()
     .showHelpAfterError("(diffusionvl --help lists commands and options)")
     .exitOverride()

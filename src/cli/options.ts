@@ -7,7 +7,8 @@ export function wholeNumber(minimum = 0): (text: string) => number {
   return (text) => {
     const value = Number(text)
     if (!/^-?\d+$/.test(text.trim()) || !Number.isSafeInteger(value) || value < minimum) {
-      throw new InvalidArgumentError(`It must be a whole number of at least ${minimum}.`)
+      const most = value > Number.MAX_SAFE_INTEGER ? ` and at most ${Number.MAX_SAFE_INTEGER}` : ""
+      throw new InvalidArgumentError(`It must be a whole number of at least ${minimum}${most}.`)
     }
     return value
   }
@@ -26,6 +27,14 @@ export function numberBetween(minimum: number, maximum: number): (text: string) 
     }
     return value
   }
+}
+
+/** `--temperature 0.7`: 0, or what logits can be divided by without becoming infinite or all the same. */
+export function temperature(text: string): number {
+  const value = Number(text)
+  if (text.trim() === "" || !(value === 0 || (value >= 1e-10 && value <= 1e6)))
+    throw new InvalidArgumentError("It must be 0, or a number between 1e-10 and 1e6.")
+  return value
 }
 
 /** `--image a.png --image b.png`: an option that may be given several times. */

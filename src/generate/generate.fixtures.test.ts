@@ -1,11 +1,14 @@
 /** From a model folder, a question and picture files to the reference's answers, on the golden files when they are at hand. */
 
+import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { goldenJson, goldenModelFolder, goldenPath, goldenPresent } from "../../test/support/golden.js"
+import { normaliseGeneration, readGenerationConfig } from "../checkpoint/generation-config.js"
+import type { Json } from "../checkpoint/json.js"
 import { IMAGE, type Message, type Part } from "../text/conversation.js"
 import { Tokenizer } from "../text/tokenizer.js"
 import { setThreads } from "../torch/index.js"
-import { generateText } from "./generate.js"
+import { decode, generateText } from "./generate.js"
 import { preparePrompt } from "./prepare.js"
 import { openModel, type Session } from "./session.js"
 
@@ -57,6 +60,36 @@ describe.skipIf(!goldenPresent)("golden answers", () => {
       const options = { images: pictures(one.images), maxTokens: one.max_new_tokens }
       const { ids } = await generateText(session, { ...options, messages: [{ role: "user", content }] })
       expect([...ids], one.id).toEqual(one.new_ids)
+    }
+  })
+
+  it("count the rows of a picture as its token when tokens are penalised, as transformers does", async () => {
+    const opened = await open("tiny-qwen2_5_vl")
+    const session = { ...opened, imageOptions: { ...opened.imageOptions, minPixels: 12544, maxPixels: 50176 } }
+    const one = goldenJson("decode", "ar_greedy.json").cases.find(({ id }: { id: string }) => id === "ar.vl1")
+    const content: Part[] = [{ type: "image" }, { type: "text", text: one.text }]
+    const options = { images: pictures(one.images), maxTokens: 24, repetitionPenalty: 1.2 }
+    const { ids } = await generateText(session, { ...options, messages: [{ role: "user", content }] })
+    const penalised = [99446, 120085, 120085, 62152, 62152, 62152, 62152, 62152]
+    expect([...ids]).toEqual([...penalised, ...new Array(16).fill(148101)])
+  })
+
+  it("are those of transformers' generate() with a generation_config.json", async () => {
+    const opened = await open("tiny-qwen2_5_vl")
+    const file = new URL("../../test/fixtures/generation/generate.json", import.meta.url)
+    const golden: { prompt: number[]; cases: { name: string; generation?: Json; config?: Json; new_ids: number[] }[] } =
+      JSON.parse(readFileSync(file, "utf8"))
+    expect(golden.cases.length).toBeGreaterThan(15)
+    for (const { name, generation, config, new_ids } of golden.cases) {
+      const wanted = generation
+        ? normaliseGeneration(generation, "generation_config.json")
+        : readGenerationConfig(import.meta.dirname, { ...opened.config.raw, ...config })
+      const eos = [wanted.values.eos_token_id ?? opened.eos].flat()
+      const session: Session = { ...opened, generation: wanted, eos }
+      let ids: number[] = []
+      for await (const event of decode(session, { ids: Int32Array.from(golden.prompt) }))
+        if (event.type === "done") ids = [...event.ids]
+      expect(ids, name).toEqual(new_ids)
     }
   })
 })

@@ -4,12 +4,9 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { type SmallAnswerers, writeSmallAnswerers } from "../../test/support/small-answerers.js"
 import { tinyConfig } from "../../test/support/tiny-model.js"
-import { asDiffusion } from "../checkpoint/config.js"
 import { writeJson } from "../checkpoint/files.js"
-import { trainTokenizer, writeTokenizer } from "../demo/bpe.js"
-import { initialiseWeights } from "../models/registry.js"
-import { saveModel } from "../models/save.js"
 import { imagePrompt, type Message } from "../text/conversation.js"
 import { setThreads } from "../torch/index.js"
 import {
@@ -25,42 +22,13 @@ import { scoreAnswers } from "./score.js"
 import { loadSession, openModel, type Session } from "./session.js"
 
 const root = mkdtempSync(join(tmpdir(), "generate-"))
-const folders = { autoregressive: join(root, "ar"), "block-diffusion": join(root, "bd") }
+let folders: SmallAnswerers
 let autoregressive: Session
 let diffusion: Session
 
 beforeAll(async () => {
   setThreads(1)
-  const tokenizer = trainTokenizer(["What is it? 这是什么 🐕🐕"], 280)
-  const { ids, rows } = tokenizer
-  const config = {
-    ...tinyConfig,
-    text: {
-      ...tinyConfig.text,
-      heads: 2,
-      kvHeads: 1,
-      headDim: 8,
-      mropeSection: [2, 1, 1] as [number, number, number],
-      vocabSize: rows,
-    },
-    tokens: {
-      eos: ids["<|im_end|>"],
-      imagePad: ids["<|image_pad|>"],
-      videoPad: ids["<|video_pad|>"],
-      visionStart: ids["<|vision_start|>"],
-      visionEnd: ids["<|vision_end|>"],
-      mask: ids.mask,
-    },
-  }
-  const parameters = initialiseWeights(config, 4, { std: 0.35, embeddingStd: 1 })
-  const models = [config, asDiffusion(config, { blockDiffusion: { blockSize: 4 }, image: config.image })]
-  for (const [i, folder] of Object.values(folders).entries()) {
-    await saveModel(folder, { config: models[i], parameters })
-    await writeTokenizer(folder, tokenizer)
-  }
-  await writeJson(join(folders.autoregressive, "generation_config.json"), {
-    eos_token_id: [ids["<|im_end|>"], ids["<|endoftext|>"]],
-  })
+  folders = await writeSmallAnswerers(root)
   autoregressive = loadSession(folders.autoregressive, { dtype: "float32", device: "cpu" })
   diffusion = await openModel(folders["block-diffusion"], { dtype: "float32", device: "cpu" })
 })

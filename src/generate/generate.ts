@@ -1,6 +1,5 @@
 /** Messages and pictures in, text out: the one way in which the command line, evaluation and servers ask a model. */
 
-import { maskToken } from "../checkpoint/config.js"
 import { randomFrom } from "../data/prng.js"
 import { UserError } from "../errors.js"
 import { decodeAutoregressive } from "../paradigms/autoregressive/decoder.js"
@@ -9,9 +8,11 @@ import type { DecodeDone, DecodeEvent, DecodeStats } from "../paradigms/decode-e
 import type { Prompt } from "../paradigms/prompt.js"
 import type { Message } from "../text/conversation.js"
 import { AnswerView } from "./answer-view.js"
+import { type DecodingReport, type ResolvedDecoding, resolveDecoding } from "./decoding.js"
+import { explainDecodingError } from "./not-finite.js"
 import { checkOptions, type DecodingOptions } from "./options.js"
 import { type ImageSource, preparePrompt } from "./prepare.js"
-import type { RemaskingDefaults, Session } from "./session.js"
+import type { Session } from "./session.js"
 
 export type { DecodingOptions } from "./options.js"
 
@@ -34,8 +35,8 @@ export type GenerateEvent =
   | { type: "text"; text: string }
   /** Block diffusion: the rest of the current block, one piece of text per token, null where it is still masked. */
   | { type: "step"; cells: (string | null)[] }
-  /** `ids` are the answer's tokens before the first end-of-sequence token. */
-  | { type: "done"; text: string; ids: Int32Array; stats: GenerateStats }
+  /** `ids` are the answer's tokens before the first end-of-sequence token; `decoding` says what was applied. */
+  | { type: "done"; text: string; ids: Int32Array; stats: GenerateStats; decoding: DecodingReport }
 
 /**
  * Answers a conversation, in pieces.
@@ -50,12 +51,15 @@ export async function* generate(
   const prompt = await preparePrompt(session, options.messages, options.images)
   const prepareMilliseconds = performance.now() - started
   const promptRows = prompt.ids.length
-  const view = new AnswerView(session.tokenizer, { promptRows, length: options.maxTokens ?? 128, eos: session.eos })
+  const decoding = resolveDecoding(session, options, promptRows)
+  const { genLength, eos } = decoding.settings
+  const mask = decoding.paradigm === "block-diffusion" ? decoding.settings.maskToken : undefined
+  const view = new AnswerView(session.tokenizer, { promptRows, length: genLength, eos })
   let done: DecodeDone | undefined
-  for await (const event of decode(session, prompt, options)) {
+  for await (const event of run(session, prompt, decoding, options)) {
     if (event.type === "done") done = event
     if (event.type !== "step") continue
-    const { text, cells } = view.update(event, maskOf(session))
+    const { text, cells } = view.update(event, mask)
     if (text !== "") yield { type: "text", text }
     if (session.paradigm === "block-diffusion") yield { type: "step", cells }
   }
@@ -63,16 +67,26 @@ export async function* generate(
   const answer = ids.slice(0, eosIndex)
   const rest = view.finish(answer)
   if (rest !== "") yield { type: "text", text: rest }
-  yield { type: "done", text: view.text, ids: answer, stats: { ...stats, promptRows, prepareMilliseconds } }
+  const report = decoding.report
+  yield {
+    type: "done",
+    text: view.text,
+    ids: answer,
+    stats: { ...stats, promptRows, prepareMilliseconds },
+    decoding: report,
+  }
 }
 
 /** Answers a conversation. */
 export async function generateText(
   session: Session,
   options: GenerateOptions,
-): Promise<{ text: string; ids: Int32Array; stats: GenerateStats }> {
+): Promise<{ text: string; ids: Int32Array; stats: GenerateStats; decoding: DecodingReport }> {
   for await (const event of generate(session, options)) {
-    if (event.type === "done") return { text: event.text, ids: event.ids, stats: event.stats }
+    if (event.type === "done") {
+      const { type: _, ...result } = event
+      return result
+    }
   }
   throw new Error("decoding ended without a result")
 }
@@ -84,39 +98,28 @@ export function decode(
   options: DecodingOptions & { signal?: AbortSignal } = {},
 ): AsyncGenerator<DecodeEvent, void, undefined> {
   checkOptions(session, options)
-  const { model, config, eos } = session
-  const { maxTokens: genLength = 128, seed = 0, temperature, topK, topP, signal } = options
-  const needed = prompt.ids.length + genLength
-  if (needed > config.text.maxPositions)
+  return run(session, prompt, resolveDecoding(session, options, prompt.ids.length), options)
+}
+
+async function* run(
+  session: Session,
+  prompt: Prompt,
+  decoding: ResolvedDecoding,
+  { seed = 0, signal }: DecodingOptions & { signal?: AbortSignal },
+): AsyncGenerator<DecodeEvent, void, undefined> {
+  const { model, config } = session
+  const { genLength } = decoding.settings
+  if (prompt.ids.length + genLength > config.text.maxPositions)
     throw new UserError(
       `the prompt of ${prompt.ids.length} tokens and an answer of ${genLength} exceed the model's ${config.text.maxPositions}`,
       { fix: "shorten the prompt, show fewer images or ask for fewer tokens" },
     )
-  const shared = { eos, genLength, temperature, topK, topP, uniform: randomFrom(seed), signal }
-  if (session.paradigm === "autoregressive") return decodeAutoregressive(model, prompt, shared)
-  const { blockDiffusion } = config
-  const { reference, shift = blockDiffusion?.shift } = options
-  const blockSize = options.blockSize ?? blockDiffusion?.blockSize ?? 8
-  const blocks = {
-    maskToken: maskToken(config),
-    blockSize,
-    steps: options.steps,
-    ...remasking(session, options),
-    shift,
-    reference,
+  const random = { uniform: randomFrom(seed), signal }
+  try {
+    yield* decoding.paradigm === "autoregressive"
+      ? decodeAutoregressive(model, prompt, { ...decoding.settings, ...random })
+      : decodeBlocks(model, prompt, { ...decoding.settings, ...random })
+  } catch (error) {
+    throw explainDecodingError(error, session, prompt)
   }
-  return decodeBlocks(model, prompt, { ...shared, ...blocks })
 }
-
-/** What is asked for; else what the model wants; else the authors' defaults. */
-function remasking({ remasking: own }: Session, { steps, strategy, threshold }: DecodingOptions): RemaskingDefaults {
-  if (strategy === "low_confidence_static") return { strategy }
-  if (strategy !== undefined) return { strategy, threshold: threshold ?? own?.threshold }
-  if (threshold !== undefined)
-    return { strategy: own?.strategy === "sequential_dynamic" ? own.strategy : "low_confidence_dynamic", threshold }
-  // A number of steps is asked for to make as many tokens final in each.
-  return steps === undefined && own ? own : { strategy: "low_confidence_static" }
-}
-
-const maskOf = ({ config, paradigm }: Session): number | undefined =>
-  paradigm === "block-diffusion" ? maskToken(config) : undefined

@@ -1,16 +1,35 @@
 /** What people may ask of a decoder, checked before anything is computed. */
 
 import type { BlockDiffusionConfig } from "../checkpoint/config.js"
+import { penaltyRange, temperatureRange } from "../checkpoint/generation-config.js"
+import { shown } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
+import type { WarperOptions } from "../paradigms/autoregressive/warpers.js"
 import { REMASKING_STRATEGIES, type RemaskingStrategy } from "../paradigms/block-diffusion/remasking.js"
 import type { SamplingOptions } from "../paradigms/sampling.js"
 import type { Session } from "./session.js"
 
-export interface DecodingOptions extends SamplingOptions {
-  /** Tokens to generate at most. @default 128 */
+/** Tokens of an answer when nobody says. */
+export const MAX_TOKENS = 128
+
+/**
+ * Everything left out is as the model's generation_config.json wants it: for an autoregressive model as transformers'
+ * `generate()` reads that file, for block diffusion `remasking_strategy` and `confidence_threshold`.
+ */
+export interface DecodingOptions extends SamplingOptions, WarperOptions {
+  /** Tokens to generate at most. @default the model's, else 128 */
   maxTokens?: number
   /** Seed of the sampling, used when the temperature is not 0. @default 0 */
   seed?: number
+  /** false: as if the model had no generation_config.json; its end tokens stay. @default true */
+  generationConfig?: boolean
+  // Autoregressive models only, beside what only sampling looks at (minP and what follows):
+  /** Makes tokens that occur already, in the prompt too, less likely (above 1) or more likely (below). @default 1 */
+  repetitionPenalty?: number
+  /** No sequence of this many tokens occurs twice, prompt included; 0: no limit. @default 0 */
+  noRepeatNgramSize?: number
+  /** The answer does not end before this many tokens. @default 0 */
+  minTokens?: number
   // Block diffusion only:
   /** @default the block size the model was trained with */
   blockSize?: number
@@ -31,34 +50,89 @@ export interface DecodingOptions extends SamplingOptions {
 }
 
 const BLOCK_DIFFUSION_ONLY = ["blockSize", "steps", "strategy", "threshold", "shift", "reference"] as const
+const AUTOREGRESSIVE_ONLY = [
+  "repetitionPenalty",
+  "noRepeatNgramSize",
+  "minTokens",
+  "minP",
+  "typicalP",
+  "topH",
+  "epsilonCutoff",
+  "etaCutoff",
+] as const
+
+/** The largest seed of which every bit counts. */
+const LARGEST = Number.MAX_SAFE_INTEGER
+
+/** [option, what a value must be, whether one is]. */
+const whole = (least: number, most = LARGEST): Rule => [
+  `a whole number of at least ${least}`,
+  (value) => Number.isSafeInteger(value) && value >= least && value <= most,
+]
+const between = (least: number, most: number): Rule => [
+  `between ${least} and ${most}`,
+  (value) => value >= least && value <= most,
+]
+type Rule = readonly [must: string, holds: (value: number) => boolean]
+
+const RULES = {
+  maxTokens: whole(1),
+  blockSize: whole(1),
+  steps: whole(1),
+  seed: whole(0),
+  minTokens: whole(0),
+  noRepeatNgramSize: whole(0),
+  topK: whole(0),
+  threshold: between(0, 1),
+  minP: between(0, 1),
+  epsilonCutoff: between(0, 1),
+  etaCutoff: between(0, 1),
+  repetitionPenalty: between(penaltyRange.minimum, penaltyRange.maximum),
+  topP: ["above 0 and at most 1", (value) => value > 0 && value <= 1],
+  typicalP: ["above 0 and at most 1", (value) => value > 0 && value <= 1],
+  topH: ["above 0 and at most 1", (value) => value > 0 && value <= 1],
+  temperature: [
+    `0, or between ${temperatureRange.minimum} and ${temperatureRange.maximum}`,
+    (value) => value === 0 || (value >= temperatureRange.minimum && value <= temperatureRange.maximum),
+  ],
+} satisfies Record<string, Rule>
+
+/** As sentences name them. */
+const WORDS: Partial<Record<keyof typeof RULES, string>> = {
+  threshold: "the threshold",
+  temperature: "the temperature",
+  topK: "top-k",
+  topP: "top-p",
+}
 
 /** @throws UserError naming the option that cannot be used */
-export function checkOptions({ paradigm, name }: Session, options: DecodingOptions): void {
-  const { threshold, strategy, temperature, topP, topK } = options
-  if (paradigm === "autoregressive") {
-    const unfit = BLOCK_DIFFUSION_ONLY.find((key) => options[key] !== undefined)
-    if (unfit)
-      throw new UserError(`${name} is an autoregressive model: it has no ${unfit}`, {
-        fix: "leave the option out, or use a block-diffusion model",
-      })
+export function checkOptions({ paradigm, name, config }: Session, options: DecodingOptions): void {
+  const { threshold, strategy } = options
+  const autoregressive = paradigm === "autoregressive"
+  const unfit = (autoregressive ? BLOCK_DIFFUSION_ONLY : AUTOREGRESSIVE_ONLY).find((key) => options[key] !== undefined)
+  if (unfit)
+    throw new UserError(
+      `${name} is ${autoregressive ? "an autoregressive" : "a block-diffusion"} model: it has no ${unfit}`,
+      {
+        fix: `leave the option out, or use ${autoregressive ? "a block-diffusion" : "an autoregressive"} model`,
+      },
+    )
+  for (const [key, [must, holds]] of Object.entries(RULES) as [keyof typeof RULES, Rule][]) {
+    const value: unknown = options[key]
+    if (value !== undefined && !(typeof value === "number" && holds(value)))
+      throw new UserError(`${WORDS[key] ?? key} must be ${must}, not ${shown(value)}`)
   }
-  for (const key of ["maxTokens", "blockSize", "steps"] as const) {
-    const value = options[key]
-    if (value !== undefined && !(Number.isInteger(value) && value >= 1))
-      throw new UserError(`${key} must be a whole number of at least 1, not ${value}`)
-  }
-  if (threshold !== undefined && !(threshold >= 0 && threshold <= 1))
-    throw new UserError(`the threshold must be between 0 and 1, not ${threshold}`)
   if (strategy !== undefined && !REMASKING_STRATEGIES.includes(strategy))
-    throw new UserError(`there is no remasking strategy "${strategy}"`, {
+    throw new UserError(`there is no remasking strategy ${shown(strategy)}`, {
       fix: `use ${REMASKING_STRATEGIES.join(", ")}`,
     })
   if (strategy === "low_confidence_static" && threshold !== undefined)
     throw new UserError("the static strategy has no threshold", { fix: "leave one of the two out" })
-  if (temperature !== undefined && !(temperature >= 0 && Number.isFinite(temperature)))
-    throw new UserError(`the temperature must be 0 or more, not ${temperature}`)
-  if (topP !== undefined && !(topP > 0 && topP <= 1))
-    throw new UserError(`top-p must be above 0 and at most 1, not ${topP}`)
-  if (topK !== undefined && !(Number.isInteger(topK) && topK >= 0))
-    throw new UserError(`top-k must be a whole number of at least 0, not ${topK}`)
+  // Before a prompt is made ready or a schedule of this length is.
+  const { maxPositions } = config.text
+  for (const key of ["maxTokens", "blockSize", "steps"] as const) {
+    const value = options[key]
+    if (value !== undefined && value > maxPositions)
+      throw new UserError(`${key} of ${value} would exceed the model's ${maxPositions} positions`)
+  }
 }

@@ -1,9 +1,11 @@
 /** How likely a model finds given answers: for multiple choice without generating. */
 
 import { maskToken } from "../checkpoint/config.js"
+import { UserError } from "../errors.js"
 import { autoregressiveLikelihoods } from "../paradigms/autoregressive/likelihood.js"
 import { blockLikelihoods } from "../paradigms/block-diffusion/likelihood.js"
 import type { Prompt } from "../paradigms/prompt.js"
+import { explainDecodingError } from "./not-finite.js"
 import { checkOptions, type DecodingOptions } from "./options.js"
 import type { Session } from "./session.js"
 
@@ -18,6 +20,7 @@ export interface AnswerScore {
  * Scores answers to one prompt, all in one forward. A block-diffusion model reveals each from left to right, one token
  * per step.
  * @param answers whole answers; the end-of-sequence token is added
+ * @throws UserError with the likely cause when the model's numbers are not finite
  */
 export function scoreAnswers(
   session: Session,
@@ -27,11 +30,23 @@ export function scoreAnswers(
 ): AnswerScore[] {
   checkOptions(session, options)
   const { model, tokenizer, config, paradigm } = session
+  if (config.tokens.eos >= model.vocabSize)
+    throw new UserError(
+      `the end of an answer is token ${config.tokens.eos}, but the model has only ${model.vocabSize}`,
+      {
+        where: session.folder,
+        fix: "set eos_token_id in config.json to the token that ends its answers",
+      },
+    )
   const ids = answers.map((answer) => Int32Array.from([...tokenizer.encode(answer), config.tokens.eos]))
   const { blockSize = config.blockDiffusion?.blockSize ?? 8, shift = config.blockDiffusion?.shift } = options
-  const sums =
-    paradigm === "autoregressive"
-      ? autoregressiveLikelihoods(model, prompt, ids)
-      : blockLikelihoods(model, prompt, ids, { blockSize, maskToken: maskToken(config), shift })
-  return sums.map((logLikelihood, i) => ({ logLikelihood, tokens: ids[i].length }))
+  try {
+    const sums =
+      paradigm === "autoregressive"
+        ? autoregressiveLikelihoods(model, prompt, ids)
+        : blockLikelihoods(model, prompt, ids, { blockSize, maskToken: maskToken(config), shift })
+    return sums.map((logLikelihood, i) => ({ logLikelihood, tokens: ids[i].length }))
+  } catch (error) {
+    throw explainDecodingError(error, session, prompt)
+  }
 }

@@ -1,9 +1,10 @@
 /** A model ready to answer: weights, tokenizer, chat format and image preprocessing of one folder, built-in name or hub id. */
 
-import { existsSync } from "node:fs"
 import { basename, join } from "node:path"
 import type { ModelConfig } from "../checkpoint/config.js"
-import { readConfig, readJsonObject } from "../checkpoint/read-config.js"
+import { type GenerationConfig, readGenerationConfig, requireKnownTokens } from "../checkpoint/generation-config.js"
+import { shown } from "../checkpoint/json.js"
+import { readConfig } from "../checkpoint/read-config.js"
 import { UserError } from "../errors.js"
 import { type ResolveOptions, resolveModel } from "../hub/resolve.js"
 import type { QwenImageOptions } from "../image/qwen.js"
@@ -27,6 +28,8 @@ export interface Session {
   format: ChatFormat
   /** Ids that end an answer. */
   eos: readonly number[]
+  /** How the model wants to be decoded, as its folder says. */
+  generation: GenerationConfig
   /** How the model wants its blocks decoded when nothing else is asked for. */
   remasking?: RemaskingDefaults
   dtype: DType
@@ -59,7 +62,8 @@ export function loadSession(folder: string, { dtype, device }: SessionOptions = 
   const loaded = loadModel(folder, { dtype, device })
   const { config } = loaded.checkpoint
   const diffusion = config.modelType === "diffusionvl_qwenvl"
-  const generation = readOptional(folder, "generation_config.json")
+  const generation = readGenerationConfig(folder, config.raw)
+  requireKnownTokens(generation, config.text.vocabSize, folder)
   return {
     name: basename(folder),
     folder,
@@ -70,6 +74,7 @@ export function loadSession(folder: string, { dtype, device }: SessionOptions = 
     paradigm: diffusion ? "block-diffusion" : "autoregressive",
     format: diffusion ? "qwen_2_5" : "qwen2_5_vl",
     eos: endTokens(generation, config),
+    generation,
     remasking: diffusion ? remaskingDefaults(generation, folder) : undefined,
     dtype: loaded.dtype,
     device: loaded.device,
@@ -77,29 +82,19 @@ export function loadSession(folder: string, { dtype, device }: SessionOptions = 
 }
 
 /** The authors' decoder ends at the config's token only; the autoregressive model at all its generation config names. */
-function endTokens(generation: Record<string, unknown>, config: ModelConfig): number[] {
+function endTokens({ values }: GenerationConfig, config: ModelConfig): number[] {
   if (config.modelType === "diffusionvl_qwenvl") return [config.tokens.eos]
-  const named = [generation.eos_token_id].flat()
-  const ids = named.filter((id): id is number => Number.isInteger(id))
-  return ids.length > 0 ? ids : [config.tokens.eos]
+  return [values.eos_token_id ?? config.tokens.eos].flat()
 }
 
-function remaskingDefaults(generation: Record<string, unknown>, folder: string): RemaskingDefaults | undefined {
-  const { remasking_strategy: named, confidence_threshold: threshold } = generation
+function remaskingDefaults({ values }: GenerationConfig, folder: string): RemaskingDefaults | undefined {
+  const { remasking_strategy: named, confidence_threshold: threshold } = values
   const strategy = REMASKING_STRATEGIES.find((strategy) => strategy === named)
-  const where = join(folder, "generation_config.json")
   if (named !== undefined && !strategy)
-    throw new UserError(`unknown remasking_strategy ${JSON.stringify(named)}`, {
-      where,
+    throw new UserError(`unknown remasking_strategy ${shown(named)}`, {
+      where: join(folder, "generation_config.json"),
       fix: `it can be ${REMASKING_STRATEGIES.join(", ")}`,
     })
-  if (threshold !== undefined && !(typeof threshold === "number" && threshold >= 0 && threshold <= 1))
-    throw new UserError("confidence_threshold must be a number between 0 and 1", { where })
   if (strategy === "low_confidence_static") return { strategy }
   return strategy || threshold !== undefined ? { strategy: strategy ?? "low_confidence_dynamic", threshold } : undefined
-}
-
-function readOptional(folder: string, file: string): Record<string, unknown> {
-  const path = join(folder, file)
-  return existsSync(path) ? readJsonObject(path) : {}
 }

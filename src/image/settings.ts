@@ -1,7 +1,8 @@
 /** How the pictures of a model are prepared: its image-processor settings, checked against its configuration. */
 
 import type { ModelConfig } from "../checkpoint/config.js"
-import { badSetting, findImageSettings, type ImageSettings, RESTORE, shown } from "../checkpoint/image-settings.js"
+import { badSetting, findImageSettings, type ImageSettings, RESTORE } from "../checkpoint/image-settings.js"
+import { shown } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
 import { normalisation, QWEN_MEAN, QWEN_STD, type QwenImageOptions } from "./qwen.js"
 import type { ResizeKernel } from "./resize.js"

@@ -1,6 +1,7 @@
 /** A model folder of any known layout → a model. Weights stay in the mapped files and in their stored type where possible. */
 
 import { type Checkpoint, readCheckpoint } from "../checkpoint/checkpoint.js"
+import { shown } from "../checkpoint/json.js"
 import type { TensorLocation } from "../checkpoint/safetensors.js"
 import { UserError } from "../errors.js"
 import {
@@ -42,7 +43,7 @@ export function loadModel(
   const checkpoint = readCheckpoint(folder)
   const place = chooseDevice(device)
   if (dtype !== "auto" && !isFloat(dtype))
-    throw new UserError(`"${dtype}" is no type to compute in`, { fix: "use auto, float32, bfloat16 or float16" })
+    throw new UserError(`${shown(dtype)} is no type to compute in`, { fix: "use auto, float32, bfloat16 or float16" })
   const compute = dtype === "auto" ? chooseComputeType({ device: place }).dtype : dtype
   const files = new Map<string, Tensor>()
   const weights = new Map<string, Tensor>()

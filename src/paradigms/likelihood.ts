@@ -4,6 +4,7 @@ import type { LanguageModel } from "../models/types.js"
 import type { Span } from "../nn/attention-pattern.js"
 import { noGrad, tidy } from "../torch/index.js"
 import { tokenCrossEntropy } from "./cross-entropy.js"
+import { requireFinite } from "./not-finite.js"
 import { embedPrompt, int64, type Prompt, promptPositions } from "./prompt.js"
 import { embedSources } from "./rows.js"
 
@@ -37,7 +38,10 @@ export class LikelihoodRows {
     this.#predictions.push({ answer, row, token })
   }
 
-  /** Σ log p over the predictions of each answer. */
+  /**
+   * Σ log p over the predictions of each answer.
+   * @throws NotFiniteError when one of them is none
+   */
   sum(model: LanguageModel, prompt: Prompt, answers: number): number[] {
     const sums = new Array<number>(answers).fill(0)
     if (this.#predictions.length === 0) return sums
@@ -60,6 +64,7 @@ export class LikelihoodRows {
         return tokenCrossEntropy(model, hidden.indexSelect(0, int64(rows, device)), targets).toFloat32()
       }),
     )
+    requireFinite(losses)
     this.#predictions.forEach(({ answer }, i) => {
       sums[answer] -= losses[i]
     })

@@ -1,6 +1,7 @@
 /** Tokens and confidences from logits: greedy or sampled (reference behaviour 6.2). Shared by all decoders. */
 
 import { cat, type Tensor, tensor, where, zeros } from "../torch/index.js"
+import { requireFinite } from "./not-finite.js"
 
 export interface SamplingOptions {
   /** 0: the most likely token. @default 0 */
@@ -20,26 +21,36 @@ export interface Predictions {
   confidences: Float32Array
 }
 
+/** Tokens [n] and their probabilities [n], on the device. */
+export type Choice = [ids: Tensor, confidences: Tensor]
+
 /**
  * One token per row of logits [n, V], in one read from the device. Call it within a `tidy`.
  * @param uniforms one per row; used when the temperature is not 0
+ * @throws NotFiniteError when a row of the logits is not finite
  */
 export function sampleTokens(logits: Tensor, options: SamplingOptions, uniforms: ArrayLike<number>): Predictions {
-  // Half precision cannot hold confidences, and MPS no float64 sums.
-  const precise = logits.dtype === "float64" ? logits : logits.to("float32")
-  const { temperature = 0 } = options
-  const [ids, confidences] =
-    temperature === 0
-      ? greedy(precise)
-      : multinomial(precise.device.startsWith("mps") ? precise.to({ device: "cpu" }) : precise, options, uniforms)
+  const precise = preciseLogits(logits)
+  return readChoice(options.temperature ? multinomial(precise, options, uniforms) : greedy(precise))
+}
+
+/** Half precision cannot hold confidences. */
+export function preciseLogits(logits: Tensor): Tensor {
+  return logits.dtype === "float64" ? logits : logits.to("float32")
+}
+
+/** @throws NotFiniteError when a confidence is no number, as it is where a logit of its row is not finite */
+export function readChoice([ids, confidences]: Choice): Predictions {
   // Ids are below 2^24, so float32 holds them.
   const read = cat([ids.to("float32"), confidences.to("float32")]).toFloat32()
-  const n = logits.shape[0]
-  return { ids: Int32Array.from(read.subarray(0, n)), confidences: read.slice(n) }
+  const n = read.length / 2
+  const predictions = { ids: Int32Array.from(read.subarray(0, n)), confidences: read.slice(n) }
+  requireFinite(predictions.confidences)
+  return predictions
 }
 
 /** exp(max − log-sum-exp) is the probability of the best token: no probabilities are written out. */
-function greedy(logits: Tensor): [ids: Tensor, confidences: Tensor] {
+export function greedy(logits: Tensor): Choice {
   const [best, ids] = logits.maxAlong(1)
   return [ids, best.sub(logits.logsumexp([1])).exp()]
 }
@@ -48,14 +59,21 @@ function multinomial(
   logits: Tensor,
   { temperature = 1, topK = 0, topP = 1 }: SamplingOptions,
   uniforms: ArrayLike<number>,
-): [ids: Tensor, confidences: Tensor] {
-  const [rows, vocabulary] = logits.shape
+): Choice {
   let kept = temperature === 1 ? logits : logits.div(temperature)
-  if (topK > 0 && topK < vocabulary) kept = keepTopK(kept, topK)
+  if (topK > 0) kept = keepTopK(kept, topK)
   if (topP < 1) kept = keepTopP(kept, topP)
-  const probabilities = kept.softmax(1)
+  return draw(kept, uniforms)
+}
+
+/** Draws from softmax(logits [n, V]). */
+export function draw(logits: Tensor, uniforms: ArrayLike<number>): Choice {
+  // MPS has no float64 sums.
+  const near = logits.device.startsWith("mps") ? logits.to({ device: "cpu" }) : logits
+  const [rows, vocabulary] = near.shape
+  const probabilities = near.softmax(1)
   const cumulative = probabilities.cumsum(1, "float64")
-  const u = tensor(Float64Array.from({ length: rows }, (_, i) => uniforms[i])).to({ device: logits.device })
+  const u = tensor(Float64Array.from({ length: rows }, (_, i) => uniforms[i])).to({ device: near.device })
   // The first token whose cumulative probability exceeds u: as many as do not, come before it.
   const reach = u.unsqueeze(1).mul(cumulative.narrow(1, vocabulary - 1, 1))
   const ids = cumulative
@@ -65,7 +83,9 @@ function multinomial(
   return [ids, probabilities.gather(1, ids.unsqueeze(1)).squeeze(1)]
 }
 
-function keepTopK(logits: Tensor, k: number): Tensor {
+/** Keeps the k most likely tokens of each row, and those as likely as the k-th. */
+export function keepTopK(logits: Tensor, k: number): Tensor {
+  if (k >= logits.shape[1]) return logits
   const least = logits.topk(k, 1)[0].narrow(1, k - 1, 1)
   return logits.maskedFill(logits.lt(least), Number.NEGATIVE_INFINITY)
 }

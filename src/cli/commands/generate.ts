@@ -1,26 +1,43 @@
 /** `diffusionvl generate` and `chat`: their descriptions; what they do is in ../generate.ts and ../chat.ts. */
 
 import type { Command } from "commander"
-import { collect, numberBetween, wholeNumber } from "../options.js"
+import { collect, numberBetween, temperature, wholeNumber } from "../options.js"
 
 /** The options both commands share. */
 function withDecoding(command: Command): Command {
-  return command
-    .option("--model <name>", "a folder, a built-in name or a hub id", "emoji-diffusion")
-    .option("--max-tokens <n>", "tokens to generate at most (default: 128)", wholeNumber(1))
-    .option("--block-size <n>", "tokens denoised together (default: as trained)", wholeNumber(1))
-    .option("--steps <n>", "denoising steps per block (default: the block size)", wholeNumber(1))
-    .option("--threshold <p>", "make every token final whose confidence is above", numberBetween(0, 1))
-    .option(
-      "--remasking <strategy>",
-      "low_confidence_static, low_confidence_dynamic or sequential_dynamic (default: as the model asks for, else as the authors)",
-    )
-    .option("--temperature <t>", "0 takes the most likely token", numberBetween(0, Number.POSITIVE_INFINITY))
-    .option("--top-k <n>", "sample from the n most likely tokens", wholeNumber(0))
-    .option("--top-p <p>", "sample from the most likely tokens up to this probability", numberBetween(0, 1))
-    .option("--seed <n>", "of the sampling", wholeNumber(0))
-    .option("--dtype <type>", "auto, float32, bfloat16 or float16", "auto")
-    .option("--device <name>", "auto, cpu, cuda or mps", "auto")
+  return (
+    command
+      .option("--model <name>", "a folder, a built-in name or a hub id", "emoji-diffusion")
+      .option("--max-tokens <n>", "tokens to generate at most (default: 128)", wholeNumber(1))
+      .option("--block-size <n>", "tokens denoised together (default: as trained)", wholeNumber(1))
+      .option("--steps <n>", "denoising steps per block (default: the block size)", wholeNumber(1))
+      .option("--threshold <p>", "make every token final whose confidence is above", numberBetween(0, 1))
+      .option(
+        "--remasking <strategy>",
+        "low_confidence_static, low_confidence_dynamic or sequential_dynamic (default: as the model asks for, else as the authors)",
+      )
+      .option(
+        "--temperature <t>",
+        "0 takes the most likely token (default: as the model asks for, else 0)",
+        temperature,
+      )
+      .option("--top-k <n>", "sample from the n most likely tokens", wholeNumber(0))
+      .option("--top-p <p>", "sample from the most likely tokens up to this probability", numberBetween(0, 1))
+      .option("--min-p <p>", "sample from tokens at least this part as likely as the best", numberBetween(0, 1))
+      .option(
+        "--typical-p <p>",
+        "sample from the tokens of typical surprise up to this probability",
+        numberBetween(0, 1),
+      )
+      .option("--repetition-penalty <x>", "above 1: what occurs already is less likely", numberBetween(1e-3, 1e3))
+      // Commander takes the name for a negation: the value comes as repeatNgramSize.
+      .option("--no-repeat-ngram-size <n>", "no sequence of n tokens occurs twice", wholeNumber(0))
+      .option("--min-tokens <n>", "tokens before the answer may end", wholeNumber(0))
+      .option("--seed <n>", "of the sampling", wholeNumber(0))
+      .option("--no-generation-config", "leave the model's generation_config.json aside")
+      .option("--dtype <type>", "auto, float32, bfloat16 or float16", "auto")
+      .option("--device <name>", "auto, cpu, cuda or mps", "auto")
+  )
 }
 
 export function register(program: Command): void {
@@ -30,14 +47,14 @@ export function register(program: Command): void {
     .option("--image <file>", "a picture to show; may be given several times", collect)
     .option("--json", "print one JSON object with the text and the statistics")
     .option("--no-stream", "print the answer when it is whole")
-    .action(async (prompt: string | undefined, options) => {
+    .action(async (prompt: string | undefined, _, command: Command) => {
       const { generateCommand } = await import("../generate.js")
-      await generateCommand(prompt, options)
+      await generateCommand(prompt, command.optsWithGlobals())
     })
   withDecoding(program.command("chat"))
     .description("a conversation on the terminal: /image FILE shows a picture, /reset starts anew, /quit ends")
-    .action(async (options) => {
+    .action(async (_, command: Command) => {
       const { chat } = await import("../chat.js")
-      await chat(options)
+      await chat(command.optsWithGlobals())
     })
 }

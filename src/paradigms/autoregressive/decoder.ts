@@ -6,14 +6,19 @@ import type { LanguageModel } from "../../models/types.js"
 import { causal } from "../../nn/attention-pattern.js"
 import { noGrad, type Tensor, tidy } from "../../torch/index.js"
 import type { DecodeEvent } from "../decode-events.js"
+import { NotFiniteError, NothingLeftError } from "../not-finite.js"
 import { embedPrompt, type Prompt, promptPositions } from "../prompt.js"
-import { checkSampling, type SamplingOptions, sampleTokens, type UniformSource } from "../sampling.js"
+import { draw, greedy, type Predictions, preciseLogits, readChoice, type UniformSource } from "../sampling.js"
+import { type ProcessorOptions, processLogits } from "./logits-processors.js"
+import { checkWarpers, type WarperOptions, warpLogits } from "./warpers.js"
 
-export interface AutoregressiveDecoderOptions extends SamplingOptions {
+export interface AutoregressiveDecoderOptions extends WarperOptions, ProcessorOptions {
   /** Decoding ends behind any of these. */
   eos: readonly number[]
   /** Tokens to generate at most. @default 128 */
   genLength?: number
+  /** What image rows count as in rules about the tokens so far. @default nothing */
+  imageToken?: number
   /** One number per token; used when the temperature is not 0. @default a generator seeded with 0 */
   uniform?: UniformSource
   signal?: AbortSignal
@@ -22,7 +27,8 @@ export interface AutoregressiveDecoderOptions extends SamplingOptions {
 /**
  * Decodes one answer: the prompt in one forward, then a row per forward. The same events as block diffusion, every token
  * being a block of one row. Yields between forwards, so that the caller's timers, signals and sockets are served.
- * @throws RangeError for options outside their range; the reason of `signal` when it is aborted
+ * @throws RangeError for options outside their range; NotFiniteError when the model's numbers are not finite;
+ * NothingLeftError when the options rule every token out; the reason of `signal` when it is aborted
  */
 export async function* decodeAutoregressive(
   model: LanguageModel,
@@ -33,10 +39,24 @@ export async function* decodeAutoregressive(
   if (!Number.isInteger(genLength) || genLength < 1)
     throw new RangeError(`genLength must be a positive integer, not ${genLength}`)
   if (prompt.ids.length === 0) throw new RangeError("the prompt is empty")
-  checkSampling(options)
+  checkWarpers(options)
   const promptRows = prompt.ids.length
   const cache = model.newCache(1, promptRows + genLength)
   const stats = { forwards: 0, rows: 0, milliseconds: 0 }
+  const answer: number[] = []
+  const promptIds = Array.from(prompt.ids, (id) => (id < 0 ? (options.imageToken ?? id) : id)).filter((id) => id >= 0)
+  const choose = (logits: Tensor): Predictions => {
+    const precise = preciseLogits(logits)
+    const state = { ids: [...promptIds, ...answer], promptLength: promptIds.length, genLength, eos }
+    const scores = processLogits(precise, options, state)
+    try {
+      return readChoice(options.temperature ? draw(warpLogits(scores, options), [uniform()]) : greedy(scores))
+    } catch (error) {
+      // The model's numbers are fine: the rules leave no token.
+      if (error instanceof NotFiniteError && precise.isfinite().all().item()) throw new NothingLeftError()
+      throw error
+    }
+  }
   /** The token behind the rows that are known so far. */
   const next = (from: number, embed: () => Tensor): { id: number; confidence: number } => {
     const started = performance.now()
@@ -53,7 +73,7 @@ export async function* decodeAutoregressive(
         })
         cache.commit(rows)
         stats.rows += rows
-        return sampleTokens(model.logits(hidden), options, options.temperature ? [uniform()] : [0])
+        return choose(model.logits(hidden))
       }),
     )
     stats.forwards++
@@ -61,7 +81,6 @@ export async function* decodeAutoregressive(
     return { id: ids[0], confidence: confidences[0] }
   }
 
-  const answer: number[] = []
   let ended = false
   signal?.throwIfAborted()
   while (answer.length < genLength && !ended) {

@@ -1,0 +1,150 @@
+/** How an autoregressive model decodes: as transformers' `generate()` with the model's file, unless options say otherwise. */
+
+import { join } from "node:path"
+import type { GenerationConfig, GenerationValues } from "../checkpoint/generation-config.js"
+import { UserError } from "../errors.js"
+import type { AutoregressiveDecoderOptions } from "../paradigms/autoregressive/decoder.js"
+import type { ProcessorOptions } from "../paradigms/autoregressive/logits-processors.js"
+import type { WarperOptions } from "../paradigms/autoregressive/warpers.js"
+import type { DecodingReport } from "./decoding-report.js"
+import { type DecodingOptions, MAX_TOKENS } from "./options.js"
+import type { Session } from "./session.js"
+
+/** What transformers keeps when it samples and nobody says. */
+const TOP_K = 50
+
+/** [our name, transformers' name, the value that changes nothing] of what only sampling looks at. */
+const SAMPLING = [
+  ["topK", "top_k", 0],
+  ["topP", "top_p", 1],
+  ["minP", "min_p", 0],
+  ["topH", "top_h", undefined],
+  ["typicalP", "typical_p", 1],
+  ["epsilonCutoff", "epsilon_cutoff", 0],
+  ["etaCutoff", "eta_cutoff", 0],
+] as const
+
+/**
+ * @param promptRows length of the prompt: the legacy limits max_length and min_length count it in
+ * @throws UserError when the model's own settings cannot be used with this prompt
+ */
+export function autoregressiveSettings(
+  session: Session,
+  generation: GenerationConfig,
+  options: DecodingOptions,
+  promptRows: number,
+  report: DecodingReport,
+): Omit<AutoregressiveDecoderOptions, "uniform" | "signal"> & { genLength: number } {
+  const { file = "", values, unsupported } = generation
+  for (const { key, value, why } of unsupported) report.leaveOut(key, value, file, why, true)
+  const genLength = longest(session, generation, options, promptRows, report)
+  return {
+    eos: session.eos,
+    genLength,
+    imageToken: session.config.tokens.imagePad,
+    ...processors(file, values, options, promptRows, report),
+    ...sampling(session.folder, generation, options, report),
+  }
+}
+
+/** Tokens to generate at most: `max_new_tokens`, else what `max_length` leaves; what a file wants ends with the positions. */
+function longest(
+  { folder, config }: Session,
+  { file = "", values: { max_new_tokens, max_length } }: GenerationConfig,
+  { maxTokens }: DecodingOptions,
+  promptRows: number,
+  report: DecodingReport,
+): number {
+  const own = max_new_tokens ?? (max_length === undefined ? undefined : max_length - promptRows)
+  if (own !== undefined && own < 1 && maxTokens === undefined)
+    throw new UserError(`max_length ${max_length} leaves no room behind the prompt of ${promptRows} tokens`, {
+      where: join(folder, file),
+      fix: "ask for a number of tokens (--max-tokens), or set max_new_tokens in the file",
+    })
+  const room = Math.max(1, config.text.maxPositions - promptRows)
+  return report.choose("maxTokens", [
+    ["option", maxTokens],
+    [file, own && Math.min(own, room)],
+    ["default", MAX_TOKENS],
+  ])
+}
+
+function processors(
+  file: string,
+  values: GenerationValues,
+  options: DecodingOptions,
+  promptRows: number,
+  report: DecodingReport,
+): ProcessorOptions {
+  const { min_new_tokens, min_length, forced_eos_token_id } = values
+  const least = min_new_tokens ?? (min_length === undefined ? undefined : Math.max(0, min_length - promptRows))
+  const pick = (name: "repetitionPenalty" | "noRepeatNgramSize" | "minTokens", own: number | undefined, none: number) =>
+    report.choose(name, [["option", options[name]] as const, [file, own] as const], none)
+  const own = <T>(name: string, value: T | undefined): T | undefined => report.choose(name, [[file, value]])
+  return {
+    sequenceBias: own("sequenceBias", values.sequence_bias),
+    repetitionPenalty: pick("repetitionPenalty", values.repetition_penalty, 1),
+    noRepeatNgramSize: pick("noRepeatNgramSize", values.no_repeat_ngram_size, 0),
+    badWords: own("badWords", values.bad_words_ids),
+    minTokens: pick("minTokens", least, 0),
+    forcedEos: own("forcedEos", forced_eos_token_id === undefined ? undefined : [forced_eos_token_id].flat()),
+    lengthDecay: own("lengthDecay", values.exponential_decay_length_penalty),
+    suppressTokens: own("suppressTokens", values.suppress_tokens),
+    beginSuppressTokens: own("beginSuppressTokens", values.begin_suppress_tokens),
+  }
+}
+
+/** A temperature that is asked for decides whether tokens are drawn, else `do_sample`. */
+function sampling(
+  folder: string,
+  { file = "", values }: GenerationConfig,
+  options: DecodingOptions,
+  report: DecodingReport,
+): WarperOptions {
+  const asked = options.temperature
+  if (asked === undefined ? values.do_sample !== true : asked === 0) return greedy(file, values, options, report)
+  if (asked === undefined && values.temperature === 0)
+    throw new UserError("temperature: with do_sample it must be above 0", {
+      where: join(folder, file),
+      fix: "set do_sample to false there, or ask for a temperature (--temperature 0 takes the most likely token)",
+    })
+  const warpers: WarperOptions = {
+    temperature: report.choose("temperature", [
+      ["option", asked],
+      [file, values.temperature],
+      ["default", 1],
+    ]),
+  }
+  for (const [name, key, neutral] of SAMPLING)
+    warpers[name] = report.choose<number | undefined>(
+      name,
+      [
+        ["option", options[name]],
+        [file, values[key]],
+        ["default", name === "topK" ? TOP_K : undefined],
+      ],
+      neutral,
+    )
+  return warpers
+}
+
+function greedy(
+  file: string,
+  values: GenerationValues,
+  options: DecodingOptions,
+  report: DecodingReport,
+): WarperOptions {
+  const why = "the most likely token is taken, nothing is drawn"
+  for (const [name, key, neutral] of SAMPLING) {
+    if (options[name] !== undefined) report.leaveOut(name, options[name], "option", why)
+    else if (values[key] !== undefined && values[key] !== neutral) report.leaveOut(key, values[key], file, why)
+  }
+  if (values.temperature !== undefined && values.temperature !== 1)
+    report.leaveOut("temperature", values.temperature, file, why)
+  const temperature = report.choose<number>("temperature", [
+    ["option", options.temperature],
+    [file, values.do_sample === false ? 0 : undefined],
+    ["default", 0],
+  ])
+  return { temperature }
+}

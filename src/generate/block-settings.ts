@@ -1,0 +1,100 @@
+/** How a block-diffusion model decodes: as its authors' code, with what the model asks for, unless options say otherwise. */
+
+import { maskToken } from "../checkpoint/config.js"
+import type { GenerationConfig } from "../checkpoint/generation-config.js"
+import type { BlockDecoderOptions } from "../paradigms/block-diffusion/decoder.js"
+import type { SamplingOptions } from "../paradigms/sampling.js"
+import type { DecodingReport } from "./decoding-report.js"
+import { type DecodingOptions, MAX_TOKENS } from "./options.js"
+import type { RemaskingDefaults, Session } from "./session.js"
+
+/** Members of generation_config.json that block diffusion goes by, or that change nothing. */
+const USED = ["remasking_strategy", "confidence_threshold", "eos_token_id"]
+const NEUTRAL: Record<string, unknown> = {
+  do_sample: false,
+  temperature: 1,
+  top_k: 50,
+  top_p: 1,
+  typical_p: 1,
+  min_p: 0,
+  epsilon_cutoff: 0,
+  eta_cutoff: 0,
+  repetition_penalty: 1,
+  no_repeat_ngram_size: 0,
+  min_length: 0,
+  max_length: 20,
+}
+
+/** The authors' decoder reads none of the sampling settings of generation_config.json, and neither does this. */
+export function blockSettings(
+  session: Session,
+  { file = "", values, unsupported }: GenerationConfig,
+  options: DecodingOptions,
+  report: DecodingReport,
+): Omit<BlockDecoderOptions, "uniform" | "signal"> & { genLength: number } {
+  const why = "block diffusion decodes as its authors' code, which does not read it"
+  for (const [key, value] of Object.entries(values))
+    if (!USED.includes(key) && value !== NEUTRAL[key]) report.leaveOut(key, value, file, why)
+  for (const { key, value } of unsupported) report.leaveOut(key, value, file, why)
+
+  const trained = session.config.blockDiffusion
+  const genLength = report.choose("maxTokens", [["option", options.maxTokens], ["default", MAX_TOKENS] as const])
+  const blockSize = report.choose("blockSize", [
+    ["option", options.blockSize],
+    ["config.json", trained?.blockSize],
+    ["default", 8],
+  ])
+  const model = options.generationConfig === false ? undefined : session.remasking
+  const { strategy, threshold } = remasking(model, options)
+  return {
+    eos: session.eos,
+    genLength,
+    maskToken: maskToken(session.config),
+    blockSize,
+    steps: report.choose("steps", [["option", options.steps], ["default", blockSize] as const]),
+    strategy: report.choose("strategy", [
+      ["option", options.strategy],
+      [strategy === model?.strategy ? file : "default", strategy],
+    ]),
+    threshold: report.choose("threshold", [
+      ["option", options.threshold],
+      [threshold === model?.threshold ? file : "default", threshold],
+    ]),
+    shift: report.choose("shift", [
+      ["option", options.shift],
+      ["config.json", trained?.shift],
+      ["default", "same" as const],
+    ]),
+    reference: options.reference,
+    ...sampling(options, report),
+  }
+}
+
+function sampling({ temperature, topK, topP }: DecodingOptions, report: DecodingReport): SamplingOptions {
+  const chosen = report.choose<number>("temperature", [
+    ["option", temperature],
+    ["default", 0],
+  ])
+  if (chosen > 0)
+    return {
+      temperature: chosen,
+      topK: report.choose("topK", [["option", topK]], 0),
+      topP: report.choose("topP", [["option", topP]], 1),
+    }
+  const given = Object.entries({ topK, topP }).filter(([, value]) => value !== undefined)
+  for (const [name, value] of given) report.leaveOut(name, value, "option", "at temperature 0 nothing is drawn")
+  return { temperature: 0 }
+}
+
+/** What is asked for; else what the model wants; else the authors' defaults. */
+function remasking(
+  own: RemaskingDefaults | undefined,
+  { steps, strategy, threshold }: DecodingOptions,
+): RemaskingDefaults {
+  if (strategy === "low_confidence_static") return { strategy }
+  if (strategy !== undefined) return { strategy, threshold: threshold ?? own?.threshold }
+  if (threshold !== undefined)
+    return { strategy: own?.strategy === "sequential_dynamic" ? own.strategy : "low_confidence_dynamic", threshold }
+  // A number of steps is asked for to make as many tokens final in each.
+  return steps === undefined && own ? own : { strategy: "low_confidence_static" }
+}

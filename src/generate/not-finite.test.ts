@@ -1,0 +1,93 @@
+/** Models whose numbers are not finite: an error that names the cause, however they are asked. */
+
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { writeSmallAnswerers } from "../../test/support/small-answerers.js"
+import { writeJson } from "../checkpoint/files.js"
+import { imagePrompt, type Message } from "../text/conversation.js"
+import { setThreads, type Tensor } from "../torch/index.js"
+import { type GenerateOptions, generateText } from "./generate.js"
+import { preparePrompt } from "./prepare.js"
+import { scoreAnswers } from "./score.js"
+import { loadSession, type Session } from "./session.js"
+
+const root = mkdtempSync(join(tmpdir(), "not-finite-"))
+beforeAll(() => setThreads(1))
+afterAll(() => rmSync(root, { recursive: true }))
+
+const messages: Message[] = [{ role: "user", content: "What is it?" }]
+const shown: Message[] = [{ role: "user", content: imagePrompt(1, "What is it?") }]
+const picture = { width: 60, height: 40, data: new Uint8Array(60 * 40 * 3).fill(90) }
+
+async function sessions(name: string, change: (weights: Map<string, Tensor>) => void, dtype: "float32" | "float16") {
+  const folders = await writeSmallAnswerers(join(root, name), change)
+  const device = "cpu"
+  return [
+    loadSession(folders.autoregressive, { dtype, device }),
+    loadSession(folders["block-diffusion"], { dtype, device }),
+  ]
+}
+const spoil = (name: string, value: number) => (weights: Map<string, Tensor>) => {
+  weights.get(name)?.flatten().narrow(0, 3, 1).fill_(value)
+}
+const asked = (session: Session, options: Partial<GenerateOptions> = {}) =>
+  expect(generateText(session, { messages, maxTokens: 6, ...options })).rejects
+
+describe("numbers that are not finite", () => {
+  it.each([
+    ["NaN in the head", "lm_head.weight", Number.NaN],
+    ["infinity in a layer", "model.layers.1.mlp.down_proj.weight", Number.POSITIVE_INFINITY],
+    ["NaN in a norm", "model.norm.weight", Number.NaN],
+  ])("%s: names the weight, in every way of asking", async (name, weight, value) => {
+    const named = new RegExp(`1 of its \\d+ weights hold numbers that are not finite: ${weight.replaceAll(".", "\\.")}`)
+    for (const session of await sessions(name, spoil(weight, value), "float32")) {
+      await asked(session).toThrow(named)
+      await asked(session, { temperature: 0.7 }).toThrow(named)
+      await asked(session, { temperature: 0.7, topP: 0.5, topK: 3 }).toThrow(named)
+      const prompt = await preparePrompt(session, messages)
+      expect(() => scoreAnswers(session, prompt, ["It", "is"])).toThrow(named)
+    }
+    const [autoregressive] = await sessions(name, spoil(weight, value), "float32")
+    await asked(autoregressive, { repetitionPenalty: 1.3 }).toThrow(named)
+  })
+
+  it("in the vision tower matter when there is a picture", async () => {
+    const weight = "model.vision_tower.vision_tower.blocks.0.norm1.weight"
+    for (const session of await sessions("vision", spoil(weight, Number.NaN), "float32")) {
+      await asked(session, { messages: shown, images: [picture] }).toThrow(weight)
+      expect((await generateText(session, { messages, maxTokens: 2 })).ids.length).toBeLessThanOrEqual(2)
+    }
+  })
+
+  it("of an overflow in float16 the type is named", async () => {
+    const large = (weights: Map<string, Tensor>) => {
+      weights.get("lm_head.weight")?.mul_(3e4)
+    }
+    const [half] = await sessions("large", large, "float16")
+    await asked(half).toThrow("overflow in float16")
+    const [single] = await sessions("large", large, "float32")
+    expect((await generateText(single, { messages, maxTokens: 2 })).ids.length).toBeLessThanOrEqual(2)
+  })
+
+  it("without a weight to blame it says how large they are", async () => {
+    const huge = (weights: Map<string, Tensor>) => {
+      weights.get("model.layers.0.mlp.up_proj.weight")?.mul_(1e38)
+    }
+    const [session] = await sessions("huge", huge, "float32")
+    await asked(session).toThrow(
+      /all weights are finite, the largest is .*e\+38 in model\.layers\.0\.mlp\.up_proj\.weight/,
+    )
+  })
+
+  it("rules that leave no token are told from numbers that are none", async () => {
+    const folders = await writeSmallAnswerers(join(root, "rules"))
+    const vocabulary = loadSession(folders.autoregressive).config.text.vocabSize
+    const suppress_tokens = Array.from({ length: vocabulary }, (_, id) => id)
+    await writeJson(join(folders.autoregressive, "generation_config.json"), { suppress_tokens })
+    const session = loadSession(folders.autoregressive, { dtype: "float32", device: "cpu" })
+    await asked(session).toThrow("rule every token out")
+    expect((await generateText(session, { messages, maxTokens: 2, generationConfig: false })).ids.length).toBe(2)
+  })
+})

@@ -1,0 +1,22 @@
+/** Numbers of a model that are not finite. Noticed on what is read from the device anyhow; the cause is looked for only then. */
+
+/** The logits hold NaN or infinity, so no token can be chosen. */
+export class NotFiniteError extends Error {
+  constructor() {
+    super("the logits are not finite")
+    this.name = "NotFiniteError"
+  }
+}
+
+/** The logits are finite, but the rules of decoding leave no token. */
+export class NothingLeftError extends Error {
+  constructor() {
+    super("the rules of decoding leave no token")
+    this.name = "NothingLeftError"
+  }
+}
+
+/** @throws NotFiniteError when a probability, or the logarithm of one, is none */
+export function requireFinite(values: ArrayLike<number>): void {
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) throw new NotFiniteError()
+}
