@@ -6,7 +6,7 @@ import fs from "node:fs"
 import os from "node:os"
 import path from "node:path"
 import { UserError } from "../errors.js"
-import { explaining, isAlive, partialName } from "./files.js"
+import { explaining, isAlive } from "./files.js"
 
 const HEARTBEAT_MS = 5_000
 /** A damaged lock is read again for this long: some file systems show a file before its content. */
@@ -144,7 +144,7 @@ const NO_LINKS: ReadonlySet<string | undefined> = new Set(["EPERM", "ENOTSUP", "
 
 /** Puts the lock into its place unless there is one. A link appears with its whole content at once. */
 function place(file: string, text: string): boolean {
-  const draft = partialName(`${file}.${randomUUID()}`)
+  const draft = `${file}.${randomUUID()}`
   try {
     fs.writeFileSync(draft, text)
     try {
@@ -197,7 +197,7 @@ function isGone({ pid, host, namespace, started }: LockContent, ageMs: number, s
 
 /** Two may both find the holder gone: the file is moved aside, and put back when it turns out to be a new one. */
 function remove(file: string, text: string): void {
-  const aside = partialName(`${file}.${randomUUID()}`)
+  const aside = `${file}.${randomUUID()}`
   try {
     fs.renameSync(file, aside)
     if (fs.readFileSync(aside, "utf8") !== text) fs.linkSync(aside, file)

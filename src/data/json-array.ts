@@ -116,7 +116,7 @@ function readIndex(path: string, size: bigint, version: bigint): BigUint64Array 
   } catch {
     return undefined
   }
-  if (bytes.length < 8 * INDEX_HEADER || bytes.length % 8 !== 0) return undefined
+  if (bytes.length < 8 * INDEX_HEADER || bytes.length % 16 !== (8 * INDEX_HEADER) % 16) return undefined
   const numbers = new BigUint64Array(bytes.length / 8)
   bytes.copy(new Uint8Array(numbers.buffer))
   const offsets = numbers.subarray(INDEX_HEADER)
