@@ -73,7 +73,7 @@ export class FileLock {
       const found = explaining(file, () => read(file))
       if (found === undefined) continue
       if (found.holder && !isGone(found.holder, found.ageMs, silentMs)) return found.holder
-      if (!found.holder && damaged++ < GRACE_READS) pause(GRACE_MS / GRACE_READS)
+      if (!found.holder && found.ageMs < GRACE_MS && damaged++ < GRACE_READS) pause(GRACE_MS / GRACE_READS)
       else explaining(file, () => remove(file, found.text))
     }
   }

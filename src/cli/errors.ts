@@ -1,6 +1,5 @@
 /** How errors reach a person: sentences for what they can mend, a stack only with --debug. */
 
-import { explainFileError } from "../checkpoint/files.js"
 import { messageOf, UserError } from "../errors.js"
 
 export const EXIT_FAILED = 1
@@ -18,11 +17,9 @@ export class Interrupted extends Error {
 
 /** Prints an error and gives the exit code that goes with it. */
 export function reportError(
-  thrown: unknown,
+  error: unknown,
   { debug = false, stream = process.stderr as { write(text: string): unknown } } = {},
 ): number {
-  // A disk that is full or a folder that is gone is nobody's bug, wherever it was met.
-  const error = explainFileError(thrown)
   if (error instanceof Interrupted) return EXIT_INTERRUPTED
   if (error instanceof UserError) {
     stream.write(`error: ${error.format()}\n`)

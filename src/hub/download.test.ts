@@ -358,6 +358,7 @@ describe("several at once", () => {
     const files = [
       "errors.ts",
       "checkpoint/files.ts",
+      "checkpoint/lock.ts",
       ...fs
         .readdirSync(path.join(source, "hub"))
         .filter((name) => !name.includes(".test."))

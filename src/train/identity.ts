@@ -164,10 +164,24 @@ function settingDifferences(saved: Record<string, unknown>, now: Record<string, 
   })
 }
 
+/** The keys of `data` that version 0.1 knew. */
+const LEGACY_DATA = [
+  "file",
+  "image_root",
+  "max_length",
+  "image_aspect",
+  "min_pixels",
+  "max_pixels",
+  "sampler",
+  "mixture",
+  "augment",
+]
+
 /** How checkpoints of version 0.1 recorded the settings: a hash, with the paths in it. */
 export function legacyFingerprint({ paradigm, block_diffusion, data, train }: TrainingConfig): string {
+  const known = Object.fromEntries(Object.entries(data).filter(([key]) => LEGACY_DATA.includes(key)))
   return createHash("sha256")
-    .update(JSON.stringify({ paradigm, block_diffusion, data, fixed: fixedTraining(train) }))
+    .update(JSON.stringify({ paradigm, block_diffusion, data: known, fixed: fixedTraining(train) }))
     .digest("hex")
     .slice(0, 16)
 }
