@@ -1,5 +1,6 @@
 // One set-up at a time per folder: a lock file that dies with its owner. Everything guarded is also written to a
 // temporary name and renamed, so a lock taken over by mistake costs double work, never a broken result.
+// (Set-up runs before anything is compiled: the program's own lock is src/checkpoint/lock.ts.)
 
 import { randomUUID } from "node:crypto"
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"

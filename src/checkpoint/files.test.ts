@@ -4,7 +4,15 @@ import os from "node:os"
 import path from "node:path"
 import { afterEach, beforeEach, expect, it } from "vitest"
 import { UserError } from "../errors.js"
-import { createFolder, explainFileError, partialName, requireFreeSpace, sweepPartials, writeJson } from "./files.js"
+import {
+  createFolder,
+  explainFileError,
+  partialName,
+  removeFolder,
+  requireFreeSpace,
+  sweepPartials,
+  writeJson,
+} from "./files.js"
 
 let root: string
 beforeEach(() => {
@@ -57,12 +65,48 @@ it.each([
   ["EDQUOT", /quota/],
   ["EACCES", /no permission to write here/],
   ["EROFS", /read-only/],
+  ["EFBIG", /larger than the system allows/],
+  ["EIO", /input\/output error/],
+  ["EISDIR", /a folder where a file/],
+  ["ENOTDIR", /a file where a folder/],
+  ["ENOENT", /no such file/],
 ])("%s is a sentence with the place", (code, sentence) => {
   const explained = explainFileError(Object.assign(new Error("write"), { code }), "/models/out")
   expect(explained).toBeInstanceOf(UserError)
   expect((explained as UserError).format()).toMatch(new RegExp(`^/models/out: .*${sentence.source}`))
   const other = new Error("a bug")
   expect(explainFileError(other, "x")).toBe(other)
+})
+
+it("a folder may take the place of whatever has its name, and is never half there", async () => {
+  const folder = path.join(root, "out")
+  for (const occupy of [() => fs.mkdirSync(folder), () => fs.writeFileSync(folder, ""), () => {}]) {
+    fs.rmSync(folder, { recursive: true, force: true })
+    occupy()
+    if (fs.existsSync(folder) && fs.statSync(folder).isDirectory()) fs.writeFileSync(path.join(folder, "old"), "1")
+    const failing = createFolder(folder, () => Promise.reject(new Error("no")), { replace: true })
+    await expect(failing).rejects.toThrow("no")
+    await createFolder(folder, async (staging) => fs.writeFileSync(path.join(staging, "new"), "1"), { replace: true })
+    expect(fs.readdirSync(folder)).toEqual(["new"])
+    expect(fs.readdirSync(root)).toEqual(["out"])
+  }
+})
+
+it("what fails inside a folder that is being made is named by its final name", async () => {
+  const folder = path.join(root, "out")
+  const failing = createFolder(folder, (staging) => writeJson(path.join(staging, "no", "such", "a.json"), {}))
+  await expect(failing).rejects.toMatchObject({ where: path.join(folder, "no", "such", "a.json") })
+})
+
+it("a folder is removed under another name, and alone one sweeps also what looks alive", async () => {
+  const folder = path.join(root, "out")
+  fs.mkdirSync(path.join(folder, "deep"), { recursive: true })
+  await removeFolder(folder)
+  fs.mkdirSync(partialName(folder))
+  await sweepPartials(root)
+  expect(fs.readdirSync(root)).toEqual([path.basename(partialName(folder))])
+  await sweepPartials(root, { alone: true })
+  expect(fs.readdirSync(root)).toEqual([])
 })
 
 it("space is checked where the folder will be", async () => {

@@ -3,21 +3,48 @@ import fs from "node:fs/promises"
 import path from "node:path"
 import { UserError } from "../errors.js"
 
-const SENTENCES: Record<string, string> = {
-  ENOSPC: "the disk is full",
-  EDQUOT: "the disk quota is used up",
-  EACCES: "no permission to write here",
-  EPERM: "no permission to write here",
-  EROFS: "the file system is read-only",
-  EFBIG: "the file system cannot hold a file this large",
+const SPACE = "Free space or choose another folder, then run it again."
+const ACCESS = "Choose another folder, or give this user the right to write here."
+const PATH = "Check the path, then run it again."
+/** What happened and how to mend it, for every failure that is the machine's or the user's affair. */
+const FAILURES: Record<string, readonly [what: string, fix: string]> = {
+  ENOSPC: ["the disk is full", SPACE],
+  EDQUOT: ["the disk quota is used up", SPACE],
+  EFBIG: ["the file would be larger than the system allows", "Raise the limit (`ulimit -f`) or choose another folder."],
+  EACCES: ["no permission to write here", ACCESS],
+  EPERM: ["no permission to write here", ACCESS],
+  EROFS: ["the file system is read-only", ACCESS],
+  EIO: ["the disk reports an input/output error", "Check the disk, or choose a folder on another one."],
+  ESTALE: ["the network drive has lost this file", "Mount the drive again, then run it again."],
+  EBUSY: ["another program keeps this file busy", "End that program, then run it again."],
+  EMFILE: ["too many files are open", "Raise the limit (`ulimit -n`), then run it again."],
+  ENFILE: ["too many files are open", "End other programs, then run it again."],
+  EISDIR: ["there is a folder where a file should be", PATH],
+  ENOTDIR: ["there is a file where a folder should be", PATH],
+  EEXIST: ["something of this name is in the way", PATH],
+  ENOENT: ["there is no such file or folder", PATH],
+  ELOOP: ["the symbolic links go in a circle", PATH],
+  ENAMETOOLONG: ["the name is too long for the file system", PATH],
 }
 
 /** Turns file-system failures that a user can mend into a UserError; gives anything else back as it is. */
-export function explainFileError(error: unknown, where: string): unknown {
-  const code = (error as NodeJS.ErrnoException)?.code
-  const what = code === undefined ? undefined : SENTENCES[code]
-  if (what === undefined || error instanceof UserError) return error
-  return new UserError(what, { where, fix: "Free space or choose another folder, then run it again.", cause: error })
+export function explainFileError(error: unknown, where?: string): unknown {
+  const { code, path: failed } = (error ?? {}) as NodeJS.ErrnoException
+  const failure = code === undefined || error instanceof UserError ? undefined : FAILURES[code]
+  return failure ? new UserError(failure[0], { where: where ?? failed, fix: failure[1], cause: error }) : error
+}
+
+/** Runs file work; its failures name the file as sentences. */
+export function explaining<T>(where: string, work: () => T): T {
+  try {
+    const result = work()
+    if (!(result instanceof Promise)) return result
+    return result.catch((error) => {
+      throw explainFileError(error, where)
+    }) as T
+  } catch (error) {
+    throw explainFileError(error, where)
+  }
 }
 
 /** Name beside `target` that no reader takes for finished; holds the process id so that leftovers can be swept. */
@@ -25,12 +52,22 @@ export function partialName(target: string): string {
   return path.join(path.dirname(target), `.${path.basename(target)}.${process.pid}.partial`)
 }
 
-/** Removes partial files and folders that dead processes left in a folder. */
-export async function sweepPartials(folder: string): Promise<void> {
+/**
+ * Removes partial files and folders that dead processes left in a folder.
+ * @param options.alone nobody else writes here: process ids that are in use again do not count
+ */
+export async function sweepPartials(folder: string, { alone = false } = {}): Promise<void> {
   for (const name of await fs.readdir(folder).catch(() => [])) {
     const pid = /^\..+\.(\d+)\.partial$/.exec(name)?.[1]
-    if (pid && !isAlive(Number(pid))) await fs.rm(path.join(folder, name), { recursive: true, force: true })
+    if (pid && (alone || !isAlive(Number(pid)))) await fs.rm(path.join(folder, name), { recursive: true, force: true })
   }
+}
+
+/** Removes a folder so that, whenever the process dies, none with half its files stays under its name. */
+export async function removeFolder(folder: string): Promise<void> {
+  const doomed = partialName(folder)
+  await fs.rename(folder, doomed)
+  await fs.rm(doomed, { recursive: true, force: true })
 }
 
 export function isAlive(pid: number): boolean {
@@ -63,7 +100,7 @@ export async function writeFileAtomic(file: string, data: string | Uint8Array): 
     await fs.rename(partial, file)
     await syncFolder(path.dirname(file))
   } catch (error) {
-    await fs.rm(partial, { force: true })
+    await fs.rm(partial, { force: true }).catch(() => undefined)
     throw explainFileError(error, file)
   }
 }
@@ -76,34 +113,64 @@ export async function writeJson(file: string, value: unknown): Promise<void> {
 /**
  * Makes a folder that appears whole or not at all: `fill` writes into a partial folder beside it, which is renamed at
  * the end. The target may exist only as an empty folder.
- * @throws UserError when the target holds files already.
+ * @param options.replace whatever has the target's name gives way once the new folder is whole
+ * @throws UserError when the target holds files already, or cannot be written.
  */
-export async function createFolder(folder: string, fill: (staging: string) => Promise<void>): Promise<void> {
+export async function createFolder(
+  folder: string,
+  fill: (staging: string) => Promise<void>,
+  { replace = false } = {},
+): Promise<void> {
   const target = path.resolve(folder)
-  const refuse = () =>
-    new UserError("the folder exists already and is not empty", {
-      where: folder,
-      fix: "Choose another name or delete it.",
-    })
-  const existing = await fs.readdir(target).catch((error) => {
-    if (error.code === "ENOENT") return []
-    throw error.code === "ENOTDIR" ? new UserError("it is a file, not a folder", { where: folder }) : error
-  })
-  if (existing.length > 0) throw refuse()
+  if (!replace) await requireVacant(folder)
   const staging = partialName(target)
   try {
-    await fs.mkdir(path.dirname(target), { recursive: true })
+    await explaining(path.dirname(folder), () => fs.mkdir(path.dirname(target), { recursive: true }))
     await sweepPartials(path.dirname(target))
     await fs.rm(staging, { recursive: true, force: true })
     await fs.mkdir(staging)
     await fill(staging)
     await syncFolder(staging)
+    const old = partialName(`${target}.old`)
+    if (replace) await fs.rename(target, old).catch(ignoring("ENOENT"))
     await fs.rename(staging, target)
     await syncFolder(path.dirname(target))
+    if (replace) await fs.rm(old, { recursive: true, force: true })
   } catch (error) {
-    await fs.rm(staging, { recursive: true, force: true })
+    await fs.rm(staging, { recursive: true, force: true }).catch(() => undefined)
     const code = (error as NodeJS.ErrnoException).code
-    throw code === "ENOTEMPTY" || code === "EEXIST" ? refuse() : explainFileError(error, folder)
+    if (code === "ENOTEMPTY" || code === "EEXIST") throw notVacant(folder)
+    throw elsewhere(explainFileError(error, folder), staging, folder)
+  }
+}
+
+async function requireVacant(folder: string): Promise<void> {
+  const existing = await fs.readdir(folder).catch((error) => {
+    if (error.code === "ENOENT") return []
+    throw error.code === "ENOTDIR"
+      ? new UserError("it is a file, not a folder", { where: folder })
+      : explainFileError(error, folder)
+  })
+  if (existing.length > 0) throw notVacant(folder)
+}
+
+function notVacant(folder: string): UserError {
+  return new UserError("the folder exists already and is not empty", {
+    where: folder,
+    fix: "Choose another name or delete it.",
+  })
+}
+
+/** People know the folder by its final name. */
+function elsewhere(error: unknown, staging: string, folder: string): unknown {
+  if (!(error instanceof UserError && error.where?.startsWith(staging))) return error
+  const { message, fix, cause } = error
+  return new UserError(message, { where: folder + error.where.slice(staging.length), fix, cause })
+}
+
+function ignoring(code: string): (error: NodeJS.ErrnoException) => void {
+  return (error) => {
+    if (error.code !== code) throw error
   }
 }
 

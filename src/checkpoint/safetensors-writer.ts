@@ -1,8 +1,10 @@
 /** Atomic safetensors writing, single file or sharded, with flat memory. A crash at any point leaves the old checkpoint whole. */
+import { createHash, type Hash } from "node:crypto"
 import fs from "node:fs/promises"
 import path from "node:path"
 import { type ElementType, rankOfType } from "./element-types.js"
 import { explainFileError, partialName, sweepPartials, syncFolder } from "./files.js"
+import type { FileDigest } from "./manifest.js"
 import { bytesOf, encodeHeader } from "./safetensors-header.js"
 import { INDEX_FILE, readIndex, SINGLE_FILE } from "./safetensors-index.js"
 
@@ -28,41 +30,57 @@ const MAX_WRITE_BYTES = 64 << 20
 /**
  * Writes the tensors into a folder as `model.safetensors`, or as `model-00001-of-0000N.safetensors` with an index when
  * they exceed `maxShardBytes`. Replaces a checkpoint that is already there; until the last rename, readers see the old one.
+ * @returns what was written, by file name
  */
-export async function writeTensors(folder: string, entries: TensorEntry[], options: WriteOptions = {}): Promise<void> {
+export async function writeTensors(
+  folder: string,
+  entries: TensorEntry[],
+  options: WriteOptions = {},
+): Promise<Map<string, FileDigest>> {
   requireUniqueNames(entries)
   const shards = planShards(entries, options.maxShardBytes ?? 5e9)
   const names = shards.map((_, i) => (shards.length === 1 ? SINGLE_FILE : shardName(i, shards.length)))
   const total = entries.reduce((sum, entry) => sum + bytesOf(entry), 0)
+  const written = new Map<string, FileDigest>()
   let finished = 0
-  await fs.mkdir(folder, { recursive: true })
-  await sweepPartials(folder)
   try {
+    await fs.mkdir(folder, { recursive: true })
+    await sweepPartials(folder)
     for (const [i, shard] of shards.entries()) {
       const progress = options.onProgress && ((written: number) => options.onProgress!(finished + written, total))
-      await writePartial(path.join(folder, names[i]), shard, options.metadata, progress)
+      written.set(names[i], await writePartial(path.join(folder, names[i]), shard, options.metadata, progress))
       finished += shard.reduce((sum, entry) => sum + bytesOf(entry), 0)
     }
     if (shards.length > 1) await writePartialIndex(folder, shards, names, total)
     for (const step of await commitSteps(folder, names)) await step()
     await syncFolder(folder)
+    return written
   } catch (error) {
-    for (const name of [...names, INDEX_FILE]) await fs.rm(partialName(path.join(folder, name)), { force: true })
+    for (const name of [...names, INDEX_FILE])
+      await fs.rm(partialName(path.join(folder, name)), { force: true }).catch(() => undefined)
     throw explainFileError(error, folder)
   }
 }
 
-/** Writes one safetensors file of any name atomically. */
-export async function writeTensorFile(file: string, entries: TensorEntry[], options: WriteOptions = {}): Promise<void> {
+/**
+ * Writes one safetensors file of any name atomically.
+ * @returns what was written
+ */
+export async function writeTensorFile(
+  file: string,
+  entries: TensorEntry[],
+  options: WriteOptions = {},
+): Promise<FileDigest> {
   requireUniqueNames(entries)
   const total = entries.reduce((sum, entry) => sum + bytesOf(entry), 0)
   try {
     const progress = options.onProgress && ((written: number) => options.onProgress!(written, total))
-    await writePartial(file, entries, options.metadata, progress)
+    const digest = await writePartial(file, entries, options.metadata, progress)
     await fs.rename(partialName(file), file)
     await syncFolder(path.dirname(file))
+    return digest
   } catch (error) {
-    await fs.rm(partialName(file), { force: true })
+    await fs.rm(partialName(file), { force: true }).catch(() => undefined)
     throw explainFileError(error, file)
   }
 }
@@ -112,17 +130,19 @@ async function writePartial(
   entries: TensorEntry[],
   metadata: WriteOptions["metadata"],
   onProgress?: (written: number) => void,
-): Promise<void> {
+): Promise<FileDigest> {
   const order = [...entries].sort((a, b) => rankOfType(b.dtype) - rankOfType(a.dtype) || (a.name < b.name ? -1 : 1))
   const handle = await fs.open(partialName(file), "w")
+  const hash = createHash("sha256")
   try {
-    await writeAll(handle, encodeHeader(order, metadata === null ? undefined : (metadata ?? { format: "pt" })))
+    const header = encodeHeader(order, metadata === null ? undefined : (metadata ?? { format: "pt" }))
+    await writeAll(handle, header, hash)
     let written = 0
     for (const entry of order) {
       const data = entry.data()
       let bytes = 0
       for (const piece of data instanceof Uint8Array ? [data] : data) {
-        await writeAll(handle, piece)
+        await writeAll(handle, piece, hash)
         bytes += piece.length
         onProgress?.(written + bytes)
       }
@@ -130,15 +150,21 @@ async function writePartial(
       written += bytes
     }
     await handle.sync()
+    return { bytes: header.length + written, sha256: hash.digest("hex") }
   } finally {
     await handle.close()
   }
 }
 
-async function writeAll(handle: fs.FileHandle, bytes: Uint8Array): Promise<void> {
+/** Another thread writes what is hashed here: what is on the disk later can be compared with what was meant. */
+async function writeAll(handle: fs.FileHandle, bytes: Uint8Array, hash: Hash): Promise<void> {
+  let hashed = 0
   for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, done, Math.min(MAX_WRITE_BYTES, bytes.length - done))
-    done += bytesWritten
+    const end = Math.min(bytes.length, done + MAX_WRITE_BYTES)
+    const write = handle.write(bytes, done, end - done)
+    if (end > hashed) hash.update(bytes.subarray(hashed, end))
+    hashed = Math.max(hashed, end)
+    done += (await write).bytesWritten
   }
 }
 

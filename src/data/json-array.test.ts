@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process"
+import { createHash } from "node:crypto"
 import { mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -144,20 +145,35 @@ describe("JsonRecords", () => {
     expect(new JsonRecords(path, index).length).toBe(40)
     // A wrong index that claims to fit proves that it is used.
     const numbers = new BigUint64Array(new Uint8Array(readFileSync(index)).buffer)
-    expect(numbers.length).toBe(4 + 80)
-    const one = numbers.slice(0, 6)
+    expect(numbers.length).toBe(5 + 80)
+    const one = numbers.slice(0, 7)
     one[3] = 1n
+    one[4] = createHash("sha256").update(new Uint8Array(one.buffer, 40)).digest().readBigUInt64LE()
     writeFileSync(index, new Uint8Array(one.buffer))
     expect(all(new JsonRecords(path, index))).toEqual([list[0]])
     for (const spoilt of [new Uint8Array(5), new Uint8Array(one.buffer).subarray(0, 40), new Uint8Array(64)]) {
       writeFileSync(index, spoilt)
       expect(new JsonRecords(path, index).read(39)).toEqual(list[39])
     }
+    numbers[20] ^= 4n
+    writeFileSync(index, new Uint8Array(numbers.buffer))
+    expect(all(new JsonRecords(path, index)), "a flipped bit").toEqual(list)
     writeFileSync(path, "[{}, {}]")
     expect(new JsonRecords(path, index).length).toBe(2)
     writeFileSync(path, "[[],[{}]")
     utimesSync(path, 1, 1)
     expect(() => new JsonRecords(path, index)).toThrow(/no closing bracket/)
+  })
+
+  it("knows by the content hash that an index is of another file of the same size and time", () => {
+    const path = write('[{"a": 1}, {}]')
+    const index = join(folder, "content.index")
+    const hash = (): string => createHash("sha256").update(readFileSync(path)).digest("hex")
+    expect(new JsonRecords(path, index, hash()).length).toBe(2)
+    const { atime, mtime } = statSync(path)
+    writeFileSync(path, '[{}, {"a": 1}]')
+    utimesSync(path, atime, mtime)
+    expect(all(new JsonRecords(path, index, hash()))).toEqual([{}, { a: 1 }])
   })
 
   it("works where the index cannot be written", () => {

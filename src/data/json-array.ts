@@ -1,6 +1,17 @@
 /** Random access to the records of a JSON array or JSONL file of any size, by an index of byte offsets. */
 
-import { closeSync, fstatSync, openSync, readFileSync, readSync, renameSync, statSync, writeFileSync } from "node:fs"
+import { createHash } from "node:crypto"
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs"
 import { UserError } from "../errors.js"
 import { readable } from "../readable.js"
 import { decodeUtf8, foreignFormat } from "./encoding.js"
@@ -10,7 +21,9 @@ const CHUNK = 1 << 20
 /** Bytes of a record; a conversation of a million words has less. */
 const LARGEST_RECORD = 64 * 2 ** 20
 /** First number of an index file: "dvlidx" and the version of its layout. */
-const INDEX_MAGIC = 0x64_76_6c_69_64_78_00_01n
+const INDEX_MAGIC = 0x64_76_6c_69_64_78_00_02n
+/** Numbers before the offsets. */
+const INDEX_HEADER = 5
 
 /** Records by number; only their offsets are held in memory. */
 export class JsonRecords {
@@ -20,19 +33,23 @@ export class JsonRecords {
   /**
    * @param file a JSON array of records, or JSONL
    * @param indexFile where the offsets are kept for the next time; not kept if not given. An index of another size or
-   *   modification time of the file is replaced.
+   *   modification time of the file, or a damaged one, is replaced.
+   * @param content hash of the file (hexadecimal), where it is known: says better than the modification time what the
+   *   index belongs to
    * @throws UserError when the file is missing, or malformed outside of its records
    */
   constructor(
     readonly file: string,
     indexFile?: string,
+    content?: string,
   ) {
     this.#descriptor = open(file)
     try {
       const { size, mtimeNs } = fstatSync(this.#descriptor, { bigint: true })
-      const known = indexFile === undefined ? undefined : readIndex(indexFile, size, mtimeNs)
+      const version = content === undefined ? mtimeNs : BigInt(`0x${content.slice(0, 16)}`)
+      const known = indexFile === undefined ? undefined : readIndex(indexFile, size, version)
       this.#offsets = known ?? BigUint64Array.from(scan(this.#descriptor, file), (n) => BigInt(n))
-      if (indexFile !== undefined && !known) writeIndex(indexFile, size, mtimeNs, this.#offsets)
+      if (indexFile !== undefined && !known) writeIndex(indexFile, size, version, this.#offsets)
     } catch (error) {
       closeSync(this.#descriptor)
       throw error
@@ -164,28 +181,36 @@ function scan(descriptor: number, file: string): number[] {
   return scanner.offsets
 }
 
-/** Index file: magic, size and modification time of the data file, number of records, then the offsets. */
-function readIndex(path: string, size: bigint, mtimeNs: bigint): BigUint64Array | undefined {
+/** Index file: magic, size and version of the data file, number of records, checksum of the offsets, then the offsets. */
+function readIndex(path: string, size: bigint, version: bigint): BigUint64Array | undefined {
   let bytes: Buffer
   try {
     bytes = readFileSync(path)
   } catch {
     return undefined
   }
-  if (bytes.length < 32 || bytes.length % 8 !== 0) return undefined
+  if (bytes.length < 8 * INDEX_HEADER || bytes.length % 16 !== (8 * INDEX_HEADER) % 16) return undefined
   const numbers = new BigUint64Array(bytes.length / 8)
   bytes.copy(new Uint8Array(numbers.buffer))
-  const [magic, indexedSize, indexedTime, records] = numbers
-  const fits = magic === INDEX_MAGIC && indexedSize === size && indexedTime === mtimeNs
-  return fits && BigInt(numbers.length) === 4n + 2n * records ? numbers.subarray(4) : undefined
+  const offsets = numbers.subarray(INDEX_HEADER)
+  const expected = indexHeader(size, version, offsets)
+  return expected.every((number, i) => number === numbers[i]) ? offsets : undefined
 }
 
-function writeIndex(path: string, size: bigint, mtimeNs: bigint, offsets: BigUint64Array): void {
-  const header = [INDEX_MAGIC, size, mtimeNs, BigInt(offsets.length / 2)]
+function indexHeader(size: bigint, version: bigint, offsets: BigUint64Array): bigint[] {
+  const bytes = new Uint8Array(offsets.buffer, offsets.byteOffset, offsets.byteLength)
+  const checksum = createHash("sha256").update(bytes).digest().readBigUInt64LE()
+  return [INDEX_MAGIC, size, version, BigInt(offsets.length / 2), checksum]
+}
+
+function writeIndex(path: string, size: bigint, version: bigint, offsets: BigUint64Array): void {
+  const partial = `${path}.${process.pid}`
   try {
-    writeFileSync(`${path}.${process.pid}`, new Uint8Array(BigUint64Array.from([...header, ...offsets]).buffer))
-    renameSync(`${path}.${process.pid}`, path)
+    const numbers = BigUint64Array.from([...indexHeader(size, version, offsets), ...offsets])
+    writeFileSync(partial, new Uint8Array(numbers.buffer))
+    renameSync(partial, path)
   } catch {
     // A folder that cannot be written: the file is scanned again next time.
+    rmSync(partial, { force: true })
   }
 }

@@ -7,6 +7,7 @@ import type { ModelConfig } from "../checkpoint/config.js"
 import { writeJson } from "../checkpoint/files.js"
 import { qwen2_5_vl } from "../checkpoint/layouts/qwen2_5_vl.js"
 import { released } from "../checkpoint/layouts/released.js"
+import type { FileDigest } from "../checkpoint/manifest.js"
 import { type ElementType, type TensorEntry, writeTensors } from "../checkpoint/safetensors.js"
 import { toQwenConfig, toReleasedConfig } from "../checkpoint/write-config.js"
 import type { Tensor } from "../torch/index.js"
@@ -29,6 +30,7 @@ export function tensorEntries(tensors: ReadonlyMap<string, Tensor>): TensorEntry
 /**
  * Writes weights and config.json: an autoregressive model in the published Qwen2.5-VL layout, a block-diffusion model
  * in the released DiffusionVL layout. `companions` is the folder that tokenizer and preprocessor files are copied from.
+ * @returns what the weight files hold, by name
  */
 export async function saveModel(
   folder: string,
@@ -38,16 +40,17 @@ export async function saveModel(
     companions,
     maxShardBytes,
   }: { config: ModelConfig; parameters: ReadonlyMap<string, Tensor>; companions?: string; maxShardBytes?: number },
-): Promise<void> {
+): Promise<Map<string, FileDigest>> {
   const diffusion = config.modelType === "diffusionvl_qwenvl"
   const layout = diffusion ? released : qwen2_5_vl
   const entries = tensorEntries(parameters).map((entry) => ({ ...entry, name: layout.fromCanonical(entry.name).name }))
   await mkdir(folder, { recursive: true })
   if (companions) await copyFiles(companions, folder, auxiliaryFiles(companions))
-  await writeTensors(folder, entries, { maxShardBytes })
+  const written = await writeTensors(folder, entries, { maxShardBytes })
   const dtype = entries[0].dtype
   await writeJson(
     join(folder, "config.json"),
     diffusion ? toReleasedConfig(config, dtype) : toQwenConfig(config, dtype),
   )
+  return written
 }

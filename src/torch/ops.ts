@@ -18,6 +18,7 @@ const ops = {
   fusedAdamW_: o("_fused_adamw_"),
   foreachCopy_: o("_foreach_copy_"),
   foreachAdd_: o("_foreach_add_.List"),
+  foreachNorm: o("_foreach_norm.Scalar"),
   norm: o("linalg_vector_norm"),
   outer: o("outer"),
   addmm: o("addmm"),
@@ -119,6 +120,10 @@ export function fusedAdamW_(s: AdamWStep): void {
 }
 export function foreachCopy_(into: readonly Tensor[], from: readonly Tensor[]): void {
   ops.foreachCopy_.callAll([into, from])
+}
+/** Euclidean norm of each. */
+export function foreachNorm(tensors: readonly Tensor[]): Tensor[] {
+  return ops.foreachNorm.callAll([tensors])[0] as Tensor[]
 }
 /** into[i] += from[i] */
 export function foreachAdd_(into: readonly Tensor[], from: readonly Tensor[]): void {

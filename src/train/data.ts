@@ -66,8 +66,10 @@ export class TrainingData {
     readonly modelConfig: ModelConfig,
     readonly imageOptions: QwenImageOptions,
     indexFile?: string,
+    /** Hash of the data file, which tells whether a kept index is its own. */
+    content?: string,
   ) {
-    this.#records = new JsonRecords(config.data.file, indexFile)
+    this.#records = new JsonRecords(config.data.file, indexFile, content)
     this.#root = config.data.image_root ?? dirname(config.data.file)
     if (this.#records.length === 0) throw new UserError("the data file has no records", { where: config.data.file })
     if (config.data.sampler === "pictures") this.#pictures = this.#groupByPicture()

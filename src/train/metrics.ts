@@ -1,7 +1,10 @@
 /** The log of a training: one JSON object per line, the same numbers for TensorBoard. Everything else derives from it. */
 
-import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { z } from "zod"
+import { explainFileError, explaining, partialName } from "../checkpoint/files.js"
+import { UserError } from "../errors.js"
 import { TensorBoardWriter } from "./tensorboard.js"
 
 export interface StepMetrics {
@@ -21,16 +24,66 @@ export interface StepMetrics {
   [extra: string]: number
 }
 
+const metricsSchema = z
+  .object({
+    step: z.int().min(0),
+    progress: z.number(),
+    loss: z.number(),
+    gradNorm: z.number(),
+    learningRate: z.number(),
+    tokensPerSecond: z.number(),
+    memoryBytes: z.number(),
+    seconds: z.number(),
+  })
+  .catchall(z.number().nullable())
+
+const NEWLINE = 10
+
+/**
+ * The log of a training so far; a half last line, as a killed run leaves it, does not count.
+ * @throws UserError naming a line that is no entry or not in order
+ */
 export function readMetrics(path: string): StepMetrics[] {
   if (!existsSync(path)) return []
-  const lines = readFileSync(path, "utf8").split("\n")
-  // A killed run may leave half a last line.
-  return lines.flatMap((line) => {
-    try {
-      return line ? [JSON.parse(line) as StepMetrics] : []
-    } catch {
-      return []
-    }
+  const bytes = explaining(path, () => readFileSync(path))
+  const lines = splitLines(bytes)
+  const cutShort = bytes.at(-1) !== NEWLINE
+  const entries: StepMetrics[] = []
+  for (const [i, line] of lines.entries()) {
+    const entry = parseEntry(line)
+    const previous = entries.at(-1)
+    if (entry === undefined && cutShort && i === lines.length - 1) break
+    if (entry === undefined) throw unfit(path, i + 1, "it is no entry of a training's log")
+    if (previous && entry.step <= previous.step)
+      throw unfit(path, i + 1, `step ${entry.step} comes after step ${previous.step}`)
+    entries.push(entry)
+  }
+  return entries
+}
+
+function splitLines(bytes: Buffer): Buffer[] {
+  const lines: Buffer[] = []
+  for (let start = 0; start < bytes.length; ) {
+    const end = bytes.indexOf(NEWLINE, start)
+    lines.push(bytes.subarray(start, end < 0 ? bytes.length : end))
+    start = end < 0 ? bytes.length : end + 1
+  }
+  return lines
+}
+
+function parseEntry(line: Buffer): StepMetrics | undefined {
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(line)
+    return metricsSchema.parse(JSON.parse(text)) as StepMetrics
+  } catch {
+    return undefined
+  }
+}
+
+function unfit(path: string, line: number, what: string): UserError {
+  return new UserError(`line ${line} is damaged: ${what}`, {
+    where: path,
+    fix: "delete that line, or the whole file: a training goes on without it, only its curves begin later",
   })
 }
 
@@ -41,15 +94,20 @@ export class MetricsLog {
   /** @param fromStep entries of this step and later are dropped: a resumed run computes them again */
   constructor(folder: string, fromStep: number) {
     this.path = join(folder, "metrics.jsonl")
-    mkdirSync(dirname(this.path), { recursive: true })
-    const kept = readMetrics(this.path).filter((entry) => entry.step < fromStep)
-    writeFileSync(`${this.path}.tmp`, kept.map((entry) => `${JSON.stringify(entry)}\n`).join(""))
-    renameSync(`${this.path}.tmp`, this.path)
+    const kept = fromStep === 0 ? [] : readMetrics(this.path).filter((entry) => entry.step < fromStep)
+    const partial = partialName(this.path)
+    try {
+      writeFileSync(partial, kept.map((entry) => `${JSON.stringify(entry)}\n`).join(""))
+      renameSync(partial, this.path)
+    } catch (error) {
+      rmSync(partial, { force: true })
+      throw explainFileError(error, this.path)
+    }
     this.#board = new TensorBoardWriter(join(folder, "tensorboard"))
   }
 
   write(entry: StepMetrics): void {
-    appendFileSync(this.path, `${JSON.stringify(entry)}\n`)
+    explaining(this.path, () => appendFileSync(this.path, `${JSON.stringify(entry)}\n`))
     const { step, ...scalars } = entry
     this.#board.write(
       step,

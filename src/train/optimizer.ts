@@ -4,6 +4,7 @@ import {
   type DType,
   foreachAdd_,
   foreachCopy_,
+  foreachNorm,
   fusedAdamW_,
   noGrad,
   stack,
@@ -92,9 +93,10 @@ export class AdamW {
 
   /**
    * One update from the accumulated `.grad`s, which are cleared. `factor` scales every learning rate.
-   * Returns the norm of the gradients before clipping; a norm that is not finite leaves all weights untouched.
+   * Returns the norm of the gradients before clipping; one that is not finite leaves all weights untouched. And the
+   * norm of the updated weights, which is not finite when one of them is not.
    */
-  step(factor: number): { gradNorm: number } {
+  step(factor: number): { gradNorm: number; weightNorm: number } {
     return noGrad(() =>
       tidy(() => {
         const grads = new Map<Slot, Tensor>()
@@ -102,12 +104,13 @@ export class AdamW {
           const grad = slot.sum ?? slot.parameter.tensor.grad
           if (grad) grads.set(slot, grad.reshape(-1))
         }
-        if (grads.size === 0) return { gradNorm: 0 }
+        if (grads.size === 0) return { gradNorm: 0, weightNorm: 0 }
         const slabs = this.#slabs
           .map((slab) => slab.filter(({ slot }) => grads.has(slot)))
           .filter((slab) => slab.length > 0)
         const norms = slabs.flat().map((piece) => tidy(() => vectorNorm(widened(piece, grads)).to("float32")))
         const gradNorm = vectorNorm(stack(norms)).item()
+        let weightNorm = 0
         if (Number.isFinite(gradNorm)) {
           const { maxGradNorm } = this.options
           const clip = maxGradNorm > 0 && gradNorm > maxGradNorm
@@ -119,15 +122,17 @@ export class AdamW {
             steps,
             steps.map(() => one),
           )
-          for (const slab of slabs) tidy(() => this.#update(slab, grads, factor, gradientScale))
+          const updated = slabs.map((slab) => tidy(() => this.#update(slab, grads, factor, gradientScale)))
+          weightNorm = vectorNorm(stack(updated)).item()
         }
         this.zeroGrad()
-        return { gradNorm }
+        return { gradNorm, weightNorm }
       }),
     )
   }
 
-  #update(slab: Slab, grads: ReadonlyMap<Slot, Tensor>, factor: number, gradientScale?: Tensor): void {
+  /** @returns the norm of the slab's updated weights, taken while they are in the cache */
+  #update(slab: Slab, grads: ReadonlyMap<Slot, Tensor>, factor: number, gradientScale?: Tensor): Tensor {
     const { learningRate, weightDecay } = slab[0].slot.parameter
     const [beta1, beta2] = this.options.betas
     fusedAdamW_({
@@ -149,6 +154,7 @@ export class AdamW {
         half.map(({ weight }) => weight),
         half.map(({ master }) => master),
       )
+    return vectorNorm(stack(foreachNorm(slab.map(({ master }) => master))))
   }
 
   zeroGrad(): void {

@@ -3,6 +3,7 @@
 import { appendFileSync, mkdirSync } from "node:fs"
 import { hostname } from "node:os"
 import { join } from "node:path"
+import { explaining } from "../checkpoint/files.js"
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n
@@ -77,13 +78,17 @@ export class TensorBoardWriter {
   readonly #path: string
 
   constructor(folder: string, now: () => number = () => Date.now() / 1000) {
-    mkdirSync(folder, { recursive: true })
+    explaining(folder, () => mkdirSync(folder, { recursive: true }))
     const seconds = Math.floor(now())
     this.#path = join(folder, `events.out.tfevents.${seconds}.${hostname()}.${process.pid}`)
-    appendFileSync(this.#path, versionEvent(now()))
+    this.#append(versionEvent(now()))
   }
 
   write(step: number, scalars: Record<string, number>): void {
-    appendFileSync(this.#path, scalarEvent(Date.now() / 1000, step, scalars))
+    this.#append(scalarEvent(Date.now() / 1000, step, scalars))
+  }
+
+  #append(event: Buffer): void {
+    explaining(this.#path, () => appendFileSync(this.#path, event))
   }
 }

@@ -1,18 +1,16 @@
-import { createHash } from "node:crypto"
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { digestsOf, lossesOf, run, weightsOf } from "../../test/support/run-training.js"
 import { type SmallData, smallTraining, writeSmallVlm } from "../../test/support/small-vlm.js"
-import { openTensors, readPieces } from "../checkpoint/safetensors.js"
 import { UserError } from "../errors.js"
 import { loadModel } from "../models/load.js"
 import { saveModel } from "../models/save.js"
 import { Tokenizer } from "../text/tokenizer.js"
 import { noGrad } from "../torch/index.js"
 import type { TrainingConfig } from "./config.js"
-import { readMetrics } from "./metrics.js"
-import { finishedModel, type TrainingEvent, train } from "./trainer.js"
+import { type TrainingEvent, train } from "./trainer.js"
 
 const folder = mkdtempSync(join(tmpdir(), "dvl-train-"))
 let small: SmallData
@@ -24,32 +22,6 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 const recipe = (overrides: Parameters<typeof smallTraining>[2] = {}): TrainingConfig =>
   smallTraining(small, join(folder, `run-${outputs++}`), overrides)
-
-/** Runs a training; with `stopAfter`, until that many steps are logged, then as Ctrl-C does. */
-async function run(config: TrainingConfig, stopAfter = Number.POSITIVE_INFINITY): Promise<TrainingEvent[]> {
-  const events: TrainingEvent[] = []
-  const controller = new AbortController()
-  for await (const event of train(config, { signal: controller.signal })) {
-    events.push(event)
-    if (events.filter(({ type }) => type === "step").length >= stopAfter) controller.abort()
-  }
-  return events
-}
-
-/** A digest of each tensor: short enough to print when they differ. */
-const digestsOf = (path: string): Map<string, string> =>
-  new Map(
-    [...openTensors(path)].map(([name, location]) => [
-      name,
-      createHash("sha256")
-        .update(Buffer.concat([...readPieces(location)]))
-        .digest("hex")
-        .slice(0, 12),
-    ]),
-  )
-const weightsOf = (config: TrainingConfig): Map<string, string> => digestsOf(finishedModel(config.output))
-const lossesOf = (config: TrainingConfig): [number, number][] =>
-  readMetrics(join(config.output, "metrics.jsonl")).map(({ step, loss }) => [step, loss])
 
 describe("a training", () => {
   // Every source of randomness at once: order, mixture by progress, augmentation, overlays, noise.
@@ -147,23 +119,6 @@ describe("a training", () => {
     expect(lossesOf(config)).toEqual(lossesOf(whole))
   })
 
-  it("refuses to go on with other settings", async () => {
-    const config = recipe()
-    await run(config, 2)
-    const changed = { ...config, train: { ...config.train, learning_rate: 0.5 } }
-    await expect(run(changed)).rejects.toThrow(/started with other settings/)
-    expect((await run({ ...config, train: { ...config.train, max_steps: 7 } })).at(-1)).toMatchObject({ type: "done" })
-  })
-
-  it("refuses to go on from another model", async () => {
-    const config = recipe()
-    await run(config, 2)
-    await expect(run({ ...config, model: "org/other" })).rejects.toThrow(/org\/other|no such model|reach/)
-    const copy = join(folder, "copy")
-    cpSync(small.model, copy, { recursive: true })
-    await expect(run({ ...config, model: copy })).rejects.toThrow(/was started from/)
-  })
-
   it("can be made longer after it has ended", async () => {
     const config = recipe({ train: { max_steps: 3, schedule: "constant" } })
     await run(config)
@@ -217,6 +172,25 @@ describe("a training", () => {
   it("trains the projector alone, also where a batch has nothing for it to learn", async () => {
     const config = recipe({ train: { tunable: ["projector"], max_steps: 8, micro_batch_size: 1, accumulate: 1 } })
     expect((await run(config)).at(-1)).toMatchObject({ type: "done" })
+  })
+
+  it.each([
+    ["betas of 1", { betas: [1, 1] as [number, number] }, /train\.betas of \[1, 1\]/, 0],
+    ["a beta of 1", { betas: [0.9, 1] as [number, number] }, /train\.betas of \[0\.9, 1\]/, 0],
+    ["a learning rate of 1e30", { learning_rate: 1e30 }, /train\.learning_rate of 1e\+30/, 0],
+    ["one of a part", { vision_learning_rate: 1e30 }, /train\.vision_learning_rate of 1e\+30/, 0],
+    ["one after a warm-up", { learning_rate: 1e30, warmup_ratio: 0.5 }, /train\.learning_rate of 1e\+30/, 1],
+  ])("saves no weights that are not numbers: %s", async (_, keys, setting, goodSteps) => {
+    for (const dtype of ["float32", "bfloat16"] as const) {
+      const valid = recipe({ train: { save_every: 1, warmup_ratio: 0, dtype } })
+      const config = { ...valid, train: { ...valid.train, ...keys } }
+      const failure = (await run(config).catch((error) => error)) as UserError
+      expect(failure).toBeInstanceOf(UserError)
+      expect(failure.message).toMatch(new RegExp(`update of step ${goodSteps} .*: [a-z_.0-9]+\\.(weight|bias)`))
+      expect(failure.fix).toMatch(setting)
+      const saved = readdirSync(config.output).filter((name) => /^checkpoint|^model$/.test(name))
+      expect(saved).toEqual(goodSteps > 0 ? [`checkpoint-${goodSteps}`] : [])
+    }
   })
 
   it("stops at a loss that is not a number, names the sample and keeps the weights", async () => {

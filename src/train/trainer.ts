@@ -1,24 +1,30 @@
 /** The training loop, for any paradigm on any model: batches in, events out, checkpoints on the way. */
 
-import { createHash } from "node:crypto"
-import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
+import { explaining, sweepPartials } from "../checkpoint/files.js"
+import { type FileLock, lockFolder } from "../checkpoint/lock.js"
 import { type ResolveOptions, resolveModel } from "../hub/resolve.js"
 import { imageOptionsOf } from "../image/settings.js"
 import { loadModel } from "../models/load.js"
 import { saveModel } from "../models/save.js"
-import type { TrainingSample } from "../paradigms/batch.js"
 import { Tokenizer } from "../text/tokenizer.js"
-import { backward, tidy } from "../torch/index.js"
 import type { TrainingConfig } from "./config.js"
 import { TrainingData } from "./data.js"
+import { identityOf } from "./identity.js"
 import { MetricsLog, type StepMetrics } from "./metrics.js"
-import { culprits, notFinite } from "./not-finite.js"
+import { brokenTensors, brokenWeights, notFiniteTensors } from "./not-finite.js"
 import { AdamW } from "./optimizer.js"
-import { objectiveOf, targetConfig } from "./paradigm.js"
+import { targetConfig } from "./paradigm.js"
 import { groupParameters } from "./parameters.js"
-import { learningRateFactor } from "./schedule.js"
-import { checkpointFolder, checkpointSteps, restoreCheckpoint, saveCheckpoint, type TrainerState } from "./state.js"
+import {
+  checkpointFolder,
+  lastCheckpoint,
+  requireSameTraining,
+  restoreOptimizer,
+  saveCheckpoint,
+  type TrainerState,
+} from "./state.js"
+import { Stepper } from "./step.js"
 
 export type TrainingEvent =
   /** Before the first step of this session; `step` is above 0 when resumed. */
@@ -40,15 +46,6 @@ export type TrainingEvent =
 /** Where the finished model of a training lies. */
 export const finishedModel = (output: string): string => join(output, "model")
 
-/** What must stay the same for a run to be the same run. */
-function fingerprintOf({ paradigm, block_diffusion, data, train }: TrainingConfig): string {
-  const { max_minutes, max_steps, epochs, log_every, save_every, keep, ...fixed } = train
-  return createHash("sha256")
-    .update(JSON.stringify({ paradigm, block_diffusion, data, fixed }))
-    .digest("hex")
-    .slice(0, 16)
-}
-
 export interface TrainOptions {
   /** Stops before the next forward, with a checkpoint. */
   signal?: AbortSignal
@@ -59,17 +56,28 @@ export interface TrainOptions {
 /**
  * Trains as the recipe says, going on from the last checkpoint in its output folder if there is one. The events are
  * for showing; the metrics are written to files here.
+ * @throws UserError also when another process writes to the output folder
  */
-export async function* train(
+export async function* train(config: TrainingConfig, options: TrainOptions = {}): AsyncGenerator<TrainingEvent> {
+  const lock = lockFolder(config.output)
+  try {
+    await sweepPartials(config.output, { alone: true })
+    yield* trainAlone(config, options, lock)
+  } finally {
+    lock.release()
+  }
+}
+
+async function* trainAlone(
   config: TrainingConfig,
-  { signal, onDownload }: TrainOptions = {},
+  { signal, onDownload }: TrainOptions,
+  lock: FileLock,
 ): AsyncGenerator<TrainingEvent> {
   const source = (await resolveModel(config.model, { signal, onEvent: onDownload })).folder
-  await mkdir(config.output, { recursive: true })
-  const fingerprint = fingerprintOf(config)
-  const steps = await checkpointSteps(config.output)
-  const resumed = steps.length > 0 ? checkpointFolder(config.output, steps[steps.length - 1]) : undefined
-  const { model, checkpoint, dtype, device } = loadModel(resumed ?? source, {
+  const identity = await identityOf(config, source)
+  const resumed = await lastCheckpoint(config.output)
+  if (resumed) requireSameTraining(resumed, identity, config)
+  const { model, checkpoint, dtype, device } = loadModel(resumed?.folder ?? source, {
     dtype: config.train.dtype,
     trainable: true,
   })
@@ -79,33 +87,19 @@ export async function* train(
   const parameters = groupParameters(model, config)
   const { betas, eps, max_grad_norm: maxGradNorm } = config.train
   const optimizer = new AdamW(parameters, { betas, eps, maxGradNorm })
-  let state: TrainerState = { step: 0, seconds: 0, progress: 0, drawnAt: 0, fingerprint, model: config.model }
-  if (resumed) state = restoreCheckpoint(resumed, optimizer, state)
+  if (resumed) restoreOptimizer(resumed.folder, optimizer)
   const data = new TrainingData(
     config,
     tokenizer,
     target,
     imageOptionsOf(source, target, { minPixels: config.data.min_pixels, maxPixels: config.data.max_pixels }),
     join(config.output, "data.index"),
+    identity.data.sha256,
   )
-  const {
-    accumulate,
-    micro_batch_size: size,
-    epochs,
-    max_steps,
-    max_minutes,
-    warmup_ratio: warmup,
-    schedule,
-    seed,
-  } = config.train
-  const totalSteps =
-    max_steps ??
-    (max_minutes ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor((epochs * data.size) / (size * accumulate))))
-  const progressAt = (step: number, seconds: number): number =>
-    Math.max(Number.isFinite(totalSteps) ? step / totalSteps : 0, max_minutes ? seconds / (60 * max_minutes) : 0)
+  const { totalSteps, progressAt } = lengthOf(config, data.size)
+  const { step, seconds, drawnAt } = resumed?.saved ?? { step: 0, seconds: 0, drawnAt: 0 }
   // The length of a training may change between sessions.
-  state = { ...state, progress: progressAt(state.step, state.seconds) }
-  let saved = state.step
+  let state: TrainerState = { step, seconds, progress: progressAt(step, seconds), drawnAt }
   const log = new MetricsLog(config.output, state.step)
   yield {
     type: "start",
@@ -117,81 +111,38 @@ export async function* train(
     device,
   }
 
-  const save = (): Promise<string> => {
-    saved = state.step
-    return saveCheckpoint(config.output, state, {
-      config: target,
-      parameters: model.parameters(),
-      companions: source,
-      optimizer,
-      keep: config.train.keep,
-    })
+  const brokenBefore = resumed ? [] : brokenWeights(model.parameters())
+  const stepper = new Stepper({ model, target, data, optimizer, config, brokenBefore }, state)
+  const content = { identity, config: target, parameters: model.parameters(), companions: source, optimizer }
+  /** @throws UserError rather than that numbers which are none replace good ones, or two processes write */
+  const requireSavable = (): void => {
+    lock.confirm()
+    const broken = [...brokenWeights(content.parameters), ...notFiniteTensors(optimizer.state())]
+    if (broken.length > 0) throw brokenTensors(broken, state.step - 1, config, brokenBefore)
   }
-  let next = data.batch(state.step, 0, state.drawnAt)
-  next.catch(() => {})
-  /** Forwards, backward and update; undefined when the signal came, with nothing changed. */
-  const oneStep = async (): Promise<StepMetrics | undefined> => {
-    const start = performance.now()
-    let loss = 0
-    let rows = 0
-    const extras: Record<string, number> = {}
-    const seen: TrainingSample[] = []
-    for (let micro = 0; micro < accumulate; micro++) {
-      // Lets signals and timers in: a step of many forwards may take minutes.
-      await new Promise((resolve) => setImmediate(resolve))
-      if (signal?.aborted) return undefined
-      const batch = await next
-      // The next batch is decoded by other threads while this one is computed.
-      next =
-        micro + 1 < accumulate
-          ? data.batch(state.step, micro + 1, state.drawnAt)
-          : data.batch(state.step + 1, 0, state.progress)
-      next.catch(() => {})
-      const part = tidy(() => {
-        const result = objectiveOf(model, batch, config, target, [seed, state.step, micro])
-        const value = result.loss.item()
-        if (!Number.isFinite(value)) throw notFinite("the loss", value, state.step, culprits(batch, result))
-        // Nothing to go backward to when nothing that trains was used.
-        if (result.loss.requiresGrad) backward(accumulate > 1 ? result.loss.div(accumulate) : result.loss)
-        return { value, metrics: result.metrics }
-      })
-      if (accumulate > 1) optimizer.accumulate()
-      loss += part.value / accumulate
-      rows += batch.samples.reduce((n, sample) => n + sample.ids.length, 0)
-      for (const [name, value] of Object.entries(part.metrics)) extras[name] = (extras[name] ?? 0) + value
-      seen.push(...batch.samples)
-    }
-    const factor = learningRateFactor(schedule, state.progress, warmup)
-    const { gradNorm } = optimizer.step(factor)
-    if (!Number.isFinite(gradNorm)) throw notFinite("the gradient", gradNorm, state.step, seen)
-    const seconds = (performance.now() - start) / 1000
-    return {
-      step: state.step,
-      progress: state.progress,
-      loss,
-      gradNorm,
-      learningRate: config.train.learning_rate * factor,
-      tokensPerSecond: rows / seconds,
-      memoryBytes: process.memoryUsage().rss,
-      seconds: state.seconds + seconds,
-      ...extras,
-    }
+  /** Whether there are whole steps that no checkpoint has, nor was tried to have. */
+  let unsaved = resumed === undefined
+  const save = async (): Promise<string> => {
+    if (!unsaved) return checkpointFolder(config.output, state.step)
+    unsaved = false
+    requireSavable()
+    return saveCheckpoint(config.output, state, content, config.train.keep)
   }
   try {
     while (state.progress < 1) {
-      const metrics = await oneStep()
+      const metrics = await stepper.step(state, signal)
       if (!metrics) {
         optimizer.zeroGrad()
         yield { type: "interrupted", folder: await save(), step: state.step }
         return
       }
       state = {
-        ...state,
         step: state.step + 1,
         seconds: metrics.seconds,
         progress: progressAt(state.step + 1, metrics.seconds),
         drawnAt: state.progress,
       }
+      unsaved = true
       if (metrics.step % config.train.log_every === 0 || state.progress >= 1) {
         log.write(metrics)
         yield { type: "step", metrics }
@@ -202,12 +153,26 @@ export async function* train(
   } catch (error) {
     // The weights are those of the last whole step: a bad sample should not cost the steps since the last checkpoint.
     optimizer.zeroGrad()
-    if (state.step > saved) await save().catch(() => {})
+    if (state.step > 0 && !stepper.torn) await save().catch(() => {})
     throw error
   }
-  await next.catch(() => {})
+  await stepper.end()
   const finished = finishedModel(config.output)
-  await saveModel(finished, { config: target, parameters: model.parameters(), companions: source })
   await save()
+  lock.confirm()
+  await explaining(finished, () =>
+    saveModel(finished, { config: target, parameters: model.parameters(), companions: source }),
+  )
   yield { type: "done", model: finished, seconds: state.seconds }
+}
+
+/** How long a training is, and the part of it that is done after some steps and seconds. */
+function lengthOf({ train }: TrainingConfig, samples: number) {
+  const { accumulate, micro_batch_size: size, epochs, max_steps, max_minutes } = train
+  const totalSteps =
+    max_steps ??
+    (max_minutes ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor((epochs * samples) / (size * accumulate))))
+  const progressAt = (step: number, seconds: number): number =>
+    Math.max(Number.isFinite(totalSteps) ? step / totalSteps : 0, max_minutes ? seconds / (60 * max_minutes) : 0)
+  return { totalSteps, progressAt }
 }

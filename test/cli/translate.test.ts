@@ -1,13 +1,11 @@
-/** The commands as people run them, in processes of their own: check the data, convert, train, be killed, go on, translate, ask. */
+/** The commands as people run them, in processes of their own: check the data, convert, translate, ask. */
 
 import { type ChildProcess, spawn } from "node:child_process"
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
-import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { stringify } from "yaml"
-import { readMetrics } from "../../src/train/metrics.js"
 import { type SmallData, smallTraining, writeSmallVlm } from "../support/small-vlm.js"
 
 const program = resolve(import.meta.dirname, "../../bin/diffusionvl.mjs")
@@ -40,8 +38,6 @@ function writeRecipe(name: string, output: string, overrides: Parameters<typeof 
   writeFileSync(file, stringify(smallTraining(small, output, overrides)))
   return file
 }
-
-const weights = (output: string): Buffer => readFileSync(join(output, "model", "model.safetensors"))
 
 it("checks data: good records are counted, bad ones named", async () => {
   expect(await run("data", "check", small.data, "--decode")).toMatchObject({
@@ -85,36 +81,6 @@ it("converts a model, which then answers", async () => {
     code: 1,
     err: expect.stringContaining("not empty"),
   })
-})
-
-it("trains on after kill −9 and after Ctrl-C as if nothing had happened", async () => {
-  const train = { max_steps: 40, save_every: 3, keep: 1 }
-  const whole = join(folder, "whole")
-  const done = await run("train", writeRecipe("whole.yaml", whole, { train }))
-  expect(done).toMatchObject({ code: 0, out: expect.stringContaining("TensorBoard") })
-
-  const output = join(folder, "killed")
-  const recipe = writeRecipe("killed.yaml", output, { train })
-  const until = async (step: number): Promise<void> => {
-    while (!readMetrics(join(output, "metrics.jsonl")).some((entry) => entry.step >= step)) await sleep(10)
-  }
-  const first = start(["train", recipe])
-  await until(8)
-  first.child.kill("SIGKILL")
-  await first.result
-  const second = start(["train", recipe])
-  await until(20)
-  second.child.kill("SIGINT")
-  const stopped = await second.result
-  expect(stopped.code).toBe(130)
-  expect(stopped.err).toMatch(/stopped at step \d+; the same command goes on/)
-  expect(existsSync(join(output, "model"))).toBe(false)
-  const third = await run("train", recipe)
-  expect(third).toMatchObject({ code: 0, err: expect.stringMatching(/going on at step \d+/) })
-  expect(weights(output).equals(weights(whole))).toBe(true)
-  expect(readMetrics(join(output, "metrics.jsonl")).map(({ step, loss }) => [step, loss])).toEqual(
-    readMetrics(join(whole, "metrics.jsonl")).map(({ step, loss }) => [step, loss]),
-  )
 })
 
 it("translates a model, writes a report, and the result holds a conversation", async () => {

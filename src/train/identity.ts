@@ -1,0 +1,187 @@
+/** What makes a training the same training: its settings and the content of what it reads, never where that lies. */
+
+import { createHash } from "node:crypto"
+import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from "node:fs"
+import { basename, join } from "node:path"
+import { z } from "zod"
+import { explainFileError } from "../checkpoint/files.js"
+import { digestFile } from "../checkpoint/manifest.js"
+import { openTensors } from "../checkpoint/safetensors.js"
+import { messageOf, UserError } from "../errors.js"
+import { type TrainingConfig, trainingSchema } from "./config.js"
+
+const settingsSchema = z.record(z.string(), z.unknown())
+
+export const identitySchema = z.object({
+  /** Every setting by its key in the recipe, such as "train.learning_rate". */
+  settings: settingsSchema,
+  model: z.object({ name: z.string(), weights: z.string().nullable(), tokenizer: z.string() }),
+  data: z.object({ file: z.string(), bytes: z.int(), sha256: z.string() }),
+})
+
+/** The names in it are for people; what is compared are settings and content. */
+export type RunIdentity = z.output<typeof identitySchema>
+
+/** The length of a training and its bookkeeping may change between sessions. */
+function fixedSettings({ paradigm, block_diffusion, data, train }: TrainingConfig): object {
+  const { file, image_root, ...reading } = data
+  return { paradigm, block_diffusion, data: reading, train: fixedTraining(train) }
+}
+
+function fixedTraining(train: TrainingConfig["train"]): object {
+  const { max_minutes, max_steps, epochs, log_every, save_every, keep, ...fixed } = train
+  return fixed
+}
+
+function flat(value: object, prefix = ""): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, entry]) =>
+      entry === undefined
+        ? []
+        : typeof entry === "object" && entry !== null && !Array.isArray(entry)
+          ? Object.entries(flat(entry, `${prefix}${key}.`))
+          : [[`${prefix}${key}`, entry]],
+    ),
+  )
+}
+
+/** @param source the folder of the model that the training starts from */
+export async function identityOf(config: TrainingConfig, source: string): Promise<RunIdentity> {
+  return {
+    settings: flat(fixedSettings(config)),
+    model: { name: config.model, weights: weightsHash(source), tokenizer: tokenizerHash(source) },
+    data: { file: basename(config.data.file), ...(await dataDigest(config.data.file)) },
+  }
+}
+
+async function dataDigest(file: string): Promise<{ bytes: number; sha256: string }> {
+  const refuse = (what: string, cause?: unknown): UserError =>
+    new UserError(what, { where: file, fix: "give the path of a LLaVA-format JSON or JSONL file", cause })
+  try {
+    // Opening a pipe would wait for its writer.
+    if (statSync(file).isFile()) return await digestFile(file)
+  } catch (cause) {
+    throw refuse(`the data file cannot be opened: ${messageOf(explainFileError(cause))}`, cause)
+  }
+  throw refuse("this is not a file")
+}
+
+const SAMPLE_BYTES = 4096
+
+/**
+ * A hash over names, shapes and both ends and the middle of every tensor: training a model changes all of its tensors
+ * nearly everywhere, and gigabytes need not be read. Null where there are no weights (any more).
+ */
+function weightsHash(folder: string): string | null {
+  let tensors: ReturnType<typeof openTensors>
+  try {
+    tensors = openTensors(folder)
+  } catch {
+    return null
+  }
+  const hash = createHash("sha256")
+  const files = new Map<string, number>()
+  try {
+    for (const [name, { file, offset, bytes, dtype, shape }] of [...tensors].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      hash.update(JSON.stringify([name, dtype, shape]))
+      if (!files.has(file)) files.set(file, openSync(file, "r"))
+      const piece = Buffer.alloc(Math.min(SAMPLE_BYTES, bytes))
+      for (const start of new Set([0, (bytes - piece.length) >> 1, bytes - piece.length])) {
+        readSync(files.get(file)!, piece, 0, piece.length, offset + start)
+        hash.update(piece)
+      }
+    }
+  } finally {
+    for (const descriptor of files.values()) closeSync(descriptor)
+  }
+  return hash.digest("hex")
+}
+
+/** These decide what a record is to the model, and are read from the starting model in every session. */
+const READING_FILES = [
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "vocab.json",
+  "merges.txt",
+  "added_tokens.json",
+  "special_tokens_map.json",
+  "preprocessor_config.json",
+  "processor_config.json",
+]
+
+function tokenizerHash(folder: string): string {
+  const hash = createHash("sha256")
+  for (const name of READING_FILES) {
+    const file = join(folder, name)
+    if (existsSync(file)) hash.update(`${name}\0`).update(readFileSync(file)).update("\0")
+  }
+  return hash.digest("hex")
+}
+
+/**
+ * @param checkpoint where `saved` was found, for the error
+ * @throws UserError naming every setting that differs, with both values, or the data or model that is another
+ */
+export function requireSameRun(saved: RunIdentity, now: RunIdentity, checkpoint: string): void {
+  const settings = settingDifferences(saved.settings, now.settings)
+  if (settings.length > 0)
+    throw new UserError(`this training was started with other settings: ${settings.join("; ")}`, {
+      where: checkpoint,
+      fix: "use the settings it was started with, or another output folder",
+    })
+  if (saved.data.sha256 !== now.data.sha256) {
+    const count = ({ file, bytes }: RunIdentity["data"]): string => `${file}, ${bytes} bytes`
+    const what = `this training was started with other data: data.file had other content (${count(saved.data)}) than now (${count(now.data)})`
+    throw new UserError(what, {
+      where: checkpoint,
+      fix: "use the data file it was started with, or another output folder",
+    })
+  }
+  const { weights, tokenizer, name } = saved.model
+  const differs = [
+    weights !== null && now.model.weights !== null && weights !== now.model.weights && "weights",
+    tokenizer !== now.model.tokenizer && "tokenizer or image settings",
+  ].filter((part) => part !== false)
+  if (differs.length > 0)
+    throw new UserError(
+      `this training was started from another model: the ${differs.join(" and ")} of ${now.model.name} differ from those it was started from (${name})`,
+      { where: checkpoint, fix: "use the model it was started from, or another output folder" },
+    )
+}
+
+/** Settings that a newer version of the program knows were at their defaults before. */
+function settingDifferences(saved: Record<string, unknown>, now: Record<string, unknown>): string[] {
+  const defaults = flat(fixedSettings(trainingSchema.parse({ model: "", output: "", data: { file: "" } })))
+  const shown = (value: unknown): string => {
+    const text = value === undefined ? "not set" : JSON.stringify(value)
+    return text.length <= 80 ? text : `${text.slice(0, 80)}…`
+  }
+  return [...new Set([...Object.keys(saved), ...Object.keys(now)])].flatMap((key) => {
+    const [before, after] = [saved[key] ?? defaults[key], now[key] ?? defaults[key]]
+    return JSON.stringify(before) === JSON.stringify(after)
+      ? []
+      : [`${key} was ${shown(before)} and is ${shown(after)}`]
+  })
+}
+
+/** The keys of `data` that version 0.1 knew. */
+const LEGACY_DATA = [
+  "file",
+  "image_root",
+  "max_length",
+  "image_aspect",
+  "min_pixels",
+  "max_pixels",
+  "sampler",
+  "mixture",
+  "augment",
+]
+
+/** How checkpoints of version 0.1 recorded the settings: a hash, with the paths in it. */
+export function legacyFingerprint({ paradigm, block_diffusion, data, train }: TrainingConfig): string {
+  const known = Object.fromEntries(Object.entries(data).filter(([key]) => LEGACY_DATA.includes(key)))
+  return createHash("sha256")
+    .update(JSON.stringify({ paradigm, block_diffusion, data: known, fixed: fixedTraining(train) }))
+    .digest("hex")
+    .slice(0, 16)
+}
