@@ -12,7 +12,7 @@ import { loadModel } from "../models/load.js"
 import { saveModel } from "../models/save.js"
 import type { TrainingSample } from "../paradigms/batch.js"
 import { Tokenizer } from "../text/tokenizer.js"
-import { backward, tidy } from "../torch/index.js"
+import { backward, keepFreedMemory, tidy } from "../torch/index.js"
 import type { TrainingConfig } from "./config.js"
 import { TrainingData } from "./data.js"
 import { MetricsLog, type StepMetrics } from "./metrics.js"
@@ -81,6 +81,7 @@ export async function* train(
   const fingerprint = fingerprintOf(config)
   const steps = await checkpointSteps(config.output)
   const resumed = steps.length > 0 ? checkpointFolder(config.output, steps[steps.length - 1]) : undefined
+  keepFreedMemory()
   const { model, checkpoint, dtype, device } = loadModel(resumed ?? source, {
     dtype: config.train.dtype,
     trainable: true,
