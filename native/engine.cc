@@ -228,7 +228,6 @@ NAPI_MODULE_INIT() {
   engine->env = env;
   napi_set_instance_data(env, engine, closeEnvironment, nullptr);
   installWarningHandler(engine);
-  keepFreedMemory();
   struct { const char* name; napi_callback fn; } table[] = {
       {"frame", setFrame}, {"track", track}, {"free", freeHandles}, {"resolve", resolve}, {"call", call}, {"repeat", repeat},
       {"overloads", overloads}, {"backward", backward}, {"gradients", gradients}, {"gradOf", gradOf},
@@ -236,7 +235,7 @@ NAPI_MODULE_INIT() {
       {"setInferenceMode", setInferenceMode}, {"fromBuffer", fromBuffer}, {"toBuffer", toBuffer}, {"item", item},
       {"mapFile", mapFile}, {"viewBytes", viewBytes}, {"describe", describe}, {"seed", seed},
       {"newGenerator", newGenerator},
-      {"setThreads", setThreads}, {"systemInfo", systemInfo}, {"loadLibrary", loadLibrary},
+      {"setThreads", setThreads}, {"oneThread", oneThread}, {"keepFreedMemory", keepFreedMemory}, {"systemInfo", systemInfo}, {"loadLibrary", loadLibrary},
       {"deviceCount", deviceCount}, {"synchronize", synchronize}, {"takeWarnings", takeWarnings},
       {"watchInterrupts", watchInterrupts}, {"unwatchInterrupts", unwatchInterrupts},
   };

@@ -119,13 +119,14 @@ napi_value describe(napi_env, napi_callback_info);
 napi_value seed(napi_env, napi_callback_info);
 napi_value newGenerator(napi_env, napi_callback_info);
 napi_value setThreads(napi_env, napi_callback_info);
+napi_value oneThread(napi_env, napi_callback_info);
+napi_value keepFreedMemory(napi_env, napi_callback_info);
 napi_value systemInfo(napi_env, napi_callback_info);
 napi_value loadLibrary(napi_env, napi_callback_info);
 napi_value deviceCount(napi_env, napi_callback_info);
 napi_value synchronize(napi_env, napi_callback_info);
 napi_value takeWarnings(napi_env, napi_callback_info);
 void installWarningHandler(Engine*);
-void keepFreedMemory();
 // signals.cc
 napi_value watchInterrupts(napi_env, napi_callback_info);
 napi_value unwatchInterrupts(napi_env, napi_callback_info);

@@ -15,6 +15,11 @@
 #endif
 #include <limits>
 
+// Called directly: at::set_num_threads would change the default of every thread of the process, and these only the calling one's.
+extern "C" int omp_get_max_threads() __attribute__((weak));
+extern "C" void omp_set_num_threads(int threads) __attribute__((weak));
+extern "C" int MKL_Set_Num_Threads_Local(int threads) __attribute__((weak));  // returns what it replaces, 0 for none
+
 namespace dvl {
 
 namespace {
@@ -34,11 +39,12 @@ void installWarningHandler(Engine* engine) { c10::WarningUtils::set_warning_hand
 
 // glibc returns every large block to the system and asks for it anew: each step of a training would fault all its pages
 // in again, an eighth to a fifth of its time. Large blocks come from the heap instead, and the heap stays.
-void keepFreedMemory() {
+DVL_FUNCTION(keepFreedMemory) {
 #ifdef __GLIBC__
   mallopt(M_MMAP_MAX, 0);
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
 #endif
+  return nullptr;
 }
 
 DVL_FUNCTION(takeWarnings) {
@@ -79,6 +85,25 @@ DVL_FUNCTION(setThreads) {
   const double threads = numberArg(env, argv[0]);
   TORCH_CHECK_VALUE(threads >= 1 && threads <= 4096, "threads must be between 1 and 4096");
   at::set_num_threads(static_cast<int>(threads));
+  return nullptr;
+}
+
+// oneThread(true): operators called by this thread compute on one; oneThread(false): on as many as before. Does not nest.
+DVL_FUNCTION(oneThread) {
+  DVL_ARGS(1);
+  static thread_local int threads = 0, mklThreads = 0;
+  bool on = false;
+  napi_get_value_bool(env, argv[0], &on);
+  if (!omp_get_max_threads || !omp_set_num_threads || on == (threads > 0)) return nullptr;
+  if (on) {
+    threads = at::get_num_threads();  // libtorch sets its default when it is first asked, which must not undo this
+    omp_set_num_threads(1);
+    if (MKL_Set_Num_Threads_Local) mklThreads = MKL_Set_Num_Threads_Local(1);
+  } else {
+    omp_set_num_threads(threads);
+    if (MKL_Set_Num_Threads_Local) MKL_Set_Num_Threads_Local(mklThreads);
+    threads = 0;
+  }
   return nullptr;
 }
 

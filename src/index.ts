@@ -14,5 +14,6 @@ export { autoregressiveObjective } from "./paradigms/autoregressive/objective.js
 export { decodeBlocks } from "./paradigms/block-diffusion/decoder.js"
 export { blockDiffusionObjective } from "./paradigms/block-diffusion/objective.js"
 export { imagePrompt, type Message, type Part } from "./text/conversation.js"
+export { keepFreedMemory } from "./torch/memory.js"
 export { readTrainingRecipe, type TrainingConfig } from "./train/config.js"
 export { type TrainingEvent, train } from "./train/trainer.js"

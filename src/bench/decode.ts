@@ -1,11 +1,11 @@
 /** Decoding speed: block diffusion against the authors' loop and transformers' generate, interleaved in one run. */
 
 import { newModel } from "../models/registry.js"
-import { decodeBlocks } from "../paradigms/block-diffusion/decoder.js"
-import { type Device, type DType, noGrad } from "../torch/index.js"
+import type { Device, DType } from "../torch/index.js"
 import { floorSeconds, measureCeilings } from "./floor.js"
 import { median, type Reference } from "./reference.js"
 import { configOf, shapeOf } from "./shapes.js"
+import { answerer, type Decoded, shunMask } from "./steps.js"
 
 export interface DecodeBenchOptions {
   shape: string
@@ -56,22 +56,8 @@ export async function benchDecode(options: DecodeBenchOptions): Promise<DecodeBe
   onProgress?.(`making ${shape} with random weights`)
   const config = configOf(shape)
   const model = newModel(config, 0, { dtype, device })
-  const maskToken = config.text.vocabSize - 1
-  // A random model should not predict the mask: its row is made small, on both sides.
-  noGrad(() => model.parameters().get("model.embed_tokens.weight")!.narrow(0, maskToken, 1).mul_(0.1))
-  const ids = Int32Array.from({ length: prompt }, (_, i) => i % (config.text.vocabSize - 10))
-  const ours = async (count: number): Promise<{ seconds: number; forwards: number; rows: number }> => {
-    const start = performance.now()
-    // No token ends this: every run makes the same number of tokens.
-    for await (const event of decodeBlocks(
-      model,
-      { ids },
-      { maskToken, eos: [], blockSize, steps: count, genLength: length, signal },
-    ))
-      if (event.type === "done")
-        return { seconds: (performance.now() - start) / 1000, forwards: event.stats.forwards, rows: event.stats.rows }
-    throw new Error("decoding ended without a result")
-  }
+  shunMask(model, config) // on both sides
+  const ours = answerer(model, config, { prompt, length, blockSize, signal })
   if (reference)
     await reference.ask({
       do: "load",
@@ -92,7 +78,7 @@ export async function benchDecode(options: DecodeBenchOptions): Promise<DecodeBe
 
   const rows: DecodeBenchRow[] = []
   for (const count of steps) {
-    const mine: Awaited<ReturnType<typeof ours>>[] = []
+    const mine: Decoded[] = []
     const theirs: Record<string, number>[] = []
     for (let round = 0; round <= rounds; round++) {
       signal?.throwIfAborted()

@@ -1,14 +1,10 @@
 /** Training speed: one block-diffusion step on the needed rows against the authors' doubled rows on PyTorch. */
 
-import { randomFrom } from "../data/prng.js"
 import { newModel } from "../models/registry.js"
-import type { TrainingSample } from "../paradigms/batch.js"
-import { blockDiffusionObjective } from "../paradigms/block-diffusion/objective.js"
-import { IGNORE } from "../text/conversation.js"
-import { backward, type Device, type DType, synchronize, tidy } from "../torch/index.js"
-import { AdamW } from "../train/optimizer.js"
+import { type Device, type DType, keepFreedMemory } from "../torch/index.js"
 import { median, type Reference } from "./reference.js"
 import { configOf, shapeOf } from "./shapes.js"
+import { trainer } from "./steps.js"
 
 export interface TrainBenchOptions {
   shape: string
@@ -53,33 +49,11 @@ export async function benchTrain(options: TrainBenchOptions): Promise<TrainBench
     signal,
     onProgress,
   } = options
+  keepFreedMemory()
   onProgress?.(`making ${shape} with random weights`)
   const config = configOf(shape)
   const model = newModel(config, 0, { dtype, device, trainable: true })
-  const text = [...model.parameters()].filter(
-    ([name]) => !name.includes("vision_tower") && !name.includes("mm_projector"),
-  )
-  const optimizer = new AdamW(
-    text.map(([name, tensor]) => ({ name, tensor, learningRate: 1e-5, weightDecay: 0 })),
-    { betas: [0.9, 0.999], eps: 1e-8, maxGradNorm: 1 },
-  )
-  const maskToken = config.text.vocabSize - 1
-  const ours = (round: number): number => {
-    const random = randomFrom(round)
-    const ids = Int32Array.from({ length: rows }, () => Math.floor(random() * (config.text.vocabSize - 10)))
-    const labels = ids.map((id, i) => (i < rows - answer ? IGNORE : id))
-    const sample: TrainingSample = { ids, labels, images: [], imageIndices: [], where: "benchmark" }
-    synchronize(device)
-    const start = performance.now()
-    tidy(() =>
-      backward(
-        blockDiffusionObjective(model, { samples: [sample], images: [] }, { blockSize, maskToken }, random).loss,
-      ),
-    )
-    optimizer.step(1)
-    synchronize(device)
-    return (performance.now() - start) / 1000
-  }
+  const ours = trainer(model, config, { rows, answer, blockSize, device })
   if (reference)
     await reference.ask({
       do: "load",

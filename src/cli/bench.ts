@@ -1,5 +1,6 @@
 /** Runs a benchmark and prints its table, or JSON with the machine it ran on. */
 
+import { benchBusy } from "../bench/busy.js"
 import { benchDecode } from "../bench/decode.js"
 import { benchLinear, LINEAR_ROWS } from "../bench/linear.js"
 import { benchOps } from "../bench/ops.js"
@@ -18,6 +19,7 @@ export interface BenchOptions {
   rows: number
   answer: number
   rounds: number
+  spin: number[]
   reference: boolean
   json?: boolean
 }
@@ -25,15 +27,15 @@ export interface BenchOptions {
 const digits = (value: number | undefined, places: number): string => (value === undefined ? "" : value.toFixed(places))
 
 export async function bench(what: string, options: BenchOptions): Promise<void> {
-  if (!["decode", "train", "linear", "ops"].includes(what))
-    throw new UserError(`unknown benchmark "${what}"`, { fix: "choose decode, train, linear or ops" })
+  if (!["decode", "train", "linear", "ops", "busy"].includes(what))
+    throw new UserError(`unknown benchmark "${what}"`, { fix: "choose decode, train, linear, ops or busy" })
   if (options.rows % 8 > 0 || options.answer > options.rows)
     throw new UserError(`a sample of ${options.rows} tokens with an answer of ${options.answer} cannot be trained`, {
       where: "--rows, --answer",
       fix: "give a multiple of 8, and an answer that is not longer",
     })
   const compares = what === "decode" || what === "train"
-  const device = chooseDevice(options.device)
+  const device = what === "busy" ? "cpu" : chooseDevice(options.device)
   const dtype = (options.dtype === "auto" ? chooseComputeType({ device }).dtype : options.dtype) as DType
   const { threads, cpuCapability } = engineInfo()
   const python = options.reference && compares ? findReferencePython() : undefined
@@ -54,11 +56,13 @@ export async function bench(what: string, options: BenchOptions): Promise<void> 
       }
       if (what === "decode") return benchDecode(shared)
       if (what === "train") return benchTrain(shared)
+      if (what === "busy") return benchBusy({ ...shared, spins: options.spin })
       return what === "linear" ? benchLinear(shared) : benchOps()
     })
     progress.finish("")
     const machine = {
-      ...(compares && { shape: options.shape, dtype }),
+      ...(compares && { shape: options.shape }),
+      ...((compares || what === "busy") && { dtype }),
       device,
       threads,
       instructions: cpuCapability,
@@ -83,6 +87,13 @@ function table(rows: Record<string, number | string | undefined>[]): string {
     ["shareOfFloor", "% of floor", 0, 100],
     ["peakMegabytes", "peak MB", 0],
     ["ratio", "ours is × as fast", 2],
+    ["idle", "ms idle", 2],
+    ["busy", "ms busy", 2],
+    ["slowdown", "busy/idle", 2],
+    ["least", "least", 2],
+    ["most", "most", 2],
+    ["againstDefaultIdle", "default/this, idle", 2],
+    ["againstDefaultBusy", "busy", 2],
     ["called", "ns/call", 0],
     ["bare", "ns bare", 0],
     ["overhead", "ns over", 0],

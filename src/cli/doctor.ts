@@ -7,7 +7,15 @@ import { fileURLToPath } from "node:url"
 import { cacheFolder } from "../cache-folder.js"
 import { messageOf } from "../errors.js"
 import { readCpu } from "../torch/cpu.js"
-import { buildInfo, chooseComputeType, chooseDevice, cudaDevices, engineInfo, mpsAvailable } from "../torch/index.js"
+import {
+  buildInfo,
+  chooseComputeType,
+  chooseDevice,
+  cudaDevices,
+  describeThreads,
+  engineInfo,
+  mpsAvailable,
+} from "../torch/index.js"
 import { measureBandwidth, measureMatmul } from "../torch/measure.js"
 import { EXIT_FAILED } from "./errors.js"
 import { formatBytes } from "./ui/format.js"
@@ -46,7 +54,7 @@ const CHECKS: [name: string, find: () => string][] = [
   ["libtorch", libtorch],
   ["compiler", () => buildInfo().compiler ?? "unknown"],
   ["devices", devices],
-  ["threads", () => `${engineInfo().threads} for tensors, ${availableParallelism()} cores`],
+  ["threads", () => `${engineInfo().threads} for tensors, ${availableParallelism()} cores; ${describeThreads()}`],
   ["processor", () => readCpu().model],
   [
     "instructions",

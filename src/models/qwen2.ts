@@ -8,7 +8,16 @@ import { type Linear, multiply } from "../nn/linear.js"
 import type { RmsNorm } from "../nn/norm.js"
 import { type RopeTables, ropeTables, rotate } from "../nn/rope.js"
 import type { SwiGlu } from "../nn/swiglu.js"
-import { checkpoint, type DType, embedding, gradEnabled, type Tensor, tensor, tidy } from "../torch/index.js"
+import {
+  checkpoint,
+  type DType,
+  embedding,
+  gradEnabled,
+  onThreadsFor,
+  type Tensor,
+  tensor,
+  tidy,
+} from "../torch/index.js"
 import type { ForwardInput, LanguageModel } from "./types.js"
 import { take, takeLinear, takeNorm, takeSwiGlu, type WeightMap } from "./weights.js"
 
@@ -59,7 +68,13 @@ export class Qwen2Decoder implements LanguageModel {
     return embedding(this.#embedding, index).to(this.#dtype)
   }
 
-  forward({ embeddings, positions, patterns, cache, outputRows }: ForwardInput): Tensor {
+  forward(input: ForwardInput): Tensor {
+    if (gradEnabled()) return this.#forward(input)
+    const [batch, rows] = input.embeddings.shape
+    return onThreadsFor({ rows: batch * rows, weights: layerWeights(this.#config) }, () => this.#forward(input))
+  }
+
+  #forward({ embeddings, positions, patterns, cache, outputRows }: ForwardInput): Tensor {
     const { headDim, ropeTheta: theta, mropeSection: sections } = this.#config
     const tables = ropeTables(positions, { headDim, theta, sections, dtype: this.#dtype })
     const context: Context = { tables, patterns, cache }
@@ -76,7 +91,8 @@ export class Qwen2Decoder implements LanguageModel {
   }
 
   logits(hidden: Tensor): Tensor {
-    return multiply(hidden, this.#head)
+    if (gradEnabled()) return multiply(hidden, this.#head)
+    return onThreadsFor({ rows: hidden.shape[0], weights: this.#head.size }, () => multiply(hidden, this.#head))
   }
 
   newCache(batch: number, capacity: number): KvCache {
@@ -143,6 +159,10 @@ class DecoderLayer {
     const h = x.add(this.#output.forward(attended))
     return h.add(this.#mlp.forward(this.#mlpNorm.forward(h)))
   }
+}
+
+function layerWeights({ hiddenSize, intermediateSize, heads, kvHeads, headDim }: TextConfig): number {
+  return hiddenSize * (2 * (heads + kvHeads) * headDim + 3 * intermediateSize)
 }
 
 /** [B, heads, R, d] → [B, R, heads · d] */

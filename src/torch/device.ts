@@ -44,7 +44,3 @@ export interface EngineInfo {
 export function engineInfo(): EngineInfo {
   return JSON.parse(addon().systemInfo()) as EngineInfo
 }
-/** Threads that operators compute on, 1 … 4096. */
-export function setThreads(threads: number): void {
-  addon().setThreads(threads)
-}

@@ -5,6 +5,7 @@ import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { UserError } from "../errors.js"
+import { withSpinPolicy } from "./spin.js"
 
 export interface Addon {
   frame(numbers: Float64Array, text: Uint8Array): void
@@ -30,6 +31,8 @@ export interface Addon {
   seed(seed: number): void
   newGenerator(device: string, seed: number): number
   setThreads(threads: number): void
+  oneThread(on: boolean): void
+  keepFreedMemory(): void
   systemInfo(): string
   loadLibrary(path: string): void
   deviceCount(type: string): number
@@ -122,7 +125,11 @@ export function addon(): Addon {
   if (!existsSync(path))
     throw new UserError("the native engine has not been built", { where: path, fix: "run: npm run setup" })
   try {
-    loaded = createRequire(import.meta.url)(path) as Addon
+    loaded = withSpinPolicy(() => {
+      const engine = createRequire(import.meta.url)(path) as Addon
+      engine.systemInfo() // LLVM's OpenMP reads its settings on the first call
+      return engine
+    })
   } catch (cause) {
     throw new UserError(`the native engine does not load: ${(cause as Error).message}`, {
       where: path,

@@ -8,6 +8,7 @@ import { imageOptionsOf } from "../image/settings.js"
 import { loadModel } from "../models/load.js"
 import { saveModel } from "../models/save.js"
 import { Tokenizer } from "../text/tokenizer.js"
+import { keepFreedMemory } from "../torch/index.js"
 import type { TrainingConfig } from "./config.js"
 import { TrainingData } from "./data.js"
 import { identityOf } from "./identity.js"
@@ -77,6 +78,7 @@ async function* trainAlone(
   const identity = await identityOf(config, source)
   const resumed = await lastCheckpoint(config.output)
   if (resumed) requireSameTraining(resumed, identity, config)
+  keepFreedMemory()
   const { model, checkpoint, dtype, device } = loadModel(resumed?.folder ?? source, {
     dtype: config.train.dtype,
     trainable: true,

@@ -1,0 +1,93 @@
+/** What the benchmarks time: one answer decoded, one step trained, on made-up tokens. */
+
+import type { ModelConfig } from "../checkpoint/config.js"
+import { randomFrom } from "../data/prng.js"
+import type { VisionLanguageModel } from "../models/types.js"
+import type { TrainingSample } from "../paradigms/batch.js"
+import { decodeBlocks } from "../paradigms/block-diffusion/decoder.js"
+import { blockDiffusionObjective } from "../paradigms/block-diffusion/objective.js"
+import { IGNORE } from "../text/conversation.js"
+import { backward, type Device, noGrad, synchronize, tidy } from "../torch/index.js"
+import { AdamW } from "../train/optimizer.js"
+
+export interface Decoded {
+  seconds: number
+  forwards: number
+}
+
+export interface Decoder {
+  /** Tokens of the prompt and of the answer. */
+  prompt: number
+  length: number
+  blockSize: number
+  signal?: AbortSignal
+}
+
+/** Prepares a model for decoding; each call of the result decodes one answer of `length` tokens with so many steps a block. */
+export function answerer(
+  model: VisionLanguageModel,
+  config: ModelConfig,
+  { prompt, length, blockSize, signal }: Decoder,
+): (steps: number) => Promise<Decoded> {
+  const maskToken = config.text.vocabSize - 1
+  const ids = Int32Array.from({ length: prompt }, (_, i) => i % (config.text.vocabSize - 10))
+  return async (steps) => {
+    const start = performance.now()
+    // No token ends this: every run makes the same number of tokens.
+    for await (const event of decodeBlocks(
+      model,
+      { ids },
+      { maskToken, eos: [], blockSize, steps, genLength: length, signal },
+    ))
+      if (event.type === "done") return { seconds: (performance.now() - start) / 1000, forwards: event.stats.forwards }
+    throw new Error("decoding ended without a result")
+  }
+}
+
+/** A random model should not predict the mask: its embedding is made small. */
+export function shunMask(model: VisionLanguageModel, config: ModelConfig): void {
+  const table = model.parameters().get("model.embed_tokens.weight")!
+  noGrad(() => table.narrow(0, config.text.vocabSize - 1, 1).mul_(0.1))
+}
+
+export interface Training {
+  samples?: number
+  /** Tokens of a sample, and how many of them, at its end, are the answer. */
+  rows: number
+  answer: number
+  blockSize: number
+  device: Device
+}
+
+/** Prepares the text decoder of a model for training; each call of the result is one step, and returns its seconds. */
+export function trainer(
+  model: VisionLanguageModel,
+  config: ModelConfig,
+  { samples = 1, rows, answer, blockSize, device }: Training,
+): (seed: number) => number {
+  const text = [...model.parameters()].filter(
+    ([name]) => !name.includes("vision_tower") && !name.includes("mm_projector"),
+  )
+  const optimizer = new AdamW(
+    text.map(([name, tensor]) => ({ name, tensor, learningRate: 1e-5, weightDecay: 0 })),
+    { betas: [0.9, 0.999], eps: 1e-8, maxGradNorm: 1 },
+  )
+  const { vocabSize } = config.text
+  const maskToken = vocabSize - 1
+  return (seed) => {
+    const random = randomFrom(seed)
+    const batch = Array.from({ length: samples }, (): TrainingSample => {
+      const ids = Int32Array.from({ length: rows }, () => Math.floor(random() * (vocabSize - 10)))
+      const labels = ids.map((id, i) => (i < rows - answer ? IGNORE : id))
+      return { ids, labels, images: [], imageIndices: [], where: "benchmark" }
+    })
+    synchronize(device)
+    const start = performance.now()
+    tidy(() =>
+      backward(blockDiffusionObjective(model, { samples: batch, images: [] }, { blockSize, maskToken }, random).loss),
+    )
+    optimizer.step(1)
+    synchronize(device)
+    return (performance.now() - start) / 1000
+  }
+}

@@ -1,0 +1,45 @@
+import { afterEach, describe, expect, it, vi } from "vitest"
+import { describeSpin, spinSettings, withSpinPolicy } from "./spin.js"
+
+const NAMES = ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "KMP_BLOCKTIME"]
+
+describe("spinning", () => {
+  afterEach(() => vi.unstubAllEnvs())
+  const clear = () => {
+    for (const name of NAMES) vi.stubEnv(name, undefined)
+  }
+
+  it("is short, unless the user chose otherwise in any of the variables", () => {
+    expect(spinSettings({})).toEqual({ GOMP_SPINCOUNT: "200", KMP_BLOCKTIME: "1" })
+    expect(spinSettings({ OMP_NUM_THREADS: "2", GOMP_SPINCOUNT: "" })).toEqual({
+      GOMP_SPINCOUNT: "200",
+      KMP_BLOCKTIME: "1",
+    })
+    for (const name of NAMES) expect(spinSettings({ [name]: "0" })).toEqual({})
+    expect(describeSpin({ OMP_WAIT_POLICY: "ACTIVE" })).toBe("waiting threads do as OMP_WAIT_POLICY=ACTIVE says")
+  })
+
+  it("is set only while the library is loaded, whatever comes of it", () => {
+    clear()
+    process.env.GOMP_SPINCOUNT = ""
+    expect(withSpinPolicy(() => process.env.GOMP_SPINCOUNT)).toBe("200")
+    expect(process.env.GOMP_SPINCOUNT).toBe("")
+    delete process.env.GOMP_SPINCOUNT
+    expect(() =>
+      withSpinPolicy(() => {
+        throw new Error("not there")
+      }),
+    ).toThrow("not there")
+    for (const name of NAMES) expect(name in process.env).toBe(false)
+  })
+
+  it("leaves a user's choice alone", () => {
+    clear()
+    process.env.OMP_WAIT_POLICY = "ACTIVE"
+    withSpinPolicy(() => {
+      expect(process.env.GOMP_SPINCOUNT).toBeUndefined()
+      expect(process.env.OMP_WAIT_POLICY).toBe("ACTIVE")
+    })
+    expect(process.env.OMP_WAIT_POLICY).toBe("ACTIVE")
+  })
+})
