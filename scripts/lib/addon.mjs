@@ -4,13 +4,14 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { createRequire } from "node:module"
 import { availableParallelism } from "node:os"
 import { basename, dirname, join } from "node:path"
+import { COMPILE_MODE, findCompiler } from "./compiler.mjs"
 import { environmentKey, readTorch } from "./find-torch.mjs"
 import { run, tail } from "./run.mjs"
 import { installHint, SetupError } from "./setup-error.mjs"
 import { compare, contentMark, hashOf, listFiles, marksOf, readJson, writeJson } from "./stamp.mjs"
 
 const MAC = process.platform === "darwin"
-const COMPILE = ["-O2", "-std=c++20", "-DNDEBUG", "-fPIC", "-fexceptions", "-frtti", "-DNAPI_EXPERIMENTAL"]
+const COMPILE = ["-O2", COMPILE_MODE, "-DNDEBUG", "-fPIC", "-fexceptions", "-frtti", "-DNAPI_EXPERIMENTAL"]
 
 const sourcesOf = (root) => listFiles(join(root, "native"), (path) => /\.(cc|h)$/.test(path))
 const infoPath = (root) => join(root, "build", "native", "info.json")
@@ -33,7 +34,13 @@ export function currentBuild(root, env = process.env) {
     return undefined
   const state = compare(info.marks, root, sourcesOf(root))
   if (state === "changed") return undefined
-  if (state === "touched") writeJson(infoPath(root), { ...info, marks: marksOf(root, sourcesOf(root)) })
+  if (state === "touched") {
+    try {
+      writeJson(infoPath(root), { ...info, marks: marksOf(root, sourcesOf(root)) })
+    } catch {
+      // An installation that is read-only: the contents are compared again next time.
+    }
+  }
   return info
 }
 
@@ -83,7 +90,7 @@ export async function buildAddon({ root, torch, progress, force = false }) {
   })
   const pending = jobs.filter(({ object }) => force || !existsSync(object))
   let finished = 0
-  const tell = () => progress(`compiling ${finished} of ${pending.length} files with ${compiler.command}`)
+  const tell = () => progress(`compiling ${finished} of ${pending.length} files with ${compiler.name}`)
   const timer = setInterval(tell, 500)
   try {
     await inParallel(pending, availableParallelism(), async ({ source, flags, object }) => {
@@ -108,6 +115,7 @@ export async function buildAddon({ root, torch, progress, force = false }) {
     cuda: torch.cuda,
     gitVersion: torch.gitVersion,
     compiler: compiler.version,
+    cxx: compiler.name,
     builtAt: new Date().toISOString(),
     key: hashOf(base, marks.content),
     environment: environmentKey(),
@@ -115,23 +123,6 @@ export async function buildAddon({ root, torch, progress, force = false }) {
   })
   forgetOldObjects(objects, jobs)
   return pending.length
-}
-
-/** The C++ compiler: CXX, else the first of the usual names. */
-async function findCompiler() {
-  for (const command of [process.env.CXX, "c++", "g++", "clang++"]) {
-    if (!command) continue
-    const { code, output } = await run(command, ["--version"])
-    if (code !== 0) continue
-    const version = output.split("\n")[0].trim()
-    const clang = /clang/i.test(output)
-    // gcc: kernels run on the OpenMP threads that libtorch brings (libgomp); clang would ask for another OpenMP library.
-    return { command, version, identity: `${command} ${version}`, flags: clang || MAC ? [] : ["-fopenmp"] }
-  }
-  throw new SetupError(
-    "a C++ compiler is needed to build the engine, and none was found (CXX, c++, g++, clang++ were tried)",
-    installHint({ debian: "g++", fedora: "gcc-c++", mac: "xcode-select --install" }),
-  )
 }
 
 /** Node's C headers, from the npm package, wherever npm put it. */
@@ -152,8 +143,8 @@ export function extraFlags(text, arch = process.arch) {
 
 async function compile(compiler, flags, source, object) {
   const draft = `${object}.${process.pid}.draft`
-  const { code, output } = await run(compiler.command, [...flags, "-c", source, "-o", draft])
-  if (code === 0) return renameSync(draft, object)
+  const { code, output } = await run(compiler.command, [...compiler.args, ...flags, "-c", source, "-o", draft])
+  if (code === 0 && existsSync(draft)) return renameSync(draft, object)
   rmSync(draft, { force: true })
   throw compilerError(compiler, `${basename(source)} does not compile`, output)
 }
@@ -162,9 +153,11 @@ async function link(compiler, torch, root, objects) {
   const target = addonPath(root)
   const draft = `${target}.${process.pid}.node`
   const system = MAC ? ["-undefined", "dynamic_lookup"] : ["-Wl,--no-as-needed", "-Wl,-z,nodelete"] // nodelete: worker threads come and go, libtorch stays
-  const libraries = [`-L${torch.lib}`, ...system, "-ltorch_cpu", "-lc10", `-Wl,-rpath,${torch.lib}`]
+  // -Xlinker, not -Wl: a folder may have a comma in its name.
+  const rpath = ["-rpath", torch.lib].flatMap((word) => ["-Xlinker", word])
+  const libraries = [`-L${torch.lib}`, ...system, "-ltorch_cpu", "-lc10", ...rpath]
   try {
-    const linked = await run(compiler.command, ["-shared", ...objects, "-o", draft, ...libraries])
+    const linked = await run(compiler.command, [...compiler.args, "-shared", ...objects, "-o", draft, ...libraries])
     if (linked.code !== 0) throw compilerError(compiler, "the engine does not link", linked.output)
     // Loaded once in another process before it is put in place: a libtorch with missing libraries shows here, in a sentence.
     const loaded = await run(process.execPath, ["-e", `require(${JSON.stringify(draft)})`])

@@ -2,6 +2,7 @@
 
 import { join } from "node:path"
 import { buildAddon, currentBuild, recordedTorch } from "./addon.mjs"
+import { namedCompiler } from "./compiler.mjs"
 import { findTorch } from "./find-torch.mjs"
 import { cachedTorchFolders, hasNvidiaGpu, installTorch, VERSION } from "./install-torch.mjs"
 import { withLock } from "./lock.mjs"
@@ -74,7 +75,9 @@ async function torchStep(root, report, force) {
 
 async function addonStep(root, report, torch, force) {
   const step = report.step("engine")
-  if (!force && currentBuild(root)) return step.done("built", { worked: false })
+  const current = force ? undefined : currentBuild(root)
+  // A compiler that was named is used, or refused: also where another has built everything already.
+  if (current && (!namedCompiler() || current.cxx === namedCompiler())) return step.done("built", { worked: false })
   const compiled = await buildAddon({ root, torch, progress: step.progress, force })
   step.done(compiled === 0 ? "linked" : `compiled ${compiled} ${compiled === 1 ? "file" : "files"}`)
 }

@@ -1,8 +1,8 @@
 /** What a user may call a model — a folder, a built-in name or a hub id — to the folder that holds it. */
 import fs from "node:fs"
-import os from "node:os"
 import path from "node:path"
 import { fileURLToPath } from "node:url"
+import { homeFolder } from "../cache-folder.js"
 import { UserError } from "../errors.js"
 import type { HubModel } from "./cache.js"
 import { type DownloadOptions, downloadModel } from "./download.js"
@@ -39,7 +39,7 @@ export function parseHubId(name: string): HubModel | undefined {
  * @throws UserError when it is nowhere, saying what was looked for.
  */
 export async function resolveModel(name: string, options: ResolveOptions = {}): Promise<ResolvedModel> {
-  const folder = name.replace(/^~(?=$|[/\\])/, os.homedir())
+  const folder = name.replace(/^~(?=$|[/\\])/, () => homeFolder())
   const stats = fs.statSync(folder, { throwIfNoEntry: false })
   if (stats?.isDirectory()) return { folder: path.resolve(folder), source: "folder" }
   if (stats) throw new UserError("it is a file; a model is a folder with config.json and weights", { where: name })

@@ -4,9 +4,10 @@
  * so instructions are looked up and then one product is timed.
  */
 
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
+import { readFileSync, renameSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { cacheFolder } from "../cache-folder.js"
+import { makeFolder } from "../make-folder.js"
 import { noGrad } from "./autograd.js"
 import { type Cpu, hasBf16Products, readCpu } from "./cpu.js"
 import { randn } from "./create.js"
@@ -66,7 +67,7 @@ function measureOnce(cpu: Cpu): ProductTimes {
   if (known[key]) return known[key]
   const times = measureProducts()
   try {
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolder(dirname(path))
     const draft = `${path}.${process.pid}`
     writeFileSync(draft, `${JSON.stringify({ ...known, [key]: times }, null, 2)}\n`)
     renameSync(draft, path)
