@@ -37,11 +37,11 @@ const numberOf = (name: string): number => mixSeeds(...[...name].map((letter) =>
 
 export async function runCases(job: Job): Promise<void> {
   const fuzzers = new Map<string, Promise<Fuzzer>>()
-  const prepare = (target: Target): Promise<Fuzzer> => {
+  const prepare = async (target: Target): Promise<Fuzzer> => {
     const base = join(job.workspace, target.name)
     rmSync(base, { recursive: true, force: true })
     mkdirSync(base, { recursive: true })
-    return target.prepare(base)
+    return (await target.load()).prepare(base)
   }
   const targets = targetsNamed(job.targets)
   let stray: Verdict | undefined

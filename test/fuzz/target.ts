@@ -23,6 +23,10 @@ export interface Target {
   name: string
   /** Cases per round: more for what is quick. */
   share: number
+  load(): Promise<TargetModule>
+}
+
+export interface TargetModule {
   /** Makes the valid input, once per process. It has to be accepted as it is. */
   prepare(folder: string): Promise<Fuzzer>
 }

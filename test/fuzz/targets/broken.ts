@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { UserError } from "../../../src/errors.js"
-import { Nonsense, type Target } from "../target.js"
+import { type Fuzzer, Nonsense } from "../target.js"
 
 const FAULTS: (() => unknown)[] = [
   () => {},
@@ -16,15 +16,11 @@ const FAULTS: (() => unknown)[] = [
   () => Promise.reject(new Nonsense("a loss of 0")),
 ]
 
-export const broken: Target = {
-  name: "broken",
-  share: 1,
-  prepare: async () => ({
-    async run({ random, folder, note }) {
-      const which = Number(folder.split("-").at(-1))
-      note(`fault ${which}, ${random()}`)
-      writeFileSync(join(folder, "input"), `${which}`)
-      await FAULTS[which]()
-    },
-  }),
-}
+export const prepare = async (): Promise<Fuzzer> => ({
+  async run({ random, folder, note }) {
+    const which = Number(folder.split("-").at(-1))
+    note(`fault ${which}, ${random()}`)
+    writeFileSync(join(folder, "input"), `${which}`)
+    await FAULTS[which]()
+  },
+})

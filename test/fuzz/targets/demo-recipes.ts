@@ -11,7 +11,7 @@ import { acceptedAsItIs } from "../accepted.js"
 import { mutateText, mutateValue } from "../mutate/json.js"
 import { pick } from "../mutate/values.js"
 import { mutateYaml, oddSetting } from "../mutate/yaml.js"
-import type { Target } from "../target.js"
+import type { Fuzzer } from "../target.js"
 import { RECIPES, toFile } from "./recipes.js"
 
 async function use(path: string, overrides: string[], folder: string): Promise<void> {
@@ -20,39 +20,35 @@ async function use(path: string, overrides: string[], folder: string): Promise<v
   await createDemoModel(join(folder, "model"), recipe, ["a small red house", "a blue fish"])
 }
 
-export const demoRecipes: Target = {
-  name: "demo-recipes",
-  share: 2,
-  async prepare(base) {
-    const texts = ["emoji-quick.yaml", "emoji-full.yaml"].map((name) => readFileSync(join(RECIPES, name), "utf8"))
-    const small = { ...parse(texts[0]) }
-    small.model = {
-      ...small.model,
-      vision: { width: 16, depth: 1, heads: 2, mlp: 16 },
-      text: { width: 16, depth: 1, heads: 2, kv_heads: 1, mlp: 16 },
-    }
-    const keys = Object.entries(small).flatMap(([key, value]) =>
-      Object.keys(value as object).map((inner) => `${key}.${inner}`),
-    )
-    const path = join(base, "recipe.yaml")
-    writeFileSync(path, JSON.stringify(small))
-    await acceptedAsItIs("demo recipe", () => use(path, ["training.batch=4"], base))
-    return {
-      async run({ random, folder, note }) {
-        const path = join(folder, "recipe.yaml")
-        const kind = random()
-        const { bytes, what } =
-          kind < 0.1
-            ? mutateText(random, texts[0])
-            : kind < 0.25
-              ? mutateYaml(random, pick(random, texts))
-              : toFile(mutateValue(random, small))
-        note(what)
-        writeFileSync(path, bytes)
-        const overrides = random() < 0.25 ? [oddSetting(random, keys)] : []
-        if (overrides.length > 0) note(`--set ${overrides[0].slice(0, 80)}`)
-        await use(path, overrides, folder)
-      },
-    }
-  },
+export async function prepare(base: string): Promise<Fuzzer> {
+  const texts = ["emoji-quick.yaml", "emoji-full.yaml"].map((name) => readFileSync(join(RECIPES, name), "utf8"))
+  const small = { ...parse(texts[0]) }
+  small.model = {
+    ...small.model,
+    vision: { width: 16, depth: 1, heads: 2, mlp: 16 },
+    text: { width: 16, depth: 1, heads: 2, kv_heads: 1, mlp: 16 },
+  }
+  const keys = Object.entries(small).flatMap(([key, value]) =>
+    Object.keys(value as object).map((inner) => `${key}.${inner}`),
+  )
+  const path = join(base, "recipe.yaml")
+  writeFileSync(path, JSON.stringify(small))
+  await acceptedAsItIs("demo recipe", () => use(path, ["training.batch=4"], base))
+  return {
+    async run({ random, folder, note }) {
+      const path = join(folder, "recipe.yaml")
+      const kind = random()
+      const { bytes, what } =
+        kind < 0.1
+          ? mutateText(random, texts[0])
+          : kind < 0.25
+            ? mutateYaml(random, pick(random, texts))
+            : toFile(mutateValue(random, small))
+      note(what)
+      writeFileSync(path, bytes)
+      const overrides = random() < 0.25 ? [oddSetting(random, keys)] : []
+      if (overrides.length > 0) note(`--set ${overrides[0].slice(0, 80)}`)
+      await use(path, overrides, folder)
+    },
+  }
 }

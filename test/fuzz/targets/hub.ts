@@ -12,7 +12,7 @@ import { mutateBytes } from "../mutate/bytes.js"
 import { placeOddFile } from "../mutate/file.js"
 import { oddAnswer } from "../mutate/http.js"
 import { pick } from "../mutate/values.js"
-import { type FuzzCase, Nonsense, type Target } from "../target.js"
+import { type FuzzCase, type Fuzzer, Nonsense } from "../target.js"
 
 /** Far above what the retries of a healthy client take with the pauses below. */
 const LIMIT = 8000
@@ -103,35 +103,31 @@ function spoilCache(random: Random, cache: string): string {
   return placeOddFile(random, path)
 }
 
-export const hub: Target = {
-  name: "hub",
-  share: 2,
-  async prepare(base) {
-    const fake = new FakeHub()
-    await fake.start()
-    fake.add("config.json", '{"model_type":"qwen2_5_vl"}')
-    fake.add("tokenizer.json", JSON.stringify({ text: "x".repeat(3000) }))
-    fake.add("model.safetensors", Buffer.alloc(100_000, 7), true)
-    const whole = join(base, "cache")
-    const settings = (cache: string): HubSettings => ({ endpoint: fake.endpoint, cache, offline: false })
-    await acceptedAsItIs("hub", () => download(settings(whole), () => {}))
-    return {
-      async run({ random, folder, note, shown }) {
-        fake.hubAnswers.length = 0
-        fake.fileAnswers.clear()
-        const cache = join(folder, "cache")
-        const kind = random()
-        if (kind > 0.5) cpSync(whole, cache, { recursive: true, verbatimSymlinks: true })
-        if (kind > 0.7) note(spoilCache(random, cache))
-        if (kind > 0.9) {
-          const env = pick(random, ENVIRONMENTS)
-          note(JSON.stringify(env).slice(0, 100))
-          return download(hubSettings({ HF_ENDPOINT: fake.endpoint, HF_HUB_CACHE: cache, HOME: folder, ...env }), shown)
-        }
-        if (kind < 0.7) note(spoilAnswers(random, fake))
-        await download({ ...settings(cache), offline: kind > 0.8 }, shown)
-      },
-      close: () => fake.stop(),
-    }
-  },
+export async function prepare(base: string): Promise<Fuzzer> {
+  const fake = new FakeHub()
+  await fake.start()
+  fake.add("config.json", '{"model_type":"qwen2_5_vl"}')
+  fake.add("tokenizer.json", JSON.stringify({ text: "x".repeat(3000) }))
+  fake.add("model.safetensors", Buffer.alloc(100_000, 7), true)
+  const whole = join(base, "cache")
+  const settings = (cache: string): HubSettings => ({ endpoint: fake.endpoint, cache, offline: false })
+  await acceptedAsItIs("hub", () => download(settings(whole), () => {}))
+  return {
+    async run({ random, folder, note, shown }) {
+      fake.hubAnswers.length = 0
+      fake.fileAnswers.clear()
+      const cache = join(folder, "cache")
+      const kind = random()
+      if (kind > 0.5) cpSync(whole, cache, { recursive: true, verbatimSymlinks: true })
+      if (kind > 0.7) note(spoilCache(random, cache))
+      if (kind > 0.9) {
+        const env = pick(random, ENVIRONMENTS)
+        note(JSON.stringify(env).slice(0, 100))
+        return download(hubSettings({ HF_ENDPOINT: fake.endpoint, HF_HUB_CACHE: cache, HOME: folder, ...env }), shown)
+      }
+      if (kind < 0.7) note(spoilAnswers(random, fake))
+      await download({ ...settings(cache), offline: kind > 0.8 }, shown)
+    },
+    close: () => fake.stop(),
+  }
 }

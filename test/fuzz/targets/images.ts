@@ -9,7 +9,7 @@ import { mutateBytes } from "../mutate/bytes.js"
 import { placeOddFile } from "../mutate/file.js"
 import { mutatePicture } from "../mutate/picture.js"
 import { pick } from "../mutate/values.js"
-import { Nonsense, type Target } from "../target.js"
+import { type Fuzzer, Nonsense } from "../target.js"
 import { writePictures } from "./pictures.js"
 
 const LIMITS = { minPixels: 3136, maxPixels: 50_176 }
@@ -22,28 +22,24 @@ async function use(path: string, pad: boolean): Promise<void> {
   qwenImage(pad ? padToSquare(image) : image, LIMITS)
 }
 
-export const images: Target = {
-  name: "images",
-  share: 8,
-  async prepare(base) {
-    const pictures = await writePictures()
-    for (const { name, bytes } of pictures) {
-      const path = join(base, name)
-      writeFileSync(path, bytes)
-      if (!name.endsWith(".bmp")) await acceptedAsItIs(name, () => use(path, true))
-    }
-    return {
-      async run({ random, folder, note }) {
-        const { name, bytes } = pick(random, pictures)
-        const path = join(folder, name)
-        if (random() < 0.03) note(placeOddFile(random, path))
-        else {
-          const mutated = random() < 0.6 ? mutatePicture(random, bytes) : mutateBytes(random, bytes)
-          note(`${name}: ${mutated.what}`)
-          writeFileSync(path, mutated.bytes)
-        }
-        await use(path, random() < 0.5)
-      },
-    }
-  },
+export async function prepare(base: string): Promise<Fuzzer> {
+  const pictures = await writePictures()
+  for (const { name, bytes } of pictures) {
+    const path = join(base, name)
+    writeFileSync(path, bytes)
+    if (!name.endsWith(".bmp")) await acceptedAsItIs(name, () => use(path, true))
+  }
+  return {
+    async run({ random, folder, note }) {
+      const { name, bytes } = pick(random, pictures)
+      const path = join(folder, name)
+      if (random() < 0.03) note(placeOddFile(random, path))
+      else {
+        const mutated = random() < 0.6 ? mutatePicture(random, bytes) : mutateBytes(random, bytes)
+        note(`${name}: ${mutated.what}`)
+        writeFileSync(path, mutated.bytes)
+      }
+      await use(path, random() < 0.5)
+    },
+  }
 }

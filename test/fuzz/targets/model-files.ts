@@ -7,7 +7,7 @@ import { acceptedAsItIs } from "../accepted.js"
 import { placeOddFile } from "../mutate/file.js"
 import { mutateJson } from "../mutate/json.js"
 import { pick } from "../mutate/values.js"
-import type { Target } from "../target.js"
+import type { Fuzzer } from "../target.js"
 import { ask, linkModel, writeSmallModels } from "./small-model.js"
 import { trainBriefly } from "./training.js"
 
@@ -30,33 +30,29 @@ const FILES = [
 const training = (small: SmallData, output: string) =>
   smallTraining(small, output, { train: { max_steps: 1, accumulate: 1 } })
 
-export const modelFiles: Target = {
-  name: "model-files",
-  share: 4,
-  async prepare(base) {
-    const small = await writeSmallModels(base)
-    const { folders, picture } = small
-    for (const folder of folders) await acceptedAsItIs(folder, () => ask(folder, picture))
-    return {
-      async run({ random, folder, note }) {
-        const source = pick(random, folders)
-        const file = pick(
-          random,
-          FILES.filter((name) => existsSync(join(source, name))),
-        )
-        linkModel(source, folder, file)
-        // Only one of the two is asked.
-        if (file === "processor_config.json") rmSync(join(folder, "preprocessor_config.json"), { force: true })
-        const path = join(folder, file)
-        if (random() < 0.02) note(placeOddFile(random, path))
-        else {
-          const { bytes, what } = mutateJson(random, JSON.parse(readFileSync(join(source, file), "utf8")))
-          note(`${file}: ${what}`)
-          writeFileSync(path, bytes)
-        }
-        if (random() < 0.1) await trainBriefly(training({ ...small, model: folder }, join(folder, "out")))
-        else await ask(folder, random() < 0.8 ? picture : undefined)
-      },
-    }
-  },
+export async function prepare(base: string): Promise<Fuzzer> {
+  const small = await writeSmallModels(base)
+  const { folders, picture } = small
+  for (const folder of folders) await acceptedAsItIs(folder, () => ask(folder, picture))
+  return {
+    async run({ random, folder, note }) {
+      const source = pick(random, folders)
+      const file = pick(
+        random,
+        FILES.filter((name) => existsSync(join(source, name))),
+      )
+      linkModel(source, folder, file)
+      // Only one of the two is asked.
+      if (file === "processor_config.json") rmSync(join(folder, "preprocessor_config.json"), { force: true })
+      const path = join(folder, file)
+      if (random() < 0.02) note(placeOddFile(random, path))
+      else {
+        const { bytes, what } = mutateJson(random, JSON.parse(readFileSync(join(source, file), "utf8")))
+        note(`${file}: ${what}`)
+        writeFileSync(path, bytes)
+      }
+      if (random() < 0.1) await trainBriefly(training({ ...small, model: folder }, join(folder, "out")))
+      else await ask(folder, random() < 0.8 ? picture : undefined)
+    },
+  }
 }

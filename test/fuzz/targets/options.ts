@@ -8,7 +8,7 @@ import { UserError } from "../../../src/errors.js"
 import { acceptedAsItIs } from "../accepted.js"
 import { oddString, pick } from "../mutate/values.js"
 import { oddSetting } from "../mutate/yaml.js"
-import { Nonsense, type Target } from "../target.js"
+import { type Fuzzer, Nonsense } from "../target.js"
 import { type SmallModels, writeSmallModels } from "./small-model.js"
 
 const NUMBERS = [
@@ -220,51 +220,47 @@ async function run(words: readonly string[]): Promise<Ended> {
   }
 }
 
-export const options: Target = {
-  name: "options",
-  share: 3,
-  async prepare(base) {
-    const small = await writeSmallModels(base)
-    const recipe = join(base, "recipe.yaml")
-    const train = { max_steps: 1, dtype: "float32" }
-    writeFileSync(
-      recipe,
-      JSON.stringify({
-        model: small.model,
-        output: "run",
-        data: { file: small.data, max_pixels: 3136, min_pixels: 3136 },
-        train,
-      }),
-    )
-    const lines = commandLines(small, recipe)
-    const runIn = async (folder: string, words: readonly string[]): Promise<Ended> => {
-      const here = process.cwd()
-      process.chdir(folder)
-      try {
-        return await run(words)
-      } finally {
-        process.chdir(here)
-      }
+export async function prepare(base: string): Promise<Fuzzer> {
+  const small = await writeSmallModels(base)
+  const recipe = join(base, "recipe.yaml")
+  const train = { max_steps: 1, dtype: "float32" }
+  writeFileSync(
+    recipe,
+    JSON.stringify({
+      model: small.model,
+      output: "run",
+      data: { file: small.data, max_pixels: 3136, min_pixels: 3136 },
+      train,
+    }),
+  )
+  const lines = commandLines(small, recipe)
+  const runIn = async (folder: string, words: readonly string[]): Promise<Ended> => {
+    const here = process.cwd()
+    process.chdir(folder)
+    try {
+      return await run(words)
+    } finally {
+      process.chdir(here)
     }
-    for (const { words } of lines.slice(0, 8))
-      await acceptedAsItIs(words.join(" "), async () => {
-        const { code, errors } = await runIn(base, words)
-        if (code !== 0) throw new Error(errors)
-      })
-    return {
-      async run({ random, folder, note, shown }) {
-        const words = oddCommandLine(random, pick(random, lines))
-        note(words.map((word) => JSON.stringify(word.slice(0, 80))).join(" "))
-        writeFileSync(join(folder, "file"), "x")
-        const { code, output, errors } = await runIn(folder, words)
-        // What was typed may be repeated; what a model answers is its own.
-        const typed = words.filter((word) => /NaN|Infinity/.test(word))
-        for (const text of words[0] === "generate" ? [errors] : [errors, output])
-          shown(typed.reduce((kept, word) => kept.replaceAll(word, "…"), text))
-        if (![0, 1, 2].includes(code)) throw new Nonsense(`exit code ${code}`)
-        if (code !== 0 && (errors + output).trim() === "") throw new Nonsense(`exit code ${code} without a word`)
-        if (code !== 0) throw new UserError("refused")
-      },
-    }
-  },
+  }
+  for (const { words } of lines.slice(0, 8))
+    await acceptedAsItIs(words.join(" "), async () => {
+      const { code, errors } = await runIn(base, words)
+      if (code !== 0) throw new Error(errors)
+    })
+  return {
+    async run({ random, folder, note, shown }) {
+      const words = oddCommandLine(random, pick(random, lines))
+      note(words.map((word) => JSON.stringify(word.slice(0, 80))).join(" "))
+      writeFileSync(join(folder, "file"), "x")
+      const { code, output, errors } = await runIn(folder, words)
+      // What was typed may be repeated; what a model answers is its own.
+      const typed = words.filter((word) => /NaN|Infinity/.test(word))
+      for (const text of words[0] === "generate" ? [errors] : [errors, output])
+        shown(typed.reduce((kept, word) => kept.replaceAll(word, "…"), text))
+      if (![0, 1, 2].includes(code)) throw new Nonsense(`exit code ${code}`)
+      if (code !== 0 && (errors + output).trim() === "") throw new Nonsense(`exit code ${code} without a word`)
+      if (code !== 0) throw new UserError("refused")
+    },
+  }
 }

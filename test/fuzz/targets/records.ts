@@ -11,7 +11,7 @@ import { acceptedAsItIs } from "../accepted.js"
 import { placeOddFile } from "../mutate/file.js"
 import { type Mutated, mutateText, mutateValue, render } from "../mutate/json.js"
 import { below, oddString, pick } from "../mutate/values.js"
-import { type FuzzCase, Nonsense, type Target } from "../target.js"
+import { type FuzzCase, type Fuzzer, Nonsense } from "../target.js"
 import { trainBriefly } from "./training.js"
 
 type Turn = Record<string, unknown>
@@ -111,34 +111,30 @@ const train = (small: SmallData, folder: string): Promise<boolean> =>
     smallTraining(small, join(folder, "out"), { train: { max_steps: 8, micro_batch_size: 2, accumulate: 2 } }),
   )
 
-export const records: Target = {
-  name: "records",
-  share: 4,
-  async prepare(base) {
-    const small = await writeSmallVlm(base)
-    const tokenizer = Tokenizer.load(small.model)
-    const valid: LlavaRecord[] = JSON.parse(readFileSync(small.data, "utf8"))
-    await acceptedAsItIs("records", async () => {
-      if ((await check(small.data, tokenizer, () => {})) > 0) throw new Error("bad records")
-      await train(small, base)
-    })
-    return {
-      async run({ random, folder, note, shown }) {
-        const lines = random() < 0.5
-        const data = join(folder, lines ? "data.jsonl" : "data.json")
-        symlinkSync(join(base, "pictures"), join(folder, "pictures"))
-        if (random() < 0.02) note(placeOddFile(random, data))
-        else {
-          const { bytes, what } = mutateRecords(random, valid, lines)
-          note(what)
-          writeFileSync(data, bytes)
-        }
-        const withTraining = random() < 0.3
-        const bad = await check(data, tokenizer, shown)
-        // A record that the check refuses has to be refused by the training too: it sees all of them in eight steps.
-        if (withTraining && (await train({ ...small, data }, folder)) && bad > 0)
-          throw new Nonsense(`the check found ${bad} bad records, the training none`)
-      },
-    }
-  },
+export async function prepare(base: string): Promise<Fuzzer> {
+  const small = await writeSmallVlm(base)
+  const tokenizer = Tokenizer.load(small.model)
+  const valid: LlavaRecord[] = JSON.parse(readFileSync(small.data, "utf8"))
+  await acceptedAsItIs("records", async () => {
+    if ((await check(small.data, tokenizer, () => {})) > 0) throw new Error("bad records")
+    await train(small, base)
+  })
+  return {
+    async run({ random, folder, note, shown }) {
+      const lines = random() < 0.5
+      const data = join(folder, lines ? "data.jsonl" : "data.json")
+      symlinkSync(join(base, "pictures"), join(folder, "pictures"))
+      if (random() < 0.02) note(placeOddFile(random, data))
+      else {
+        const { bytes, what } = mutateRecords(random, valid, lines)
+        note(what)
+        writeFileSync(data, bytes)
+      }
+      const withTraining = random() < 0.3
+      const bad = await check(data, tokenizer, shown)
+      // A record that the check refuses has to be refused by the training too: it sees all of them in eight steps.
+      if (withTraining && (await train({ ...small, data }, folder)) && bad > 0)
+        throw new Nonsense(`the check found ${bad} bad records, the training none`)
+    },
+  }
 }

@@ -8,7 +8,7 @@ import { mutateBytes } from "../mutate/bytes.js"
 import { placeOddFile } from "../mutate/file.js"
 import { type Mutated, mutateJson, mutateText } from "../mutate/json.js"
 import { below, pick } from "../mutate/values.js"
-import type { Target } from "../target.js"
+import type { Fuzzer } from "../target.js"
 import { ask, linkModel, writeSmallModels } from "./small-model.js"
 
 const CODES = [
@@ -152,29 +152,25 @@ function mutateIndex(random: Random, index: { weight_map: Record<string, unknown
   return { bytes: Buffer.from(JSON.stringify(changed)), what: `${name} in ${JSON.stringify(shard)}` }
 }
 
-export const safetensors: Target = {
-  name: "safetensors",
-  share: 3,
-  async prepare(base) {
-    const { folders, picture } = await writeSmallModels(base)
-    const [plain, diffusion, sharded] = folders
-    await acceptedAsItIs(sharded, () => ask(sharded, picture))
-    return {
-      async run({ random, folder, note }) {
-        const source = random() < 0.3 ? sharded : pick(random, [plain, diffusion])
-        const file = source === sharded ? INDEX : "model.safetensors"
-        linkModel(source, folder, file)
-        const path = join(folder, file)
-        if (random() < 0.03) note(placeOddFile(random, path))
-        else {
-          const bytes = readFileSync(join(source, file))
-          const mutated =
-            source === sharded ? mutateIndex(random, JSON.parse(bytes.toString())) : mutateWeights(random, bytes)
-          note(`${file}: ${mutated.what}`)
-          writeFileSync(path, mutated.bytes)
-        }
-        await ask(folder, undefined)
-      },
-    }
-  },
+export async function prepare(base: string): Promise<Fuzzer> {
+  const { folders, picture } = await writeSmallModels(base)
+  const [plain, diffusion, sharded] = folders
+  await acceptedAsItIs(sharded, () => ask(sharded, picture))
+  return {
+    async run({ random, folder, note }) {
+      const source = random() < 0.3 ? sharded : pick(random, [plain, diffusion])
+      const file = source === sharded ? INDEX : "model.safetensors"
+      linkModel(source, folder, file)
+      const path = join(folder, file)
+      if (random() < 0.03) note(placeOddFile(random, path))
+      else {
+        const bytes = readFileSync(join(source, file))
+        const mutated =
+          source === sharded ? mutateIndex(random, JSON.parse(bytes.toString())) : mutateWeights(random, bytes)
+        note(`${file}: ${mutated.what}`)
+        writeFileSync(path, mutated.bytes)
+      }
+      await ask(folder, undefined)
+    },
+  }
 }

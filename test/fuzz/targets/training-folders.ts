@@ -9,7 +9,7 @@ import { mutateBytes } from "../mutate/bytes.js"
 import { placeOddFile } from "../mutate/file.js"
 import { type Mutated, mutateJson } from "../mutate/json.js"
 import { pick } from "../mutate/values.js"
-import { Nonsense, type Target } from "../target.js"
+import { type Fuzzer, Nonsense } from "../target.js"
 import { trainBriefly } from "./training.js"
 
 const filesIn = (folder: string): string[] =>
@@ -26,45 +26,40 @@ function mutateFile(random: Random, path: string): Mutated {
 /** Weights that the next steps start from: nobody sees a change of theirs, unless it is looked for. */
 const isState = (file: string): boolean => /^checkpoint-4\/.*\.safetensors$/.test(file)
 
-export const trainingFolders: Target = {
-  name: "training-folders",
-  share: 2,
-  async prepare(base) {
-    const small = await writeSmallVlm(base)
-    const made = join(base, "made")
-    await acceptedAsItIs("training", () => trainBriefly(training(small, made, 4)))
-    const files = filesIn(made)
-    // The last checkpoint and the files beside it matter most.
-    const likely = files.filter((file) => !/^(checkpoint-2|model|tensorboard)\//.test(file))
-    await acceptedAsItIs("resumed training", async () => {
-      cpSync(made, join(base, "again"), { recursive: true })
-      await trainBriefly(training(small, join(base, "again"), 5))
-    })
-    return {
-      async run({ random, folder, note }) {
-        const out = join(folder, "out")
-        const file = pick(random, random() < 0.9 ? likely : files)
-        for (const name of files) {
-          mkdirSync(dirname(join(out, name)), { recursive: true })
-          copyFileSync(join(made, name), join(out, name))
-        }
-        const path = join(out, file)
-        let changed = true
-        if (random() < 0.1) {
-          const whole = random() < 0.3 ? dirname(path) : path
-          if (whole !== path && whole !== out) rmSync(whole, { recursive: true })
-          note(whole === path || whole === out ? placeOddFile(random, path) : `without ${relative(out, whole)}`)
-          changed = false
-        } else {
-          const { bytes, what } = mutateFile(random, path)
-          changed = Buffer.compare(bytes, readFileSync(path)) !== 0
-          note(`${file}: ${what}`)
-          writeFileSync(path, bytes)
-        }
-        const done = await trainBriefly(training(small, out, 5))
-        if (done && changed && isState(file))
-          throw new Nonsense("it went on from a checkpoint whose bytes have changed")
-      },
-    }
-  },
+export async function prepare(base: string): Promise<Fuzzer> {
+  const small = await writeSmallVlm(base)
+  const made = join(base, "made")
+  await acceptedAsItIs("training", () => trainBriefly(training(small, made, 4)))
+  const files = filesIn(made)
+  // The last checkpoint and the files beside it matter most.
+  const likely = files.filter((file) => !/^(checkpoint-2|model|tensorboard)\//.test(file))
+  await acceptedAsItIs("resumed training", async () => {
+    cpSync(made, join(base, "again"), { recursive: true })
+    await trainBriefly(training(small, join(base, "again"), 5))
+  })
+  return {
+    async run({ random, folder, note }) {
+      const out = join(folder, "out")
+      const file = pick(random, random() < 0.9 ? likely : files)
+      for (const name of files) {
+        mkdirSync(dirname(join(out, name)), { recursive: true })
+        copyFileSync(join(made, name), join(out, name))
+      }
+      const path = join(out, file)
+      let changed = true
+      if (random() < 0.1) {
+        const whole = random() < 0.3 ? dirname(path) : path
+        if (whole !== path && whole !== out) rmSync(whole, { recursive: true })
+        note(whole === path || whole === out ? placeOddFile(random, path) : `without ${relative(out, whole)}`)
+        changed = false
+      } else {
+        const { bytes, what } = mutateFile(random, path)
+        changed = Buffer.compare(bytes, readFileSync(path)) !== 0
+        note(`${file}: ${what}`)
+        writeFileSync(path, bytes)
+      }
+      const done = await trainBriefly(training(small, out, 5))
+      if (done && changed && isState(file)) throw new Nonsense("it went on from a checkpoint whose bytes have changed")
+    },
+  }
 }
