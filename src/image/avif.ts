@@ -37,23 +37,48 @@ const CROP = "clap"
 /** Aspect of the pixels: read by every decoder, applied by none. */
 const HARMLESS = "pasp"
 
+/** Of an `nclx` colour box, the last of its 7 bytes after the name. */
+const FULL_RANGE = 0x80
+/** Of the third byte of the codec's configuration. */
+const MONOCHROME = 0x10
+
+export interface PillowAvif {
+  bytes: Uint8Array
+  /** Grey in 16 … 235, which the decoder, unlike Pillow's, does not stretch to 0 … 255. */
+  isNarrowGrey: boolean
+}
+
 /**
  * The same AVIF with rotation, mirroring and clean aperture made harmless, and an image sequence named as the still
- * picture that it holds too. Anything that is not AVIF comes back as it is.
+ * picture that it holds too. Undefined for anything that is not AVIF.
  */
-export function asPillowReadsAvif(bytes: Uint8Array): Uint8Array {
+export function asPillowReadsAvif(bytes: Uint8Array): PillowAvif | undefined {
   const brand = bytes.length > 16 ? String.fromCharCode(...bytes.subarray(4, 12)) : ""
-  if (!/^ftyp(avif|avis|mif1|msf1)$/.test(brand)) return bytes
+  if (!/^ftyp(avif|avis|mif1|msf1)$/.test(brand)) return undefined
   const changed = new Uint8Array(bytes) // a copy, also of a Buffer
   const write = (text: string, at: number): void => changed.set(Buffer.from(text, "latin1"), at)
   if (/avis|msf1/.test(brand)) write("avif", 8)
   const meta = inside(bytes, boxes(bytes, 0, bytes.length), "meta", VERSION)
-  for (const { type, start, content, end } of inside(bytes, inside(bytes, meta, "iprp"), "ipco")) {
+  const properties = inside(bytes, inside(bytes, meta, "iprp"), "ipco")
+  for (const { type, start, content, end } of properties) {
     if ((type === ROTATION || type === MIRROR) && end > content) {
       write(ROTATION, start + 4)
       changed[content] = 0 // by no angle
     }
     if (type === CROP) write(HARMLESS, start + 4)
   }
-  return changed
+  return { bytes: changed, isNarrowGrey: isNarrowGrey(bytes, properties) }
+}
+
+/** A plane of transparency is grey too: only where all planes are, the picture is. */
+function isNarrowGrey(bytes: Uint8Array, properties: readonly Box[]): boolean {
+  const codecs = properties.filter(({ type, content, end }) => type === "av1C" && end >= content + 4)
+  const isNarrow = properties.some(
+    ({ type, content, end }) =>
+      type === "colr" &&
+      end >= content + 11 &&
+      String.fromCharCode(...bytes.subarray(content, content + 4)) === "nclx" &&
+      (bytes[content + 10] & FULL_RANGE) === 0,
+  )
+  return isNarrow && codecs.length > 0 && codecs.every(({ content }) => (bytes[content + 2] & MONOCHROME) !== 0)
 }

@@ -37,8 +37,11 @@ export async function decodeImage(source: string | Uint8Array): Promise<RgbImage
   try {
     if (isGif(bytes)) return await decodeGif(bytes, where)
     const tiff = tiffOrientation(bytes)
-    const image = await decodeBytes(tiff?.upright ?? asPillowReadsAvif(withoutGrey16Key(bytes)), where)
-    return tiff ? await inTurns(turned(image, tiff.orientation)) : image
+    const avif = asPillowReadsAvif(bytes)
+    const image = await decodeBytes(tiff?.upright ?? avif?.bytes ?? withoutGrey16Key(bytes), where)
+    if (tiff) return await inTurns(turned(image, tiff.orientation))
+    if (avif?.isNarrowGrey) await inTurns(stretch(image))
+    return image
   } catch (cause) {
     if (cause instanceof UserError) throw cause
     const reason = (cause as Error).message.split("\n")[0].trim()
@@ -103,6 +106,14 @@ async function decodeGrey16(image: Sharp): Promise<RgbImage> {
     .toBuffer({ resolveWithObject: true })
   const samples = new Uint16Array(data.buffer, data.byteOffset, info.width * info.height)
   return inTurns(rgbFrom(info, (pixel) => Math.min(255, samples[pixel])))
+}
+
+/** From grey in 16 … 235 to 0 … 255, in place. */
+function* stretch({ width, height, data }: RgbImage): Work<void> {
+  const table = Uint8ClampedArray.from({ length: 256 }, (_, grey) => ((grey - 16) * 255) / 219)
+  yield* overRows(height, width * 3, (first, end) => {
+    for (let at = first * width * 3; at < end * width * 3; at++) data[at] = table[data[at]]
+  })
 }
 
 /** Fills [height, width, 3] from a value per pixel and channel. */
