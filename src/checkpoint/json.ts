@@ -13,7 +13,8 @@ const MAX_BYTES = 256 << 20
  */
 export function shown(value: unknown): string {
   if (typeof value === "number") return Number.isFinite(value) ? String(value) : `"${value}"`
-  // Lists and objects can be large, deep or circular: their kind says enough.
+  // Lists and objects can be large, deep or circular: where they are not small, their kind says enough.
+  if (isSmall(value)) return JSON.stringify(value)
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list"
   if (value === null) return "null"
   if (value === undefined) return "nothing"
@@ -21,6 +22,25 @@ export function shown(value: unknown): string {
   if (typeof value === "boolean") return String(value)
   const text = JSON.stringify(String(value))
   return text.length > 60 ? `${text.slice(0, 57)}…` : text
+}
+
+/** A short list or object of numbers, short texts, true, false and null, and no empty one. */
+function isSmall(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false
+  if (!Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype) return false
+  const keys = Object.keys(value)
+  const parts: unknown[] = Object.values(value)
+  const short = (part: unknown): boolean =>
+    (typeof part === "number" && Number.isFinite(part)) ||
+    typeof part === "boolean" ||
+    part === null ||
+    (typeof part === "string" && /^[\w .:/@+-]{0,16}$/.test(part))
+  return (
+    parts.length > 0 &&
+    parts.length <= 4 &&
+    parts.every(short) &&
+    (Array.isArray(value) || keys.every((key) => /^\w{1,24}$/.test(key)))
+  )
 }
 
 /** A name from a file as it can stand in a sentence: as it is, or quoted where it is long or has odd characters. */

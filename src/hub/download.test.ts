@@ -361,6 +361,7 @@ describe("several at once", () => {
       "make-folder.ts",
       "checkpoint/files.ts",
       "checkpoint/safetensors-index.ts",
+      "checkpoint/json.ts",
       "checkpoint/lock.ts",
       ...fs
         .readdirSync(path.join(source, "hub"))
