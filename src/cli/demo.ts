@@ -1,17 +1,16 @@
 /** Shows the demo while it runs, and its result as a table. */
 
 import { basename, join, relative, resolve } from "node:path"
-import { createInterface } from "node:readline/promises"
 import { fileURLToPath } from "node:url"
 import type { MeasurementResult, SpeedResult } from "../demo/evaluation.js"
 import { isComparison } from "../demo/plan.js"
-import { type DemoRecipe, demoSchema } from "../demo/recipe.js"
+import { demoSchema } from "../demo/recipe.js"
 import { type DemoObserver, type DemoResult, runDemo } from "../demo/run.js"
-import { stageTitle } from "../demo/stages.js"
 import type { TimedPart } from "../demo/time-left.js"
 import { decodingText } from "../report/demo-report-data.js"
 import { ratioText } from "../report/spread.js"
 import { readRecipe } from "../train/config.js"
+import { askForecast, type Choice, type SmallerSetting } from "./demo-forecast.js"
 import { interruptible } from "./interrupt.js"
 import { formatBytes, formatCount, formatDuration } from "./ui/format.js"
 import { Progress } from "./ui/progress.js"
@@ -27,8 +26,6 @@ export interface DemoCommandOptions {
 const RECIPES = fileURLToPath(new URL("../../recipes", import.meta.url))
 /** The settings that ship, each with the next smaller one. */
 const SMALLER: Record<string, string> = { full: "quick", quick: "short" }
-/** Longer ones are asked about before they begin. */
-const LONG_SECONDS = 30 * 60
 
 export async function demo(options: DemoCommandOptions): Promise<void> {
   const file = options.recipe ?? join(RECIPES, "emoji-quick.yaml")
@@ -41,20 +38,23 @@ export async function demo(options: DemoCommandOptions): Promise<void> {
   process.stderr.write(
     `An autoregressive vision-language model becomes a block-diffusion one, beside an autoregressive control.\nCtrl-C stops at a clean point, the same command goes on. Everything is in ${relative(".", folder) || "."}\n\n`,
   )
-  const smaller = SMALLER[setting]
+  const smaller = Object.hasOwn(SMALLER, setting) ? smallerSetting(SMALLER[setting]) : undefined
   let choice: Choice = "go on"
   const forecast = async (parts: readonly TimedPart[]): Promise<boolean> => {
-    choice = await begin(parts, recipe, smaller)
+    choice = await askForecast(parts, recipe.stages.diffusion.steps, smaller)
     return choice === "go on"
   }
   const result = await interruptible((signal) =>
     runDemo({ recipe, setting, command: commandOf(options), folder, signal, observer: observer(forecast) }),
   )
   if (result) show(result)
-  else if ((choice as Choice) === "smaller") await demo({ ...options, out: undefined, recipe: recipeOf(smaller) })
+  else if ((choice as Choice) === "smaller") await demo({ ...options, out: undefined, recipe: smaller!.file })
 }
 
-const recipeOf = (setting: string): string => join(RECIPES, `emoji-${setting}.yaml`)
+function smallerSetting(setting: string): SmallerSetting {
+  const file = join(RECIPES, `emoji-${setting}.yaml`)
+  return { file, steps: readRecipe(demoSchema, file).stages.diffusion.steps }
+}
 
 /** What to type to do the same again. */
 function commandOf({ recipe, fromScratch, set = [] }: DemoCommandOptions): string {
@@ -65,39 +65,6 @@ function commandOf({ recipe, fromScratch, set = [] }: DemoCommandOptions): strin
   ]
   return words.length === 0 ? "npm run demo" : `npx diffusionvl demo ${words.join(" ")}`
 }
-
-type Choice = "go on" | "smaller" | "stop"
-
-/** Says what the parts will take; where that is long, offers the smaller setting to whoever sits at a terminal. */
-async function begin(parts: readonly TimedPart[], recipe: DemoRecipe, smaller: string | undefined): Promise<Choice> {
-  if (parts.length === 0) return "go on"
-  const seconds = (list: readonly TimedPart[]): number =>
-    list.reduce((sum, { units, secondsPerUnit }) => sum + units * secondsPerUnit, 0)
-  const total = seconds(parts)
-  const named = parts.map((part) => `${titleOf(part.name)} ${formatDuration(seconds([part]))}`)
-  process.stderr.write(`on this machine, as it is now: about ${formatDuration(total)} (${named.join(", ")})\n`)
-  if (total <= LONG_SECONDS) return "go on"
-  if (!smaller) {
-    process.stderr.write("fewer steps take less: --set stages.diffusion.steps=N\n")
-    return "go on"
-  }
-  const file = recipeOf(smaller)
-  const part = readRecipe(demoSchema, file).stages.diffusion.steps / recipe.stages.diffusion.steps
-  process.stderr.write(
-    `that is long; a smaller setting takes about ${formatDuration(total * part)}: npx diffusionvl demo --recipe ${relative(".", file)}\n`,
-  )
-  if (!process.stdin.isTTY || !process.stderr.isTTY) return "go on"
-  const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    const answer = await terminal.question("go on with this one (g), take the smaller one (s), or stop (Enter)? ")
-    return answer.trim().toLowerCase() === "g" ? "go on" : answer.trim().toLowerCase() === "s" ? "smaller" : "stop"
-  } finally {
-    terminal.close()
-  }
-}
-
-const titleOf = (part: string): string =>
-  part === "evaluation" ? part : stageTitle(part as Parameters<typeof stageTitle>[0]).split(",")[0]
 
 function observer(forecast: DemoObserver["forecast"]): DemoObserver {
   let progress: Progress | undefined
