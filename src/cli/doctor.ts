@@ -18,6 +18,7 @@ import {
 } from "../torch/index.js"
 import { measureBandwidth, measureMatmul } from "../torch/measure.js"
 import { EXIT_FAILED } from "./errors.js"
+import { describeSystemError } from "./system-error.js"
 import { formatBytes } from "./ui/format.js"
 
 /** One line of the screen. A fact that could not be had says why. */
@@ -39,7 +40,7 @@ export function doctor({ json = false, write = (text: string) => process.stdout.
     try {
       tell({ name, value: find() })
     } catch (error) {
-      tell({ name, value: `failed: ${messageOf(error)}`, failed: true })
+      tell({ name, value: `failed: ${describeSystemError(error) ?? messageOf(error)}`, failed: true })
     }
   }
   if (json) write(`${JSON.stringify(facts, null, 2)}\n`)

@@ -24,6 +24,8 @@ describe("names", () => {
     ["org/na..me", undefined],
     ["org/name@../x", undefined],
     ["org/name@", undefined],
+    ["org/name@a\0b", undefined],
+    ["org/name@a\\b", undefined],
   ])("%s", (name, expected) => expect(parseHubId(name)).toEqual(expected))
 
   it("a folder, then a built-in model, then the hub", async () => {
@@ -59,6 +61,10 @@ describe("names", () => {
     expect(await problem("absent")).toMatch(/no such model/)
     fs.writeFileSync(path.join(root, "file"), "")
     expect(await problem(path.join(root, "file"))).toMatch(/it is a file/)
+    expect(await problem("nul\0byte")).toMatch(/^nul\?byte: there is no such model/)
+    expect((await problem("x".repeat(5000))).length).toBeLessThan(500)
+    fs.symlinkSync("loop", path.join(root, "loop"))
+    expect(await problem(path.join(root, "loop"))).toMatch(/it cannot be opened/)
   })
 })
 

@@ -29,7 +29,13 @@ const HUB_ID = /^([A-Za-z0-9][\w.-]{0,95}\/[A-Za-z0-9][\w.-]{0,95})(?:@([^@\s]+)
 export function parseHubId(name: string): HubModel | undefined {
   const match = HUB_ID.exec(name)
   const revision = match?.[2] ?? "main"
-  if (!match || /--|\.\./.test(match[1]) || revision.split("/").some((part) => part === "" || /^\.+$/.test(part)))
+  // What git allows in no name, some file system does not allow either.
+  if (
+    !match ||
+    /--|\.\./.test(match[1]) ||
+    /[\p{Cc}\\~^:?*[]/u.test(revision) ||
+    revision.split("/").some((part) => part === "" || /^\.+$/.test(part))
+  )
     return undefined
   return { id: match[1], revision }
 }
@@ -40,9 +46,10 @@ export function parseHubId(name: string): HubModel | undefined {
  */
 export async function resolveModel(name: string, options: ResolveOptions = {}): Promise<ResolvedModel> {
   const folder = name.replace(/^~(?=$|[/\\])/, () => homeFolder())
-  const stats = fs.statSync(folder, { throwIfNoEntry: false })
+  const where = name.slice(0, 200).replace(/\p{Cc}/gu, "?")
+  const stats = look(folder, where)
   if (stats?.isDirectory()) return { folder: path.resolve(folder), source: "folder" }
-  if (stats) throw new UserError("it is a file; a model is a folder with config.json and weights", { where: name })
+  if (stats) throw new UserError("it is a file; a model is a folder with config.json and weights", { where })
   const { builtIn = BUILT_IN_MODELS } = options
   const shipped = fs.existsSync(builtIn) ? fs.readdirSync(builtIn) : []
   if (shipped.includes(name)) return { folder: path.join(builtIn, name), source: "built-in" }
@@ -50,9 +57,20 @@ export async function resolveModel(name: string, options: ResolveOptions = {}): 
   if (!model || /^[./~]/.test(name)) {
     const known = shipped.length > 0 ? `, a built-in model (${shipped.join(", ")})` : ""
     throw new UserError("there is no such model", {
-      where: name,
+      where,
       fix: `Name a folder${known}, or a hub id such as Qwen/Qwen2.5-VL-3B-Instruct or org/name@revision.`,
     })
   }
   return { ...(await downloadModel(model, options)), source: "hub", id: model.id }
+}
+
+/** What is there under a name; undefined for nothing, and for names that no file can have. */
+function look(folder: string, where: string): fs.Stats | undefined {
+  try {
+    return fs.statSync(folder, { throwIfNoEntry: false })
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    if (code === "ENAMETOOLONG" || code === "ERR_INVALID_ARG_VALUE") return undefined
+    throw new UserError(code === "EACCES" ? "no permission to look at it" : "it cannot be opened", { where, cause })
+  }
 }

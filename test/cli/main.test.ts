@@ -24,7 +24,6 @@ describe("main", () => {
   })
   afterEach(() => {
     vi.restoreAllMocks()
-    process.stdout.removeAllListeners("error")
     process.exitCode = undefined
   })
   const run = async (...args: string[]) => {
@@ -87,6 +86,15 @@ describe("reportError", () => {
     expect(loud.text).toContain("main.test.ts")
     expect(loud.text).toContain("caused by: Error: inner")
     expect(report("a string").text).toContain("internal: a string")
+  })
+
+  it("takes failures of files and disks for what they are: no bug", () => {
+    const { text } = report(
+      Object.assign(new Error("ENOSPC: no space"), { code: "ENOSPC", syscall: "write", path: "/a" }),
+    )
+    expect(text).toBe("error: /a: the disk is full\n")
+    const unknown = Object.assign(new Error("EWHAT: x"), { code: "EWHAT", syscall: "open" })
+    expect(report(unknown).text).toContain("internal: EWHAT")
   })
 
   it("ends an interrupted job with 130 and no words", () => {
