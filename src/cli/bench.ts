@@ -19,7 +19,7 @@ export interface BenchOptions {
   rows: number
   answer: number
   rounds: number
-  spin: number[]
+  spin?: number[]
   reference: boolean
   json?: boolean
 }
