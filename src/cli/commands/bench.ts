@@ -19,6 +19,7 @@ export function register(program: Command): void {
     .option("--answer <n>", "train: how many of them, at the end, are the answer", wholeNumber(1), 128)
     .option("--rounds <n>", "measured rounds", wholeNumber(1), 3)
     .option("--spin <n>", "busy: another spin count to measure; may be given several times", collectNumbers)
+    .option("--only <text>", 'busy: the cases whose name contains this, such as "135M" or "decode"', "")
     .option("--no-reference", "leave PyTorch out")
     .option("--json", "print the numbers as JSON")
     .addHelpText("after", "\nDIFFUSIONVL_PYTHON names the Python with torch and transformers to compare with.")
