@@ -1,6 +1,7 @@
 /** Runs a benchmark and prints its table, or JSON with the machine it ran on. */
 
 import { benchBusy } from "../bench/busy.js"
+import { BUSY_CASES, type BusyCase } from "../bench/busy-cases.js"
 import { benchDecode } from "../bench/decode.js"
 import { benchLinear, LINEAR_ROWS } from "../bench/linear.js"
 import { benchOps } from "../bench/ops.js"
@@ -19,7 +20,8 @@ export interface BenchOptions {
   rows: number
   answer: number
   rounds: number
-  spin: number[]
+  spin?: number[]
+  only: string
   reference: boolean
   json?: boolean
 }
@@ -56,7 +58,7 @@ export async function bench(what: string, options: BenchOptions): Promise<void> 
       }
       if (what === "decode") return benchDecode(shared)
       if (what === "train") return benchTrain(shared)
-      if (what === "busy") return benchBusy({ ...shared, spins: options.spin })
+      if (what === "busy") return benchBusy({ ...shared, spins: options.spin, cases: casesNamed(options.only) })
       return what === "linear" ? benchLinear(shared) : benchOps()
     })
     progress.finish("")
@@ -76,6 +78,15 @@ export async function bench(what: string, options: BenchOptions): Promise<void> 
   } finally {
     reference?.close()
   }
+}
+
+function casesNamed(text: string): BusyCase[] {
+  const found = BUSY_CASES.filter(({ title }) => title.includes(text))
+  if (found.length > 0) return found
+  throw new UserError(`no case has "${text}" in its name`, {
+    where: "--only",
+    fix: `the cases are: ${BUSY_CASES.map(({ title }) => title).join("; ")}`,
+  })
 }
 
 function table(rows: Record<string, number | string | undefined>[]): string {

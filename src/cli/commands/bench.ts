@@ -3,7 +3,7 @@
 import type { Command } from "commander"
 import { wholeNumber } from "../options.js"
 
-const collectNumbers = (value: string, previous: number[]): number[] => [...previous, wholeNumber()(value)]
+const collectNumbers = (value: string, previous: number[] = []): number[] => [...previous, wholeNumber()(value)]
 
 export function register(program: Command): void {
   program
@@ -18,7 +18,8 @@ export function register(program: Command): void {
     .option("--rows <n>", "train: tokens of the sample, a multiple of 8", wholeNumber(8), 512)
     .option("--answer <n>", "train: how many of them, at the end, are the answer", wholeNumber(1), 128)
     .option("--rounds <n>", "measured rounds", wholeNumber(1), 3)
-    .option("--spin <n>", "busy: another spin count to measure; may be given several times", collectNumbers, [])
+    .option("--spin <n>", "busy: another spin count to measure; may be given several times", collectNumbers)
+    .option("--only <text>", 'busy: the cases whose name contains this, such as "135M" or "decode"', "")
     .option("--no-reference", "leave PyTorch out")
     .option("--json", "print the numbers as JSON")
     .addHelpText("after", "\nDIFFUSIONVL_PYTHON names the Python with torch and transformers to compare with.")
