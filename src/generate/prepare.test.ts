@@ -62,7 +62,7 @@ describe("pictures", () => {
   it("are refused by the length they will have, before they are prepared", async () => {
     const session = open(small.model)
     session.imageOptions = { ...session.imageOptions, minPixels: 784, maxPixels: 1e8 }
-    // Without any pixels: preparing it would give other features, not an error.
+    // Without any pixels: preparing it would be another error.
     const large = { width: 2800, height: 2800, data: new Uint8Array(0) }
     await expect(preparePrompt(session, shown, [large])).rejects.toThrow(
       `tokens, more than the model's ${session.config.text.maxPositions} positions`,

@@ -1,5 +1,7 @@
 /** AVIF as Pillow reads it: nothing is turned, mirrored or cropped, and an animation shows its first frame. */
 
+import { type YuvLayout, yuvConstants } from "./yuv.js"
+
 interface Box {
   type: string
   /** Where the box, its content and the next box start. */
@@ -37,20 +39,29 @@ const CROP = "clap"
 /** Aspect of the pixels: read by every decoder, applied by none. */
 const HARMLESS = "pasp"
 
-/** Of an `nclx` colour box, the last of its 7 bytes after the name. */
+/** What a colour box of 11 bytes, `nclx`, says, and what the codec's configuration says in its third byte. */
+const MATRIX = 9
+const RANGE = 10
 const FULL_RANGE = 0x80
-/** Of the third byte of the codec's configuration. */
+const HIGH_BIT_DEPTH = 0x40
 const MONOCHROME = 0x10
+const HALF_COLUMNS = 0x08
+const HALF_ROWS = 0x04
+/** The matrix under which planes come out as they are stored. */
+const IDENTITY = 0
 
 export interface PillowAvif {
   bytes: Uint8Array
   /** Grey in 16 … 235, which the decoder, unlike Pillow's, does not stretch to 0 … 255. */
   isNarrowGrey: boolean
+  /** How to turn the decoded planes into colours; undefined where the decoder does it. */
+  yuv?: YuvLayout
 }
 
 /**
  * The same AVIF with rotation, mirroring and clean aperture made harmless, and an image sequence named as the still
- * picture that it holds too. Undefined for anything that is not AVIF.
+ * picture that it holds too. Decoders round the conversion to RGB differently: where it can be done here, the planes
+ * are asked for as they are stored. Undefined for anything that is not AVIF.
  */
 export function asPillowReadsAvif(bytes: Uint8Array): PillowAvif | undefined {
   const brand = bytes.length > 16 ? String.fromCharCode(...bytes.subarray(4, 12)) : ""
@@ -67,18 +78,33 @@ export function asPillowReadsAvif(bytes: Uint8Array): PillowAvif | undefined {
     }
     if (type === CROP) write(HARMLESS, start + 4)
   }
-  return { bytes: changed, isNarrowGrey: isNarrowGrey(bytes, properties) }
+  const colour = colourOf(bytes, properties)
+  if (!colour) return { bytes: changed, isNarrowGrey: false }
+  const { isGrey, isFull, matrix, codec, places } = colour
+  const constants = isGrey || codec & HIGH_BIT_DEPTH ? undefined : yuvConstants(matrix, isFull)
+  if (!constants) return { bytes: changed, isNarrowGrey: isGrey && !isFull }
+  for (const place of places) {
+    changed.set([0, IDENTITY], place + MATRIX - 1)
+    changed[place + RANGE] |= FULL_RANGE
+  }
+  const [shiftX, shiftY] = [codec & HALF_COLUMNS ? 1 : 0, codec & HALF_ROWS ? 1 : 0]
+  return { bytes: changed, isNarrowGrey: false, yuv: { constants, shiftX, shiftY } }
 }
 
-/** A plane of transparency is grey too: only where all planes are, the picture is. */
-function isNarrowGrey(bytes: Uint8Array, properties: readonly Box[]): boolean {
-  const codecs = properties.filter(({ type, content, end }) => type === "av1C" && end >= content + 4)
-  const isNarrow = properties.some(
-    ({ type, content, end }) =>
-      type === "colr" &&
-      end >= content + 11 &&
-      String.fromCharCode(...bytes.subarray(content, content + 4)) === "nclx" &&
-      (bytes[content + 10] & FULL_RANGE) === 0,
+/** What all colour boxes and all codecs of the file agree on; undefined where they do not, or do not say it. */
+function colourOf(bytes: Uint8Array, properties: readonly Box[]) {
+  const boxesOf = (type: string, size: number): number[] =>
+    properties.filter((box) => box.type === type && box.end >= box.content + size).map(({ content }) => content)
+  const places = boxesOf("colr", RANGE + 1).filter(
+    (at) => String.fromCharCode(...bytes.subarray(at, at + 4)) === "nclx",
   )
-  return isNarrow && codecs.length > 0 && codecs.every(({ content }) => (bytes[content + 2] & MONOCHROME) !== 0)
+  const says = new Set(places.map((at) => bytes.subarray(at + MATRIX - 1, at + RANGE + 1).join()))
+  // A plane of transparency is grey too: only where all planes are, the picture is.
+  const all = boxesOf("av1C", 4).map((at) => bytes[at + 2] & 0x7c)
+  const coloured = new Set(all.filter((codec) => !(codec & MONOCHROME)))
+  if (says.size !== 1 || all.length === 0 || coloured.size > 1) return undefined
+  const matrix = bytes[places[0] + MATRIX - 1] * 256 + bytes[places[0] + MATRIX]
+  const isFull = (bytes[places[0] + RANGE] & FULL_RANGE) !== 0
+  const [codec = MONOCHROME] = coloured
+  return { isGrey: coloured.size === 0, isFull, matrix, codec, places }
 }

@@ -10,6 +10,7 @@ import { bytesPerPixel, checkPictureMemory, GIF_BYTES_PER_PIXEL } from "./memory
 import { turned } from "./orientation.js"
 import { withoutGrey16Key } from "./png.js"
 import { tiffOrientation } from "./tiff.js"
+import { yuvToRgb } from "./yuv.js"
 
 export interface RgbImage {
   width: number
@@ -40,6 +41,7 @@ export async function decodeImage(source: string | Uint8Array): Promise<RgbImage
     const avif = asPillowReadsAvif(bytes)
     const image = await decodeBytes(tiff?.upright ?? avif?.bytes ?? withoutGrey16Key(bytes), where)
     if (tiff) return await inTurns(turned(image, tiff.orientation))
+    if (avif?.yuv) await inTurns(yuvToRgb(image, avif.yuv))
     if (avif?.isNarrowGrey) await inTurns(stretch(image))
     return image
   } catch (cause) {

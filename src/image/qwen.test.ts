@@ -79,6 +79,7 @@ describe("in pieces", () => {
     expect(() => qwenImage(image(9000, 9000), { minPixels: 1, maxPixels: 1e9 })).toThrow(/patches take 2081 MiB/)
     expect(() => padToSquare(image(1, 100_000))).toThrow(/one side is more than 200 times/)
     expect(() => padToSquare(image(16_000, 8000))).toThrow(/on a square canvas the image .* takes 1099 MiB/)
+    expect(() => qwenImage(image(60, 60), options)).toThrow("an image of 60 × 60 has 10800 bytes, not 0")
     expect(() => padToSquare(image(0, 5))).toThrow(/no pixels/)
   })
 })

@@ -159,6 +159,11 @@ function* patches(image: RgbImage, options: QwenImageOptions): Work<QwenImage> {
   const { kernel, rescaleFactor = 1 / 255 } = options
   const grid = qwenGrid(image.width, image.height, options)
   const [, rows, columns] = grid
+  const bytes = image.width * image.height * 3
+  if (image.data.length !== bytes)
+    throw new UserError(`an image of ${image.width} × ${image.height} has ${bytes} bytes, not ${image.data.length}`, {
+      fix: "give red, green and blue of every pixel",
+    })
   const width = columns * patchSize
   const { data } = yield* resizing(image, width, rows * patchSize, kernel)
   const tables = [0, 1, 2].map((c) => normalisation(mean[c], std[c], rescaleFactor))

@@ -27,7 +27,10 @@ export function imageOptionsOf(
     minPixels: limits.minPixels ?? config.image.minPixels,
     maxPixels: limits.maxPixels ?? config.image.maxPixels,
   }
-  if (minPixels > maxPixels) throw new UserError(`min_pixels ${minPixels} exceeds max_pixels ${maxPixels}`)
+  if (minPixels > maxPixels)
+    throw new UserError(`min_pixels ${minPixels} exceeds max_pixels ${maxPixels}`, {
+      fix: "set both so that they fit together",
+    })
   const tokens = Math.floor(minPixels / (vision.patchSize * vision.mergeSize) ** 2)
   if (tokens > text.maxPositions)
     throw new UserError(

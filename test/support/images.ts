@@ -11,8 +11,6 @@ export const imagePath = (name: string): string => join(folder, name)
 
 export const expectedImages: {
   decoded: Record<string, { size: [number, number]; sha256: string }>
-  /** Formats whose colours decoders round differently: all bytes, in base64. */
-  lossy: Record<string, { size: [number, number]; rgb: string }>
   resized: { source: string; kernel: ResizeKernel; size: [number, number]; sha256: string }[]
   qwen: {
     source: string
