@@ -80,17 +80,17 @@ const keys = z.strictObject({
 interface Stages {
   data: { size: number }
   training: { weight_decay: number; batch: number; save_every: number; seed: number }
-  stages: Record<string, { learning_rate: number; mixture: unknown; block_diffusion?: unknown }>
+  stages: Record<string, { learning_rate: number; block_diffusion?: unknown }>
 }
 
 /** The stages are ordinary trainings: what those refuse is said here, of the demo's own keys. */
 function requireTrainings({ stages, training, data }: Stages, context: z.core.$RefinementCtx): void {
   const { weight_decay, batch: micro_batch_size, save_every, seed } = training
-  for (const [name, { learning_rate, mixture, ...stage }] of Object.entries(stages)) {
+  for (const [name, { learning_rate, ...stage }] of Object.entries(stages)) {
     const value = {
       model: name,
       output: name,
-      data: { file: name, sampler: "pictures", mixture, min_pixels: data.size ** 2, max_pixels: data.size ** 2 },
+      data: { file: name, min_pixels: data.size ** 2, max_pixels: data.size ** 2 },
       train: { learning_rate, weight_decay, micro_batch_size, save_every, seed },
       ...("block_diffusion" in stage && { block_diffusion: stage.block_diffusion }),
     }

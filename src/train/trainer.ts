@@ -18,7 +18,7 @@ import { TrainingData } from "./data.js"
 import { MetricsLog, type StepMetrics } from "./metrics.js"
 import { culprits, notFinite } from "./not-finite.js"
 import { AdamW } from "./optimizer.js"
-import { objectiveOf, targetConfig } from "./paradigm.js"
+import { learnedTokens, nothingLearned, objectiveOf, targetConfig } from "./paradigm.js"
 import { groupParameters } from "./parameters.js"
 import { learningRateFactor } from "./schedule.js"
 import { checkpointFolder, checkpointSteps, restoreCheckpoint, saveCheckpoint, type TrainerState } from "./state.js"
@@ -118,6 +118,8 @@ export async function* train(
   // The length of a training may change between sessions.
   state = { ...state, progress: progressAt(state.step, state.seconds) }
   let saved = state.step
+  const first = state.step
+  let learned = 0
   const log = new MetricsLog(config.output, state.step)
   yield {
     type: "start",
@@ -204,6 +206,7 @@ export async function* train(
         progress: progressAt(state.step + 1, metrics.seconds),
         drawnAt: state.progress,
       }
+      learned += learnedTokens(metrics)
       if (metrics.step % config.train.log_every === 0 || state.progress >= 1) {
         log.write(metrics)
         yield { type: "step", metrics }
@@ -218,6 +221,7 @@ export async function* train(
     throw error
   }
   await next.catch(() => {})
+  if (learned === 0 && state.step > first) throw nothingLearned(config)
   const finished = finishedModel(config.output)
   await saveModel(finished, { config: target, parameters: model.parameters(), companions: source })
   await save()
