@@ -83,14 +83,14 @@ describe("parseSample", () => {
       return "no error"
     }
     expect(reason("https://example.org/a.png")).toBe(
-      "data.json, record 7: the image is an address on a network, a https: URL (https://example.org/a.png)\n  download it and give the path of the file",
+      "data.json, record 7: the image is not a file but the URL of one (https://example.org/a.png)\n  download it and give the path of the file",
     )
-    expect(reason("s3://bucket/a.png")).toMatch(/a s3: URL/)
+    expect(reason("s3://bucket/a.png")).toMatch(/the URL of one \(s3:/)
     expect(reason("file:///a.png")).toMatch(
-      /the image is a file: URL \(file:\/\/\/a\.png\)\n {2}give the path, without/,
+      /the image is not a path but a file: URL \(file:\/\/\/a\.png\)\n {2}give the path, without/,
     )
     const data = reason(`data:image/png;base64,${"A".repeat(1_000_000)}`)
-    expect(data).toMatch(/the image is a data: URL of 1000022 characters/)
+    expect(data).toMatch(/the image is not a file but a data: URL of 1000022 characters/)
     expect(data.length).toBeLessThan(250)
     expect(reason(`http://${"a".repeat(1_000_000)}`).length).toBeLessThan(250)
     expect(reason("a\0.png")).toMatch(/has a NUL character \(a\\u0000\.png\)/)

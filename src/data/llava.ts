@@ -117,13 +117,18 @@ function pathsOf(value: unknown, name: string): string[] {
 function requirePath(path: string): void {
   const scheme = /^([a-z][a-z0-9+.-]+):(\/\/|(?<=data:))/i.exec(path)?.[1].toLowerCase()
   if (scheme === "data")
-    throw new UserError(`the image is a data: URL of ${path.length} characters (${readable(path, 40)})`, {
-      fix: "write the picture to a file and give its path",
-    })
+    throw new UserError(
+      `the image is not a file but a data: URL of ${path.length} characters (${readable(path, 40)})`,
+      {
+        fix: "write the picture to a file and give its path",
+      },
+    )
   if (scheme === "file")
-    throw new UserError(`the image is a file: URL (${readable(path)})`, { fix: "give the path, without file://" })
+    throw new UserError(`the image is not a path but a file: URL (${readable(path)})`, {
+      fix: "give the path, without file://",
+    })
   if (scheme !== undefined)
-    throw new UserError(`the image is an address on a network, a ${scheme}: URL (${readable(path)})`, {
+    throw new UserError(`the image is not a file but the URL of one (${readable(path)})`, {
       fix: "download it and give the path of the file",
     })
   if (path.includes("\0")) throw new UserError(`the path of an image has a NUL character (${readable(path)})`)

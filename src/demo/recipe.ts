@@ -1,11 +1,23 @@
 /** What a demo recipe (recipes/emoji-*.yaml) may say. */
 
 import { z } from "zod"
-import { augmentSchema, blockDiffusionSchema, trainablePartsSchema } from "../train/config.js"
+import {
+  augmentSchema,
+  betasSchema,
+  blockDiffusionSchema,
+  fraction,
+  mixtureSchema,
+  trainablePartsSchema,
+  trainingSchema,
+  upTo,
+  weightDecaySchema,
+} from "../train/config.js"
+import { problemsOf } from "../train/recipe-problems.js"
 
-const count = z.int().min(1)
-const positive = z.number().positive()
-const fraction = z.number().min(0).max(1)
+const count = upTo(1_000_000)
+const width = upTo(65_536)
+const depth = upTo(1024)
+const positive = z.number().positive().max(1_000_000)
 
 const stageSchema = z.strictObject({
   /** Optimizer steps: the same on every machine, however fast it is. */
@@ -14,26 +26,26 @@ const stageSchema = z.strictObject({
   warmup_ratio: fraction.default(0.03),
   /** Parts that are trained; the others stay as they are. */
   tunable: trainablePartsSchema,
-  mixture: z.array(z.strictObject({ until: fraction, tasks: z.record(z.string(), fraction) })),
+  mixture: mixtureSchema,
 })
 
 /** Value of `start`: no model yet. */
 export const SCRATCH = "scratch"
 
-export const demoSchema = z.strictObject({
+const keys = z.strictObject({
   /** The autoregressive model that is translated: a built-in model, a folder, a hub id; or "scratch": trained first. */
-  start: z.string().default(SCRATCH),
+  start: z.string().min(1).default(SCRATCH),
   data: z.strictObject({
     concepts: z.union([count, z.literal("all")]).default(128),
     /** things: animals, food, travel, activities, objects; all: faces, people, symbols and flags too. */
     groups: z.enum(["things", "all"]).default("things"),
-    size: count.default(84),
+    size: upTo(2048).default(84),
     seed: z.int().default(1),
   }),
   tokenizer: z.strictObject({ vocabulary: count.default(2048) }).prefault({}),
   model: z.strictObject({
-    vision: z.strictObject({ width: count, depth: count, heads: count, mlp: count }),
-    text: z.strictObject({ width: count, depth: count, heads: count, kv_heads: count, mlp: count }),
+    vision: z.strictObject({ width, depth, heads: width, mlp: width }),
+    text: z.strictObject({ width, depth, heads: width, kv_heads: width, mlp: width }),
     /** Standard deviations of the random weights. */
     matrix_std: positive.default(0.02),
     embedding_std: positive.default(0.04),
@@ -44,8 +56,8 @@ export const demoSchema = z.strictObject({
   training: z.strictObject({
     /** Pictures per step. */
     batch: count.default(32),
-    weight_decay: z.number().min(0).default(0.05),
-    betas: z.tuple([fraction, fraction]).default([0.9, 0.98]),
+    weight_decay: weightDecaySchema.default(0.05),
+    betas: betasSchema.default([0.9, 0.98]),
     max_grad_norm: positive.default(1),
     dtype: z.enum(["auto", "float32", "bfloat16"]).default("float32"),
     seed: z.int().default(1),
@@ -85,5 +97,31 @@ export const demoSchema = z.strictObject({
     })
     .prefault({}),
 })
+
+interface Stages {
+  data: { size: number }
+  training: { weight_decay: number; batch: number; save_every: number; seed: number }
+  stages: Record<string, { learning_rate: number; block_diffusion?: unknown }>
+}
+
+/** The stages are ordinary trainings: what those refuse is said here, of the demo's own keys. */
+function requireTrainings({ stages, training, data }: Stages, context: z.core.$RefinementCtx): void {
+  const { weight_decay, batch: micro_batch_size, save_every, seed } = training
+  for (const [name, { learning_rate, ...stage }] of Object.entries(stages)) {
+    const value = {
+      model: name,
+      output: name,
+      data: { file: name, min_pixels: data.size ** 2, max_pixels: data.size ** 2 },
+      train: { learning_rate, weight_decay, micro_batch_size, save_every, seed },
+      ...("block_diffusion" in stage && { block_diffusion: stage.block_diffusion }),
+    }
+    for (const { path, what } of problemsOf(trainingSchema.safeParse(value).error?.issues ?? [], value)) {
+      const message = `as a training, ${path.join(".")}: ${what}`
+      context.addIssue({ code: "custom", path: ["stages", name], message })
+    }
+  }
+}
+
+export const demoSchema = keys.superRefine(requireTrainings)
 
 export type DemoRecipe = z.output<typeof demoSchema>

@@ -214,6 +214,19 @@ describe("recipes", () => {
     expect(Reflect.get({}, "polluted")).toBeUndefined()
   })
 
+  it("of the demo are judged as the trainings they become", () => {
+    const file = join(recipes, "emoji-quick.yaml")
+    const fails = (...overrides: string[]): string => failureOf(() => readRecipe(demoSchema, file, overrides))
+    expect(fails("stages.diffusion.learning_rate=5")).toMatch(
+      /stages\.diffusion: as a training, train\.learning_rate: must be at most 1, not 5/,
+    )
+    expect(fails("training.batch=100000")).toMatch(/stages\.autoregressive: as a training, train\.micro_batch_size/)
+    expect(fails("training.betas=[1, 1]")).toMatch(/training\.betas\.0: must be below 1/)
+    expect(fails("stages.diffusion.mixture=[]")).toMatch(/stages\.diffusion\.mixture: must have at least 1 entries/)
+    expect(fails("model.text.depth=1e9")).toMatch(/model\.text\.depth: must be at most 1024/)
+    expect(fails("training.augment.scale=[1.2, 0.9]")).toMatch(/the second number must not be the smaller one/)
+  })
+
   it("take a key inside of a list from the command line", () => {
     const file = write(`${SMALL}train: { betas: [0.9, 0.99] }\n`)
     expect(readTrainingRecipe(file, ["train.betas.1=0.95"]).train.betas).toEqual([0.9, 0.95])

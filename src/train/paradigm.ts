@@ -56,3 +56,20 @@ export function objectiveOf(
     randomFrom(...seeds, 3),
   )
 }
+
+/** Tokens that a step's loss is about, by the numbers its objective reports. */
+export const learnedTokens = ({ maskedTokens, tokens }: Record<string, number>): number => maskedTokens ?? tokens ?? 0
+
+/** A training without a token to learn has left every weight as it was. */
+export function nothingLearned({ paradigm, output, data }: TrainingConfig): UserError {
+  const diffusion = paradigm === "block-diffusion"
+  return new UserError(
+    `nothing was learned: no token of the samples ${diffusion ? "was masked" : "is labelled"} in any step`,
+    {
+      where: output,
+      fix: diffusion
+        ? "raise block_diffusion.noise_range, or train more steps"
+        : `look at the answers of ${data.file} with \`diffusionvl data check\``,
+    },
+  )
+}

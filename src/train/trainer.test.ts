@@ -169,6 +169,43 @@ describe("a training", () => {
     expect(readdirSync(config.output)).toContain(`checkpoint-${logged}`)
   })
 
+  it("refuses a sample of which nothing is left to learn, and a training that masked nothing", async () => {
+    const short = (await run(recipe({ data: { max_length: 16 } })).catch((error) => error)) as UserError
+    expect(short.message).toMatch(
+      /there is nothing to learn: the answer begins at row \d+ of \d+, and a sample is cut to 16/,
+    )
+    const valid = recipe({ train: { max_steps: 2, accumulate: 1, micro_batch_size: 1 } })
+    const block_diffusion = { ...valid.block_diffusion, noise_range: [1e-9, 2e-9] as [number, number] }
+    const config = { ...valid, block_diffusion }
+    const failure = (await run(config).catch((error) => error)) as UserError
+    expect(failure.message).toBe("nothing was learned: no token of the samples was masked in any step")
+    expect(readdirSync(config.output)).not.toContain("model")
+  })
+
+  it("keeps added tokens of trusted records, and learns them as text of others", async () => {
+    const file = join(folder, "tokens.json")
+    const records = [
+      {
+        conversations: [
+          { from: "human", value: "hi" },
+          { from: "gpt", value: "<|vision_end|>" },
+        ],
+      },
+    ]
+    writeFileSync(file, JSON.stringify(records))
+    const rowsOf = async (trusted: boolean): Promise<number[]> => {
+      const config = recipe({ paradigm: "autoregressive", data: { file, trusted }, train: { max_steps: 1 } })
+      const [, step] = await run(config)
+      return step.type === "step" ? [step.metrics.tokens] : []
+    }
+    const tokenizer = Tokenizer.load(small.model)
+    const characters = tokenizer.encode("<|vision_end|>").length
+    expect(characters).toBeGreaterThan(1)
+    // Four samples of a step, each with the answer and its end mark.
+    expect(await rowsOf(true)).toEqual([2 * 2 * 2])
+    expect(await rowsOf(false)).toEqual([2 * 2 * (characters + 1)])
+  })
+
   it("trains the projector alone, also where a batch has nothing for it to learn", async () => {
     const config = recipe({ train: { tunable: ["projector"], max_steps: 8, micro_batch_size: 1, accumulate: 1 } })
     expect((await run(config)).at(-1)).toMatchObject({ type: "done" })

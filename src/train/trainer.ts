@@ -15,7 +15,7 @@ import { identityOf } from "./identity.js"
 import { MetricsLog, type StepMetrics } from "./metrics.js"
 import { brokenTensors, brokenWeights, notFiniteTensors } from "./not-finite.js"
 import { AdamW } from "./optimizer.js"
-import { targetConfig } from "./paradigm.js"
+import { learnedTokens, nothingLearned, targetConfig } from "./paradigm.js"
 import { groupParameters } from "./parameters.js"
 import {
   checkpointFolder,
@@ -102,6 +102,8 @@ async function* trainAlone(
   const { step, seconds, drawnAt } = resumed?.saved ?? { step: 0, seconds: 0, drawnAt: 0 }
   // The length of a training may change between sessions.
   let state: TrainerState = { step, seconds, progress: progressAt(step, seconds), drawnAt }
+  const first = state.step
+  let learned = 0
   const log = new MetricsLog(config.output, state.step)
   yield {
     type: "start",
@@ -145,6 +147,7 @@ async function* trainAlone(
         drawnAt: state.progress,
       }
       unsaved = true
+      learned += learnedTokens(metrics)
       if (metrics.step % config.train.log_every === 0 || state.progress >= 1) {
         log.write(metrics)
         yield { type: "step", metrics }
@@ -159,6 +162,7 @@ async function* trainAlone(
     throw error
   }
   await stepper.end()
+  if (learned === 0 && state.step > first) throw nothingLearned(config)
   const finished = finishedModel(config.output)
   await save()
   lock.confirm()

@@ -9,7 +9,7 @@ import { type TrainingConfig, trainingSchema } from "../../src/train/config.js"
 
 const SIDE = 56
 const COLOURS = ["red", "green", "blue", "white", "black", "yellow"] as const
-const stage = { steps: 1, learning_rate: 1e-3, mixture: [] }
+const stage = { steps: 1, learning_rate: 1e-3, mixture: [{ until: 1, tasks: { name: 1 } }] }
 
 const recipe = demoSchema.parse({
   data: { size: SIDE },

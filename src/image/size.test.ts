@@ -1,0 +1,50 @@
+import { execFileSync } from "node:child_process"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import sharp from "sharp"
+import { afterAll, expect, it } from "vitest"
+import { qwenImage } from "./qwen.js"
+import { imageRows, imageSize } from "./size.js"
+
+const folder = mkdtempSync(join(tmpdir(), "dvl-size-"))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const limits = { minPixels: 147456, maxPixels: 262144 }
+const picture = (width: number, height: number) => ({ width, height, data: new Uint8Array(width * height * 3) })
+
+it("counts the rows that the prepared picture has", () => {
+  for (const [width, height] of [
+    [400, 300],
+    [31, 17],
+    [600, 4],
+  ]) {
+    const [, rows, columns] = qwenImage(picture(width, height), limits).grid
+    expect(imageRows({ width, height }, "native", limits)).toBe((rows * columns) / 4)
+    const side = Math.max(width, height)
+    const [, squareRows, squareColumns] = qwenImage(picture(side, side), limits).grid
+    expect(imageRows({ width, height }, "pad", limits)).toBe((squareRows * squareColumns) / 4)
+  }
+})
+
+it("refuses a long thin picture, padded to a square or not", () => {
+  for (const aspect of ["pad", "native"] as const) {
+    expect(() => imageRows({ width: 1, height: 300 }, aspect, limits)).toThrow(
+      /1 × 300: one side is more than 200 times/,
+    )
+    expect(imageRows({ width: 1, height: 200 }, aspect, limits)).toBeGreaterThan(0)
+  }
+})
+
+it("reads the size of a file, and says what else it is", async () => {
+  const file = join(folder, "a.png")
+  await sharp({ create: { width: 7, height: 5, channels: 3, background: "red" } }).toFile(file)
+  expect(await imageSize(file)).toEqual({ width: 7, height: 5 })
+  const text = join(folder, "text.png")
+  writeFileSync(text, "text")
+  await expect(imageSize(text)).rejects.toThrow(/^the image cannot be decoded/)
+  await expect(imageSize(join(folder, "none.png"))).rejects.toThrow(/there is no such file/)
+  const pipe = join(folder, "pipe.png")
+  execFileSync("mkfifo", [pipe])
+  await expect(imageSize(pipe)).rejects.toThrow(/not a regular file/)
+})
