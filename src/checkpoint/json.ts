@@ -14,7 +14,7 @@ const MAX_BYTES = 256 << 20
 export function shown(value: unknown): string {
   if (typeof value === "number") return Number.isFinite(value) ? String(value) : `"${value}"`
   // Lists and objects can be large, deep or circular: their kind says enough.
-  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list"
+  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : `a list of ${value.length}`
   if (value === null) return "null"
   if (value === undefined) return "nothing"
   if (typeof value === "object" || typeof value === "function") return "an object"
