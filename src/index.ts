@@ -3,6 +3,7 @@
 export { type Checkpoint, readCheckpoint } from "./checkpoint/checkpoint.js"
 export { convert } from "./checkpoint/convert.js"
 export { UserError } from "./errors.js"
+export type { DecodingReport } from "./generate/decoding-report.js"
 export { type GenerateEvent, type GenerateOptions, generate, generateText } from "./generate/generate.js"
 export { type ImageSource, preparePrompt } from "./generate/prepare.js"
 export { openModel, type Session } from "./generate/session.js"

@@ -109,6 +109,7 @@ export function maskToken(config: ModelConfig): number {
 /**
  * The same model as a block-diffusion model: what translating changes in the configuration.
  * Image limits become DiffusionVL's unless config.json or the caller says otherwise.
+ * @throws UserError for a block that is longer than what the model can see
  */
 export function asDiffusion(
   config: ModelConfig,
@@ -117,10 +118,16 @@ export function asDiffusion(
   const { min_pixels: minPixels, max_pixels: maxPixels } = config.raw
   const kept =
     typeof minPixels === "number" && typeof maxPixels === "number" ? { minPixels, maxPixels } : DIFFUSION_IMAGE
+  const blockDiffusion = { ...DEFAULT_BLOCK_DIFFUSION, ...config.blockDiffusion, ...options.blockDiffusion }
+  if (blockDiffusion.blockSize > config.text.maxPositions)
+    throw new UserError(
+      `a block of ${blockDiffusion.blockSize} tokens exceeds the model's ${config.text.maxPositions} positions`,
+      { fix: "choose a smaller block size; the authors train with 8" },
+    )
   return {
     ...config,
     modelType: "diffusionvl_qwenvl",
-    blockDiffusion: { ...DEFAULT_BLOCK_DIFFUSION, ...config.blockDiffusion, ...options.blockDiffusion },
+    blockDiffusion,
     image: options.image ?? kept,
   }
 }

@@ -15,7 +15,7 @@ export function shown(value: unknown): string {
   if (typeof value === "number") return Number.isFinite(value) ? String(value) : `"${value}"`
   // Lists and objects can be large, deep or circular: where they are not small, their kind says enough.
   if (isSmall(value)) return JSON.stringify(value)
-  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list"
+  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : `a list of ${value.length}`
   if (value === null) return "null"
   if (value === undefined) return "nothing"
   if (typeof value === "object" || typeof value === "function") return "an object"

@@ -231,6 +231,13 @@ describe("errors name the key or list what is supported", () => {
     expect(text).not.toMatch(/undefined|NaN|Invalid|\[object/)
   })
 
+  it("a block beyond the positions is refused before anything is converted", () => {
+    const config = normaliseConfig(smallConfig({ mask_token_id: 60 }))
+    expect(() => asDiffusion(config, { blockDiffusion: { blockSize: 1e9 } })).toThrow(
+      /a block of 1000000000 tokens exceeds the model's \d+ positions/,
+    )
+  })
+
   it("says when there is no folder or no config.json", () => {
     expect(() => readConfig("/nonexistent/model")).toThrow(/no such folder/)
     expect(() => readConfig(import.meta.dirname)).toThrow(/no config.json/)

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs"
 import { createInterface } from "node:readline"
 import { messageOf } from "../errors.js"
 import type { Session } from "../generate/session.js"
+import { NotFiniteError } from "../paradigms/not-finite.js"
 import { imagePrompt, type Message } from "../text/conversation.js"
 import { type DecodingFlags, decodingNotes, decodingOptions, statistics, streamAnswer } from "./generate.js"
 import { interruptible } from "./interrupt.js"
@@ -94,7 +95,8 @@ async function answer(
     const notes = first ? decodingNotes(decoding, options.debug) : ""
     process.stderr.write(`${notes}${statistics(session, stats)}\n`)
   } catch (error) {
-    if (signal.aborted) throw error
+    // A model whose numbers are broken answers nothing else either.
+    if (signal.aborted || (error instanceof Error && error.cause instanceof NotFiniteError)) throw error
     // A picture that cannot be read costs this message, not the conversation.
     conversation.retract()
     process.stderr.write(`error: ${messageOf(error)}\n`)

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type SmallAnswerers, writeSmallAnswerers } from "../../test/support/small-answerers.js"
 import { tinyConfig } from "../../test/support/tiny-model.js"
 import { writeJson } from "../checkpoint/files.js"
+import { readJsonObject } from "../checkpoint/json.js"
 import { imagePrompt, type Message } from "../text/conversation.js"
 import { setThreads } from "../torch/index.js"
 import {
@@ -61,6 +62,8 @@ describe("sessions", () => {
   })
   it("explain what is missing", async () => {
     await expect(openModel(join(root, "nothing"))).rejects.toThrow("there is no such model")
+    await expect(openModel("a\0b")).rejects.toThrow('"a\\u0000b" is no name of a model')
+    await expect(openModel(undefined as unknown as string)).rejects.toThrow("nothing is no name of a model")
   })
 })
 
@@ -191,6 +194,28 @@ describe("generating", () => {
     rmSync(file)
   })
 
+  it("an autoregressive model follows its generation_config.json, and options win", async () => {
+    const file = join(folders.autoregressive, "generation_config.json")
+    const before = readJsonObject(file)
+    await writeJson(file, { ...before, repetition_penalty: 1.3, max_new_tokens: 12 })
+    const session = loadSession(folders.autoregressive, { dtype: "float32", device: "cpu" })
+    const own = await generateText(session, { messages: question })
+    const asked = { messages: question, maxTokens: 12, repetitionPenalty: 1.3 }
+    expect([...own.ids]).toEqual([...(await generateText(autoregressive, asked)).ids])
+    const plain = await generateText(autoregressive, { messages: question, maxTokens: 12 })
+    expect([...own.ids]).not.toEqual([...plain.ids])
+    expect([...(await generateText(session, { messages: question, repetitionPenalty: 1 })).ids]).toEqual([...plain.ids])
+    const without = await generateText(session, { messages: question, maxTokens: 12, generationConfig: false })
+    expect([...without.ids]).toEqual([...plain.ids])
+    expect(own.decoding.applied).toMatchObject({
+      maxTokens: { value: 12, from: "generation_config.json" },
+      repetitionPenalty: { value: 1.3, from: "generation_config.json" },
+    })
+    await writeJson(file, { ...before, bad_words_ids: [[1e6]] })
+    expect(() => loadSession(folders.autoregressive)).toThrow("bad_words_ids: token 1000000 is outside the vocabulary")
+    await writeJson(file, before)
+  })
+
   it("refuses options that make no sense", async () => {
     const refuse = (session: Session, options: Partial<GenerateOptions>) =>
       expect(all(session, { messages: question, ...options })).rejects
@@ -202,6 +227,19 @@ describe("generating", () => {
     await refuse(diffusion, { topP: 0 }).toThrow("top-p")
     await refuse(diffusion, { temperature: -1 }).toThrow("temperature")
     await refuse(diffusion, { maxTokens: 1000 }).toThrow("exceed the model's 512")
+    await refuse(diffusion, { maxTokens: 500 }).toThrow("exceed the model's 512")
+    for (const key of ["maxTokens", "blockSize", "steps"] as const)
+      await refuse(diffusion, { [key]: 1e12 }).toThrow(`${key} of 1000000000000 would exceed the model's 512 positions`)
+    for (const temperature of [1e-38, 1e-320, 1e300, Number.NaN, Number.POSITIVE_INFINITY])
+      await refuse(autoregressive, { temperature }).toThrow("the temperature must be 0, or between 1e-10 and 1000000")
+    for (const seed of [-1, 0.5, 2 ** 60]) await refuse(diffusion, { seed }).toThrow("seed must be a whole number")
+    await refuse(autoregressive, { repetitionPenalty: 0 }).toThrow("repetitionPenalty must be between 0.001 and 1000")
+    await refuse(diffusion, { repetitionPenalty: 1.1 }).toThrow(
+      "is a block-diffusion model: it has no repetitionPenalty",
+    )
+    await refuse(diffusion, { steps: "4" as unknown as number }).toThrow(
+      'steps must be a whole number of at least 1, not "4"',
+    )
   })
 
   it("stops when it is told to", async () => {

@@ -50,6 +50,10 @@ export type SessionOptions = Pick<LoadOptions, "dtype" | "device">
  * @throws UserError when there is no such model or its files are incomplete
  */
 export async function openModel(name: string, options: SessionOptions & ResolveOptions = {}): Promise<Session> {
+  if (typeof name !== "string" || name.includes("\0"))
+    throw new UserError(`${shown(name)} is no name of a model`, {
+      fix: "name a folder, a built-in model or a hub id such as org/name",
+    })
   const { folder } = await resolveModel(name, options)
   return { ...loadSession(folder, options), name }
 }

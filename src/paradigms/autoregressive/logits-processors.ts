@@ -61,20 +61,6 @@ export function processLogits(logits: Tensor, options: ProcessorOptions, state: 
   return newTokens === 0 ? suppress(scores, beginSuppressTokens) : scores
 }
 
-/** Whether any rule is set. */
-export function hasProcessors(options: ProcessorOptions): boolean {
-  const { repetitionPenalty = 1, noRepeatNgramSize = 0, minTokens = 0, forcedEos, lengthDecay } = options
-  const lists = [options.sequenceBias, options.badWords, options.suppressTokens, options.beginSuppressTokens]
-  return (
-    repetitionPenalty !== 1 ||
-    noRepeatNgramSize > 0 ||
-    minTokens > 0 ||
-    forcedEos !== undefined ||
-    lengthDecay !== undefined ||
-    lists.some((list) => list !== undefined && list.length > 0)
-  )
-}
-
 /** Columns [n, k] of the logits, once each; ids without a logit are left out. */
 function columns(logits: Tensor, ids: Iterable<number>): Tensor | undefined {
   const [rows, vocabulary] = logits.shape
