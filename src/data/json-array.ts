@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto"
 import { closeSync, fstatSync, openSync, readFileSync, readSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { partialName } from "../checkpoint/files.js"
 import { UserError } from "../errors.js"
 import { MalformedRecords, RecordScanner } from "./record-scanner.js"
 
@@ -131,7 +132,7 @@ function indexHeader(size: bigint, version: bigint, offsets: BigUint64Array): bi
 }
 
 function writeIndex(path: string, size: bigint, version: bigint, offsets: BigUint64Array): void {
-  const partial = `${path}.${process.pid}`
+  const partial = partialName(path)
   try {
     const numbers = BigUint64Array.from([...indexHeader(size, version, offsets), ...offsets])
     writeFileSync(partial, new Uint8Array(numbers.buffer))
