@@ -72,7 +72,7 @@ const DAMAGES: [string, (file: string) => void][] = [
       mkdirSync(file)
     },
   ],
-  ...[0, 0.3, 0.5, 0.7, 1].map((part): [string, (file: string) => void] => [
+  ...[0, 0.5, 1].map((part): [string, (file: string) => void] => [
     `with a bit flipped at ${part}`,
     (file) => flipBit(file, part),
   ]),
@@ -246,6 +246,16 @@ describe("going on", () => {
     rmSync(join(last, MANIFEST_FILE))
     const changed = { ...config, train: { ...config.train, seed: 7 } }
     expect((await refusal(changed)).message).toMatch(/wrote only a hash/)
+    const state = readFileSync(file)
+    for (const nonsense of ["", "{", "[]", "null", "5", "\xff", '{"step": 5}', state.toString().replace("5", "6")]) {
+      writeFileSync(file, nonsense, "latin1")
+      const damage = await lastCheckpoint(config.output).catch((error) => error)
+      expect([damage.where, damage.message], nonsense).toEqual([
+        file,
+        expect.stringMatching(/^the checkpoint is damaged/),
+      ])
+    }
+    writeFileSync(file, state)
     const weights = readFileSync(join(last, "model.safetensors"))
     truncateSync(join(last, "model.safetensors"), weights.length - 1)
     expect((await refusal(config)).where).toBe(join(last, "model.safetensors"))
