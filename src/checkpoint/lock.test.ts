@@ -132,5 +132,8 @@ it("the one writer of a folder is named: id, machine, since when", () => {
   )
   fs.writeFileSync(lock.file, lock.text)
   lock.release()
+  expect(fs.existsSync(folder), "it was made and stayed empty").toBe(false)
+  fs.mkdirSync(folder)
   lockFolder(folder).release()
+  expect(fs.readdirSync(folder)).toEqual([])
 })

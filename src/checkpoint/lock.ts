@@ -37,6 +37,8 @@ const releaseAll = (): void => {
 
 /** A lock that this process holds, kept fresh until it is released. */
 export class FileLock {
+  /** The folder was made for the lock, and goes with it when nothing was written. */
+  madeFolder = false
   readonly #beat: NodeJS.Timeout
 
   private constructor(
@@ -91,6 +93,7 @@ export class FileLock {
     if (held.size === 0) process.off("exit", releaseAll)
     try {
       if (this.#isOurs()) fs.rmSync(this.file, { force: true })
+      if (this.madeFolder) fs.rmdirSync(path.dirname(this.file))
     } catch {}
   }
 
@@ -107,15 +110,16 @@ export class FileLock {
 const WRITER_SILENT_MS = 5 * 60_000
 
 /**
- * Becomes the one writer of a folder, which is made if it does not exist.
+ * Becomes the one writer of a folder, which is made if it does not exist (and removed again if it stays empty).
  * @throws UserError naming the process that writes there already
  */
 export function lockFolder(folder: string): FileLock {
   const made = explaining(folder, () => fs.mkdirSync(folder, { recursive: true }))
   try {
     const lock = FileLock.take(path.join(folder, "writer.lock"), { silentMs: WRITER_SILENT_MS })
-    if (lock instanceof FileLock) return lock
-    throw heldBy(folder, lock)
+    if (!(lock instanceof FileLock)) throw heldBy(folder, lock)
+    lock.madeFolder = made !== undefined
+    return lock
   } catch (error) {
     if (made) fs.rmdirSync(folder)
     throw error

@@ -30,17 +30,18 @@ export async function digestFile(file: string): Promise<FileDigest> {
 
 /**
  * Syncs all files of a folder and writes its manifest.
- * @param known digests that need no reading again
+ * @param known digests of files that were synced when they were written, and need no reading again
  */
 export async function writeManifest(folder: string, known: ReadonlyMap<string, FileDigest>): Promise<void> {
-  const files: Record<string, FileDigest> = {}
-  for (const name of (await fs.readdir(folder)).sort()) {
-    if (name === MANIFEST_FILE) continue
+  const names = (await fs.readdir(folder)).filter((name) => name !== MANIFEST_FILE).sort()
+  const digests = names.map(async (name): Promise<[string, FileDigest]> => {
     const file = path.join(folder, name)
-    files[name] = known.get(name) ?? (await explaining(file, () => digestFile(file)))
-    if (!known.has(name)) await syncFile(file)
-  }
-  await writeFileAtomic(path.join(folder, MANIFEST_FILE), encode(files))
+    const written = known.get(name)
+    if (written) return [name, written]
+    await syncFile(file)
+    return [name, await explaining(file, () => digestFile(file))]
+  })
+  await writeFileAtomic(path.join(folder, MANIFEST_FILE), encode(Object.fromEntries(await Promise.all(digests))))
 }
 
 /** A file that is not as it was written, and how. */

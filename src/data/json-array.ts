@@ -12,6 +12,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs"
+import { partialName } from "../checkpoint/files.js"
 import { UserError } from "../errors.js"
 import { readable } from "../readable.js"
 import { decodeUtf8, foreignFormat } from "./encoding.js"
@@ -204,7 +205,7 @@ function indexHeader(size: bigint, version: bigint, offsets: BigUint64Array): bi
 }
 
 function writeIndex(path: string, size: bigint, version: bigint, offsets: BigUint64Array): void {
-  const partial = `${path}.${process.pid}`
+  const partial = partialName(path)
   try {
     const numbers = BigUint64Array.from([...indexHeader(size, version, offsets), ...offsets])
     writeFileSync(partial, new Uint8Array(numbers.buffer))

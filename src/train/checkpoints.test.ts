@@ -23,6 +23,7 @@ import { MANIFEST_FILE, writeManifest } from "../checkpoint/manifest.js"
 import { UserError } from "../errors.js"
 import type { TrainingConfig } from "./config.js"
 import { legacyFingerprint } from "./identity.js"
+import { lastCheckpoint } from "./state.js"
 
 const folder = mkdtempSync(join(tmpdir(), "dvl-checkpoints-"))
 let small: SmallData
@@ -71,7 +72,7 @@ const DAMAGES: [string, (file: string) => void][] = [
       mkdirSync(file)
     },
   ],
-  ...[0, 0.3, 0.5, 0.7, 1].map((part): [string, (file: string) => void] => [
+  ...[0, 0.5, 1].map((part): [string, (file: string) => void] => [
     `with a bit flipped at ${part}`,
     (file) => flipBit(file, part),
   ]),
@@ -90,13 +91,19 @@ describe("a damaged last checkpoint", () => {
       for (const [what, damage] of DAMAGES) {
         cpSync(good, last, { recursive: true })
         damage(join(last, name))
-        const { where, message, fix } = await refusal(config)
+        const { where, message, fix } = await lastCheckpoint(config.output).catch((error) => error)
         expect(where, `${name} ${what}`).toBe(join(last, name))
         expect(message, `${name} ${what}`).toMatch(/^the checkpoint is damaged: (its? |there is a folder)/)
-        expect(fix).toBe(`delete ${last}: the same command then goes on from ${join(config.output, "checkpoint-4")}`)
+        expect(fix).toBe(
+          `restore it, or delete ${last}: the same command then goes on from ${join(config.output, "checkpoint-4")}`,
+        )
         rmSync(last, { recursive: true })
       }
     }
+    cpSync(good, last, { recursive: true })
+    flipBit(join(last, "model.safetensors"), 0.6)
+    expect((await refusal(config)).where).toBe(join(last, "model.safetensors"))
+    rmSync(last, { recursive: true })
     expect((await run(config))[0]).toMatchObject({ type: "start", step: 4 })
     expect(weightsOf(config)).toEqual(weightsOf(whole))
     expect(lossesOf(config)).toEqual(lossesOf(whole))
@@ -239,6 +246,16 @@ describe("going on", () => {
     rmSync(join(last, MANIFEST_FILE))
     const changed = { ...config, train: { ...config.train, seed: 7 } }
     expect((await refusal(changed)).message).toMatch(/wrote only a hash/)
+    const state = readFileSync(file)
+    for (const nonsense of ["", "{", "[]", "null", "5", "\xff", '{"step": 5}', state.toString().replace("5", "6")]) {
+      writeFileSync(file, nonsense, "latin1")
+      const damage = await lastCheckpoint(config.output).catch((error) => error)
+      expect([damage.where, damage.message], nonsense).toEqual([
+        file,
+        expect.stringMatching(/^the checkpoint is damaged/),
+      ])
+    }
+    writeFileSync(file, state)
     const weights = readFileSync(join(last, "model.safetensors"))
     truncateSync(join(last, "model.safetensors"), weights.length - 1)
     expect((await refusal(config)).where).toBe(join(last, "model.safetensors"))

@@ -20,11 +20,25 @@ export function culprits(
   return found.length > 0 ? found : samples
 }
 
-export function notFinite(what: string, value: number, step: number, samples: readonly TrainingSample[]): UserError {
+/** @param broken weights that the starting model came with and that are no numbers: they are to blame, not the samples */
+export function notFinite(
+  what: string,
+  value: number,
+  step: number,
+  samples: readonly TrainingSample[],
+  broken: readonly string[],
+): UserError {
   return new UserError(`${what} of step ${step} is ${value}; the weights were left as they were`, {
     where: samples.map((sample) => sample.where).join("; "),
-    fix: "mend or remove these samples: the same command then goes on; a lower learning rate or dtype float32 need another output folder",
+    fix:
+      broken.length > 0
+        ? `download or convert the starting model again: it has weights that are not numbers, or far too large (${listed(broken)})`
+        : "mend or remove these samples: the same command then goes on; a lower learning rate or dtype float32 need another output folder",
   })
+}
+
+function listed(names: readonly string[]): string {
+  return `${names[0]}${names.length > 1 ? ` and ${names.length - 1} more` : ""}`
 }
 
 /** Weights beyond this are no model any more, and a norm in float32 overflows soon after. */
@@ -60,7 +74,7 @@ export function brokenTensors(
   config: TrainingConfig,
   before: readonly string[],
 ): UserError {
-  const list = `${names[0]}${names.length > 1 ? ` and ${names.length - 1} more` : ""}`
+  const list = listed(names)
   if (names.every((name) => before.includes(name)))
     return new UserError(`the starting model has weights that are not numbers, or far too large: ${list}`, {
       where: config.model,

@@ -85,7 +85,7 @@ export async function lastCheckpoint(output: string): Promise<SavedCheckpoint | 
 function damagedCheckpoint({ file, what }: Damage, folders: readonly string[], before?: string): UserError {
   return new UserError(`the checkpoint is damaged: ${what}`, {
     where: file,
-    fix: `delete ${folders.join(" and ")}: the same command then ${before ? `goes on from ${before}` : "starts from the beginning"}`,
+    fix: `restore it, or delete ${folders.join(" and ")}: the same command then ${before ? `goes on from ${before}` : "starts from the beginning"}`,
   })
 }
 

@@ -100,12 +100,12 @@ export class Stepper {
     step: number,
     micro: number,
   ): { value: number; metrics: Record<string, number> } {
-    const { model, config, target } = this.parts
+    const { model, config, target, brokenBefore } = this.parts
     const { accumulate, seed } = config.train
     return tidy(() => {
       const result = objectiveOf(model, batch, config, target, [seed, step, micro])
       const value = result.loss.item()
-      if (!Number.isFinite(value)) throw notFinite("the loss", value, step, culprits(batch, result))
+      if (!Number.isFinite(value)) throw notFinite("the loss", value, step, culprits(batch, result), brokenBefore)
       // Nothing to go backward to when nothing that trains was used.
       if (result.loss.requiresGrad) backward(accumulate > 1 ? result.loss.div(accumulate) : result.loss)
       return { value, metrics: result.metrics }
@@ -119,7 +119,7 @@ export class Stepper {
     const { gradNorm, weightNorm } = optimizer.step(factor)
     if (!isSoundNorm(weightNorm)) throw brokenTensors(brokenWeights(model.parameters()), step, config, brokenBefore)
     this.#updating = false
-    if (!Number.isFinite(gradNorm)) throw notFinite("the gradient", gradNorm, step, seen)
+    if (!Number.isFinite(gradNorm)) throw notFinite("the gradient", gradNorm, step, seen, brokenBefore)
     return gradNorm
   }
 }

@@ -225,9 +225,34 @@ describe("a training", () => {
       expect(failure).toBeInstanceOf(UserError)
       expect(failure.message).toMatch(new RegExp(`update of step ${goodSteps} .*: [a-z_.0-9]+\\.(weight|bias)`))
       expect(failure.fix).toMatch(setting)
-      const saved = readdirSync(config.output).filter((name) => /^checkpoint|^model$/.test(name))
-      expect(saved).toEqual(goodSteps > 0 ? [`checkpoint-${goodSteps}`] : [])
+      const saved = (output: string): string[] => readdirSync(output).filter((name) => /^checkpoint|^model$/.test(name))
+      expect(saved(config.output)).toEqual(goodSteps > 0 ? [`checkpoint-${goodSteps}`] : [])
     }
+    // The bad update is not what is saved because of its error.
+    const valid = recipe({ train: { warmup_ratio: 0 } })
+    const config = { ...valid, train: { ...valid.train, ...keys } }
+    await expect(run(config)).rejects.toThrow(/there are numbers that are none/)
+    expect(readdirSync(config.output).filter((name) => name.startsWith("checkpoint"))).toEqual([])
+  })
+
+  it("blames the starting model for weights that it came with", async () => {
+    const sick = join(folder, "sick")
+    const { model, checkpoint } = loadModel(small.model, { dtype: "float32", device: "cpu" })
+    const { config, tensors } = checkpoint
+    const parameters = new Map(model.parameters())
+    const embedding = parameters.get("model.embed_tokens.weight")!
+    parameters.set("lm_head.weight", embedding.clone())
+    // No record has this token.
+    const [vocabulary] = tensors.get("model.embed_tokens.weight")!.shape
+    noGrad(() => embedding.narrow(0, vocabulary - 1, 1).fill_(Number.NaN))
+    const untied = { ...config, text: { ...config.text, tie: false } }
+    await saveModel(sick, { config: untied, parameters, companions: small.model })
+    const starting = { ...recipe({ paradigm: "autoregressive" }), model: sick }
+    const failure = (await run(starting).catch((error) => error)) as UserError
+    expect(failure.format()).toMatch(
+      /sick: the starting model has weights that are not numbers.*model\.embed_tokens\.weight/,
+    )
+    expect(readdirSync(starting.output).filter((name) => name.startsWith("checkpoint"))).toEqual([])
   })
 
   it("stops at a loss that is not a number, names the sample and keeps the weights", async () => {
@@ -242,6 +267,7 @@ describe("a training", () => {
     const failure = (await run(config).catch((error) => error)) as UserError
     expect(failure).toBeInstanceOf(UserError)
     expect(failure.message).toMatch(/the loss of step 0 is NaN/)
+    expect(failure.fix).toMatch(/the starting model again: it has weights that are not numbers.*model\.embed_tokens/)
     expect(failure.where).toContain("data.json, record")
     expect(readdirSync(config.output).filter((name) => name.startsWith("checkpoint-"))).toEqual([])
   })

@@ -19,7 +19,7 @@ let whole: string
 beforeAll(async () => {
   small = await writeSmallVlm(folder)
   whole = join(folder, "whole")
-  expect(await start(folder, ["train", recipe("whole")]).result).toMatchObject({ code: 0 })
+  expect(await start(folder, ["train", recipe("whole", { save_every: 10 })]).result).toMatchObject({ code: 0 })
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -54,7 +54,7 @@ describe("a training that is stopped", () => {
     const steps = (): number => (existsSync(join(output, "metrics.jsonl")) ? losses(output).length : 0)
     const isSaving = (): boolean => readdirSync(output).some((name) => /^\.checkpoint-.*partial$/.test(name))
     let savingWhenKilled = 0
-    for (let kills = 0; kills < 5 || (savingWhenKilled === 0 && kills < 10); kills++) {
+    for (let kills = 0; kills < 4 || (savingWhenKilled === 0 && kills < 10); kills++) {
       const before = steps()
       const { child, result } = start(folder, args)
       const ended = (): boolean => child.exitCode !== null
@@ -82,7 +82,7 @@ describe("a training that is stopped", () => {
     const last = await start(folder, args).result
     expect(last).toMatchObject({ code: 0, err: expect.stringMatching(/going on at step \d+/) })
     expectLikeUndisturbed(output)
-  })
+  }, 300_000)
 })
 
 describe("two at once", () => {
