@@ -42,6 +42,6 @@ export function excess(
   if (!now) return seconds > SECONDS ? TOO_LONG : undefined
   if (isTooLarge(now.rss - start.rss)) return TOO_LARGE
   const busy = now.cpu - start.cpu
-  const idle = busy < seconds / 20
+  const idle = busy < seconds / 50
   return seconds > SECONDS && (busy > SECONDS || idle || seconds > 12 * SECONDS) ? TOO_LONG : undefined
 }
