@@ -7,6 +7,7 @@ import { faultOf, judgeThrown, type Verdict } from "./judge.js"
 import { stepAt } from "./plan.js"
 import type { Fuzzer, Target } from "./target.js"
 import { targetsNamed } from "./targets/index.js"
+import { isTooLarge, TOO_LARGE } from "./watch.js"
 
 export interface Job {
   seed: number
@@ -26,7 +27,7 @@ export interface Job {
 export type Message =
   | { type: "start"; position: number; target: string; number: number; folder: string; rss: number }
   | { type: "note"; text: string }
-  | { type: "end"; verdict: Verdict; growth: number }
+  | { type: "end"; verdict: Verdict }
 
 const say = (message: Message): void => {
   writeSync(3, `${JSON.stringify(message)}\n`)
@@ -83,8 +84,10 @@ export async function runCases(job: Job): Promise<void> {
     const bad = shown.find((text) => faultOf(text))
     if (verdict.outcome !== "finding" && bad !== undefined)
       verdict = { outcome: "finding", fault: faultOf(bad), text: bad.slice(0, 4096) }
+    // The largest size ever: it tells of this case when it grew.
     const now = process.resourceUsage().maxRSS
-    say({ type: "end", verdict, growth: now > peak ? now * 1024 - rss : 0 })
+    if (now > peak && isTooLarge(now * 1024 - rss)) verdict = { outcome: "finding", fault: TOO_LARGE }
+    say({ type: "end", verdict })
     if (verdict.outcome !== "finding") rmSync(folder, { recursive: true, force: true })
   }
   for (const fuzzer of fuzzers.values()) await (await fuzzer).close?.()

@@ -34,6 +34,7 @@ describe("faultOf", () => {
     "there is no file 'TypeError.png'",
     "the model's 128 positions are not enough for the user's prompt",
     "cannot load org/model: the hub answered 500\n  Check the connection and run it again",
+    "line 4: data.concepts: must be a number, not NaN",
     "the last message is at the end of an unexpected turn",
   ])("lets %.60s pass", (text) => {
     expect(faultOf(text)).toBeUndefined()

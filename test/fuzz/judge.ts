@@ -13,7 +13,8 @@ const RAW: readonly RegExp[] = [
   /Cannot (?:read|set|convert|destructure|access|mix)\b/,
   /is not (?:a function|iterable|a constructor|defined|extensible|callable)\b/,
   /\[object \w+\]/,
-  /\bNaN\b/,
+  // A value of the user's that is none may be called so.
+  /(?<!\bnot )\bNaN\b(?! is not)/,
   /\binternal\b.*\b(?:error|assert)|^internal:/im,
   /\n\s+at .*[:(]\d+/,
   /\.(?:ts|js|mjs|cpp|h):\d+/,

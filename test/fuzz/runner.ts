@@ -1,4 +1,4 @@
-/** Runs cases in a process of their own and watches it: time, memory, death. A finding ends it, and the next takes over behind. */
+/** Runs cases in a process of their own and watches it: time, memory, death. When it ends early, another goes on behind the case. */
 
 import { type ChildProcess, spawn } from "node:child_process"
 import { cpSync, lstatSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
@@ -9,12 +9,12 @@ import type { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import type { Job, Message } from "./cases.js"
 import type { Verdict } from "./judge.js"
-import { excess, isTooLarge, usageOf } from "./watch.js"
+import { excess, usageOf } from "./watch.js"
 
 export interface Finding {
   target: string
   number: number
-  /** Its kind in a few words: "more than 10 s", "SIGSEGV", "raw wording undefined". */
+  /** Its kind in a few words: "more than 10 s", "crash (SIGSEGV)", "raw wording: undefined". */
   fault: string
   /** What was done to the input. */
   what: string
@@ -114,10 +114,7 @@ async function runProcess(
       reached = message.position + 1
       current = { ...message, cpu: usageOf(child.pid!)?.cpu ?? 0, since: performance.now(), what: "" }
     } else if (message.type === "note" && current) current.what += current.what ? `; ${message.text}` : message.text
-    else if (message.type === "end") {
-      const large = isTooLarge(message.growth)
-      settle(large ? { outcome: "finding", fault: "more than 1 GB", text: "" } : message.verdict)
-    }
+    else if (message.type === "end") settle(message.verdict)
   })
   const watch = setInterval(() => {
     if (!current || stopped) return

@@ -25,6 +25,10 @@ export function usageOf(pid: number): Usage | undefined {
 
 const GIGABYTE = 2 ** 30
 const SECONDS = 10
+export const TOO_LARGE = "more than 1 GB"
+const TOO_LONG = "more than 10 s"
+
+export const isTooLarge = (growth: number): boolean => growth > GIGABYTE
 
 /**
  * Why a case is stopped: over 1 GB, or over 10 s. On a machine that is busy with other things, waiting for a turn is not
@@ -35,11 +39,9 @@ export function excess(
   start: { rss: number; cpu: number },
   now: Usage | undefined,
 ): string | undefined {
-  if (!now) return seconds > SECONDS ? "more than 10 s" : undefined
-  if (now.rss - start.rss > GIGABYTE) return "more than 1 GB"
+  if (!now) return seconds > SECONDS ? TOO_LONG : undefined
+  if (isTooLarge(now.rss - start.rss)) return TOO_LARGE
   const busy = now.cpu - start.cpu
-  const idle = busy < seconds / 20
-  return seconds > SECONDS && (busy > SECONDS || idle || seconds > 12 * SECONDS) ? "more than 10 s" : undefined
+  const idle = busy < seconds / 50
+  return seconds > SECONDS && (busy > SECONDS || idle || seconds > 12 * SECONDS) ? TOO_LONG : undefined
 }
-
-export const isTooLarge = (growth: number): boolean => growth > GIGABYTE

@@ -46,7 +46,7 @@ interface Entry {
 /** Changes that keep to the words of the format: types, shapes, offsets, names. */
 function mutateHeader(random: Random, header: Record<string, Entry>): Mutated {
   const changed = structuredClone(header)
-  const names = Object.keys(changed)
+  const names = Object.keys(changed).filter((name) => name !== "__metadata__")
   const name = pick(random, names)
   const entry = changed[name]
   const other = changed[pick(random, names)]
