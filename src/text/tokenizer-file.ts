@@ -1,6 +1,6 @@
 /** The files of a tokenizer, read and checked as far as a library that trusts them needs it. */
 
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { UserError } from "../errors.js"
 import type { AddedToken } from "./added-tokens.js"
@@ -24,6 +24,8 @@ export function readTokenizerFiles(folder: string): { path: string; definition: 
 function readJson(path: string): unknown {
   let text: string
   try {
+    // Looked at before it is opened: opening a pipe waits for its writer.
+    if (!statSync(path).isFile()) throw new Error("not a regular file")
     text = readFileSync(path, "utf8")
   } catch (cause) {
     throw new UserError("the tokenizer file cannot be read", {
