@@ -357,6 +357,7 @@ describe("several at once", () => {
     const source = path.resolve(import.meta.dirname, "..")
     const files = [
       "errors.ts",
+      "make-folder.ts",
       "checkpoint/files.ts",
       "checkpoint/lock.ts",
       ...fs

@@ -1,8 +1,8 @@
 /** One download of a file at a time, also between processes. */
-import fs from "node:fs/promises"
 import path from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { FileLock } from "../checkpoint/lock.js"
+import { makeFolder } from "../make-folder.js"
 
 const SILENT_MS = 60_000
 const POLL_MS = 200
@@ -16,7 +16,7 @@ export async function withLock<T>(
   action: () => Promise<T>,
   options: { onWait?: () => void; signal?: AbortSignal } = {},
 ): Promise<T> {
-  await fs.mkdir(path.dirname(file), { recursive: true })
+  makeFolder(path.dirname(file))
   let lock = FileLock.take(file, { silentMs: SILENT_MS })
   for (let waited = false; !(lock instanceof FileLock); waited = true) {
     options.signal?.throwIfAborted()

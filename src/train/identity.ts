@@ -151,7 +151,7 @@ export function requireSameRun(saved: RunIdentity, now: RunIdentity, checkpoint:
 
 /** Settings that a newer version of the program knows were at their defaults before. */
 function settingDifferences(saved: Record<string, unknown>, now: Record<string, unknown>): string[] {
-  const defaults = flat(fixedSettings(trainingSchema.parse({ model: "", output: "", data: { file: "" } })))
+  const defaults = flat(fixedSettings(trainingSchema.parse({ model: "-", output: "-", data: { file: "-" } })))
   const shown = (value: unknown): string => {
     const text = value === undefined ? "not set" : JSON.stringify(value)
     return text.length <= 80 ? text : `${text.slice(0, 80)}…`
