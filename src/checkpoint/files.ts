@@ -2,6 +2,7 @@
 import fs from "node:fs/promises"
 import path from "node:path"
 import { UserError } from "../errors.js"
+import { makeFolder } from "../make-folder.js"
 
 const SPACE = "Free space or choose another folder, then run it again."
 const ACCESS = "Choose another folder, or give this user the right to write here."
@@ -125,7 +126,7 @@ export async function createFolder(
   if (!replace) await requireVacant(folder)
   const staging = partialName(target)
   try {
-    await explaining(path.dirname(folder), () => fs.mkdir(path.dirname(target), { recursive: true }))
+    await explaining(path.dirname(folder), () => makeFolder(path.dirname(target)))
     await sweepPartials(path.dirname(target))
     await fs.rm(staging, { recursive: true, force: true })
     await fs.mkdir(staging)

@@ -97,6 +97,7 @@ describe("a lock", () => {
     const below = path.join(root, "a-file")
     fs.writeFileSync(below, "")
     expect(() => lockFolder(path.join(below, "out"))).toThrow(/a file where a folder should be/)
+    if (process.platform === "linux") expect(() => lockFolder("/proc/no/folder")).toThrow(/no such file or folder/)
     expect(() => lockFolder(below)).toThrow(/something of this name is in the way|a file where a folder/)
   })
 

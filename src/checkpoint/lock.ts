@@ -6,6 +6,7 @@ import fs from "node:fs"
 import os from "node:os"
 import path from "node:path"
 import { UserError } from "../errors.js"
+import { makeFolder } from "../make-folder.js"
 import { explaining, isAlive } from "./files.js"
 
 const HEARTBEAT_MS = 5_000
@@ -114,11 +115,12 @@ const WRITER_SILENT_MS = 5 * 60_000
  * @throws UserError naming the process that writes there already
  */
 export function lockFolder(folder: string): FileLock {
-  const made = explaining(folder, () => fs.mkdirSync(folder, { recursive: true }))
+  const made = !fs.existsSync(folder)
+  explaining(folder, () => makeFolder(folder))
   try {
     const lock = FileLock.take(path.join(folder, "writer.lock"), { silentMs: WRITER_SILENT_MS })
     if (!(lock instanceof FileLock)) throw heldBy(folder, lock)
-    lock.madeFolder = made !== undefined
+    lock.madeFolder = made
     return lock
   } catch (error) {
     if (made) fs.rmdirSync(folder)

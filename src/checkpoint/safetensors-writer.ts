@@ -2,6 +2,7 @@
 import { createHash, type Hash } from "node:crypto"
 import fs from "node:fs/promises"
 import path from "node:path"
+import { makeFolder } from "../make-folder.js"
 import { type ElementType, rankOfType } from "./element-types.js"
 import { explainFileError, partialName, sweepPartials, syncFolder } from "./files.js"
 import type { FileDigest } from "./manifest.js"
@@ -44,7 +45,7 @@ export async function writeTensors(
   const written = new Map<string, FileDigest>()
   let finished = 0
   try {
-    await fs.mkdir(folder, { recursive: true })
+    makeFolder(folder)
     await sweepPartials(folder)
     for (const [i, shard] of shards.entries()) {
       const progress = options.onProgress && ((written: number) => options.onProgress!(finished + written, total))

@@ -1,9 +1,10 @@
 /** TensorBoard event files: TFRecord framing around hand-encoded Event protobufs. Scalars only. */
 
-import { appendFileSync, mkdirSync } from "node:fs"
+import { appendFileSync } from "node:fs"
 import { hostname } from "node:os"
 import { join } from "node:path"
 import { explaining } from "../checkpoint/files.js"
+import { makeFolder } from "../make-folder.js"
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n
@@ -78,7 +79,7 @@ export class TensorBoardWriter {
   readonly #path: string
 
   constructor(folder: string, now: () => number = () => Date.now() / 1000) {
-    explaining(folder, () => mkdirSync(folder, { recursive: true }))
+    explaining(folder, () => makeFolder(folder))
     const seconds = Math.floor(now())
     this.#path = join(folder, `events.out.tfevents.${seconds}.${hostname()}.${process.pid}`)
     this.#append(versionEvent(now()))
