@@ -1,6 +1,7 @@
 /** The files beside the weights that a model is loaded with: tokenizer, processors, chat templates, generation defaults. */
 import fs from "node:fs"
 import path from "node:path"
+import { makeFolder } from "../make-folder.js"
 import { explainFileError } from "./files.js"
 
 /** What transformers and the authors' loaders look for in a model folder, apart from config.json and weights. */
@@ -49,7 +50,7 @@ export async function copyFiles(from: string, to: string, names: readonly string
   for (const name of names) {
     const target = path.join(to, name)
     try {
-      await fs.promises.mkdir(path.dirname(target), { recursive: true })
+      makeFolder(path.dirname(target))
       await fs.promises.writeFile(target, await fs.promises.readFile(path.join(from, name)))
     } catch (error) {
       throw explainFileError(error, target)

@@ -118,7 +118,7 @@ function readSource(folder: string): Checkpoint {
   const source = readCheckpoint(folder)
   if (!existsSync(path.join(folder, "tokenizer.json"))) return source
   const tokenizer = Tokenizer.load(folder)
-  return { ...source, config: withMaskToken(source.config, (id) => tokenizer.token(id)) }
+  return { ...source, config: withMaskToken(source.config, (id) => tokenizer.token(id), folder) }
 }
 
 function* widened(from: TensorLocation): Generator<Uint8Array> {

@@ -1,11 +1,11 @@
 /** All that the demo measures of its models: qualities one after the other, speeds in turns. Every result is kept in a file. */
 
 import { existsSync } from "node:fs"
-import { mkdir } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { writeJson } from "../checkpoint/files.js"
 import { readJsonObject } from "../checkpoint/read-config.js"
 import type { Session } from "../generate/session.js"
+import { makeFolder } from "../make-folder.js"
 import { DemoAnswerer, openDemoModel } from "./answerer.js"
 import { type EmojiData, readEmojiRecords } from "./data/prepare.js"
 import type { EmojiRecord } from "./data/records.js"
@@ -115,7 +115,7 @@ async function kept<Q extends object, A extends object>(
     if (JSON.stringify(asked) === JSON.stringify(question)) return { value, fresh: false }
   }
   const value = { ...question, ...(await compute()) }
-  await mkdir(dirname(file), { recursive: true })
+  makeFolder(dirname(file))
   await writeJson(file, value)
   return { value, fresh: true }
 }

@@ -1,10 +1,10 @@
 /** A small Qwen2.5-VL from scratch: configuration, tokenizer, random weights, in the layout of the published models. */
 
-import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import type { ModelConfig } from "../checkpoint/config.js"
 import { writeJson } from "../checkpoint/files.js"
 import { normaliseConfig } from "../checkpoint/read-config.js"
+import { makeFolder } from "../make-folder.js"
 import { initialiseWeights } from "../models/registry.js"
 import { saveModel } from "../models/save.js"
 import { type TrainedTokenizer, trainTokenizer, writeTokenizer } from "./bpe.js"
@@ -61,7 +61,7 @@ export function demoConfig({ model, data }: DemoRecipe, { ids, rows }: TrainedTo
 export async function createDemoModel(folder: string, recipe: DemoRecipe, texts: Iterable<string>): Promise<void> {
   const tokenizer = trainTokenizer(texts, recipe.tokenizer.vocabulary)
   const config = demoConfig(recipe, tokenizer)
-  await mkdir(folder, { recursive: true })
+  makeFolder(folder)
   await writeTokenizer(folder, tokenizer)
   const { pixel_mean: mean, pixel_std: std, embedding_std: embeddingStd, matrix_std: matrixStd } = recipe.model
   const pixels = recipe.data.size ** 2

@@ -1,9 +1,9 @@
 /** The demo from nothing to a report. Every part that is done is kept: stopped at any moment, it goes on there. */
 
 import { existsSync } from "node:fs"
-import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { writeFileAtomic, writeJson } from "../checkpoint/files.js"
+import { lockFolder } from "../checkpoint/lock.js"
 import { readJsonObject } from "../checkpoint/read-config.js"
 import { UserError } from "../errors.js"
 import { resolveModel } from "../hub/resolve.js"
@@ -60,6 +60,15 @@ const FORECAST_QUESTIONS = 3
 
 /** @returns undefined when the signal or the observer stopped it: the same call goes on from there */
 export async function runDemo(options: DemoOptions): Promise<DemoResult | undefined> {
+  const lock = lockFolder(options.folder)
+  try {
+    return await runAlone(options)
+  } finally {
+    lock.release()
+  }
+}
+
+async function runAlone(options: DemoOptions): Promise<DemoResult | undefined> {
   const { recipe, setting, command, folder, signal, observer } = options
   await keepRecipe(recipe, folder)
   const data = await prepareData(recipe, folder, observer, signal)
@@ -152,7 +161,6 @@ async function keepRecipe(recipe: DemoRecipe, folder: string): Promise<void> {
       fix: "give another folder with --out, or delete this one",
     })
   }
-  await mkdir(folder, { recursive: true })
   await writeJson(file, recipe)
 }
 

@@ -4,6 +4,7 @@ import { basename, join } from "node:path"
 import type { ModelConfig } from "../checkpoint/config.js"
 import { type GenerationConfig, readGenerationConfig, requireKnownTokens } from "../checkpoint/generation-config.js"
 import { shown } from "../checkpoint/json.js"
+import { withMaskToken } from "../checkpoint/mask-token.js"
 import { readConfig } from "../checkpoint/read-config.js"
 import { UserError } from "../errors.js"
 import { type ResolveOptions, resolveModel } from "../hub/resolve.js"
@@ -64,8 +65,10 @@ export function loadSession(folder: string, { dtype, device }: SessionOptions = 
   const tokenizer = Tokenizer.load(folder)
   const imageOptions = imageOptionsOf(folder, readConfig(folder))
   const loaded = loadModel(folder, { dtype, device })
-  const { config } = loaded.checkpoint
-  const diffusion = config.modelType === "diffusionvl_qwenvl"
+  const diffusion = loaded.checkpoint.config.modelType === "diffusionvl_qwenvl"
+  const config = diffusion
+    ? withMaskToken(loaded.checkpoint.config, (id) => tokenizer.token(id), folder)
+    : loaded.checkpoint.config
   const generation = readGenerationConfig(folder, config.raw)
   requireKnownTokens(generation, config.text.vocabSize, folder)
   return {

@@ -1,6 +1,5 @@
 /** A model in memory to a folder that this project and others can load. */
 
-import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { auxiliaryFiles, copyFiles } from "../checkpoint/auxiliary-files.js"
 import type { ModelConfig } from "../checkpoint/config.js"
@@ -10,6 +9,7 @@ import { released } from "../checkpoint/layouts/released.js"
 import type { FileDigest } from "../checkpoint/manifest.js"
 import { type ElementType, type TensorEntry, writeTensors } from "../checkpoint/safetensors.js"
 import { toQwenConfig, toReleasedConfig } from "../checkpoint/write-config.js"
+import { makeFolder } from "../make-folder.js"
 import type { Tensor } from "../torch/index.js"
 
 /** The bytes of a tensor as they go to disk. */
@@ -44,7 +44,7 @@ export async function saveModel(
   const diffusion = config.modelType === "diffusionvl_qwenvl"
   const layout = diffusion ? released : qwen2_5_vl
   const entries = tensorEntries(parameters).map((entry) => ({ ...entry, name: layout.fromCanonical(entry.name).name }))
-  await mkdir(folder, { recursive: true })
+  makeFolder(folder)
   if (companions) await copyFiles(companions, folder, auxiliaryFiles(companions))
   const written = await writeTensors(folder, entries, { maxShardBytes })
   const dtype = entries[0].dtype

@@ -25,7 +25,7 @@ export function targetConfig(source: ModelConfig, config: TrainingConfig, tokenA
   }
   const { min_pixels: minPixels, max_pixels: maxPixels } = config.data
   const { block_size: blockSize, shift } = config.block_diffusion
-  return asDiffusion(withMaskToken(source, tokenAt), {
+  return asDiffusion(withMaskToken(source, tokenAt, config.model), {
     blockDiffusion: { enabled: true, blockSize, shift },
     ...(minPixels && maxPixels && { image: { minPixels, maxPixels } }),
   })

@@ -1,9 +1,10 @@
 /** The demo's data set on disk: pictures and LLaVA-format JSON, made from npm packages alone. Knows no model. */
 
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises"
+import { readFile, rename, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { explainFileError, partialName, sweepPartials, writeFileAtomic, writeJson } from "../../checkpoint/files.js"
 import { UserError } from "../../errors.js"
+import { makeFolder } from "../../make-folder.js"
 import { chooseConcepts, survivesMirror, THINGS, usableConcepts } from "./concepts.js"
 import { randomStream } from "./random.js"
 import { type EmojiRecord, evaluationRecords, type Picture, trainingRecords } from "./records.js"
@@ -175,7 +176,7 @@ async function draw(file: string, svg: string, size: number): Promise<boolean> {
   const png = await renderDrawing(svg, size)
   if (!png) return false
   try {
-    await mkdir(dirname(file), { recursive: true })
+    makeFolder(dirname(file))
     await writeFile(partialName(file), png)
     await rename(partialName(file), file)
   } catch (error) {
@@ -199,7 +200,7 @@ function split(concepts: Picture[][], vendor: Vendor, share: number, seed: numbe
 
 /** A JSON array, one record per line. */
 async function writeRecords(file: string, records: readonly EmojiRecord[]): Promise<void> {
-  await mkdir(dirname(file), { recursive: true })
+  makeFolder(dirname(file))
   await sweepPartials(dirname(file))
   await writeFileAtomic(file, `[\n${records.map((record) => JSON.stringify(record)).join(",\n")}\n]\n`)
 }
