@@ -1,5 +1,5 @@
 /**
- * Block decoding (paper, section 3.4; reference behaviour 6.1): block after block is denoised over the cached blocks
+ * Block decoding (paper, section 3.5; reference behaviour 6.1): block after block is denoised over the cached blocks
  * before it. Exact and fast by default; token for token the authors' loop with `reference`.
  */
 
