@@ -1,5 +1,6 @@
 /** Says what the demo will take on this machine; where that is long, offers a smaller setting to whoever sits at a terminal. */
 
+import { once } from "node:events"
 import { relative } from "node:path"
 import { createInterface } from "node:readline/promises"
 import { type StageName, stageTitle } from "../demo/stages.js"
@@ -63,7 +64,8 @@ function processTerminal(): Terminal {
   const ask = async (question: string): Promise<string> => {
     const lines = createInterface({ input: process.stdin, output: process.stderr })
     try {
-      return await lines.question(question)
+      // Ctrl-C and Ctrl-D close it without an answer.
+      return await Promise.race([lines.question(question), once(lines, "close").then(() => "")])
     } finally {
       lines.close()
     }
