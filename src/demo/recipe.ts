@@ -93,7 +93,7 @@ const keys = z.strictObject({
       /** Speed is measured in so many rounds; in each, every model and way of decoding describes the same pictures. */
       speed_rounds: count.default(11),
       /** Descriptions of a round. */
-      speed_questions: count.default(4),
+      speed_questions: count.default(6),
     })
     .prefault({}),
 })

@@ -155,7 +155,7 @@ test("a speed that the rounds do not tell apart from the control's is not called
   for (const { model, speed } of noisy.evaluations)
     if (model === "next" && speed) speed.ratio = { median: 1.2, low: 0.7, high: 22.4 }
   const page = renderDemoReport(noisy)
-  expect(page).toContain("could not be told from that of the autoregressive control on this machine: 1.20×")
+  expect(page).toContain("because the rounds scatter more than the models differ: 1.20×")
   expect(page).toContain("(median of 11 rounds in turns; half of them between 0.70 and 22.40)")
   expect(page).not.toContain("at 1.20× the tokens")
 })

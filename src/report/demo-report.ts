@@ -95,7 +95,7 @@ function speedText(speed: Evaluation["speed"]): string {
   const measured = `(median of ${speed.rounds} rounds in turns; half of them between ${speed.ratio.low.toFixed(2)} and ${speed.ratio.high.toFixed(2)})`
   return differs(speed.ratio)
     ? ` at ${speed.ratio.median.toFixed(2)}× the tokens per second of the autoregressive control ${measured}`
-    : `, at a speed that could not be told from that of the autoregressive control on this machine: ${speed.ratio.median.toFixed(2)}× ${measured}`
+    : `, at a speed that cannot be compared with the autoregressive control's here, because the rounds scatter more than the models differ: ${speed.ratio.median.toFixed(2)}× ${measured}`
 }
 
 function heldOut(data: DemoReportData): Content[] {

@@ -13,8 +13,9 @@ test("one wild round moves neither the ratio nor its spread much", () => {
   expect(high).toBeLessThan(1.6)
 })
 
-test("a ratio differs from 1 when its middle half does not hold it", () => {
+test("a ratio differs from 1 when its middle half does not hold it, and scatters less than it differs", () => {
   expect(differs(spreadOf([1.4, 1.5, 1.6]))).toBe(true)
+  expect(differs({ median: 5.3, low: 2, high: 7.7 })).toBe(false)
   expect(differs(spreadOf([0.5, 0.6, 0.7]))).toBe(true)
   expect(differs(spreadOf([0.8, 0.95, 1.3]))).toBe(false)
   expect(ratioText({ median: 1.5, low: 1.42, high: 1.571 })).toBe("1.50× (1.42–1.57)")

@@ -19,9 +19,9 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median: at(0.5), low: at(0.25), high: at(0.75) }
 }
 
-/** Whether a ratio can be told from 1: its middle half lies on one side. */
-export function differs({ low, high }: Spread): boolean {
-  return low > 1 || high < 1
+/** Whether a ratio can be told from 1: its middle half lies on one side, and is narrower than the distance to 1. */
+export function differs({ median, low, high }: Spread): boolean {
+  return (low > 1 || high < 1) && high - low < Math.abs(median - 1)
 }
 
 /** "1.50× (1.42–1.57)" */
