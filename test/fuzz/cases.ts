@@ -36,7 +36,18 @@ const say = (message: Message): void => {
 /** Number of a name, for seeds. */
 const numberOf = (name: string): number => mixSeeds(...[...name].map((letter) => letter.charCodeAt(0)))
 
-export async function runCases(job: Job): Promise<void> {
+/** Runs a job and ends the process: 0 when it is done, 1 when a valid input was refused or nobody listens any more. */
+export async function runCases(job: Job): Promise<never> {
+  try {
+    await runJob(job)
+    process.exit(0)
+  } catch (error) {
+    process.stderr.write(`${(error as Error).stack}\n`)
+    process.exit(1)
+  }
+}
+
+async function runJob(job: Job): Promise<void> {
   const fuzzers = new Map<string, Promise<Fuzzer>>()
   const prepare = async (target: Target): Promise<Fuzzer> => {
     const base = join(job.workspace, target.name)
@@ -91,5 +102,4 @@ export async function runCases(job: Job): Promise<void> {
     if (verdict.outcome !== "finding") rmSync(folder, { recursive: true, force: true })
   }
   for (const fuzzer of fuzzers.values()) await (await fuzzer).close?.()
-  process.exit(0)
 }

@@ -27,6 +27,11 @@ describe("runFuzzers", () => {
     expect(readFileSync(join(saved, "finding.txt"), "utf8")).toContain(what)
     for (const finding of findings) rmSync(finding.saved, { recursive: true })
   })
+
+  it("does not pass when a target cannot begin", async () => {
+    const run = runFuzzers({ seed: 5, targets: ["refused"], cases: 9 })
+    await expect(run).rejects.toThrow("the valid input is refused")
+  })
 })
 
 describe("excess", () => {

@@ -1,6 +1,6 @@
 /** Recipes of the demo: read, planned, and their first model made. */
 
-import { readFileSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { parse } from "yaml"
 import { createDemoModel } from "../../../src/demo/model.js"
@@ -12,7 +12,7 @@ import { mutateText, mutateValue } from "../mutate/json.js"
 import { pick } from "../mutate/values.js"
 import { mutateYaml, oddSetting } from "../mutate/yaml.js"
 import type { Fuzzer } from "../target.js"
-import { RECIPES, toFile } from "./recipes.js"
+import { keysOf, RECIPES, toFile } from "./recipes.js"
 
 async function use(path: string, overrides: string[], folder: string): Promise<void> {
   const recipe = readRecipe(demoSchema, path, overrides)
@@ -21,16 +21,15 @@ async function use(path: string, overrides: string[], folder: string): Promise<v
 }
 
 export async function prepare(base: string): Promise<Fuzzer> {
-  const texts = ["emoji-quick.yaml", "emoji-full.yaml"].map((name) => readFileSync(join(RECIPES, name), "utf8"))
+  const names = readdirSync(RECIPES).filter((name) => name.startsWith("emoji-"))
+  const texts = names.map((name) => readFileSync(join(RECIPES, name), "utf8"))
   const small = { ...parse(texts[0]) }
   small.model = {
     ...small.model,
     vision: { width: 16, depth: 1, heads: 2, mlp: 16 },
     text: { width: 16, depth: 1, heads: 2, kv_heads: 1, mlp: 16 },
   }
-  const keys = Object.entries(small).flatMap(([key, value]) =>
-    Object.keys(value as object).map((inner) => `${key}.${inner}`),
-  )
+  const keys = keysOf(small)
   const path = join(base, "recipe.yaml")
   writeFileSync(path, JSON.stringify(small))
   await acceptedAsItIs("demo recipe", () => use(path, ["training.batch=4"], base))

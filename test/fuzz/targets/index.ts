@@ -14,9 +14,16 @@ export const TARGETS: readonly Target[] = [
   { name: "training-folders", share: 2, load: () => import("./training-folders.js") },
 ]
 
-/** Not one of those that are run: it fails in every way, for the tests of the runner. */
-const BROKEN: Target = { name: "broken", share: 1, load: () => import("./broken.js") }
+/** Not of those that are run, but for the tests of the runner: one fails in every way, one cannot begin. */
+const BROKEN: readonly Target[] = [
+  { name: "broken", share: 1, load: () => import("./broken.js") },
+  {
+    name: "refused",
+    share: 1,
+    load: async () => ({ prepare: () => Promise.reject(new Error("the valid input is refused")) }),
+  },
+]
 
 export function targetsNamed(names: readonly string[]): Target[] {
-  return [...TARGETS, BROKEN].filter(({ name }) => names.includes(name))
+  return [...TARGETS, ...BROKEN].filter(({ name }) => names.includes(name))
 }

@@ -18,10 +18,8 @@ export const RECIPES = resolve(import.meta.dirname, "../../../recipes")
 export async function prepare(base: string): Promise<Fuzzer> {
   const small = await writeSmallVlm(base)
   const text = readFileSync(join(RECIPES, "qwen2.5-vl-3b.yaml"), "utf8")
-  const valid = smallTraining(small, "out", { data: { augment: {} } }) as unknown as Record<string, object>
-  const keys = Object.entries(valid).flatMap(([key, value]) =>
-    typeof value === "object" ? Object.keys(value).map((inner) => `${key}.${inner}`) : [key],
-  )
+  const valid = smallTraining(small, "out", { data: { augment: {} } }) as Record<string, unknown>
+  const keys = keysOf(valid)
   const published = parse(text)
   const readAndTrain = async (path: string, overrides: string[], folder: string): Promise<void> => {
     const config = readTrainingRecipe(path, overrides)
@@ -65,3 +63,9 @@ export const toFile = ({ value, what }: { value: unknown; what: string }): { byt
   bytes: Buffer.from(render(value, 1)),
   what,
 })
+
+/** Keys of a recipe as --set names them. */
+export const keysOf = (recipe: Record<string, unknown>): string[] =>
+  Object.entries(recipe).flatMap(([key, value]) =>
+    typeof value === "object" && value !== null ? Object.keys(value).map((inner) => `${key}.${inner}`) : [key],
+  )
