@@ -103,6 +103,7 @@ describe("values that cannot be are named with file and key", () => {
     [{ bad_words_ids: [1] }, "bad_words_ids.0: expected a list, found 1"],
     [{ bad_words_ids: [[]] }, "bad_words_ids.0: expected a list of at least 1, found an empty list"],
     [{ sequence_bias: [[[1], "much"]] }, "sequence_bias.0.1: expected a number"],
+    [{ sequence_bias: [[[1], 1e308]] }, "sequence_bias.0.1: expected a number"],
     [{ max_new_tokens: 0 }, "max_new_tokens: expected at least 1, found 0"],
     [{ max_length: 1e12 }, "max_length: expected at most 2147483648, found 1000000000000"],
     [{ exponential_decay_length_penalty: [1] }, "exponential_decay_length_penalty"],

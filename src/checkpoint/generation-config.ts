@@ -30,6 +30,9 @@ const temperature = z.custom<number>(
   { error: `0 or a number between ${minimum} and ${maximum}` },
 )
 
+/** Sums of biases and logits stay finite in float32. */
+const LARGEST_BIAS = 1e30
+
 /** The members that are applied. null is the same as leaving a member out; unknown members are ignored. */
 const schema = z.looseObject({
   do_sample: z.boolean().nullish(),
@@ -44,7 +47,7 @@ const schema = z.looseObject({
   repetition_penalty: between(penaltyRange.minimum, penaltyRange.maximum).nullish(),
   no_repeat_ngram_size: count.nullish(),
   bad_words_ids: z.array(ids.min(1)).nullish(),
-  sequence_bias: z.array(z.tuple([ids.min(1), z.number()])).nullish(),
+  sequence_bias: z.array(z.tuple([ids.min(1), between(-LARGEST_BIAS, LARGEST_BIAS)])).nullish(),
   suppress_tokens: ids.nullish(),
   begin_suppress_tokens: ids.nullish(),
   forced_eos_token_id: tokens.nullish(),

@@ -30,6 +30,7 @@ describe("the mask", () => {
     expect(maskOf(tokenizer(60, { 62: "<|mdm_mask|>" }), named)).toBe(62)
     expect(maskOf(tokenizer(60, { 62: "<mine>" }), named)).toBe(63)
     expect(maskOf(tokenizer(60, { 62: "mask" }), named)).toBe(63)
+    expect(maskOf(tokenizer(60, { 62: "<mask_region>" }), named)).toBe(63)
   })
 
   it("is never one of the ids that the configuration uses", () => {

@@ -7,8 +7,8 @@ import { DEFAULT_MASK_TOKEN, type ModelConfig } from "./config.js"
 /** The token of an id, or undefined when the tokenizer has none there. */
 export type TokenAt = (id: number) => string | undefined
 
-/** A token that is there to be the mask, such as LLaDA's <|mdm_mask|>; not a word such as "masks". */
-const isMaskToken = (token: string): boolean => /^[<[].*mask.*[>\]]$/i.test(token)
+/** A token that is there to be the mask: [MASK], <|mask|>, LLaDA's <|mdm_mask|>; not <mask_region>, nor a word such as "masks". */
+const isMaskToken = (token: string): boolean => /^[<[]\|?(mdm_)?mask(_?token)?\|?[>\]]$/i.test(token)
 
 /**
  * The configuration with its mask token: the one that a diffusion model has learned; otherwise the one that config.json

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs"
 import { createInterface } from "node:readline"
 import { messageOf } from "../errors.js"
 import type { Session } from "../generate/session.js"
-import { NotFiniteError } from "../paradigms/not-finite.js"
+import { EqualLogitsError, NotFiniteError } from "../paradigms/not-finite.js"
 import { imagePrompt, type Message } from "../text/conversation.js"
 import { type DecodingFlags, decodingNotes, decodingOptions, statistics, streamAnswer } from "./generate.js"
 import { interruptible } from "./interrupt.js"
@@ -96,7 +96,8 @@ async function answer(
     process.stderr.write(`${notes}${statistics(session, stats)}\n`)
   } catch (error) {
     // A model whose numbers are broken answers nothing else either.
-    if (signal.aborted || (error instanceof Error && error.cause instanceof NotFiniteError)) throw error
+    const { cause } = error as Error
+    if (signal.aborted || cause instanceof NotFiniteError || cause instanceof EqualLogitsError) throw error
     // A picture that cannot be read costs this message, not the conversation.
     conversation.retract()
     process.stderr.write(`error: ${messageOf(error)}\n`)

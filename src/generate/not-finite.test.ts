@@ -36,6 +36,11 @@ const asked = (session: Session, options: Partial<GenerateOptions> = {}) =>
   expect(generateText(session, { messages, maxTokens: 6, ...options })).rejects
 
 describe("numbers that are not finite", () => {
+  it("weights so large that all logits vanish: names the largest", async () => {
+    for (const session of await sessions("vanished", spoil("model.layers.1.mlp.down_proj.weight", 1e30), "float32"))
+      await asked(session).toThrow(/logits are all the same.*the largest is 1.00e\+30 in model.layers.1.mlp.down_proj/)
+  })
+
   it.each([
     ["NaN in the head", "lm_head.weight", Number.NaN],
     ["infinity in a layer", "model.layers.1.mlp.down_proj.weight", Number.POSITIVE_INFINITY],

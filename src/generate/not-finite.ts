@@ -1,7 +1,7 @@
 /** Why a model's numbers are not finite: looked for only after decoding or scoring has met one. */
 
 import { UserError } from "../errors.js"
-import { NotFiniteError, NothingLeftError } from "../paradigms/not-finite.js"
+import { EqualLogitsError, NotFiniteError, NothingLeftError } from "../paradigms/not-finite.js"
 import type { Prompt } from "../paradigms/prompt.js"
 import { noGrad, type Tensor, tidy } from "../torch/index.js"
 import type { Session } from "./session.js"
@@ -17,7 +17,7 @@ export function explainDecodingError(error: unknown, session: Session, prompt: P
       fix: "look at suppress_tokens, bad_words_ids and no_repeat_ngram_size in generation_config.json, or decode without it (--no-generation-config)",
       cause: error,
     })
-  return error instanceof NotFiniteError ? causeOf(session, prompt, error) : error
+  return error instanceof NotFiniteError || error instanceof EqualLogitsError ? causeOf(session, prompt, error) : error
 }
 
 function causeOf({ folder, model, dtype }: Session, prompt: Prompt, cause: Error): UserError {
@@ -35,6 +35,11 @@ function causeOf({ folder, model, dtype }: Session, prompt: Prompt, cause: Error
   const where = prompt.features?.some((features) => !allFinite(features)) ? "the features of an image" : "the logits"
   const [name, largest] = largestOf(weights)
   const size = `all weights are finite, the largest is ${largest.toPrecision(3)} in ${name}`
+  if (cause instanceof EqualLogitsError)
+    return because(
+      `the logits are all the same, so no token is likelier than another; ${size}`,
+      "the training diverged or the files are damaged: use an earlier checkpoint, or download the model again",
+    )
   if (dtype === "float16")
     return because(
       `${where} are not finite: numbers above 65504 overflow in float16 (${size})`,

@@ -128,7 +128,12 @@ describe("what cannot be right is refused, with file and key", () => {
   it.each<[object, RegExp]>([
     [{ image_std: [0, 1, 1] }, /^image_std is \[0,1,1\]: it must be above 0$/],
     [{ image_std: 0 }, /^image_std is 0: it must be above 0$/],
-    [{ image_std: [1e-300, 1, 1] }, /not finite numbers$/],
+    [{ image_std: [1e-300, 1, 1] }, /make black -Infinity and white Infinity: no model/],
+    [{ image_std: [1e-30, 1, 1] }, /make black -4.81e\+29 and white/],
+    [{ image_std: 1e30 }, /no model sees pictures so$/],
+    [{ image_mean: [0, 0, 1e6] }, /no model sees pictures so$/],
+    [{ rescale_factor: 1e-30 }, /no model sees pictures so$/],
+    [{ rescale_factor: 1e30 }, /no model sees pictures so$/],
     [{ image_mean: [0.5] }, /^image_mean is \[0.5\], not a number or three numbers$/],
     [{ image_mean: ["a", 1, 1] }, /^image_mean is \["a",1,1\]/],
     [{ rescale_factor: 0 }, /^rescale_factor is 0, not a number above 0$/],

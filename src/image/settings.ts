@@ -14,6 +14,12 @@ const RESAMPLE: Record<number, ResizeKernel> = { 1: "lanczos", 2: "bilinear", 3:
 const PROCESSORS = /^Qwen2(_5_|\.5)?_?VLImageProcessor(Fast|Pil)?$/
 
 /**
+ * Values of a prepared picture at most, and between black and white at least. Models see about -2 to 2; bytes that are
+ * not rescaled stay below 1000. Beyond them squares overflow, or all pictures look alike, and nothing tells.
+ */
+const [MOST, LEAST] = [1e4, 1e-3]
+
+/**
  * The options for `qwenImage` of a model folder. Pixel limits are those of the configuration unless given here.
  * @throws UserError naming file and key for a setting that cannot be right or is not supported
  */
@@ -84,12 +90,16 @@ function checked(
   const mean = normalises ? perChannel("image_mean", QWEN_MEAN) : [0, 0, 0]
   const std = normalises ? perChannel("image_std", QWEN_STD) : [1, 1, 1]
   if (std.some((value) => value <= 0)) refuse("image_std", `is ${shown(values.image_std)}: it must be above 0`)
-  const finite = [0, 1, 2].every((c) => normalisation(mean[c], std[c], rescaleFactor).every(Number.isFinite))
-  if (!finite)
-    throw new UserError("image_mean, image_std and rescale_factor give pixels that are not finite numbers", {
-      where: settings.file,
-      fix: RESTORE,
-    })
+  for (const c of [0, 1, 2]) {
+    const values = normalisation(mean[c], std[c], rescaleFactor)
+    const [black, white] = [values[0], values[255]]
+    const isPicture = Math.abs(black) <= MOST && Math.abs(white) <= MOST && white - black >= LEAST
+    if (!isPicture)
+      throw new UserError(
+        `image_mean, image_std and rescale_factor make black ${black.toPrecision(3)} and white ${white.toPrecision(3)}: no model sees pictures so`,
+        { where: settings.file, fix: RESTORE },
+      )
+  }
   return {
     patchSize: agreeing("patch_size", 14, vision.patchSize, "patch_size"),
     mergeSize: agreeing("merge_size", 2, vision.mergeSize, "spatial_merge_size"),

@@ -8,6 +8,14 @@ export class NotFiniteError extends Error {
   }
 }
 
+/** All logits of a row are the same, so no token is more likely than another: numbers on the way overflowed or vanished. */
+export class EqualLogitsError extends Error {
+  constructor() {
+    super("the logits are all the same")
+    this.name = "EqualLogitsError"
+  }
+}
+
 /** The logits are finite, but the rules of decoding leave no token. */
 export class NothingLeftError extends Error {
   constructor() {

@@ -1,7 +1,7 @@
 /** Tokens and confidences from logits: greedy or sampled (reference behaviour 6.2). Shared by all decoders. */
 
 import { cat, type Tensor, tensor, where, zeros } from "../torch/index.js"
-import { requireFinite } from "./not-finite.js"
+import { EqualLogitsError, requireFinite } from "./not-finite.js"
 
 export interface SamplingOptions {
   /** 0: the most likely token. @default 0 */
@@ -27,11 +27,11 @@ export type Choice = [ids: Tensor, confidences: Tensor]
 /**
  * One token per row of logits [n, V], in one read from the device. Call it within a `tidy`.
  * @param uniforms one per row; used when the temperature is not 0
- * @throws NotFiniteError when a row of the logits is not finite
+ * @throws NotFiniteError when a row of the logits is not finite; EqualLogitsError when all of one are the same
  */
 export function sampleTokens(logits: Tensor, options: SamplingOptions, uniforms: ArrayLike<number>): Predictions {
   const precise = preciseLogits(logits)
-  return readChoice(options.temperature ? multinomial(precise, options, uniforms) : greedy(precise))
+  return options.temperature ? readChoice(multinomial(precise, options, uniforms)) : readGreedy(precise)
 }
 
 /** Half precision cannot hold confidences. */
@@ -49,8 +49,18 @@ export function readChoice([ids, confidences]: Choice): Predictions {
   return predictions
 }
 
+/** @throws as `readChoice`, and EqualLogitsError when the most likely token of a row is no likelier than any other */
+export function readGreedy(logits: Tensor): Predictions {
+  const predictions = readChoice(greedy(logits))
+  const vocabulary = logits.shape[1]
+  // A little more than 1 / V, as the confidence is rounded.
+  if (vocabulary > 1 && predictions.confidences.some((confidence) => confidence * vocabulary < 1.0001))
+    throw new EqualLogitsError()
+  return predictions
+}
+
 /** exp(max − log-sum-exp) is the probability of the best token: no probabilities are written out. */
-export function greedy(logits: Tensor): Choice {
+function greedy(logits: Tensor): Choice {
   const [best, ids] = logits.maxAlong(1)
   return [ids, best.sub(logits.logsumexp([1])).exp()]
 }

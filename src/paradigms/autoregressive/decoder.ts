@@ -8,7 +8,7 @@ import { noGrad, type Tensor, tidy } from "../../torch/index.js"
 import type { DecodeEvent } from "../decode-events.js"
 import { NotFiniteError, NothingLeftError } from "../not-finite.js"
 import { embedPrompt, type Prompt, promptPositions } from "../prompt.js"
-import { draw, greedy, type Predictions, preciseLogits, readChoice, type UniformSource } from "../sampling.js"
+import { draw, type Predictions, preciseLogits, readChoice, readGreedy, type UniformSource } from "../sampling.js"
 import { type ProcessorOptions, processLogits } from "./logits-processors.js"
 import { checkWarpers, type WarperOptions, warpLogits } from "./warpers.js"
 
@@ -50,7 +50,7 @@ export async function* decodeAutoregressive(
     const state = { ids: [...promptIds, ...answer], promptLength: promptIds.length, genLength, eos }
     const scores = processLogits(precise, options, state)
     try {
-      return readChoice(options.temperature ? draw(warpLogits(scores, options), [uniform()]) : greedy(scores))
+      return options.temperature ? readChoice(draw(warpLogits(scores, options), [uniform()])) : readGreedy(scores)
     } catch (error) {
       // The model's numbers are fine: the rules leave no token.
       if (error instanceof NotFiniteError && precise.isfinite().all().item()) throw new NothingLeftError()
