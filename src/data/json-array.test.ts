@@ -240,7 +240,7 @@ describe("JsonRecords", () => {
     execFileSync("mkfifo", [pipe])
     expect(() => new JsonRecords(pipe)).toThrow("this is not a file")
     expect(() => new JsonRecords("/dev/zero")).toThrow("this is not a file")
-    expect(() => new JsonRecords("a\0b")).toThrow("its path has a NUL character")
+    expect(() => new JsonRecords("a\0b")).toThrow("its name holds a null character")
   })
 
   it("reads records that nest deeply", () => {
