@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process"
 import { createHash } from "node:crypto"
-import { mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import fc from "fast-check"
@@ -194,7 +194,12 @@ describe("JsonRecords", () => {
     expect(message(join(folder, "nothing"))).toMatch(/nothing: the data file cannot be opened/)
     expect(message(folder)).toMatch(/this is not a file/)
     expect(message(write("[{}"))).toMatch(/data-\d+\.json: the array has no closing bracket.* at byte 3/)
-    expect(message(write('[{}, {"a": tru}]'), true)).toMatch(/record 1 \(line 1, from byte 5\): the record is not JSON/)
+    expect(message(write('[{}, {"a": tru}]'), true)).toMatch(
+      /record 1 \(line 1, from byte 5\): the record is not JSON: line 1, column \d+ does not fit\n/,
+    )
+    const loop = join(folder, "loop.json")
+    symlinkSync(loop, loop)
+    expect(message(loop)).toMatch(/links go round in a circle/)
   })
 
   it("names what is not JSON in UTF-8: the file, or the record and its line", () => {
