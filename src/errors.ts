@@ -1,5 +1,10 @@
 /** Errors for people: what happened, where, and how to fix it. Everything else that is thrown is a bug of ours. */
 
+import { readable } from "./readable.js"
+
+/** Characters of a place that is shown: a command line may hold a hundred thousand. */
+const LONGEST_PLACE = 500
+
 export class UserError extends Error {
   /** Where it happened: a file, a sample, a key. */
   readonly where?: string
@@ -15,7 +20,7 @@ export class UserError extends Error {
 
   /** The whole error as plain lines, as the command line prints it. */
   format(): string {
-    const lines = [this.where ? `${this.where}: ${this.message}` : this.message]
+    const lines = [this.where ? `${readable(this.where, LONGEST_PLACE)}: ${this.message}` : this.message]
     if (this.fix) lines.push(`  ${this.fix}`)
     return lines.join("\n")
   }

@@ -28,10 +28,14 @@ const FAILURES: Record<string, readonly [what: string, fix: string]> = {
   ENAMETOOLONG: ["the name is too long for the file system", PATH],
 }
 
+const NULL_NAME = ["its name holds a null character", PATH] as const
+
 /** Turns file-system failures that a user can mend into a UserError; gives anything else back as it is. */
 export function explainFileError(error: unknown, where?: string): unknown {
-  const { code, path: failed } = (error ?? {}) as NodeJS.ErrnoException
-  const failure = code === undefined || error instanceof UserError ? undefined : FAILURES[code]
+  const { code, path: failed, message } = (error ?? {}) as NodeJS.ErrnoException
+  // Node's own check, before the system is asked.
+  const hasNull = code === "ERR_INVALID_ARG_VALUE" && message.includes("null bytes")
+  const failure = hasNull ? NULL_NAME : code === undefined || error instanceof UserError ? undefined : FAILURES[code]
   return failure ? new UserError(failure[0], { where: where ?? failed, fix: failure[1], cause: error }) : error
 }
 
@@ -180,14 +184,14 @@ export async function requireFreeSpace(folder: string, bytes: number): Promise<v
   let existing = path.resolve(folder)
   while (!(await fs.stat(existing).catch(() => undefined)) && existing !== path.dirname(existing))
     existing = path.dirname(existing)
-  const { bavail, bsize } = await fs.statfs(existing)
+  const { bavail, bsize } = await explaining(folder, () => fs.statfs(existing))
   if (bavail * bsize < bytes)
-    throw new UserError(`not enough space: ${gigabytes(bytes)} needed, ${gigabytes(bavail * bsize)} free`, {
+    throw new UserError(`not enough space: ${inUnits(bytes)} needed, ${inUnits(bavail * bsize)} free`, {
       where: folder,
       fix: "Free space or choose another folder.",
     })
 }
 
-function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(2)} GB`
+function inUnits(bytes: number): string {
+  return bytes < 1e9 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(2)} GB`
 }

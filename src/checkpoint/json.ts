@@ -116,8 +116,8 @@ export function parseJson(text: string, where: string): unknown {
   }
 }
 
-/** What JavaScript's own message tells, in words and without quoting the file. */
-function problemIn(text: string, { message }: Error): string {
+/** What JavaScript's own message about a JSON text tells, in words and without quoting the text. */
+export function problemIn(text: string, { message }: Error): string {
   if (text.trim() === "") return ": it is empty"
   const position = /position (\d+)/.exec(message)?.[1]
   if (position !== undefined) {

@@ -5,7 +5,7 @@ import { once } from "node:events"
 import fs from "node:fs"
 import os from "node:os"
 import path from "node:path"
-import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import type { UserError } from "../errors.js"
 import { FileLock, lockFolder } from "./lock.js"
 
@@ -93,7 +93,7 @@ describe("a lock", () => {
 
   it("that cannot be written is a sentence", () => {
     fs.mkdirSync(file)
-    expect(take).toThrow(/a folder where a file should be/)
+    expect(take).toThrow(/no lock but a folder/)
     const below = path.join(root, "a-file")
     fs.writeFileSync(below, "")
     expect(() => lockFolder(path.join(below, "out"))).toThrow(/a file where a folder should be/)
@@ -137,4 +137,25 @@ it("the one writer of a folder is named: id, machine, since when", () => {
   fs.mkdirSync(folder)
   lockFolder(folder).release()
   expect(fs.readdirSync(folder)).toEqual([])
+})
+
+it("of two that make the same folder, the one that is too late is told who writes", () => {
+  const folder = path.join(root, "new")
+  // The other one comes between looking for the folder and taking its lock.
+  const makeDirectory = vi.spyOn(fs, "mkdirSync").mockImplementationOnce((made) => {
+    fs.mkdirSync(made as string)
+    FileLock.take(path.join(folder, "writer.lock"), { silentMs: 60_000 })
+    return undefined
+  })
+  expect(() => lockFolder(folder)).toThrow(/this process \(\d+\) writes to this folder/)
+  expect(fs.existsSync(path.join(folder, "writer.lock"))).toBe(true)
+  makeDirectory.mockRestore()
+})
+
+it("what is no file is no lock, and nobody waits for it", () => {
+  fs.mkdirSync(file)
+  expect(take).toThrow(/no lock but a folder/)
+  fs.rmdirSync(file)
+  expect(spawnSync("mkfifo", [file]).status).toBe(0)
+  expect(take).toThrow(/a pipe or a device/)
 })

@@ -94,8 +94,8 @@ export class FileLock {
     if (held.size === 0) process.off("exit", releaseAll)
     try {
       if (this.#isOurs()) fs.rmSync(this.file, { force: true })
-      if (this.madeFolder) fs.rmdirSync(path.dirname(this.file))
     } catch {}
+    if (this.madeFolder) removeEmpty(path.dirname(this.file))
   }
 
   #isOurs(): boolean {
@@ -123,9 +123,16 @@ export function lockFolder(folder: string): FileLock {
     lock.madeFolder = made
     return lock
   } catch (error) {
-    if (made) fs.rmdirSync(folder)
+    if (made) removeEmpty(folder)
     throw error
   }
+}
+
+/** Not when something is in it, such as the lock of another process that was faster. */
+function removeEmpty(folder: string): void {
+  try {
+    fs.rmdirSync(folder)
+  } catch {}
 }
 
 function heldBy(folder: string, holder?: LockHolder): UserError {
@@ -179,8 +186,11 @@ function read(file: string): Found | undefined {
   let text: string
   let ageMs: number
   try {
+    const status = fs.statSync(file)
+    if (!status.isFile())
+      throw new UserError("this is no lock but a folder, a pipe or a device", { where: file, fix: "Delete it." })
     text = fs.readFileSync(file, "utf8")
-    ageMs = Date.now() - fs.statSync(file).mtimeMs
+    ageMs = Date.now() - status.mtimeMs
   } catch (error) {
     if (code(error) === "ENOENT") return undefined
     throw error

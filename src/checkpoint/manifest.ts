@@ -6,6 +6,7 @@ import fs from "node:fs/promises"
 import path from "node:path"
 import { messageOf, UserError } from "../errors.js"
 import { explainFileError, explaining, writeFileAtomic } from "./files.js"
+import { readTextFile } from "./json.js"
 
 export const MANIFEST_FILE = "manifest.json"
 const PIECE_BYTES = 4 << 20
@@ -56,9 +57,12 @@ export interface Damage {
  */
 export async function findDamage(folder: string): Promise<Damage | undefined> {
   const manifest = path.join(folder, MANIFEST_FILE)
-  const text = await fs.readFile(manifest, "utf8").catch((error) => new UserError(sentence(error, manifest)))
-  if (text instanceof UserError) return { file: manifest, what: text.message }
-  const files = decode(text)
+  let files: Record<string, FileDigest> | undefined
+  try {
+    files = decode(readTextFile(manifest))
+  } catch (error) {
+    return { file: manifest, what: sentence(error, manifest) }
+  }
   if (!files) return { file: manifest, what: "its content is not what was written" }
   for (const [name, { bytes, sha256 }] of Object.entries(files)) {
     const file = path.join(folder, name)

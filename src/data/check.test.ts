@@ -65,12 +65,12 @@ it("decodes each image once, and says what is wrong with it", async () => {
   const decoded: string[] = []
   const decode = async (path: string): Promise<void> => {
     decoded.push(path)
-    if (readFileSync(path, "utf8") === "broken.png") throw new UserError("not a picture")
+    if (readFileSync(path, "utf8") === "broken.png") throw new UserError("the image cannot be decoded (not a picture)")
   }
   const { problems, summary } = await run(file, { decode })
   expect(decoded.map((path) => path.slice(folder.length + 1))).toEqual(["a.png", "b.png", "broken.png"])
   expect(problems.find(({ index }) => index === 6)?.what).toBe(
-    `the image ${join(folder, "broken.png")} cannot be decoded: not a picture`,
+    `the image ${join(folder, "broken.png")} cannot be decoded (not a picture)`,
   )
   expect(summary.bad).toBe(5)
 })

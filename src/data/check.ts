@@ -161,15 +161,10 @@ class ImageCheck {
     }
     try {
       await this.options.decode?.(path)
-    } catch (error) {
-      const message = error instanceof UserError ? error.message : messageOf(error)
-      return bad(message.includes(path) ? message : `the image ${shown} cannot be decoded: ${message}`)
-    }
-    try {
       return (await this.options.rows?.(path)) ?? 1
     } catch (error) {
-      if (!(error instanceof UserError)) throw error
-      return bad(`the image ${shown} ${error.message.replace(/^the image /, "")}`, error.fix)
+      if (!(error instanceof UserError)) return bad(`the image ${shown} cannot be decoded: ${messageOf(error)}`)
+      return bad(`the image ${shown} ${error.message.replace(/^the image |^this /, "")}`, error.fix)
     }
   }
 }

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process"
 import { createHash } from "node:crypto"
-import { mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import fc from "fast-check"
@@ -194,7 +194,12 @@ describe("JsonRecords", () => {
     expect(message(join(folder, "nothing"))).toMatch(/nothing: the data file cannot be opened/)
     expect(message(folder)).toMatch(/this is not a file/)
     expect(message(write("[{}"))).toMatch(/data-\d+\.json: the array has no closing bracket.* at byte 3/)
-    expect(message(write('[{}, {"a": tru}]'), true)).toMatch(/record 1 \(line 1, from byte 5\): the record is not JSON/)
+    expect(message(write('[{}, {"a": tru}]'), true)).toMatch(
+      /record 1 \(line 1, from byte 5\): the record is not JSON: "}" stands where it cannot\n/,
+    )
+    const loop = join(folder, "loop.json")
+    symlinkSync(loop, loop)
+    expect(message(loop)).toMatch(/links go round in a circle/)
   })
 
   it("names what is not JSON in UTF-8: the file, or the record and its line", () => {
@@ -240,7 +245,7 @@ describe("JsonRecords", () => {
     execFileSync("mkfifo", [pipe])
     expect(() => new JsonRecords(pipe)).toThrow("this is not a file")
     expect(() => new JsonRecords("/dev/zero")).toThrow("this is not a file")
-    expect(() => new JsonRecords("a\0b")).toThrow("its path has a NUL character")
+    expect(() => new JsonRecords("a\0b")).toThrow("its name holds a null character")
   })
 
   it("reads records that nest deeply", () => {

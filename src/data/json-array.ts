@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from "node:fs"
 import { partialName } from "../checkpoint/files.js"
+import { problemIn, reasonOf, regularFileSize } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
 import { readable } from "../readable.js"
 import { decodeUtf8, foreignFormat } from "./encoding.js"
@@ -44,7 +45,7 @@ export class JsonRecords {
     indexFile?: string,
     content?: string,
   ) {
-    this.#descriptor = open(file)
+    this.#descriptor = openDataFile(file)
     try {
       const { size, mtimeNs } = fstatSync(this.#descriptor, { bigint: true })
       const version = content === undefined ? mtimeNs : BigInt(`0x${content.slice(0, 16)}`)
@@ -92,11 +93,7 @@ export class JsonRecords {
     try {
       return JSON.parse(text)
     } catch (cause) {
-      throw bad(
-        `the record is not JSON: ${readable((cause as Error).message, 160)}`,
-        "mend or remove the record",
-        cause,
-      )
+      throw bad(`the record is not JSON${problemIn(text, cause as Error)}`, "mend or remove the record", cause)
     }
   }
 
@@ -107,27 +104,22 @@ export class JsonRecords {
 
 const FIX = "give the path of a LLaVA-format JSON or JSONL file"
 
-const OPEN_FAILURES: Record<string, string> = {
-  ENOENT: "there is no such file",
-  ENOTDIR: "there is no such file",
-  EACCES: "there is no permission to read it",
-  EPERM: "there is no permission to read it",
-  ERR_INVALID_ARG_VALUE: "its path has a NUL character",
-}
-
-function open(file: string): number {
+/**
+ * Descriptor of a data file.
+ * @throws UserError when there is none, or it is no regular file
+ */
+export function openDataFile(file: string): number {
   try {
     // Looked at before it is opened: opening a pipe waits for its writer.
     if (statSync(file).isFile()) return openSync(file, "r")
   } catch (cause) {
-    const { code = "unknown" } = cause as NodeJS.ErrnoException
-    throw new UserError(`the data file cannot be opened: ${OPEN_FAILURES[code] ?? code}`, {
+    throw new UserError(`the data file cannot be opened: ${reasonOf(cause)}`, {
       where: readable(file, 200),
       fix: FIX,
       cause,
     })
   }
-  throw new UserError("this is not a file", { where: file, fix: FIX })
+  throw new UserError("this is not a file", { where: readable(file, 200), fix: FIX })
 }
 
 /** Bytes read; fewer than the buffer holds only at the end of the file. */
@@ -186,6 +178,7 @@ function scan(descriptor: number, file: string): number[] {
 function readIndex(path: string, size: bigint, version: bigint): BigUint64Array | undefined {
   let bytes: Buffer
   try {
+    regularFileSize(path)
     bytes = readFileSync(path)
   } catch {
     return undefined

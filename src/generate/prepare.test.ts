@@ -69,6 +69,14 @@ describe("pictures", () => {
     )
   })
 
+  it("are named when one of them is refused", async () => {
+    const two: Message[] = [{ role: "user", content: imagePrompt(2, "Which?") }]
+    await expect(preparePrompt(open(small.model), two, [picture(56, 56), picture(300, 1)])).rejects.toMatchObject({
+      where: "image 2",
+      message: expect.stringContaining("300 × 1: one side is more than 200 times the other"),
+    })
+  })
+
   it("give the features that they give at once", async () => {
     const session = open(small.model)
     session.imageOptions = { ...session.imageOptions, minPixels: 784, maxPixels: 50_000 }

@@ -1,7 +1,9 @@
 /** From messages and pictures to the prompt a decoder takes. */
 
+import { named } from "../data/llava.js"
 import { UserError } from "../errors.js"
 import { decodeImage, type RgbImage } from "../image/decode.js"
+import { readableName } from "../image/file.js"
 import { prepareImage, type QwenImage, qwenGrid } from "../image/qwen.js"
 import { inTurns } from "../in-turns.js"
 import { mropePositions } from "../models/mrope-positions.js"
@@ -31,7 +33,9 @@ export async function preparePrompt(
   const pictures: RgbImage[] = []
   for (const image of images)
     pictures.push(typeof image === "string" || image instanceof Uint8Array ? await decodeImage(image) : image)
-  const grids = pictures.map(({ width, height }) => qwenGrid(width, height, session.imageOptions))
+  const grids = pictures.map(({ width, height }, i) =>
+    named(placeOf(images[i], i), () => qwenGrid(width, height, session.imageOptions)),
+  )
   const ids = encodePrompt(messages, tokenizer, session.format)
   const rows = grids.map((grid) => model.imageTokens(grid))
   const layout = layOut({ ids, labels: ids.map(() => IGNORE) }, rows)
@@ -52,6 +56,10 @@ export async function preparePrompt(
   if (session.paradigm === "block-diffusion") return { ids: layout.ids, features }
   return { ids: layout.ids, features, positions: mropePositions(ids, grids, config.vision.mergeSize) }
 }
+
+/** Which of several pictures an error is about. */
+const placeOf = (image: ImageSource, index: number): string =>
+  typeof image === "string" ? readableName(image) : `image ${index + 1}`
 
 function checkMessages(messages: readonly Message[], images: number): void {
   const last = messages[messages.length - 1]

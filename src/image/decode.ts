@@ -4,7 +4,7 @@ import sharp, { type OutputInfo, type Sharp } from "sharp"
 import { UserError } from "../errors.js"
 import { inTurns, overRows, type Work } from "../in-turns.js"
 import { asPillowReadsAvif } from "./avif.js"
-import { readableName, readPicture } from "./file.js"
+import { decoderSays, readableName, readPicture } from "./file.js"
 import { decodeGifFrame, isGif, readGifFrame } from "./gif.js"
 import { bytesPerPixel, checkPictureMemory, GIF_BYTES_PER_PIXEL } from "./memory.js"
 import { turned } from "./orientation.js"
@@ -46,8 +46,7 @@ export async function decodeImage(source: string | Uint8Array): Promise<RgbImage
     return image
   } catch (cause) {
     if (cause instanceof UserError) throw cause
-    const reason = (cause as Error).message.split("\n")[0].trim()
-    throw new UserError(`the image cannot be decoded (${reason})`, {
+    throw new UserError(`the image cannot be decoded (${decoderSays(cause)})`, {
       where,
       fix: "use an undamaged JPEG, PNG, WebP, GIF, TIFF or AVIF",
       cause,

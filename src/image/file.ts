@@ -25,28 +25,45 @@ export function readableName(name: string): string {
 
 /** @throws UserError for what is not a regular, readable file of up to 512 MiB */
 export async function readPicture(path: string): Promise<Uint8Array> {
+  await requirePicture(path)
+  const bytes = await explaining(path, () => readFile(path))
+  // It may have grown.
+  if (bytes.length > MAXIMUM_FILE) throw tooLarge(bytes.length, readableName(path))
+  return bytes
+}
+
+/**
+ * Looks at a file without opening it: opening a pipe waits for its writer, and a device could be read for ever.
+ * @throws UserError for what is not a regular file of up to 512 MiB
+ */
+export async function requirePicture(path: string): Promise<void> {
   const where = readableName(path)
   const scheme = /^(https?|data|file|ftp):/i.exec(path)?.[1].toLowerCase()
   if (scheme)
     throw new UserError(`the image is given as a ${scheme}: URL`, { where, fix: "save it as a file and give its path" })
   if (path.includes("\0"))
     throw new UserError("the image's name contains a NUL character", { where, fix: "check the path" })
+  const file = await explaining(path, () => stat(path))
+  if (file.isDirectory()) throw new UserError("this is a folder, not an image", { where, fix: "check the path" })
+  if (!file.isFile())
+    throw new UserError("this is not a regular file", { where, fix: "copy the image into a file and give its path" })
+  if (file.size > MAXIMUM_FILE) throw tooLarge(file.size, where)
+}
+
+async function explaining<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
-    const file = await stat(path)
-    if (file.isDirectory()) throw new UserError("this is a folder, not an image", { where, fix: "check the path" })
-    // A pipe or a device could be read for ever.
-    if (!file.isFile())
-      throw new UserError("this is not a regular file", { where, fix: "copy the image into a file and give its path" })
-    if (file.size > MAXIMUM_FILE) throw tooLarge(file.size, where)
-    const bytes = await readFile(path)
-    if (bytes.length > MAXIMUM_FILE) throw tooLarge(bytes.length, where)
-    return bytes
+    return await work()
   } catch (cause) {
-    if (cause instanceof UserError) throw cause
     const code = (cause as NodeJS.ErrnoException).code ?? ""
     const what = SENTENCES[code] ?? `the image cannot be read${code && ` (${code})`}`
-    throw new UserError(what, { where, fix: "check the path", cause })
+    throw new UserError(what, { where: readableName(path), fix: "check the path", cause })
   }
+}
+
+/** What the decoder says is wrong with a picture, without the names of its functions. */
+export function decoderSays(error: unknown): string {
+  const [line] = (error as Error).message.trim().split("\n")
+  return line.replace(/^\w*vips\w*: /i, "")
 }
 
 function tooLarge(bytes: number, where: string): UserError {

@@ -43,7 +43,7 @@ it("reads the size of a file, and says what else it is", async () => {
   const text = join(folder, "text.png")
   writeFileSync(text, "text")
   await expect(imageSize(text)).rejects.toThrow(/^the image cannot be decoded/)
-  await expect(imageSize(join(folder, "none.png"))).rejects.toThrow(/there is no such file/)
+  await expect(imageSize(join(folder, "none.png"))).rejects.toThrow(/there is no such image/)
   const pipe = join(folder, "pipe.png")
   execFileSync("mkfifo", [pipe])
   await expect(imageSize(pipe)).rejects.toThrow(/not a regular file/)

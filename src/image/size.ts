@@ -1,8 +1,8 @@
 /** How many rows of a sequence a picture takes, known from its size alone. */
 
-import { stat } from "node:fs/promises"
 import sharp from "sharp"
 import { UserError } from "../errors.js"
+import { decoderSays, readableName, requirePicture } from "./file.js"
 import { type QwenImageOptions, smartResize } from "./qwen.js"
 
 /**
@@ -10,22 +10,17 @@ import { type QwenImageOptions, smartResize } from "./qwen.js"
  * @throws UserError for a file that is missing or no picture
  */
 export async function imageSize(path: string): Promise<{ width: number; height: number }> {
+  await requirePicture(path)
   try {
-    // Looked at before it is opened: opening a pipe waits for its writer.
-    if ((await stat(path)).isFile()) {
-      const { width, height } = await sharp(path, { limitInputPixels: false }).metadata()
-      return { width, height }
-    }
+    const { width, height } = await sharp(path, { limitInputPixels: false }).metadata()
+    return { width, height }
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException
-    const reason = code === "ENOENT" ? "there is no such file" : (code ?? message.split("\n")[0].trim())
-    throw new UserError(`the image cannot be decoded: ${reason}`, {
-      where: path,
+    throw new UserError(`the image cannot be decoded (${decoderSays(cause)})`, {
+      where: readableName(path),
       fix: "use an undamaged picture",
       cause,
     })
   }
-  throw new UserError("the image is not a regular file", { where: path, fix: "check the path" })
 }
 
 /**

@@ -42,9 +42,17 @@ it("adds the header of the answer only when asked", () => {
 })
 
 it("says which file is broken and what the template refuses", () => {
-  expect(() => ChatTemplate.load(folderWith({ "chat_template.json": "{" }))).toThrow(/not JSON/)
+  expect(() => ChatTemplate.load(folderWith({ "chat_template.json": "{" }))).toThrow(/not a JSON file/)
   expect(() => ChatTemplate.load(folderWith({ "chat_template.jinja": "{% if %}" }))).toThrow(/cannot be parsed/)
   expect(() => new ChatTemplate("{{ raise_exception('roles must alternate') }}").render(hello)).toThrow(/alternate/)
+})
+
+it("tells no words of the engine or of the library's own types", () => {
+  const broken = ['{{ nothing("a") }}', "{% for x in nothing.of.it %}{% endfor %}", "{{ nothing ~ [] * 2 }}"]
+  for (const template of broken)
+    expect(() => new ChatTemplate(template).render([]), template).toThrow(/it uses a value that is not there, or not/)
+  const list = folderWith({ "chat_template.json": JSON.stringify({ chat_template: [null, { name: "default" }] }) })
+  expect(ChatTemplate.load(list)).toBe(undefined)
 })
 
 it("stops a template that does not end, in a sentence", () => {

@@ -1,13 +1,13 @@
 /** The chat template of a model folder: messages → the prompt as one string. Knows no ids. */
 
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { Template } from "@huggingface/jinja"
+import { type Json, readJsonObject, readOptionalJson, readTextFile } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
+import { readable } from "../readable.js"
 import type { Message } from "./message.js"
 import { OutOfTime, withTimeLimit } from "./time-limit.js"
-
-type Json = Record<string, unknown>
 
 const RENDER_TIME = 3000
 /** The library makes the whole list of a range before anything is read from it. */
@@ -26,11 +26,11 @@ export class ChatTemplate {
    * @throws UserError when a file is not JSON or the template cannot be parsed
    */
   static load(folder: string): ChatTemplate | undefined {
-    const config = readJson(join(folder, "tokenizer_config.json"))
+    const config = readOptionalJson(join(folder, "tokenizer_config.json")) ?? {}
     for (const source of SOURCES) {
       const path = join(folder, source)
       if (!existsSync(path)) continue
-      const text = source.endsWith(".jinja") ? readFileSync(path, "utf8") : templateIn(readJson(path))
+      const text = source.endsWith(".jinja") ? readTextFile(path) : templateIn(readJsonObject(path))
       if (text === undefined) continue
       try {
         return new ChatTemplate(text, tokenVariables(config))
@@ -82,23 +82,17 @@ function reasonOf(cause: unknown): string {
   if (cause instanceof OutOfTime) return `it does not end within ${cause.seconds} s`
   const { name, message } = cause as Error
   if (name === "RangeError") return "it nests too deeply or writes too much"
-  return name === "TypeError" ? "it uses a value that is not there" : message
-}
-
-function readJson(path: string): Json {
-  if (!existsSync(path)) return {}
-  try {
-    return (JSON.parse(readFileSync(path, "utf8")) ?? {}) as Json
-  } catch (cause) {
-    throw new UserError("the file is not JSON", { where: path, fix: "download it again", cause })
-  }
+  // The library's sentences about the template are kept; those about its own types of values say nothing to people.
+  const isInternal = name !== "Error" || /\w+Value\b|\bundefined\b|^Cannot |\[object /.test(message)
+  return isInternal ? "it uses a value that is not there, or not as it can be used" : readable(message, 300)
 }
 
 /** A template may come alone or as a list of named ones. */
 function templateIn({ chat_template: entry }: Json): string | undefined {
   if (typeof entry === "string") return entry
   if (!Array.isArray(entry)) return undefined
-  return (entry as { name?: string; template?: string }[]).find(({ name }) => name === "default")?.template
+  const text = (entry as (Json | null)[]).find((named) => named?.name === "default")?.template
+  return typeof text === "string" ? text : undefined
 }
 
 /** bos_token, eos_token, …: each a string or an object with its content. */

@@ -1,11 +1,10 @@
 /** The files of a tokenizer, read and checked as far as a library that trusts them needs it. */
 
-import { existsSync, readFileSync, statSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { join } from "node:path"
+import { type Json, readJsonObject } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
 import type { AddedToken } from "./added-tokens.js"
-
-export type Json = Record<string, unknown>
 
 /** No tokenizer has ids above: tables of their size are made. */
 const MOST_IDS = 1 << 24
@@ -14,32 +13,19 @@ const MOST_IDS = 1 << 24
 export function readTokenizerFiles(folder: string): { path: string; definition: Json; config: Json } {
   const path = join(folder, "tokenizer.json")
   const configPath = join(folder, "tokenizer_config.json")
-  const definition = readJson(path) as Json
-  const config = existsSync(configPath) ? readJson(configPath) : {}
-  if (!isObject(config))
-    throw new UserError("the tokenizer file is not an object", { where: configPath, fix: "download it again" })
+  const definition = readFile(path)
+  const config = existsSync(configPath) ? readFile(configPath) : {}
   return { path, definition, config }
 }
 
-function readJson(path: string): unknown {
-  let text: string
+function readFile(path: string): Json {
   try {
-    // Looked at before it is opened: opening a pipe waits for its writer.
-    if (!statSync(path).isFile()) throw new Error("not a regular file")
-    text = readFileSync(path, "utf8")
+    return readJsonObject(path)
   } catch (cause) {
-    throw new UserError("the tokenizer file cannot be read", {
+    if (!(cause instanceof UserError)) throw cause
+    throw new UserError(`the tokenizer file cannot be used: ${cause.message}`, {
       where: path,
       fix: "copy tokenizer.json and tokenizer_config.json from the model this one was made from",
-      cause,
-    })
-  }
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new UserError(`the tokenizer file is not JSON: ${(cause as Error).message}`, {
-      where: path,
-      fix: "download it again",
       cause,
     })
   }

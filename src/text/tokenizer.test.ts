@@ -287,15 +287,20 @@ describe("Tokenizer", () => {
       }
       return "no error"
     }
-    expect(attempt()).toMatch(/tokenizer\.json: the tokenizer file cannot be read/)
+    expect(attempt()).toMatch(/tokenizer\.json: the tokenizer file cannot be used: .*no such file/)
     writeFileSync(join(broken, "tokenizer.json"), '{"model": ')
-    expect(attempt()).toMatch(/tokenizer\.json: the tokenizer file is not JSON/)
+    expect(attempt()).toMatch(/tokenizer\.json: the tokenizer file cannot be used: not a JSON file: it ends too early/)
     for (const wrong of ["null", "[]", "{}", '{"model": {"type": "BPE"}}', '{"added_tokens": 3}']) {
       writeFileSync(join(broken, "tokenizer.json"), wrong)
-      expect(attempt(), wrong).toMatch(/tokenizer\.json: the tokenizer cannot be used/)
+      expect(attempt(), wrong).toMatch(/tokenizer\.json: the tokenizer (file )?cannot be used/)
     }
+    const nameless = { ...definition, post_processor: {} }
+    writeFileSync(join(broken, "tokenizer.json"), JSON.stringify(nameless))
+    expect(attempt()).toMatch(/its parts are not those of a tokenizer/)
     writeFileSync(join(broken, "tokenizer.json"), JSON.stringify(definition))
     writeFileSync(join(broken, "tokenizer_config.json"), "oops")
-    expect(attempt()).toMatch(/tokenizer_config\.json: the tokenizer file is not JSON/)
+    expect(attempt()).toMatch(
+      /tokenizer_config\.json: the tokenizer file cannot be used: not a JSON file: "o" stands where/,
+    )
   })
 })

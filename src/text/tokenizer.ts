@@ -1,11 +1,12 @@
 /** tokenizer.json → ids and back. Markup typed by people never becomes a token unless the text is trusted. */
 
 import { Tokenizer as HubTokenizer } from "@huggingface/tokenizers"
+import type { Json } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
 import { type AddedToken, AddedTokens } from "./added-tokens.js"
 import { mayBacktrack } from "./backtracking.js"
 import { OutOfTime, withTimeLimit } from "./time-limit.js"
-import { addedTokens, checkDefinition, isObject, type Json, readTokenizerFiles } from "./tokenizer-file.js"
+import { addedTokens, checkDefinition, isObject, readTokenizerFiles } from "./tokenizer-file.js"
 
 /** GPT-2's split pattern, which ByteLevel applies by itself when `use_regex` is set. */
 const GPT2_PATTERN = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
@@ -190,5 +191,6 @@ function libraryTokenizer(definition: Json, config: Json, added: readonly AddedT
 function reasonOf(cause: unknown): string {
   if (cause instanceof UserError) return cause.message
   const { name, message } = cause as Error
-  return name === "Error" && message.startsWith("Unknown ") ? message : "its parts are not those of a tokenizer"
+  const isNamed = name === "Error" && /^Unknown [\w ]+: (?!undefined|null)"?\w{1,60}"?$/.test(message)
+  return isNamed ? message : "its parts are not those of a tokenizer"
 }

@@ -1,13 +1,15 @@
 /** What makes a training the same training: its settings and the content of what it reads, never where that lies. */
 
 import { createHash } from "node:crypto"
-import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from "node:fs"
+import { closeSync, existsSync, openSync, readSync } from "node:fs"
 import { basename, join } from "node:path"
 import { z } from "zod"
-import { explainFileError } from "../checkpoint/files.js"
+import { explaining } from "../checkpoint/files.js"
+import { readTextFile } from "../checkpoint/json.js"
 import { digestFile } from "../checkpoint/manifest.js"
 import { openTensors } from "../checkpoint/safetensors.js"
-import { messageOf, UserError } from "../errors.js"
+import { openDataFile } from "../data/json-array.js"
+import { UserError } from "../errors.js"
 import { type TrainingConfig, trainingSchema } from "./config.js"
 
 const settingsSchema = z.record(z.string(), z.unknown())
@@ -55,15 +57,8 @@ export async function identityOf(config: TrainingConfig, source: string): Promis
 }
 
 async function dataDigest(file: string): Promise<{ bytes: number; sha256: string }> {
-  const refuse = (what: string, cause?: unknown): UserError =>
-    new UserError(what, { where: file, fix: "give the path of a LLaVA-format JSON or JSONL file", cause })
-  try {
-    // Opening a pipe would wait for its writer.
-    if (statSync(file).isFile()) return await digestFile(file)
-  } catch (cause) {
-    throw refuse(`the data file cannot be opened: ${messageOf(explainFileError(cause))}`, cause)
-  }
-  throw refuse("this is not a file")
+  closeSync(openDataFile(file))
+  return explaining(file, () => digestFile(file))
 }
 
 const SAMPLE_BYTES = 4096
@@ -113,7 +108,7 @@ function tokenizerHash(folder: string): string {
   const hash = createHash("sha256")
   for (const name of READING_FILES) {
     const file = join(folder, name)
-    if (existsSync(file)) hash.update(`${name}\0`).update(readFileSync(file)).update("\0")
+    if (existsSync(file)) hash.update(`${name}\0`).update(readTextFile(file)).update("\0")
   }
   return hash.digest("hex")
 }

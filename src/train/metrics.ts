@@ -4,6 +4,7 @@ import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, writeFile
 import { join } from "node:path"
 import { z } from "zod"
 import { explainFileError, explaining, partialName } from "../checkpoint/files.js"
+import { regularFileSize } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
 import { TensorBoardWriter } from "./tensorboard.js"
 
@@ -45,6 +46,8 @@ const NEWLINE = 10
  */
 export function readMetrics(path: string): StepMetrics[] {
   if (!existsSync(path)) return []
+  // Looked at before it is opened: opening a pipe waits for its writer.
+  regularFileSize(path)
   const bytes = explaining(path, () => readFileSync(path))
   const lines = splitLines(bytes)
   const cutShort = bytes.at(-1) !== NEWLINE

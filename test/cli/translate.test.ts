@@ -113,7 +113,7 @@ it("says in a sentence what is wrong", async () => {
     [["generate", "--model", small.model, "--threshold", "0.9", "hello"], /autoregressive model: it has no threshold/],
     [["generate", "--model", small.model, "--device", "gpu", "hello"], /no device "gpu"/],
     [["generate", "--model", small.model, "--dtype", "fp16", "hello"], /no type to compute in/],
-    [["train", join(folder, "no-recipe.yaml")], /cannot read the recipe/],
+    [["train", join(folder, "no-recipe.yaml")], /the recipe cannot be read: there is no such file/],
     [["train", writeRecipe("typo.yaml", folder, {}), "--set", "train.learnign_rate=1"], /learnign_rate/],
     [
       ["translate", "--recipe", writeRecipe("ar.yaml", folder, { paradigm: "autoregressive" })],
