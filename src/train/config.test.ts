@@ -132,6 +132,7 @@ describe("recipes", () => {
     ["train: { micro_batch_size: 1000000000 }", /micro_batch_size: must be at most 65536/],
     ["train: { micro_batch_size: 65536, accumulate: 65536 }", /times train\.accumulate, 65536, is more/],
     ["train: { epochs: 1.0e+300 }", /train\.epochs: must be at most/],
+    ["train: { max_grad_norm: 1e-300 }", /train\.max_grad_norm: must be 0 \(no clipping\) or at least 0\.000001/],
     ["train: { max_minutes: -1 }", /train\.max_minutes: must be above 0, not -1/],
     ["train: { max_steps: 1e999 }", /train\.max_steps/],
     ["train: null", /train: must be a section with keys, not nothing/],

@@ -18,7 +18,12 @@ export const learningRateSchema = z.number().min(1e-12).max(1)
 /** At 1 the corrected moments are divided by zero. */
 export const betasSchema = z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
 export const weightDecaySchema = z.number().min(0).max(100)
-export const maxGradNormSchema = z.number().min(0).max(1_000_000)
+/** 0 does not clip; much less than any gradient's norm would leave nothing of it. */
+export const maxGradNormSchema = z
+  .number()
+  .min(0)
+  .max(1_000_000)
+  .refine((norm) => norm === 0 || norm >= 1e-6, "must be 0 (no clipping) or at least 0.000001")
 
 const path = z
   .string()
