@@ -6,7 +6,7 @@ import fs from "node:fs/promises"
 import path from "node:path"
 import { messageOf, UserError } from "../errors.js"
 import { explainFileError, explaining, writeFileAtomic } from "./files.js"
-import { readTextFile } from "./json.js"
+import { regularFileSize } from "./json.js"
 
 export const MANIFEST_FILE = "manifest.json"
 const PIECE_BYTES = 4 << 20
@@ -59,7 +59,9 @@ export async function findDamage(folder: string): Promise<Damage | undefined> {
   const manifest = path.join(folder, MANIFEST_FILE)
   let files: Record<string, FileDigest> | undefined
   try {
-    files = decode(readTextFile(manifest))
+    // Before it is opened: opening a pipe waits for a writer.
+    regularFileSize(manifest)
+    files = decode(await fs.readFile(manifest, "utf8"))
   } catch (error) {
     return { file: manifest, what: sentence(error, manifest) }
   }
