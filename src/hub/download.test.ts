@@ -355,19 +355,14 @@ describe("several at once", () => {
   /** The hub code as JavaScript, since a child process of plain Node reads no TypeScript. */
   function compile(target: string): string {
     const source = path.resolve(import.meta.dirname, "..")
-    const files = [
-      "errors.ts",
-      "cache-folder.ts",
-      "make-folder.ts",
-      "checkpoint/files.ts",
-      "checkpoint/safetensors-index.ts",
-      "checkpoint/json.ts",
-      "checkpoint/lock.ts",
-      ...fs
-        .readdirSync(path.join(source, "hub"))
-        .filter((name) => !name.includes(".test."))
-        .map((name) => `hub/${name}`),
-    ]
+    const files = new Set<string>()
+    const follow = (file: string): void => {
+      if (files.has(file)) return
+      files.add(file)
+      for (const [, name] of fs.readFileSync(path.join(source, file), "utf8").matchAll(/from "(\.[^"]+)\.js"/g))
+        follow(path.join(path.dirname(file), `${name}.ts`))
+    }
+    follow("hub/download.ts")
     for (const file of files) {
       const text = ts.transpileModule(fs.readFileSync(path.join(source, file), "utf8"), {
         compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 },
