@@ -10,9 +10,9 @@ describe("spinning", () => {
   }
 
   it("is short, unless the user chose otherwise in any of the variables", () => {
-    expect(spinSettings({})).toEqual({ GOMP_SPINCOUNT: "200", KMP_BLOCKTIME: "1" })
+    expect(spinSettings({})).toEqual({ GOMP_SPINCOUNT: "1000", KMP_BLOCKTIME: "1" })
     expect(spinSettings({ OMP_NUM_THREADS: "2", GOMP_SPINCOUNT: "" })).toEqual({
-      GOMP_SPINCOUNT: "200",
+      GOMP_SPINCOUNT: "1000",
       KMP_BLOCKTIME: "1",
     })
     for (const name of NAMES) expect(spinSettings({ [name]: "0" })).toEqual({})
@@ -22,7 +22,7 @@ describe("spinning", () => {
   it("is set only while the library is loaded, whatever comes of it", () => {
     clear()
     process.env.GOMP_SPINCOUNT = ""
-    expect(withSpinPolicy(() => process.env.GOMP_SPINCOUNT)).toBe("200")
+    expect(withSpinPolicy(() => process.env.GOMP_SPINCOUNT)).toBe("1000")
     expect(process.env.GOMP_SPINCOUNT).toBe("")
     delete process.env.GOMP_SPINCOUNT
     expect(() =>

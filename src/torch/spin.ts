@@ -1,10 +1,10 @@
 /** How long OpenMP's threads spin before they sleep. Its library reads that once, when it is loaded. */
 
 /**
- * About as long as a sleeping thread takes to wake, 10 µs: long enough to find the next operator of a forward, too short
- * to matter where another program wants the core. GNU's default is 300,000 (14 ms), LLVM's 200 ms.
+ * About 50 µs: mostly long enough to find the next operator of a forward, short where another program wants the core.
+ * GNU's default is 300,000 (14 ms), LLVM's 200 ms.
  */
-const SPINS = 200
+const SPINS = 1000
 const BLOCK_MILLISECONDS = 1
 
 /** What may already say how long threads spin. */

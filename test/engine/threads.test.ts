@@ -28,7 +28,7 @@ describe.runIf(LINUX)("how long threads spin", () => {
     run("T.engineInfo()", { OMP_DISPLAY_ENV: "VERBOSE", ...settings }).stderr
 
   it("is the policy's when OpenMP's library is loaded", () => {
-    expect(told({})).toContain("GOMP_SPINCOUNT = '200'")
+    expect(told({})).toContain("GOMP_SPINCOUNT = '1000'")
   })
 
   it("is the user's where the environment says it", () => {
@@ -54,7 +54,7 @@ describe.runIf(LINUX)("how long threads spin", () => {
     `,
       { OMP_DISPLAY_ENV: "VERBOSE" },
     )
-    expect(stderr).toContain("GOMP_SPINCOUNT = '200'")
+    expect(stderr).toContain("GOMP_SPINCOUNT = '1000'")
   })
 })
 
