@@ -237,7 +237,7 @@ NAPI_MODULE_INIT() {
       {"newGenerator", newGenerator},
       {"setThreads", setThreads}, {"oneThread", oneThread}, {"keepFreedMemory", keepFreedMemory}, {"systemInfo", systemInfo}, {"loadLibrary", loadLibrary},
       {"deviceCount", deviceCount}, {"synchronize", synchronize}, {"takeWarnings", takeWarnings},
-      {"watchInterrupts", watchInterrupts}, {"unwatchInterrupts", unwatchInterrupts},
+      {"watchCrowd", watchCrowd}, {"isCrowded", isCrowded}, {"watchInterrupts", watchInterrupts}, {"unwatchInterrupts", unwatchInterrupts},
   };
   for (const auto& entry : table) {
     napi_value fn;

@@ -127,6 +127,9 @@ napi_value deviceCount(napi_env, napi_callback_info);
 napi_value synchronize(napi_env, napi_callback_info);
 napi_value takeWarnings(napi_env, napi_callback_info);
 void installWarningHandler(Engine*);
+// crowd.cc
+napi_value watchCrowd(napi_env, napi_callback_info);
+napi_value isCrowded(napi_env, napi_callback_info);
 // signals.cc
 napi_value watchInterrupts(napi_env, napi_callback_info);
 napi_value unwatchInterrupts(napi_env, napi_callback_info);

@@ -5,7 +5,7 @@ import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { UserError } from "../errors.js"
-import { withSpinPolicy } from "./spin.js"
+import { spinChosen, withSpinPolicy } from "./spin.js"
 
 export interface Addon {
   frame(numbers: Float64Array, text: Uint8Array): void
@@ -38,6 +38,8 @@ export interface Addon {
   deviceCount(type: string): number
   synchronize(device: string): void
   takeWarnings(): string
+  watchCrowd(): boolean
+  isCrowded(): boolean
   watchInterrupts(notice: string): void
   unwatchInterrupts(): void
 }
@@ -137,6 +139,7 @@ export function addon(): Addon {
       cause,
     })
   }
+  if (!spinChosen()) loaded.watchCrowd()
   loaded.frame(frame, text)
   loadCuda(loaded)
   return loaded

@@ -10,21 +10,18 @@ describe("spinning", () => {
   }
 
   it("is short, unless the user chose otherwise in any of the variables", () => {
-    expect(spinSettings({})).toEqual({ GOMP_SPINCOUNT: "1000", KMP_BLOCKTIME: "1" })
-    expect(spinSettings({ OMP_NUM_THREADS: "2", GOMP_SPINCOUNT: "" })).toEqual({
-      GOMP_SPINCOUNT: "1000",
-      KMP_BLOCKTIME: "1",
-    })
+    expect(spinSettings({})).toEqual({ KMP_BLOCKTIME: "1" })
+    expect(spinSettings({ OMP_NUM_THREADS: "2", KMP_BLOCKTIME: "" })).toEqual({ KMP_BLOCKTIME: "1" })
     for (const name of NAMES) expect(spinSettings({ [name]: "0" })).toEqual({})
     expect(describeSpin({ OMP_WAIT_POLICY: "ACTIVE" })).toBe("waiting threads do as OMP_WAIT_POLICY=ACTIVE says")
   })
 
   it("is set only while the library is loaded, whatever comes of it", () => {
     clear()
-    process.env.GOMP_SPINCOUNT = ""
-    expect(withSpinPolicy(() => process.env.GOMP_SPINCOUNT)).toBe("1000")
-    expect(process.env.GOMP_SPINCOUNT).toBe("")
-    delete process.env.GOMP_SPINCOUNT
+    process.env.KMP_BLOCKTIME = ""
+    expect(withSpinPolicy(() => process.env.KMP_BLOCKTIME)).toBe("1")
+    expect(process.env.KMP_BLOCKTIME).toBe("")
+    delete process.env.KMP_BLOCKTIME
     expect(() =>
       withSpinPolicy(() => {
         throw new Error("not there")
@@ -37,7 +34,7 @@ describe("spinning", () => {
     clear()
     process.env.OMP_WAIT_POLICY = "ACTIVE"
     withSpinPolicy(() => {
-      expect(process.env.GOMP_SPINCOUNT).toBeUndefined()
+      expect(process.env.KMP_BLOCKTIME).toBeUndefined()
       expect(process.env.OMP_WAIT_POLICY).toBe("ACTIVE")
     })
     expect(process.env.OMP_WAIT_POLICY).toBe("ACTIVE")

@@ -27,8 +27,29 @@ describe.runIf(LINUX)("how long threads spin", () => {
   const told = (settings: Record<string, string>): string =>
     run("T.engineInfo()", { OMP_DISPLAY_ENV: "VERBOSE", ...settings }).stderr
 
-  it("is the policy's when OpenMP's library is loaded", () => {
-    expect(told({})).toContain("GOMP_SPINCOUNT = '1000'")
+  /** Computes, with as many other busy processes as there are processors, until it is crowded or 20 s are over. */
+  const CROWDED = `
+    const { addon } = await import(new URL("./native.js", ${JSON.stringify(pathToFileURL(`${dist}/torch/index.js`).href)}))
+    const { spawn } = await import("node:child_process")
+    const { availableParallelism } = await import("node:os")
+    T.engineInfo()
+    const others = Array.from({ length: availableParallelism() }, () => spawn(process.execPath, ["-e", "for (;;);"]))
+    const x = T.zeros([256, 256])
+    const product = () => T.tidy(() => x.matmul(x).sum().item())
+    const end = Date.now() + 20_000
+    while (!addon().isCrowded() && Date.now() < end) product()
+    const crowded = addon().isCrowded()
+    for (const other of others) other.kill("SIGKILL")
+    console.log(JSON.stringify({ crowded }))
+    process.exit(0)
+  `
+
+  it("becomes short while other programs want the processors", () => {
+    expect(JSON.parse(run(CROWDED).stdout)).toEqual({ crowded: true })
+  })
+
+  it("stays the user's beside other programs", () => {
+    expect(JSON.parse(run(CROWDED.replace("20_000", "1_000"), { GOMP_SPINCOUNT: "7" }).stdout).crowded).toBe(false)
   })
 
   it("is the user's where the environment says it", () => {
@@ -43,18 +64,6 @@ describe.runIf(LINUX)("how long threads spin", () => {
       console.log(execFileSync(process.execPath, ["-p", "[process.env.GOMP_SPINCOUNT, process.env.KMP_BLOCKTIME].join()"], { encoding: "utf8" }))
     `)
     expect(stdout.trim()).toBe(",")
-  })
-
-  it("holds in a worker that shares the environment", () => {
-    const { stderr } = run(
-      `
-      const { SHARE_ENV, Worker } = await import("node:worker_threads")
-      const code = "import(" + JSON.stringify(import.meta.resolve(${JSON.stringify(pathToFileURL(`${dist}/torch/index.js`).href)})) + ").then((T) => T.engineInfo())"
-      await new Promise((resolve, reject) => new Worker(code, { eval: true, env: SHARE_ENV }).on("exit", resolve).on("error", reject))
-    `,
-      { OMP_DISPLAY_ENV: "VERBOSE" },
-    )
-    expect(stderr).toContain("GOMP_SPINCOUNT = '1000'")
   })
 })
 
