@@ -2,6 +2,7 @@
 
 import { readFile, stat } from "node:fs/promises"
 import { UserError } from "../errors.js"
+import { readable } from "../readable.js"
 
 /** Bytes of the largest file that is read. */
 const MAXIMUM_FILE = 512 * 2 ** 20
@@ -19,8 +20,7 @@ const SENTENCES: Record<string, string> = {
 
 /** A name that fits on a line, without control characters. */
 export function readableName(name: string): string {
-  const line = name.replace(/[\0-\x1f\x7f]/g, (character) => JSON.stringify(character).slice(1, -1))
-  return line.length > MAXIMUM_NAME ? `${line.slice(0, MAXIMUM_NAME)}…` : line
+  return readable(name, MAXIMUM_NAME)
 }
 
 /** @throws UserError for what is not a regular, readable file of up to 512 MiB */

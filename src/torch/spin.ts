@@ -1,4 +1,4 @@
-/** How long OpenMP's threads spin before they sleep. Its library reads that once, when it is loaded. */
+/** How long OpenMP's threads spin before they sleep. LLVM's library reads that once, when it is loaded. */
 
 /**
  * LLVM's library, 200 ms by default. GNU's keeps its default, 14 ms, while this program has the processors to itself; beside
@@ -32,8 +32,8 @@ export function describeSpin(environment: Environment = process.env): string {
 
 /**
  * Runs `load`, which must load OpenMP's library and call it once, under the policy. The environment is as before
- * afterwards: child processes inherit nothing. A worker thread has an environment of its own, which the library does not
- * see: load the engine in the main thread first, or start the worker with `env: SHARE_ENV`.
+ * afterwards: child processes inherit nothing. A worker thread has an environment of its own, which LLVM's library does
+ * not see: load the engine in the main thread first, or start the worker with `env: SHARE_ENV`.
  */
 export function withSpinPolicy<T>(load: () => T): T {
   const settings = spinSettings()
