@@ -7,7 +7,7 @@ import path from "node:path"
 import { gzipSync } from "node:zlib"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { FakeHub } from "../../test/support/fake-hub.js"
-import { UserError } from "../errors.js"
+import { messageOf, UserError } from "../errors.js"
 import { type DownloadOptions, downloadModel, type HubEvent } from "./download.js"
 import { hubSettings } from "./settings.js"
 
@@ -239,9 +239,13 @@ describe("bodies that stop", () => {
     )
     fs.rmSync(root, { recursive: true })
     fs.mkdirSync(root)
-    // The whole file came in spite of a length that is too long: its hash is what counts.
     if (length === 1) expect(await failure()).toMatch(/config.json keeps breaking off: only 1 of 2 bytes came/)
-    else expect((await download()).commit).toBe(hub.commit)
+    // A length that is too long: all bytes came and their hash is right, or the end of the connection was seen before them.
+    else {
+      const outcome = await download().then(({ commit }) => commit, messageOf)
+      const right = outcome === hub.commit || /config.json keeps breaking off: the connection broke/.test(outcome)
+      expect(right, outcome).toBe(true)
+    }
   })
 })
 
