@@ -1,16 +1,16 @@
 /** Image files to RGB bytes, the same bytes as Pillow's `convert("RGB")`. Decoding only: resizing is resize.ts. */
 
-import sharp, { type OutputInfo, type Sharp } from "sharp"
+import sharp, { type Metadata, type OutputInfo, type Sharp } from "sharp"
 import { UserError } from "../errors.js"
 import { inTurns, overRows, type Work } from "../in-turns.js"
 import { asPillowReadsAvif } from "./avif.js"
+import { decodeAvif } from "./avif-decode.js"
 import { decoderSays, readableName, readPicture } from "./file.js"
 import { decodeGifFrame, isGif, readGifFrame } from "./gif.js"
 import { bytesPerPixel, checkPictureMemory, GIF_BYTES_PER_PIXEL } from "./memory.js"
 import { turned } from "./orientation.js"
 import { withoutGrey16Key } from "./png.js"
 import { tiffOrientation } from "./tiff.js"
-import { yuvToRgb } from "./yuv.js"
 
 export interface RgbImage {
   width: number
@@ -39,11 +39,10 @@ export async function decodeImage(source: string | Uint8Array): Promise<RgbImage
     if (isGif(bytes)) return await decodeGif(bytes, where)
     const tiff = tiffOrientation(bytes)
     const avif = asPillowReadsAvif(bytes)
-    const image = await decodeBytes(tiff?.upright ?? avif?.bytes ?? withoutGrey16Key(bytes), where)
-    if (tiff) return await inTurns(turned(image, tiff.orientation))
-    if (avif?.yuv) await inTurns(yuvToRgb(image, avif.yuv))
-    if (avif?.isNarrowGrey) await inTurns(stretch(image))
-    return image
+    const opened = await openPicture(tiff?.upright ?? avif?.bytes ?? withoutGrey16Key(bytes), where)
+    if (avif?.colour) return await decodeAvif(opened.image, avif.colour, where)
+    const image = await decodeOpened(opened)
+    return tiff ? await inTurns(turned(image, tiff.orientation)) : image
   } catch (cause) {
     if (cause instanceof UserError) throw cause
     throw new UserError(`the image cannot be decoded (${decoderSays(cause)})`, {
@@ -61,15 +60,26 @@ async function decodeGif(bytes: Uint8Array, where: string): Promise<RgbImage> {
   return inTurns(decodeGifFrame(bytes, frame, where))
 }
 
-async function decodeBytes(bytes: Uint8Array, where: string): Promise<RgbImage> {
+interface Opened {
+  image: Sharp
+  metadata: Metadata
+}
+
+/** Reads the header. @throws UserError for what is no picture, or too much of one */
+async function openPicture(bytes: Uint8Array, where: string): Promise<Opened> {
   // The limits are ours, checked by the header before anything is decoded.
   const image = sharp(bytes, { ignoreIcc: true, limitInputPixels: false, failOn: "error", pages: 1 })
   const metadata = await image.metadata()
-  const { width, height, channels, space, format } = metadata
+  const { width, height, format } = metadata
   if (!FORMATS.has(format)) {
     throw new UserError(`${format} images are not supported`, { where, fix: "convert it to PNG" })
   }
   checkPictureMemory({ width, height, perPixel: bytesPerPixel(metadata), file: bytes.length }, where)
+  return { image, metadata }
+}
+
+async function decodeOpened({ image, metadata }: Opened): Promise<RgbImage> {
+  const { width, height, channels, space } = metadata
   if (space === "cmyk" && channels === 4) return decodeCmyk(image, metadata.depth === "ushort")
   if (space === "grey16" && channels === 1) return decodeGrey16(image)
   const { data, info } = await image
@@ -107,14 +117,6 @@ async function decodeGrey16(image: Sharp): Promise<RgbImage> {
     .toBuffer({ resolveWithObject: true })
   const samples = new Uint16Array(data.buffer, data.byteOffset, info.width * info.height)
   return inTurns(rgbFrom(info, (pixel) => Math.min(255, samples[pixel])))
-}
-
-/** From grey in 16 … 235 to 0 … 255, in place. */
-function* stretch({ width, height, data }: RgbImage): Work<void> {
-  const table = Uint8ClampedArray.from({ length: 256 }, (_, grey) => ((grey - 16) * 255) / 219)
-  yield* overRows(height, width * 3, (first, end) => {
-    for (let at = first * width * 3; at < end * width * 3; at++) data[at] = table[data[at]]
-  })
 }
 
 /** Fills [height, width, 3] from a value per pixel and channel. */
