@@ -74,8 +74,11 @@ function* unmultiply({ width, height, data }: RgbImage, planes: Planes, depth: n
     for (let pixel = from * width; pixel < until * width; pixel++) {
       const stored = samples[pixel * channels + channels - 1] >> spare
       const alpha = isRounded ? Math.floor(0.5 + (stored / largest) * 255) : stored >> (depth - 8)
-      for (let at = 3 * pixel; at < 3 * pixel + 3; at++)
-        data[at] = Math.min(255, Math.floor((data[at] * 0x0101 * reciprocals[alpha]) / 65536))
+      for (let at = 3 * pixel; at < 3 * pixel + 3; at++) {
+        const quotient = Math.floor((data[at] * 0x0101 * reciprocals[alpha]) / 65536)
+        // x86 takes what exceeds 15 bits for negative: colours far above a transparency of 1, which no encoder means.
+        data[at] = quotient < 0x8000 ? Math.min(255, quotient) : 0
+      }
     }
   })
   return yield* work
