@@ -10,7 +10,8 @@ import { decodeGifFrame, isGif, readGifFrame } from "./gif.js"
 import { bytesPerPixel, checkPictureMemory, GIF_BYTES_PER_PIXEL } from "./memory.js"
 import { turned } from "./orientation.js"
 import { withoutGrey16Key } from "./png.js"
-import { tiffOrientation } from "./tiff.js"
+import { asPillowReadsTiff, type PillowTiff } from "./tiff.js"
+import { decodeAssociated, ycbcrToRgb } from "./tiff-colours.js"
 
 export interface RgbImage {
   width: number
@@ -37,12 +38,12 @@ export async function decodeImage(source: string | Uint8Array): Promise<RgbImage
   }
   try {
     if (isGif(bytes)) return await decodeGif(bytes, where)
-    const tiff = tiffOrientation(bytes)
+    const tiff = asPillowReadsTiff(bytes, where)
     const avif = asPillowReadsAvif(bytes)
-    const opened = await openPicture(tiff?.upright ?? avif?.bytes ?? withoutGrey16Key(bytes), where)
+    const opened = await openPicture(tiff?.bytes ?? avif?.bytes ?? withoutGrey16Key(bytes), where)
     if (avif?.colour) return await decodeAvif(opened.image, avif.colour, where)
-    const image = await decodeOpened(opened)
-    return tiff ? await inTurns(turned(image, tiff.orientation)) : image
+    if (tiff) return await decodeTiff(opened, tiff)
+    return await decodeOpened(opened)
   } catch (cause) {
     if (cause instanceof UserError) throw cause
     throw new UserError(`the image cannot be decoded (${decoderSays(cause)})`, {
@@ -58,6 +59,14 @@ async function decodeGif(bytes: Uint8Array, where: string): Promise<RgbImage> {
   const { width, height } = frame
   checkPictureMemory({ width, height, perPixel: GIF_BYTES_PER_PIXEL, file: bytes.length }, where)
   return inTurns(decodeGifFrame(bytes, frame, where))
+}
+
+async function decodeTiff(opened: Opened, { isAssociated, ycbcr, orientation }: PillowTiff): Promise<RgbImage> {
+  const image = isAssociated
+    ? await decodeAssociated(opened.image, opened.metadata.depth === "ushort")
+    : await decodeOpened(opened)
+  if (ycbcr) await inTurns(ycbcrToRgb(image, ycbcr))
+  return inTurns(turned(image, orientation))
 }
 
 interface Opened {
@@ -80,7 +89,7 @@ async function openPicture(bytes: Uint8Array, where: string): Promise<Opened> {
 
 async function decodeOpened({ image, metadata }: Opened): Promise<RgbImage> {
   const { width, height, channels, space } = metadata
-  if (space === "cmyk" && channels === 4) return decodeCmyk(image, metadata.depth === "ushort")
+  if (space === "cmyk" && channels >= 4) return decodeCmyk(image, metadata.depth === "ushort")
   if (space === "grey16" && channels === 1) return decodeGrey16(image)
   const { data, info } = await image
     .removeAlpha()
@@ -101,8 +110,8 @@ async function decodeCmyk(image: Sharp, sixteenBits: boolean): Promise<RgbImage>
   // The upper byte of a little-endian number is the second.
   const [step, upper] = sixteenBits ? [2, 1] : [1, 0]
   const rgb = rgbFrom(info, (pixel, channel) => {
-    const white = 255 - data[(4 * pixel + 3) * step + upper]
-    const product = data[(4 * pixel + channel) * step + upper] * white + 128
+    const white = 255 - data[(info.channels * pixel + 3) * step + upper]
+    const product = data[(info.channels * pixel + channel) * step + upper] * white + 128
     return Math.max(0, white - (((product >> 8) + product) >> 8))
   })
   return inTurns(rgb)
