@@ -7,8 +7,8 @@ import { asPillowReadsAvif } from "./avif.js"
 import { decodeAvif } from "./avif-decode.js"
 import { decoderSays, readableName, readPicture } from "./file.js"
 import { decodeGifFrame, isGif, readGifFrame } from "./gif.js"
-import { bytesPerPixel, checkPictureMemory, GIF_BYTES_PER_PIXEL } from "./memory.js"
-import { turned } from "./orientation.js"
+import { bytesPerPixel, checkPictureMemory, GIF_BYTES_PER_PIXEL, TURNED_BYTES_PER_PIXEL } from "./memory.js"
+import { isTurned, turned } from "./orientation.js"
 import { withoutGrey16Key } from "./png.js"
 import { asPillowReadsTiff, type PillowTiff } from "./tiff.js"
 import { decodeAssociated, ycbcrToRgb } from "./tiff-colours.js"
@@ -40,7 +40,8 @@ export async function decodeImage(source: string | Uint8Array): Promise<RgbImage
     if (isGif(bytes)) return await decodeGif(bytes, where)
     const tiff = asPillowReadsTiff(bytes, where)
     const avif = asPillowReadsAvif(bytes)
-    const opened = await openPicture(tiff?.bytes ?? avif?.bytes ?? withoutGrey16Key(bytes), where)
+    const turning = tiff && isTurned(tiff.orientation) ? TURNED_BYTES_PER_PIXEL : 0
+    const opened = await openPicture(tiff?.bytes ?? avif?.bytes ?? withoutGrey16Key(bytes), where, turning)
     if (avif?.colour) return await decodeAvif(opened.image, avif.colour, where)
     if (tiff) return await decodeTiff(opened, tiff)
     return await decodeOpened(opened)
@@ -74,8 +75,12 @@ interface Opened {
   metadata: Metadata
 }
 
-/** Reads the header. @throws UserError for what is no picture, or too much of one */
-async function openPicture(bytes: Uint8Array, where: string): Promise<Opened> {
+/**
+ * Reads the header.
+ * @param more bytes per pixel that will be needed after decoding
+ * @throws UserError for what is no picture, or too much of one
+ */
+async function openPicture(bytes: Uint8Array, where: string, more: number): Promise<Opened> {
   // The limits are ours, checked by the header before anything is decoded.
   const image = sharp(bytes, { ignoreIcc: true, limitInputPixels: false, failOn: "error", pages: 1 })
   const metadata = await image.metadata()
@@ -83,7 +88,7 @@ async function openPicture(bytes: Uint8Array, where: string): Promise<Opened> {
   if (!FORMATS.has(format)) {
     throw new UserError(`${format} images are not supported`, { where, fix: "convert it to PNG" })
   }
-  checkPictureMemory({ width, height, perPixel: bytesPerPixel(metadata), file: bytes.length }, where)
+  checkPictureMemory({ width, height, perPixel: bytesPerPixel(metadata) + more, file: bytes.length }, where)
   return { image, metadata }
 }
 

@@ -18,12 +18,16 @@ const BYTES: Record<string, number> = { uchar: 1, char: 1, ushort: 2, short: 2, 
 export function bytesPerPixel({ format, channels = 4, depth = "uchar", isProgressive }: Partial<Metadata>): number {
   const stored = channels * (BYTES[depth] ?? 8)
   const result = 3 + (channels === 3 ? 0 : stored)
-  if (format === "heif") return result + 17
+  // Of more than 8 bits the planes are taken as they are, and turned to colours after.
+  if (format === "heif") return 3 + (channels === 3 && stored === 3 ? 0 : stored) + 17
   if (format === "webp") return result + 8
   // Coefficients of 16 bits in a progressive JPEG; all rows of an interlaced PNG; the strips of a TIFF can be all of it.
   if (format === "jpeg") return result + (isProgressive ? 2 * channels : 0)
   return result + (format === "tiff" || isProgressive ? stored : 0)
 }
+
+/** Bytes per pixel of the second picture that turning takes. */
+export const TURNED_BYTES_PER_PIXEL = 3
 
 /** Bytes per pixel of a GIF: the indices of the frame and the result. */
 export const GIF_BYTES_PER_PIXEL = 4

@@ -79,7 +79,8 @@ export function* yuvToRgb(planes: Planes, layout: YuvLayout): Work<RgbImage> {
   const columns = (width + shiftX) >> shiftX
   const rows = (height + shiftY) >> shiftY
   const lower = depth - 8
-  const [u, v] = [new Uint16Array(columns * rows), new Uint16Array(columns * rows)]
+  const Plane = lower > 0 ? Uint16Array : Uint8Array
+  const [u, v] = [new Plane(columns * rows), new Plane(columns * rows)]
   yield* overRows(rows, columns * 2, (from, until) => {
     for (let row = from, to = from * columns; row < until; row++) {
       for (let column = 0; column < columns; column++, to++) {
