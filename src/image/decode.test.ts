@@ -56,6 +56,32 @@ describe("the same bytes as Pillow", () => {
   })
 })
 
+describe("what Pillow cannot read", () => {
+  it("is read where TIFF says how: YCbCr that is not compressed", async () => {
+    for (const [name, twin] of [
+      ["refused-ycbcr-11.tiff", "ycbcr-11.tiff"],
+      ["refused-ycbcr-unsaid.tiff", "ycbcr-22.tiff"],
+    ])
+      expect(sha256((await decodeImage(imagePath(name))).data), name).toBe(expectedImages.decoded[twin].sha256)
+  })
+
+  it("and what would get other colours is refused", async () => {
+    const sentences = {
+      "refused-ycbcr-wrong.tiff":
+        "the TIFF is in YCbCr and does not say how its colours are sampled (YCbCrSubSampling)",
+      "refused-lab.tiff": "TIFF images in CIE L*a*b* are not supported",
+      "refused-samples.tiff": "the TIFF has 6 samples a pixel, more than the 5 that can be read",
+      "refused-zstandard.tiff": "TIFF images compressed by Zstandard are not supported",
+      "refused-matrix.avif": "the AVIF's colours are of a kind that cannot be read (matrix 10)",
+    }
+    for (const [name, sentence] of Object.entries(sentences)) {
+      const error = await failure(imagePath(name))
+      expect(error.message).toBe(sentence)
+      expect(error.fix).toMatch(/RGB|PNG/)
+    }
+  })
+})
+
 describe("what cannot be decoded gets a sentence", () => {
   it("a missing file, a folder, an empty file", async () => {
     expect(await failure("no/such.png")).toMatchObject({ message: "there is no such image", where: "no/such.png" })
