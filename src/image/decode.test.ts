@@ -152,6 +152,25 @@ describe("what cannot be decoded gets a sentence", () => {
     expect((await failure(gif)).message).toMatch(/65280 × 65280 pixels, more than the 178956970 allowed/)
   })
 
+  it("turning takes a second picture: 10,500 × 10,500 would do as they are", async () => {
+    const upright = bytesOf("turned-rgb-1.tiff")
+    const turned = bytesOf("turned-rgb-6.tiff")
+    for (const bytes of [upright, turned]) {
+      const view = new DataView(bytes.buffer)
+      const directory = view.getUint32(4, true)
+      for (const entry of [0, 1]) {
+        const at = directory + 2 + 12 * entry
+        expect(view.getUint16(at, true)).toBe(256 + entry) // width, height
+        view.setUint16(at + 2, 4, true)
+        view.setUint32(at + 8, 10_500, true)
+      }
+    }
+    expect((await failure(upright)).message).toMatch(/^the image cannot be decoded/) // as there are no such rows
+    expect((await failure(turned)).message).toBe(
+      "decoding the image (10500 × 10500 pixels) would take 947 MiB, more than the 768 MiB allowed",
+    )
+  })
+
   it("a file that ends early", async () => {
     for (const name of ["rgb.png", "420.jpg", "progressive.jpg", "cmyk.jpg", "lossless.webp", "rgb.tiff"]) {
       const bytes = bytesOf(name)
