@@ -1,6 +1,7 @@
 /** TIFF as Pillow reads it: what the decoder takes otherwise is told otherwise in the directory, or put right after. */
 
 import { UserError } from "../errors.js"
+import { checkPictureMemory } from "./memory.js"
 import { TiffDirectory } from "./tiff-directory.js"
 
 const WIDTH = 256
@@ -68,6 +69,9 @@ export interface PillowTiff {
 export function asPillowReadsTiff(bytes: Uint8Array, where: string): PillowTiff | undefined {
   const tiff = TiffDirectory.of(bytes)
   if (!tiff) return undefined
+  // Before the decoder sees sizes that it complains about on its own.
+  const [width, height] = [tiff.value(WIDTH) ?? 0, tiff.value(HEIGHT) ?? 0]
+  checkPictureMemory({ width: width || 1, height: height || 1, perPixel: 0, file: bytes.length }, where)
   refuseUnknown(tiff, where)
   const orientation = orientationOf(tiff)
   tiff.set(ORIENTATION, 1)
