@@ -32,6 +32,9 @@ export const TURNED_BYTES_PER_PIXEL = 3
 /** Bytes per pixel of a GIF: the indices of the frame and the result. */
 export const GIF_BYTES_PER_PIXEL = 4
 
+/** Rows that the decoder holds besides: nothing, but for very wide pictures. */
+const ROWS_HELD = 16
+
 /** @throws UserError for a picture of more pixels than Pillow takes, or that needs more memory than it may */
 export function checkPictureMemory(
   { width, height, perPixel, file }: { width: number; height: number; perPixel: number; file: number },
@@ -43,7 +46,7 @@ export function checkPictureMemory(
       where,
       fix,
     })
-  const bytes = width * height * perPixel + file
+  const bytes = width * (height + ROWS_HELD) * perPixel + file
   if (bytes > MAXIMUM_BYTES)
     throw new UserError(
       `decoding the image (${width} × ${height} pixels) would take ${mebibytes(bytes)}, more than the ${mebibytes(MAXIMUM_BYTES)} allowed`,
