@@ -1,76 +1,83 @@
 /** AVIF as Pillow reads it: nothing is turned, mirrored or cropped, and an animation shows its first frame. */
 
-import { type YuvLayout, yuvConstants } from "./yuv.js"
+import { av1Colour } from "./av1-header.js"
+import {
+  associations,
+  type Box,
+  boxes,
+  inside,
+  isWideAssociation,
+  itemStart,
+  latin,
+  primaryItem,
+  references,
+  VERSION,
+} from "./avif-boxes.js"
 
-interface Box {
-  type: string
-  /** Where the box, its content and the next box start. */
-  start: number
-  content: number
-  end: number
-}
-
-/** Boxes between two offsets, as far as they are whole. */
-function boxes(bytes: Uint8Array, from: number, to: number): Box[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const found: Box[] = []
-  for (let start = from; start + 8 <= to; ) {
-    const type = String.fromCharCode(...bytes.subarray(start + 4, start + 8))
-    const size = view.getUint32(start)
-    const isWide = size === 1 && start + 16 <= to
-    const length = isWide ? Number(view.getBigUint64(start + 8)) : size === 0 ? to - start : size
-    const content = start + (isWide ? 16 : 8)
-    const end = start + length
-    if (end < content || end > to) break
-    found.push({ type, start, content, end })
-    start = end
-  }
-  return found
-}
-
-const inside = (bytes: Uint8Array, parents: Box[], type: string, skip = 0): Box[] =>
-  parents.filter((box) => box.type === type).flatMap((box) => boxes(bytes, box.content + skip, box.end))
-
-/** Bytes of `meta`'s version and flags. */
-const VERSION = 4
 const ROTATION = "irot"
 const MIRROR = "imir"
 const CROP = "clap"
 /** Aspect of the pixels: read by every decoder, applied by none. */
 const HARMLESS = "pasp"
+/** Says that the colours are multiplied by the transparency, and a reference that says nothing. */
+const PREMULTIPLIED = "prem"
+const MEANINGLESS = "none"
+const AUXILIARY = "auxC"
 
 /** What a colour box of 11 bytes, `nclx`, says, and what the codec's configuration says in its third byte. */
+const PRIMARIES = 5
 const MATRIX = 9
 const RANGE = 10
 const FULL_RANGE = 0x80
 const HIGH_BIT_DEPTH = 0x40
+const TWELVE_BITS = 0x20
 const MONOCHROME = 0x10
 const HALF_COLUMNS = 0x08
 const HALF_ROWS = 0x04
 /** The matrix under which planes come out as they are stored. */
 const IDENTITY = 0
+const STORED_PLANES = [0, 0, 0, 19, ...Buffer.from("colrnclx"), 0, 2, 0, 2, 0, IDENTITY, FULL_RANGE]
+/** Bytes of a picture's data in which its sequence header must be. */
+const BEGINNING = 256
+
+export interface AvifColour {
+  /** Bits of a stored value. */
+  depth: 8 | 10 | 12
+  isGrey: boolean
+  isFull: boolean
+  /** Numbers of CICP. */
+  primaries: number
+  matrix: number
+  /** 1 where the colour planes have half the columns, or half the rows. */
+  shiftX: number
+  shiftY: number
+  /** Whether the colours are multiplied by the transparency. */
+  isPremultiplied: boolean
+}
 
 export interface PillowAvif {
   bytes: Uint8Array
-  /** Grey in 16 … 235, which the decoder, unlike Pillow's, does not stretch to 0 … 255. */
-  isNarrowGrey: boolean
   /** How to turn the decoded planes into colours; undefined where the decoder does it. */
-  yuv?: YuvLayout
+  colour?: AvifColour
 }
 
 /**
  * The same AVIF with rotation, mirroring and clean aperture made harmless, and an image sequence named as the still
- * picture that it holds too. Decoders round the conversion to RGB differently: where it can be done here, the planes
- * are asked for as they are stored. Undefined for anything that is not AVIF.
+ * picture that it holds too. Decoders round the conversion to RGB differently, so the planes are asked for as they are
+ * stored: colour boxes say so, and one is added where there is none. Undefined for anything that is not AVIF.
  */
 export function asPillowReadsAvif(bytes: Uint8Array): PillowAvif | undefined {
-  const brand = bytes.length > 16 ? String.fromCharCode(...bytes.subarray(4, 12)) : ""
+  const brand = bytes.length > 16 ? latin(bytes, 4) + latin(bytes, 8) : ""
   if (!/^ftyp(avif|avis|mif1|msf1)$/.test(brand)) return undefined
   const changed = new Uint8Array(bytes) // a copy, also of a Buffer
   const write = (text: string, at: number): void => changed.set(Buffer.from(text, "latin1"), at)
   if (/avis|msf1/.test(brand)) write("avif", 8)
-  const meta = inside(bytes, boxes(bytes, 0, bytes.length), "meta", VERSION)
-  const properties = inside(bytes, inside(bytes, meta, "iprp"), "ipco")
+  const [meta] = inside(bytes, [{ type: "", start: 0, content: 0, end: bytes.length }], "meta")
+  if (!meta) return { bytes: changed }
+  const [iprp] = inside(bytes, [meta], "iprp", VERSION)
+  const [ipco] = iprp ? inside(bytes, [iprp], "ipco") : []
+  if (!iprp || !ipco) return { bytes: changed }
+  const properties = boxes(bytes, ipco.content, ipco.end)
   for (const { type, start, content, end } of properties) {
     if ((type === ROTATION || type === MIRROR) && end > content) {
       write(ROTATION, start + 4)
@@ -78,33 +85,110 @@ export function asPillowReadsAvif(bytes: Uint8Array): PillowAvif | undefined {
     }
     if (type === CROP) write(HARMLESS, start + 4)
   }
-  const colour = colourOf(bytes, properties)
-  if (!colour) return { bytes: changed, isNarrowGrey: false }
-  const { isGrey, isFull, matrix, codec, places } = colour
-  const constants = isGrey || codec & HIGH_BIT_DEPTH ? undefined : yuvConstants(matrix, isFull)
-  if (!constants) return { bytes: changed, isNarrowGrey: isGrey && !isFull }
-  for (const place of places) {
-    changed.set([0, IDENTITY], place + MATRIX - 1)
-    changed[place + RANGE] |= FULL_RANGE
+  try {
+    const colour = colourOf(bytes, meta, iprp, properties)
+    if (!colour) return { bytes: changed }
+    const [iref] = inside(bytes, [meta], "iref", VERSION)
+    for (const { start } of iref ? inside(bytes, [iref], PREMULTIPLIED, VERSION) : []) write(MEANINGLESS, start + 4)
+    if (colour.isGrey) return { bytes: changed, colour }
+    const places = properties.filter((box) => isColour(bytes, box))
+    for (const { content } of places) {
+      changed.set([0, IDENTITY], content + MATRIX - 1)
+      changed[content + RANGE] |= FULL_RANGE
+    }
+    return { bytes: colour.isSaid ? changed : withColourBox(changed, meta, iprp, ipco, properties), colour }
+  } catch (error) {
+    // A table that ends early: the decoder has the word for it.
+    if (error instanceof RangeError) return { bytes: changed }
+    throw error
   }
-  const [shiftX, shiftY] = [codec & HALF_COLUMNS ? 1 : 0, codec & HALF_ROWS ? 1 : 0]
-  return { bytes: changed, isNarrowGrey: false, yuv: { constants, shiftX, shiftY } }
 }
 
-/** What all colour boxes and all codecs of the file agree on; undefined where they do not, or do not say it. */
-function colourOf(bytes: Uint8Array, properties: readonly Box[]) {
-  const boxesOf = (type: string, size: number): number[] =>
-    properties.filter((box) => box.type === type && box.end >= box.content + size).map(({ content }) => content)
-  const places = boxesOf("colr", RANGE + 1).filter(
-    (at) => String.fromCharCode(...bytes.subarray(at, at + 4)) === "nclx",
+const isColour = (bytes: Uint8Array, { type, content, end }: Box): boolean =>
+  type === "colr" && end > content + RANGE && latin(bytes, content) === "nclx"
+
+/** What the boxes of the picture say of its colours, or, where they do not, its data; undefined for what is unknown. */
+function colourOf(bytes: Uint8Array, meta: Box, iprp: Box, properties: readonly Box[]) {
+  const one = (type: string): Box | undefined => inside(bytes, [meta], type, VERSION)[0]
+  const [pitm, iref, iloc, idat] = [one("pitm"), one("iref"), one("iloc"), one("idat")]
+  if (!pitm) return undefined
+  const primary = primaryItem(bytes, pitm)
+  const owned = inside(bytes, [iprp], "ipma").flatMap((box) => associations(bytes, box))
+  const propertiesOf = (item: number): Box[] =>
+    owned
+      .filter((entry) => entry.item === item)
+      .flatMap((entry) => entry.properties.map((number) => properties[number - 1]))
+      .filter((box) => box !== undefined)
+  // A picture in tiles has its colours itself and its codec in the tiles.
+  const coded = [primary, ...(iref ? references(bytes, iref, "dimg", primary) : [])]
+  const codecOf = (item: number): Box | undefined =>
+    propertiesOf(item).find((box) => box.type === "av1C" && box.end >= box.content + 4)
+  const first = coded.find(codecOf)
+  if (first === undefined) return undefined
+  const codec = bytes[codecOf(first)!.content + 2]
+  const box = propertiesOf(primary).find((property) => isColour(bytes, property))
+  const start = box || !iloc ? undefined : itemStart(bytes, iloc, first, idat?.content)
+  const said = box
+    ? {
+        primaries: bytes[box.content + PRIMARIES - 1] * 256 + bytes[box.content + PRIMARIES],
+        matrix: bytes[box.content + MATRIX - 1] * 256 + bytes[box.content + MATRIX],
+        isFull: (bytes[box.content + RANGE] & FULL_RANGE) !== 0,
+      }
+    : start === undefined
+      ? undefined
+      : av1Colour(bytes.subarray(start, start + BEGINNING))
+  if (!said) return undefined
+  const colour: AvifColour & { isSaid: boolean } = {
+    ...said,
+    isSaid: box !== undefined,
+    depth: codec & HIGH_BIT_DEPTH ? (codec & TWELVE_BITS ? 12 : 10) : 8,
+    isGrey: (codec & MONOCHROME) !== 0,
+    shiftX: codec & HALF_COLUMNS ? 1 : 0,
+    shiftY: codec & HALF_ROWS ? 1 : 0,
+    isPremultiplied: iref !== undefined && references(bytes, iref, PREMULTIPLIED, primary).length > 0,
+  }
+  return colour
+}
+
+/**
+ * The file with a colour box for every item but planes of transparency. Offsets into the file stay as they are: the
+ * new tables go behind everything, and the old ones become free space.
+ */
+function withColourBox(bytes: Uint8Array, meta: Box, iprp: Box, ipco: Box, properties: readonly Box[]): Uint8Array {
+  const part = (from: number, to: number): Uint8Array => bytes.subarray(from, to)
+  const box = (type: string, ...parts: Uint8Array[]): Uint8Array => {
+    const content = Buffer.concat(parts)
+    const header = Buffer.alloc(8)
+    header.writeUInt32BE(8 + content.length)
+    header.write(type, 4, "latin1")
+    return Buffer.concat([header, content])
+  }
+  const number = properties.length + 1
+  const associated = (ipma: Box): Uint8Array => {
+    const added = isWideAssociation(bytes, ipma.content) ? [number >> 8, number & 0xff] : [number]
+    const parts: Uint8Array[] = []
+    let from = ipma.content
+    for (const entry of associations(bytes, ipma)) {
+      if (entry.properties.some((index) => properties[index - 1]?.type === AUXILIARY)) continue
+      parts.push(part(from, entry.countAt), Uint8Array.of(entry.properties.length + 1))
+      parts.push(part(entry.countAt + 1, entry.end), Uint8Array.from(added))
+      from = entry.end
+    }
+    return box("ipma", ...parts, part(from, ipma.end))
+  }
+  const newProperties = boxes(bytes, iprp.content, iprp.end).map((child) => {
+    if (child.type === "ipma") return associated(child)
+    if (child.start !== ipco.start) return part(child.start, child.end)
+    return box("ipco", part(ipco.content, ipco.end), Uint8Array.from(STORED_PLANES))
+  })
+  const children = boxes(bytes, meta.content + VERSION, meta.end).map((child) =>
+    child.start === iprp.start ? box("iprp", ...newProperties) : part(child.start, child.end),
   )
-  const says = new Set(places.map((at) => bytes.subarray(at + MATRIX - 1, at + RANGE + 1).join()))
-  // A plane of transparency is grey too: only where all planes are, the picture is.
-  const all = boxesOf("av1C", 4).map((at) => bytes[at + 2] & 0x7c)
-  const coloured = new Set(all.filter((codec) => !(codec & MONOCHROME)))
-  if (says.size !== 1 || all.length === 0 || coloured.size > 1) return undefined
-  const matrix = bytes[places[0] + MATRIX - 1] * 256 + bytes[places[0] + MATRIX]
-  const isFull = (bytes[places[0] + RANGE] & FULL_RANGE) !== 0
-  const [codec = MONOCHROME] = coloured
-  return { isGrey: coloured.size === 0, isFull, matrix, codec, places }
+  const tables = box("meta", part(meta.content, meta.content + VERSION), ...children)
+  const whole = Buffer.concat([bytes, tables])
+  whole.write("free", meta.start + 4, "latin1")
+  // A last box that reached to the end of the file ends where it ended.
+  const last = boxes(bytes, 0, bytes.length).at(-1)
+  if (last && whole.readUInt32BE(last.start) === 0) whole.writeUInt32BE(last.end - last.start, last.start)
+  return whole
 }

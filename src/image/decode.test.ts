@@ -56,6 +56,32 @@ describe("the same bytes as Pillow", () => {
   })
 })
 
+describe("what Pillow cannot read", () => {
+  it("is read where TIFF says how: YCbCr that is not compressed", async () => {
+    for (const [name, twin] of [
+      ["refused-ycbcr-11.tiff", "ycbcr-11.tiff"],
+      ["refused-ycbcr-unsaid.tiff", "ycbcr-22.tiff"],
+    ])
+      expect(sha256((await decodeImage(imagePath(name))).data), name).toBe(expectedImages.decoded[twin].sha256)
+  })
+
+  it("and what would get other colours is refused", async () => {
+    const sentences = {
+      "refused-ycbcr-wrong.tiff":
+        "the TIFF is in YCbCr and does not say how its colours are sampled (YCbCrSubSampling)",
+      "refused-lab.tiff": "TIFF images in CIE L*a*b* are not supported",
+      "refused-samples.tiff": "the TIFF has 6 samples a pixel, more than the 5 that can be read",
+      "refused-zstandard.tiff": "TIFF images compressed by Zstandard are not supported",
+      "refused-matrix.avif": "the AVIF's colours are of a kind that cannot be read (matrix 10)",
+    }
+    for (const [name, sentence] of Object.entries(sentences)) {
+      const error = await failure(imagePath(name))
+      expect(error.message).toBe(sentence)
+      expect(error.fix).toMatch(/RGB|PNG/)
+    }
+  })
+})
+
 describe("what cannot be decoded gets a sentence", () => {
   it("a missing file, a folder, an empty file", async () => {
     expect(await failure("no/such.png")).toMatchObject({ message: "there is no such image", where: "no/such.png" })
@@ -119,11 +145,30 @@ describe("what cannot be decoded gets a sentence", () => {
     crc.setUint32(29, crc32(header.subarray(12, 29)))
     const error = await failure(header)
     expect(error.message).toBe(
-      "decoding the image (13000 × 13000 pixels) would take 1451 MiB, more than the 768 MiB allowed",
+      "decoding the image (13000 × 13000 pixels) would take 1453 MiB, more than the 768 MiB allowed",
     )
     const gif = new Uint8Array(bytesOf("still.gif"))
     gif.set([0x00, 0xff, 0x00, 0xff], 6) // a canvas of 65,280 × 65,280
     expect((await failure(gif)).message).toMatch(/65280 × 65280 pixels, more than the 178956970 allowed/)
+  })
+
+  it("turning takes a second picture: 10,500 × 10,500 would do as they are", async () => {
+    const upright = bytesOf("turned-rgb-1.tiff")
+    const turned = bytesOf("turned-rgb-6.tiff")
+    for (const bytes of [upright, turned]) {
+      const view = new DataView(bytes.buffer)
+      const directory = view.getUint32(4, true)
+      for (const entry of [0, 1]) {
+        const at = directory + 2 + 12 * entry
+        expect(view.getUint16(at, true)).toBe(256 + entry) // width, height
+        view.setUint16(at + 2, 4, true)
+        view.setUint32(at + 8, 10_500, true)
+      }
+    }
+    expect((await failure(upright)).message).toMatch(/^the image cannot be decoded/) // as there are no such rows
+    expect((await failure(turned)).message).toBe(
+      "decoding the image (10500 × 10500 pixels) would take 948 MiB, more than the 768 MiB allowed",
+    )
   })
 
   it("a file that ends early", async () => {

@@ -1,16 +1,17 @@
 /** Image files to RGB bytes, the same bytes as Pillow's `convert("RGB")`. Decoding only: resizing is resize.ts. */
 
-import sharp, { type OutputInfo, type Sharp } from "sharp"
+import sharp, { type Metadata, type OutputInfo, type Sharp } from "sharp"
 import { UserError } from "../errors.js"
 import { inTurns, overRows, type Work } from "../in-turns.js"
 import { asPillowReadsAvif } from "./avif.js"
+import { decodeAvif } from "./avif-decode.js"
 import { decoderSays, readableName, readPicture } from "./file.js"
 import { decodeGifFrame, isGif, readGifFrame } from "./gif.js"
-import { bytesPerPixel, checkPictureMemory, GIF_BYTES_PER_PIXEL } from "./memory.js"
-import { turned } from "./orientation.js"
+import { bytesPerPixel, checkPictureMemory, GIF_BYTES_PER_PIXEL, TURNED_BYTES_PER_PIXEL } from "./memory.js"
+import { isTurned, turned } from "./orientation.js"
 import { withoutGrey16Key } from "./png.js"
-import { tiffOrientation } from "./tiff.js"
-import { yuvToRgb } from "./yuv.js"
+import { asPillowReadsTiff, type PillowTiff } from "./tiff.js"
+import { decodeAssociated, ycbcrToRgb } from "./tiff-colours.js"
 
 export interface RgbImage {
   width: number
@@ -37,13 +38,13 @@ export async function decodeImage(source: string | Uint8Array): Promise<RgbImage
   }
   try {
     if (isGif(bytes)) return await decodeGif(bytes, where)
-    const tiff = tiffOrientation(bytes)
+    const tiff = asPillowReadsTiff(bytes, where)
     const avif = asPillowReadsAvif(bytes)
-    const image = await decodeBytes(tiff?.upright ?? avif?.bytes ?? withoutGrey16Key(bytes), where)
-    if (tiff) return await inTurns(turned(image, tiff.orientation))
-    if (avif?.yuv) await inTurns(yuvToRgb(image, avif.yuv))
-    if (avif?.isNarrowGrey) await inTurns(stretch(image))
-    return image
+    const turning = tiff && isTurned(tiff.orientation) ? TURNED_BYTES_PER_PIXEL : 0
+    const opened = await openPicture(tiff?.bytes ?? avif?.bytes ?? withoutGrey16Key(bytes), where, turning)
+    if (avif?.colour) return await decodeAvif(opened.image, avif.colour, where)
+    if (tiff) return await decodeTiff(opened, tiff)
+    return await decodeOpened(opened)
   } catch (cause) {
     if (cause instanceof UserError) throw cause
     throw new UserError(`the image cannot be decoded (${decoderSays(cause)})`, {
@@ -61,16 +62,39 @@ async function decodeGif(bytes: Uint8Array, where: string): Promise<RgbImage> {
   return inTurns(decodeGifFrame(bytes, frame, where))
 }
 
-async function decodeBytes(bytes: Uint8Array, where: string): Promise<RgbImage> {
+async function decodeTiff(opened: Opened, { isAssociated, ycbcr, orientation }: PillowTiff): Promise<RgbImage> {
+  const image = isAssociated
+    ? await decodeAssociated(opened.image, opened.metadata.depth === "ushort")
+    : await decodeOpened(opened)
+  if (ycbcr) await inTurns(ycbcrToRgb(image, ycbcr))
+  return inTurns(turned(image, orientation))
+}
+
+interface Opened {
+  image: Sharp
+  metadata: Metadata
+}
+
+/**
+ * Reads the header.
+ * @param more bytes per pixel that will be needed after decoding
+ * @throws UserError for what is no picture, or too much of one
+ */
+async function openPicture(bytes: Uint8Array, where: string, more: number): Promise<Opened> {
   // The limits are ours, checked by the header before anything is decoded.
   const image = sharp(bytes, { ignoreIcc: true, limitInputPixels: false, failOn: "error", pages: 1 })
   const metadata = await image.metadata()
-  const { width, height, channels, space, format } = metadata
+  const { width, height, format } = metadata
   if (!FORMATS.has(format)) {
     throw new UserError(`${format} images are not supported`, { where, fix: "convert it to PNG" })
   }
-  checkPictureMemory({ width, height, perPixel: bytesPerPixel(metadata), file: bytes.length }, where)
-  if (space === "cmyk" && channels === 4) return decodeCmyk(image, metadata.depth === "ushort")
+  checkPictureMemory({ width, height, perPixel: bytesPerPixel(metadata) + more, file: bytes.length }, where)
+  return { image, metadata }
+}
+
+async function decodeOpened({ image, metadata }: Opened): Promise<RgbImage> {
+  const { width, height, channels, space } = metadata
+  if (space === "cmyk" && channels >= 4) return decodeCmyk(image, metadata.depth === "ushort")
   if (space === "grey16" && channels === 1) return decodeGrey16(image)
   const { data, info } = await image
     .removeAlpha()
@@ -91,8 +115,8 @@ async function decodeCmyk(image: Sharp, sixteenBits: boolean): Promise<RgbImage>
   // The upper byte of a little-endian number is the second.
   const [step, upper] = sixteenBits ? [2, 1] : [1, 0]
   const rgb = rgbFrom(info, (pixel, channel) => {
-    const white = 255 - data[(4 * pixel + 3) * step + upper]
-    const product = data[(4 * pixel + channel) * step + upper] * white + 128
+    const white = 255 - data[(info.channels * pixel + 3) * step + upper]
+    const product = data[(info.channels * pixel + channel) * step + upper] * white + 128
     return Math.max(0, white - (((product >> 8) + product) >> 8))
   })
   return inTurns(rgb)
@@ -107,14 +131,6 @@ async function decodeGrey16(image: Sharp): Promise<RgbImage> {
     .toBuffer({ resolveWithObject: true })
   const samples = new Uint16Array(data.buffer, data.byteOffset, info.width * info.height)
   return inTurns(rgbFrom(info, (pixel) => Math.min(255, samples[pixel])))
-}
-
-/** From grey in 16 … 235 to 0 … 255, in place. */
-function* stretch({ width, height, data }: RgbImage): Work<void> {
-  const table = Uint8ClampedArray.from({ length: 256 }, (_, grey) => ((grey - 16) * 255) / 219)
-  yield* overRows(height, width * 3, (first, end) => {
-    for (let at = first * width * 3; at < end * width * 3; at++) data[at] = table[data[at]]
-  })
 }
 
 /** Fills [height, width, 3] from a value per pixel and channel. */

@@ -63,7 +63,7 @@ async function explaining<T>(path: string, work: () => Promise<T>): Promise<T> {
 /** What the decoder says is wrong with a picture, without the names of its functions. */
 export function decoderSays(error: unknown): string {
   const [line] = (error as Error).message.trim().split("\n")
-  return line.replace(/^\w*vips\w*: /i, "")
+  return line.replace(/\b\w*vips\w*: /gi, "")
 }
 
 function tooLarge(bytes: number, where: string): UserError {

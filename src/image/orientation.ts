@@ -14,6 +14,9 @@ const SOURCE: Record<number, { swap: boolean; flipX: boolean; flipY: boolean }> 
   8: { swap: true, flipX: true, flipY: false },
 }
 
+/** Whether a picture of this orientation has to be turned. */
+export const isTurned = (orientation: number): boolean => orientation in SOURCE
+
 /** The picture upright; 1 and anything that is no orientation leave it as it is, as in Pillow. */
 export function* turned(image: RgbImage, orientation: number): Work<RgbImage> {
   const rule = SOURCE[orientation]

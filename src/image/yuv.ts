@@ -39,67 +39,88 @@ const FULL: Record<number, YuvConstants> = {
   6: FULL_601,
   9: constants(120, 11, 37, 94, 16320, 32),
 }
+/** The matrix that is to be derived from the primaries, and the matrices that come of them. */
+const DERIVED = 12
+const OF_PRIMARIES: Record<number, number> = { 1: 1, 2: 1, 5: 5, 6: 6, 9: 9 }
 
-/** Undefined for a matrix that is not known here. */
-export const yuvConstants = (matrix: number, isFull: boolean): YuvConstants | undefined =>
-  (isFull ? FULL : NARROW)[matrix]
+/** Undefined for a matrix that libyuv does not know. */
+export function yuvConstants(matrix: number, primaries: number, isFull: boolean): YuvConstants | undefined {
+  return (isFull ? FULL : NARROW)[matrix === DERIVED ? OF_PRIMARIES[primaries] : matrix]
+}
+
+/** Decoded planes. */
+export interface Planes {
+  width: number
+  height: number
+  /** [height, width, channels]: V, Y and U, and maybe transparency; smaller planes with every value repeated. */
+  samples: Uint8Array | Uint16Array
+  channels: number
+  /** Bits that a sample has to be shifted to the right by. */
+  spare: number
+}
 
 export interface YuvLayout {
   constants: YuvConstants
+  /** Bits of a value after the shift. */
+  depth: 8 | 10 | 12
+  /** Only luma: the colour differences count as none. */
+  isGrey: boolean
   /** 1 where the colour planes have half the columns, or half the rows. */
   shiftX: number
   shiftY: number
+  /** Smaller planes are enlarged by repeating, not by interpolating. */
+  isNearest: boolean
 }
 
-/**
- * Turns luma and colour differences into RGB, in place.
- * @param image V, Y and U in the places of red, green and blue; smaller planes with every value repeated
- */
-export function* yuvToRgb(
-  { width, height, data }: RgbImage,
-  { constants, shiftX, shiftY }: YuvLayout,
-): Work<undefined> {
+/** Turns luma and colour differences into RGB. */
+export function* yuvToRgb(planes: Planes, layout: YuvLayout): Work<RgbImage> {
+  const { width, height, samples, channels, spare } = planes
+  const { depth, isGrey, shiftX, shiftY, isNearest } = layout
   const columns = (width + shiftX) >> shiftX
   const rows = (height + shiftY) >> shiftY
-  // The planes as they were stored: what they are enlarged from must not be overwritten.
-  const u = new Uint8Array(columns * rows)
-  const v = new Uint8Array(columns * rows)
+  const lower = depth - 8
+  const Plane = lower > 0 ? Uint16Array : Uint8Array
+  const [u, v] = [new Plane(columns * rows), new Plane(columns * rows)]
   yield* overRows(rows, columns * 2, (from, until) => {
     for (let row = from, to = from * columns; row < until; row++) {
       for (let column = 0; column < columns; column++, to++) {
-        const at = ((row << shiftY) * width + (column << shiftX)) * 3
-        v[to] = data[at]
-        u[to] = data[at + 2]
+        const at = ((row << shiftY) * width + (column << shiftX)) * channels
+        v[to] = isGrey ? 128 << lower : samples[at] >> spare
+        u[to] = isGrey ? 128 << lower : samples[at + 2] >> spare
       }
     }
   })
-  const { blueOfU, greenOfU, greenOfV, redOfV, lumaFactor, lumaOffset } = constants
+  const data = new Uint8Array(width * height * 3)
+  const { blueOfU, greenOfU, greenOfV, redOfV, lumaFactor, lumaOffset } = layout.constants
   const blueBias = lumaOffset - 128 * blueOfU
   const greenBias = lumaOffset + 128 * (greenOfU + greenOfV)
   const redBias = lumaOffset - 128 * redOfV
   yield* overRows(height, width * 12, (from, until) => {
-    for (let y = from, at = from * width * 3; y < until; y++) {
+    for (let y = from, at = from * width * channels + 1, to = from * width * 3; y < until; y++) {
       const near = (y >> shiftY) * columns
-      const far = neighbour(y, shiftY, rows) * columns
-      for (let x = 0; x < width; x++, at += 3) {
+      const far = isNearest ? near : neighbour(y, shiftY, rows) * columns
+      for (let x = 0; x < width; x++, at += channels, to += 3) {
         const column = x >> shiftX
         // The last column is taken as it is.
-        const next = x === width - 1 ? column : neighbour(x, shiftX, columns)
+        const next = isNearest || x === width - 1 ? column : neighbour(x, shiftX, columns)
         const [nn, nf, fn, ff] = [near + column, near + next, far + column, far + next]
-        const blueDifference = (9 * u[nn] + 3 * (u[nf] + u[fn]) + u[ff] + 8) >> 4
-        const redDifference = (9 * v[nn] + 3 * (v[nf] + v[fn]) + v[ff] + 8) >> 4
-        const luma = Math.floor((data[at + 1] * 0x0101 * lumaFactor) / 65536)
-        data[at] = byte(luma + redOfV * redDifference + redBias)
-        data[at + 1] = byte(luma - greenOfU * blueDifference - greenOfV * redDifference + greenBias)
-        data[at + 2] = byte(luma + blueOfU * blueDifference + blueBias)
+        const blueDifference = ((9 * u[nn] + 3 * (u[nf] + u[fn]) + u[ff] + 8) >> 4) >> lower
+        const redDifference = ((9 * v[nn] + 3 * (v[nf] + v[fn]) + v[ff] + 8) >> 4) >> lower
+        const value = samples[at] >> spare
+        // In 16 bits: the upper bits again in the lower places.
+        const wide = (value << (8 - lower)) | (value >> (2 * lower))
+        const luma = Math.floor((wide * lumaFactor) / 65536)
+        data[to] = byte(luma + redOfV * redDifference + redBias)
+        data[to + 1] = byte(luma - greenOfU * blueDifference - greenOfV * redDifference + greenBias)
+        data[to + 2] = byte(luma + blueOfU * blueDifference + blueBias)
       }
     }
   })
-  return undefined
+  return { width, height, data }
 }
 
 /** The second nearest row (or column) of a plane of half the size; itself where the plane has the full size. */
-function neighbour(at: number, shift: number, count: number): number {
+export function neighbour(at: number, shift: number, count: number): number {
   if (shift === 0) return at
   return Math.min(count - 1, Math.max(0, (at >> 1) + (at & 1 ? 1 : -1)))
 }
