@@ -6,7 +6,10 @@ import { InvalidArgumentError } from "commander"
 export function wholeNumber(minimum = 0): (text: string) => number {
   return (text) => {
     const value = Number(text)
-    if (!/^-?\d+$/.test(text.trim()) || !Number.isSafeInteger(value) || value < minimum) {
+    const inDigits = /^-?\d+$/.test(text.trim())
+    if (!inDigits && text.trim() !== "" && Number.isInteger(value))
+      throw new InvalidArgumentError("It must be written in digits.")
+    if (!inDigits || !Number.isSafeInteger(value) || value < minimum) {
       const most = value > Number.MAX_SAFE_INTEGER ? ` and at most ${Number.MAX_SAFE_INTEGER}` : ""
       throw new InvalidArgumentError(`It must be a whole number of at least ${minimum}${most}.`)
     }

@@ -87,7 +87,7 @@ function read([ids, confidences]: Choice, ...others: Tensor[]): [Predictions, Fl
 }
 
 /** Nothing between them but rounding. Of no numbers at all the smallest is infinite, and above the largest. */
-const isEqual = (least: number, most: number): boolean => most - least <= Math.max(1e-4, 1e-6 * Math.abs(most))
+const isEqual = (least: number, most: number): boolean => most - least <= 1e-4
 
 /**
  * Tokens that are ruled out (−∞) do not count.
