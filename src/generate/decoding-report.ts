@@ -2,6 +2,9 @@
 
 import { shown } from "../checkpoint/json.js"
 
+/** Of the sampling, when nobody says. */
+export const DEFAULT_SEED = 0
+
 /** "option", the name of a file of the model, or "default". */
 export type Origin = string
 
@@ -35,6 +38,14 @@ export class DecodingReport {
       return value
     }
     return neutral as T
+  }
+
+  /** Where tokens are drawn: the seed they are drawn with. */
+  chooseSeed(asked: number | undefined): number {
+    return this.choose("seed", [
+      ["option", asked],
+      ["default", DEFAULT_SEED],
+    ])
   }
 
   leaveOut(key: string, value: unknown, from: Origin, why: string, differs = false): void {
