@@ -1,6 +1,6 @@
 /** What decides how an answer is decoded, and where each setting came from: plain data for `--json` and `--debug`. */
 
-import { shown } from "../checkpoint/json.js"
+import { shown } from "../readable.js"
 
 /** Of the sampling, when nobody says. */
 export const DEFAULT_SEED = 0

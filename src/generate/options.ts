@@ -2,11 +2,11 @@
 
 import type { BlockDiffusionConfig } from "../checkpoint/config.js"
 import { penaltyRange, temperatureRange } from "../checkpoint/generation-config.js"
-import { shown } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
 import type { WarperOptions } from "../paradigms/autoregressive/warpers.js"
 import { REMASKING_STRATEGIES, type RemaskingStrategy } from "../paradigms/block-diffusion/remasking.js"
 import type { SamplingOptions } from "../paradigms/sampling.js"
+import { shown } from "../readable.js"
 import type { Session } from "./session.js"
 
 /** Tokens of an answer when nobody says. */

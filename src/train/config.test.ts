@@ -172,7 +172,7 @@ describe("recipes", () => {
     ["train: { max_minutes: -1 }", /train\.max_minutes: must be above 0, not -1/],
     ["train: { max_steps: 1e999 }", /train\.max_steps/],
     ["train: null", /train: must be a section with keys, not nothing/],
-    ["train: [1]", /train: must be a section with keys, not a list/],
+    ["train: [1]", /train: must be a section with keys, not \[1\]/],
     ["train: { seed: 1, seed: 2 }", /line 5: the key seed stands twice/],
     ["train: { ? [a] : 1 }", /a key is not a word/],
     ["__proto__: { a: 1 }", /a key is not a word/],

@@ -1,7 +1,7 @@
 /** What a schema finds wrong, as sentences about keys. */
 
 import type { z } from "zod"
-import { readableValue } from "../readable.js"
+import { shown } from "../readable.js"
 
 export interface Problem {
   path: PropertyKey[]
@@ -59,7 +59,8 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 function sentence(issue: z.core.$ZodIssue, value: unknown): string {
-  const found = readableValue(value)
+  // A key without a value is null in YAML.
+  const found = shown(value ?? undefined)
   switch (issue.code) {
     case "invalid_type":
       if (value === undefined) return "this key is missing"
