@@ -145,6 +145,7 @@ export class Tokenizer {
     const id = this.#added.get(token)
     if (id === undefined)
       throw new UserError(`the tokenizer has no token ${token}`, {
+        where: this.#path,
         fix: "use the tokenizer of the model family this conversation format belongs to",
       })
     return id
