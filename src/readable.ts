@@ -12,12 +12,44 @@ export function readable(text: string, longest = LONGEST): string {
   return `${line.slice(0, half)}…${line.slice(-half)}`
 }
 
-/** Any value: texts and numbers as they are written, of others the kind. */
-export function readableValue(value: unknown): string {
-  if (typeof value === "string") return `"${readable(value)}"`
-  if (value === undefined || value === null) return "nothing"
-  if (Array.isArray(value)) return "a list"
-  return typeof value === "object" ? "an object" : readable(String(value))
+/**
+ * A value as it can be shown in a sentence: as JSON, on one line, without control characters, of about 60 characters.
+ * Nothing that is given can make it fail.
+ */
+export function shown(value: unknown): string {
+  if (typeof value === "number") return String(value)
+  // Lists and objects can be large, deep or circular: where they are not small, their kind says enough.
+  if (isSmall(value)) return JSON.stringify(value)
+  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : `a list of ${value.length}`
+  if (value === null) return "null"
+  if (value === undefined) return "nothing"
+  if (typeof value === "object" || typeof value === "function") return "an object"
+  if (typeof value === "boolean") return String(value)
+  return readable(JSON.stringify(String(value)), 60)
+}
+
+/** A short list or object of numbers, short texts, true, false and null, and no empty one. */
+function isSmall(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false
+  if (!Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype) return false
+  const keys = Object.keys(value)
+  const parts: unknown[] = Object.values(value)
+  const short = (part: unknown): boolean =>
+    (typeof part === "number" && Number.isFinite(part)) ||
+    typeof part === "boolean" ||
+    part === null ||
+    (typeof part === "string" && /^[\w .:/@+-]{0,16}$/.test(part))
+  return (
+    parts.length > 0 &&
+    parts.length <= 4 &&
+    parts.every(short) &&
+    (Array.isArray(value) || keys.every((key) => /^\w{1,24}$/.test(key)))
+  )
+}
+
+/** A name from a file as it can stand in a sentence: as it is, or quoted where it is long or has odd characters. */
+export function label(name: string): string {
+  return name.length <= 120 && /^[\w.:/@+-]+$/.test(name) ? name : shown(name)
 }
 
 /** The first items of a list, and how many more there are. */

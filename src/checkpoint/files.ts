@@ -3,40 +3,14 @@ import fs from "node:fs/promises"
 import path from "node:path"
 import { UserError } from "../errors.js"
 import { makeFolder } from "../make-folder.js"
-
-const SPACE = "Free space or choose another folder, then run it again."
-const ACCESS = "Choose another folder, or give this user the right to write here."
-const PATH = "Check the path, then run it again."
-/** What happened and how to mend it, for every failure that is the machine's or the user's affair. */
-const FAILURES: Record<string, readonly [what: string, fix: string]> = {
-  ENOSPC: ["the disk is full", SPACE],
-  EDQUOT: ["the disk quota is used up", SPACE],
-  EFBIG: ["the file would be larger than the system allows", "Raise the limit (`ulimit -f`) or choose another folder."],
-  EACCES: ["no permission to write here", ACCESS],
-  EPERM: ["no permission to write here", ACCESS],
-  EROFS: ["the file system is read-only", ACCESS],
-  EIO: ["the disk reports an input/output error", "Check the disk, or choose a folder on another one."],
-  ESTALE: ["the network drive has lost this file", "Mount the drive again, then run it again."],
-  EBUSY: ["another program keeps this file busy", "End that program, then run it again."],
-  EMFILE: ["too many files are open", "Raise the limit (`ulimit -n`), then run it again."],
-  ENFILE: ["too many files are open", "End other programs, then run it again."],
-  EISDIR: ["there is a folder where a file should be", PATH],
-  ENOTDIR: ["there is a file where a folder should be", PATH],
-  EEXIST: ["something of this name is in the way", PATH],
-  ENOENT: ["there is no such file or folder", PATH],
-  ELOOP: ["the symbolic links go in a circle", PATH],
-  ENAMETOOLONG: ["the name is too long for the file system", PATH],
-}
-
-const NULL_NAME = ["its name holds a null character", PATH] as const
+import { writingFailure } from "../system-failures.js"
 
 /** Turns file-system failures that a user can mend into a UserError; gives anything else back as it is. */
 export function explainFileError(error: unknown, where?: string): unknown {
-  const { code, path: failed, message } = (error ?? {}) as NodeJS.ErrnoException
-  // Node's own check, before the system is asked.
-  const hasNull = code === "ERR_INVALID_ARG_VALUE" && message.includes("null bytes")
-  const failure = hasNull ? NULL_NAME : code === undefined || error instanceof UserError ? undefined : FAILURES[code]
-  return failure ? new UserError(failure[0], { where: where ?? failed, fix: failure[1], cause: error }) : error
+  const failure = error instanceof UserError ? undefined : writingFailure(error)
+  if (!failure) return error
+  const { path: failed } = error as NodeJS.ErrnoException
+  return new UserError(failure.what, { where: where ?? failed, fix: failure.fix, cause: error })
 }
 
 /** Runs file work; its failures name the file as sentences. */

@@ -2,7 +2,8 @@
 import fs from "node:fs"
 import path from "node:path"
 import { UserError } from "../errors.js"
-import { type Json, readJsonObject, shown } from "./json.js"
+import { shown } from "../readable.js"
+import { type Json, readJsonObject } from "./json.js"
 
 /** Settings as they stand in a file. */
 export interface ImageSettings {

@@ -3,6 +3,7 @@ import fs from "node:fs"
 import path from "node:path"
 import type { z } from "zod"
 import { UserError } from "../errors.js"
+import { shown } from "../readable.js"
 import {
   type BlockDiffusionConfig,
   DEFAULT_MASK_TOKEN,
@@ -12,7 +13,7 @@ import {
 } from "./config.js"
 import { sharedSchema, textSchema, visionSchema } from "./config-schema.js"
 import { findImageSettings, type ImageSettings, pixelLimits } from "./image-settings.js"
-import { type Json, readJsonObject, readOptionalJson, shown } from "./json.js"
+import { type Json, readJsonObject, readOptionalJson } from "./json.js"
 import { check } from "./schema-check.js"
 
 export { readJsonObject } from "./json.js"

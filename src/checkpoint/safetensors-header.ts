@@ -1,8 +1,10 @@
 /** The safetensors file format: strict header reading and header bytes for writing. Knows no folders and no models. */
 import fs from "node:fs"
 import { UserError } from "../errors.js"
+import { label, shown } from "../readable.js"
+import { readingFailure } from "../system-failures.js"
 import { codeOfType, ELEMENT_BYTES, type ElementType, KNOWN_CODES, typeOfCode } from "./element-types.js"
-import { label, reasonOf, regularFileSize, shown } from "./json.js"
+import { regularFileSize } from "./json.js"
 
 /** Where a tensor's bytes lie: little-endian, row-major, `bytes` long from `offset` of `file`. */
 export interface TensorLocation {
@@ -35,7 +37,7 @@ export function readHeader(file: string): SafetensorsHeader {
   try {
     descriptor = fs.openSync(file, "r")
   } catch (cause) {
-    throw new UserError(`cannot open the weights file (${reasonOf(cause)})`, { where: file, cause })
+    throw new UserError(`cannot open the weights file (${readingFailure(cause)})`, { where: file, cause })
   }
   try {
     const fileBytes = fs.fstatSync(descriptor).size

@@ -1,7 +1,8 @@
 /** The index of a sharded checkpoint: which file holds which tensor, and the file names every loader knows. */
 import path from "node:path"
 import { UserError } from "../errors.js"
-import { label, readJsonObject, shown } from "./json.js"
+import { label, shown } from "../readable.js"
+import { readJsonObject } from "./json.js"
 
 export const SINGLE_FILE = "model.safetensors"
 export const INDEX_FILE = "model.safetensors.index.json"

@@ -2,7 +2,7 @@
 import fs from "node:fs"
 import path from "node:path"
 import { UserError } from "../errors.js"
-import { label } from "./json.js"
+import { label } from "../readable.js"
 import { readHeader, type TensorLocation } from "./safetensors-header.js"
 import { INDEX_FILE, readIndex, SINGLE_FILE } from "./safetensors-index.js"
 

@@ -1,7 +1,7 @@
 /** Checks values from files against a zod schema, with every problem as a sentence that names the key. */
 import type { z } from "zod"
 import { UserError } from "../errors.js"
-import { shown } from "./json.js"
+import { shown } from "../readable.js"
 
 /** Problems that one message lists; a damaged file can have thousands. */
 const MOST = 5

@@ -3,7 +3,7 @@
 import { type ConvertOptions, convert } from "../checkpoint/convert.js"
 import { UserError } from "../errors.js"
 import { resolveModel } from "../hub/resolve.js"
-import { readableValue } from "../readable.js"
+import { shown } from "../readable.js"
 import { interruptible } from "./interrupt.js"
 import { downloadObserver } from "./open-model.js"
 import { formatBytes } from "./ui/format.js"
@@ -15,12 +15,12 @@ export async function convertCommand(
 ): Promise<void> {
   const { out, layout, blockSize, shift } = options
   if (layout !== "released" && layout !== "converted")
-    throw new UserError(`there is no layout ${readableValue(layout)}`, {
+    throw new UserError(`there is no layout ${shown(layout)}`, {
       where: "--layout",
       fix: "use released or converted",
     })
   if (shift !== undefined && shift !== "same" && shift !== "next")
-    throw new UserError(`there is no shift ${readableValue(shift)}`, { where: "--shift", fix: "use same or next" })
+    throw new UserError(`there is no shift ${shown(shift)}`, { where: "--shift", fix: "use same or next" })
   await interruptible(async (signal) => {
     const download = downloadObserver(model)
     const { folder } = await resolveModel(model, { signal, onEvent: download.onEvent })

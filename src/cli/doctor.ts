@@ -6,6 +6,7 @@ import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { cacheFolder } from "../cache-folder.js"
 import { messageOf } from "../errors.js"
+import { systemFailure } from "../system-failures.js"
 import { readCpu } from "../torch/cpu.js"
 import {
   buildInfo,
@@ -18,7 +19,6 @@ import {
 } from "../torch/index.js"
 import { measureBandwidth, measureMatmul } from "../torch/measure.js"
 import { EXIT_FAILED } from "./errors.js"
-import { describeSystemError } from "./system-error.js"
 import { formatBytes } from "./ui/format.js"
 
 /** One line of the screen. A fact that could not be had says why. */
@@ -40,7 +40,7 @@ export function doctor({ json = false, write = (text: string) => process.stdout.
     try {
       tell({ name, value: find() })
     } catch (error) {
-      tell({ name, value: `failed: ${describeSystemError(error) ?? messageOf(error)}`, failed: true })
+      tell({ name, value: `failed: ${systemFailure(error) ?? messageOf(error)}`, failed: true })
     }
   }
   if (json) write(`${JSON.stringify(facts, null, 2)}\n`)

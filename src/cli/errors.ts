@@ -1,7 +1,7 @@
 /** How errors reach a person: sentences for what they can mend, a stack only with --debug. */
 
 import { messageOf, UserError } from "../errors.js"
-import { describeSystemError } from "./system-error.js"
+import { systemFailure } from "../system-failures.js"
 
 export const EXIT_FAILED = 1
 export const EXIT_USAGE = 2
@@ -22,7 +22,7 @@ export function reportError(
   { debug = false, stream = process.stderr as { write(text: string): unknown } } = {},
 ): number {
   if (error instanceof Interrupted) return EXIT_INTERRUPTED
-  const system = describeSystemError(error)
+  const system = systemFailure(error)
   if (error instanceof UserError) {
     stream.write(`error: ${error.format()}\n`)
   } else if (system) {

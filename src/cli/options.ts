@@ -2,15 +2,18 @@
 
 import { InvalidArgumentError } from "commander"
 
-/** `--steps 8`: a whole number of at least `minimum`. */
-export function wholeNumber(minimum = 0): (text: string) => number {
+/** `--steps 8`: a whole number from `minimum` to `maximum`. */
+export function wholeNumber(minimum = 0, maximum = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const value = Number(text)
-    if (!/^-?\d+$/.test(text.trim()) || !Number.isSafeInteger(value) || value < minimum) {
-      const most = value > Number.MAX_SAFE_INTEGER ? ` and at most ${Number.MAX_SAFE_INTEGER}` : ""
-      throw new InvalidArgumentError(`It must be a whole number of at least ${minimum}${most}.`)
-    }
-    return value
+    const inDigits = /^-?\d+$/.test(text.trim())
+    const fits = value >= minimum && value <= maximum
+    if (inDigits && fits) return value
+    const most = maximum < Number.MAX_SAFE_INTEGER || value > maximum ? ` and at most ${maximum}` : ""
+    const must = `It must be a whole number of at least ${minimum}${most}`
+    if (inDigits) throw new InvalidArgumentError(`${must}.`)
+    const written = text.trim() !== "" && fits && Number.isInteger(value) ? `: ${value}` : ""
+    throw new InvalidArgumentError(`${must}, written in digits${written}.`)
   }
 }
 

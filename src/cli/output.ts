@@ -1,7 +1,7 @@
 /** Standard output and error that are closed or full: what the program does then, and how it ends. */
 
+import { systemFailure } from "../system-failures.js"
 import { EXIT_FAILED } from "./errors.js"
-import { describeSystemError } from "./system-error.js"
 
 /** What `OutputGuard` needs of a process; tests pass their own. */
 export interface OutputProcess {
@@ -37,7 +37,7 @@ export class OutputGuard {
     }
     if (this.#failed) return
     this.#failed = true
-    this.target.stderr.write(`error: standard output: ${describeSystemError(error) ?? "it cannot be written"}\n`)
+    this.target.stderr.write(`error: standard output: ${systemFailure(error) ?? "it cannot be written"}\n`)
     if (!this.writesFiles) this.target.exit(EXIT_FAILED)
   }
 

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path"
 import { writeFileAtomic } from "../checkpoint/files.js"
 import { UserError } from "../errors.js"
 import { readTrainingRecipe, type TrainingConfig } from "../train/config.js"
+import { requirePlaces } from "../train/output-places.js"
 import { renderTrainingReport } from "../train/report.js"
 import { type TrainingEvent, train } from "../train/trainer.js"
 import { interruptible } from "./interrupt.js"
@@ -35,8 +36,9 @@ export async function translateCommand(
       fix: "set paradigm: block-diffusion, or use `diffusionvl train`",
     })
   const config = withOutput({ ...read, model: model ?? read.model }, out)
-  const finished = await run(config)
   const report = join(config.output, "report.html")
+  requirePlaces({ files: [report] })
+  const finished = await run(config)
   await writeFileAtomic(report, renderTrainingReport(config))
   process.stdout.write(
     `report   ${report}\ntry it   npx diffusionvl generate --model ${finished} --image FILE "What is this?"\n`,

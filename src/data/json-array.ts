@@ -13,9 +13,10 @@ import {
   writeFileSync,
 } from "node:fs"
 import { partialName } from "../checkpoint/files.js"
-import { problemIn, reasonOf, regularFileSize } from "../checkpoint/json.js"
+import { problemIn, regularFileSize } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
 import { readable } from "../readable.js"
+import { readingFailure } from "../system-failures.js"
 import { decodeUtf8, foreignFormat } from "./encoding.js"
 import { MalformedRecords, RecordScanner } from "./record-scanner.js"
 
@@ -113,7 +114,7 @@ export function openDataFile(file: string): number {
     // Looked at before it is opened: opening a pipe waits for its writer.
     if (statSync(file).isFile()) return openSync(file, "r")
   } catch (cause) {
-    throw new UserError(`the data file cannot be opened: ${reasonOf(cause)}`, {
+    throw new UserError(`the data file cannot be opened: ${readingFailure(cause)}`, {
       where: readable(file, 200),
       fix: FIX,
       cause,

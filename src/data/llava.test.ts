@@ -70,7 +70,7 @@ describe("parseSample", () => {
       )
     says({ conversations: [ask, { from: "gpt", value: "cut \ud83d" }] }, "a text has half of a character (\\ud83d)")
     const deep = JSON.parse(`${"[".repeat(50_000)}${"]".repeat(50_000)}`)
-    says({ conversations: [{ from: deep, value: "x" }] }, "a turn is from a list")
+    says({ conversations: [{ from: deep, value: "x" }] }, "a turn is from a list of 1")
   })
 
   it("names addresses in the place of a path, cut to a readable length", () => {

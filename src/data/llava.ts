@@ -2,7 +2,7 @@
 
 import { isAbsolute, join } from "node:path"
 import { UserError } from "../errors.js"
-import { readable, readableValue } from "../readable.js"
+import { readable, shown } from "../readable.js"
 import { type Message, type Part, partsOf } from "../text/message.js"
 
 const MARK = "<image>"
@@ -71,7 +71,7 @@ export function conversationOf(
     const { name, text: spokenText, both } = spoken(turn, keys)
     const role = ROLES.get(name)
     if (!role)
-      throw new UserError(`a turn is from ${name == null ? "nobody" : readableValue(name)}`, {
+      throw new UserError(`a turn is from ${name == null ? "nobody" : shown(name)}`, {
         fix: "use human and gpt, or user and assistant",
       })
     if (typeof spokenText !== "string") throw new UserError("a turn has no text")

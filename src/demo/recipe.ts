@@ -116,10 +116,19 @@ function requireTrainings({ stages, training, data }: Stages, context: z.core.$R
       ...("block_diffusion" in stage && { block_diffusion: stage.block_diffusion }),
     }
     for (const { path, what } of problemsOf(trainingSchema.safeParse(value).error?.issues ?? [], value)) {
-      const message = `as a training, ${path.join(".")}: ${what}`
-      context.addIssue({ code: "custom", path: ["stages", name], message })
+      const own = ownKey(name, path)
+      const isTold = context.issues.some((issue) => String(issue.path) === String(own))
+      if (!isTold) context.addIssue({ code: "custom", path: own, message: `as a training: ${what}` })
     }
   }
+}
+
+/** The demo's key that a stage's key of a training is from. */
+function ownKey(stage: string, [section, key, ...rest]: readonly PropertyKey[]): PropertyKey[] {
+  if (section === "block_diffusion") return ["stages", stage, section, ...(key === undefined ? [] : [key]), ...rest]
+  if (section === "data") return ["data", "size"]
+  if (key === "learning_rate") return ["stages", stage, key]
+  return ["training", key === "micro_batch_size" ? "batch" : key]
 }
 
 export const demoSchema = keys.superRefine(requireTrainings)

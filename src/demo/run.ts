@@ -8,6 +8,7 @@ import { readJsonObject } from "../checkpoint/read-config.js"
 import { UserError } from "../errors.js"
 import { resolveModel } from "../hub/resolve.js"
 import { renderDemoReport } from "../report/demo-report.js"
+import { requirePlaces, requireTrainingPlaces } from "../train/output-places.js"
 import { finishedModel, type TrainingEvent, train } from "../train/trainer.js"
 import { type Decoding, DemoAnswerer, openDemoModel } from "./answerer.js"
 import { type EmojiData, prepareEmojiData, readEmojiRecords } from "./data/prepare.js"
@@ -70,6 +71,10 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult | undefi
 
 async function runAlone(options: DemoOptions): Promise<DemoResult | undefined> {
   const { recipe, setting, command, folder, signal, observer } = options
+  requirePlaces({
+    folders: ["data", "initial", "evaluation"].map((name) => join(folder, name)),
+    files: ["recipe.json", "report.html"].map((name) => join(folder, name)),
+  })
   await keepRecipe(recipe, folder)
   const data = await prepareData(recipe, folder, observer, signal)
   const initial = join(folder, "initial")
@@ -84,6 +89,7 @@ async function runAlone(options: DemoOptions): Promise<DemoResult | undefined> {
     )
   }
   const { first, stages } = demoStages(recipe, { folder, start, initial, data: data.train })
+  for (const { config } of stages) requireTrainingPlaces(config.output)
 
   const parts = await forecast(options, data, stages, start ?? initial)
   if (!(await observer.forecast(parts))) return undefined

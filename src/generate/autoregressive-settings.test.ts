@@ -105,6 +105,31 @@ describe("where settings come from", () => {
     expect(applied({ top_k: 3 }, { generationConfig: false, temperature: 0.7 }).settings).toMatchObject({ topK: 50 })
   })
 
+  it.each<[object, DecodingOptions]>([
+    [{ do_sample: false, temperature: 0 }, {}],
+    [{ temperature: 1, top_k: 50, top_p: 1, typical_p: 1, epsilon_cutoff: 0 }, {}],
+    [{ do_sample: false, top_k: 1 }, { temperature: 0 }],
+    [
+      { do_sample: true, top_k: 0 },
+      { temperature: 0, topK: 0, topP: 1, minP: 0 },
+    ],
+  ])("what changes nothing is not told as left out: %j, %j", (json, options) => {
+    expect(applied(json, options).left).toEqual([])
+    const generation = normaliseGeneration({ ...json, do_sample: false }, "/model/generation_config.json")
+    const { minP: _, ...known } = options
+    const diffusion = sessionWith(generation, { paradigm: "block-diffusion" })
+    expect(resolveDecoding(diffusion, known, 5).report.notApplied).toEqual([])
+  })
+
+  it("the seed is told where tokens are drawn, and as left out where it was asked for in vain", () => {
+    expect(applied({}, { temperature: 1, seed: 4 }).applied.seed).toEqual({ value: 4, from: "option" })
+    expect(applied({ do_sample: true }).applied.seed).toEqual({ value: 0, from: "default" })
+    expect(applied({}, { seed: 4 }).left).toMatchObject([{ key: "seed", value: "4", from: "option" }])
+    const diffusion = sessionWith(normaliseGeneration({}, ""), { paradigm: "block-diffusion" })
+    expect(resolveDecoding(diffusion, { temperature: 1 }, 5).report.applied.seed).toMatchObject({ value: 0 })
+    expect(resolveDecoding(diffusion, { seed: 4 }, 5).report.notApplied).toMatchObject([{ key: "seed" }])
+  })
+
   it("lengths: new tokens win over total ones, and a file's stay within the positions", () => {
     expect(applied({ max_new_tokens: 7, max_length: 30 }).settings.genLength).toBe(7)
     expect(applied({ max_length: 30, min_length: 9 }).settings).toMatchObject({ genLength: 25, minTokens: 4 })
@@ -134,5 +159,20 @@ describe("where settings come from", () => {
     expect(settings).toMatchObject({ temperature: 0, blockSize: 8 })
     expect(report.notApplied.map(({ key }) => key)).toEqual(["do_sample", "temperature", "repetition_penalty", "topP"])
     expect(report.notApplied.every(({ differs }) => differs === undefined)).toBe(true)
+  })
+
+  it("block diffusion tells of its own settings in the file that an option puts aside", () => {
+    const json = { remasking_strategy: "sequential_dynamic", confidence_threshold: 0.5 }
+    const generation = normaliseGeneration(json, "/model/generation_config.json")
+    const remasking = { strategy: "sequential_dynamic" as const, threshold: 0.5 }
+    const session = sessionWith(generation, { paradigm: "block-diffusion", remasking })
+    const left = (options: DecodingOptions) => resolveDecoding(session, options, 5).report.notApplied
+    expect(left({})).toEqual([])
+    expect(left({ threshold: 0.9 })).toEqual([])
+    expect(left({ steps: 4 })).toMatchObject([
+      { key: "remasking_strategy", why: expect.stringContaining("steps are asked for") },
+      { key: "confidence_threshold", value: "0.5" },
+    ])
+    expect(left({ strategy: "low_confidence_static" })).toMatchObject([{ key: "confidence_threshold" }])
   })
 })

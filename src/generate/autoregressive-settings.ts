@@ -125,9 +125,11 @@ function sampling(
       ],
       neutral,
     )
+  report.chooseSeed(options.seed)
   return warpers
 }
 
+/** The most likely token is taken. What would have shaped the drawing is told, where it was asked for and would have. */
 function greedy(
   file: string,
   values: GenerationValues,
@@ -136,11 +138,18 @@ function greedy(
 ): WarperOptions {
   const why = "the most likely token is taken, nothing is drawn"
   for (const [name, key, neutral] of SAMPLING) {
-    if (options[name] !== undefined) report.leaveOut(name, options[name], "option", why)
-    else if (values[key] !== undefined && values[key] !== neutral) report.leaveOut(key, values[key], file, why)
+    const own = values[key]
+    const asked = options[name]
+    // Only the most likely token: as it is.
+    const changesNothing = (value: unknown): boolean => value === neutral || (name === "topK" && value === 1)
+    if (asked !== undefined) {
+      if (!changesNothing(asked)) report.leaveOut(name, asked, "option", why)
+    } else if (own !== undefined && !changesNothing(own) && !(name === "topK" && own === TOP_K))
+      report.leaveOut(key, own, file, why)
   }
-  if (values.temperature !== undefined && values.temperature !== 1)
-    report.leaveOut("temperature", values.temperature, file, why)
+  if (options.seed !== undefined) report.leaveOut("seed", options.seed, "option", why)
+  const { temperature: own = 1 } = values
+  if (own !== 1 && own !== 0) report.leaveOut("temperature", own, file, why)
   const temperature = report.choose<number>("temperature", [
     ["option", options.temperature],
     [file, values.do_sample === false ? 0 : undefined],

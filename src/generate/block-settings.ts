@@ -10,19 +10,29 @@ import type { RemaskingDefaults, Session } from "./session.js"
 
 /** Members of generation_config.json that block diffusion goes by, or that change nothing. */
 const USED = ["remasking_strategy", "confidence_threshold", "eos_token_id"]
-const NEUTRAL: Record<string, unknown> = {
-  do_sample: false,
-  temperature: 1,
-  top_k: 50,
-  top_p: 1,
-  typical_p: 1,
-  min_p: 0,
-  epsilon_cutoff: 0,
-  eta_cutoff: 0,
-  repetition_penalty: 1,
-  no_repeat_ngram_size: 0,
-  min_length: 0,
-  max_length: 20,
+const NEUTRAL: Record<string, readonly unknown[]> = {
+  do_sample: [false],
+  temperature: [1, 0],
+  top_k: [50, 0, 1],
+  top_p: [1],
+  typical_p: [1],
+  min_p: [0],
+  epsilon_cutoff: [0],
+  eta_cutoff: [0],
+  repetition_penalty: [1],
+  no_repeat_ngram_size: [0],
+  min_new_tokens: [0],
+  min_length: [0],
+  max_length: [20],
+}
+/** The option that says the same, and wins where the file is read. */
+const OPTIONS: Record<string, keyof DecodingOptions> = {
+  do_sample: "temperature",
+  temperature: "temperature",
+  top_k: "topK",
+  top_p: "topP",
+  max_new_tokens: "maxTokens",
+  max_length: "maxTokens",
 }
 
 /** The authors' decoder reads none of the sampling settings of generation_config.json, and neither does this. */
@@ -34,7 +44,8 @@ export function blockSettings(
 ): Omit<BlockDecoderOptions, "uniform" | "signal"> & { genLength: number } {
   const why = "block diffusion decodes as its authors' code, which does not read it"
   for (const [key, value] of Object.entries(values))
-    if (!USED.includes(key) && value !== NEUTRAL[key]) report.leaveOut(key, value, file, why)
+    if (!USED.includes(key) && !NEUTRAL[key]?.includes(value) && options[OPTIONS[key]] === undefined)
+      report.leaveOut(key, value, file, why)
   for (const { key, value } of unsupported) report.leaveOut(key, value, file, why)
 
   const trained = session.config.blockDiffusion
@@ -46,6 +57,18 @@ export function blockSettings(
   ])
   const model = options.generationConfig === false ? undefined : session.remasking
   const { strategy, threshold } = remasking(model, options)
+  const { remasking_strategy: wanted, confidence_threshold: above } = values
+  if (wanted !== undefined && wanted !== strategy && options.strategy === undefined)
+    report.leaveOut(
+      "remasking_strategy",
+      wanted,
+      file,
+      options.threshold === undefined
+        ? "steps are asked for, to make as many tokens final in each"
+        : "a threshold is asked for",
+    )
+  if (model && above !== undefined && threshold === undefined)
+    report.leaveOut("confidence_threshold", above, file, "the static strategy has no threshold")
   return {
     eos: session.eos,
     genLength,
@@ -70,19 +93,28 @@ export function blockSettings(
   }
 }
 
-function sampling({ temperature, topK, topP }: DecodingOptions, report: DecodingReport): SamplingOptions {
+function sampling({ temperature, topK, topP, seed }: DecodingOptions, report: DecodingReport): SamplingOptions {
   const chosen = report.choose<number>("temperature", [
     ["option", temperature],
     ["default", 0],
   ])
-  if (chosen > 0)
+  if (chosen > 0) {
+    report.chooseSeed(seed)
     return {
       temperature: chosen,
       topK: report.choose("topK", [["option", topK]], 0),
       topP: report.choose("topP", [["option", topP]], 1),
     }
-  const given = Object.entries({ topK, topP }).filter(([, value]) => value !== undefined)
-  for (const [name, value] of given) report.leaveOut(name, value, "option", "at temperature 0 nothing is drawn")
+  }
+  // Values that would change nothing are as they were asked for.
+  const asked: [name: string, value: number | undefined, neutral: readonly unknown[]][] = [
+    ["topK", topK, [0, 1]],
+    ["topP", topP, [1]],
+    ["seed", seed, []],
+  ]
+  for (const [name, value, neutral] of asked)
+    if (value !== undefined && !neutral.includes(value))
+      report.leaveOut(name, value, "option", "at temperature 0 nothing is drawn")
   return { temperature: 0 }
 }
 

@@ -1,6 +1,9 @@
 /** What decides how an answer is decoded, and where each setting came from: plain data for `--json` and `--debug`. */
 
-import { shown } from "../checkpoint/json.js"
+import { shown } from "../readable.js"
+
+/** Of the sampling, when nobody says. */
+export const DEFAULT_SEED = 0
 
 /** "option", the name of a file of the model, or "default". */
 export type Origin = string
@@ -35,6 +38,14 @@ export class DecodingReport {
       return value
     }
     return neutral as T
+  }
+
+  /** Where tokens are drawn: the seed they are drawn with. */
+  chooseSeed(asked: number | undefined): number {
+    return this.choose("seed", [
+      ["option", asked],
+      ["default", DEFAULT_SEED],
+    ])
   }
 
   leaveOut(key: string, value: unknown, from: Origin, why: string, differs = false): void {

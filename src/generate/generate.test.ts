@@ -228,14 +228,16 @@ describe("generating", () => {
     await refuse(diffusion, { temperature: -1 }).toThrow("temperature")
     await refuse(diffusion, { maxTokens: 1000 }).toThrow("exceed the model's 512")
     await refuse(diffusion, { maxTokens: 500 }).toThrow("exceed the model's 512")
-    for (const key of ["maxTokens", "blockSize", "steps"] as const)
-      await refuse(diffusion, { [key]: 1e12 }).toThrow(`${key} of 1000000000000 would exceed the model's 512 positions`)
+    for (const [key, name] of Object.entries({ maxTokens: "max-tokens", blockSize: "block-size", steps: "steps" }))
+      await refuse(diffusion, { [key]: 1e12 }).toThrow(
+        `${name} of 1000000000000 would exceed the model's 512 positions`,
+      )
     for (const temperature of [1e-38, 1e-320, 1e300, Number.NaN, Number.POSITIVE_INFINITY])
-      await refuse(autoregressive, { temperature }).toThrow("the temperature must be 0, or between 1e-10 and 1000000")
+      await refuse(autoregressive, { temperature }).toThrow("temperature must be 0, or between 1e-10 and 1000000")
     for (const seed of [-1, 0.5, 2 ** 60]) await refuse(diffusion, { seed }).toThrow("seed must be a whole number")
-    await refuse(autoregressive, { repetitionPenalty: 0 }).toThrow("repetitionPenalty must be between 0.001 and 1000")
+    await refuse(autoregressive, { repetitionPenalty: 0 }).toThrow("repetition-penalty must be between 0.001 and 1000")
     await refuse(diffusion, { repetitionPenalty: 1.1 }).toThrow(
-      "is a block-diffusion model: it has no repetitionPenalty",
+      "is a block-diffusion model: it has no repetition-penalty",
     )
     await refuse(diffusion, { steps: "4" as unknown as number }).toThrow(
       'steps must be a whole number of at least 1, not "4"',

@@ -9,6 +9,7 @@ import type { Prompt } from "../paradigms/prompt.js"
 import type { Message } from "../text/conversation.js"
 import { AnswerView } from "./answer-view.js"
 import { type DecodingReport, type ResolvedDecoding, resolveDecoding } from "./decoding.js"
+import { DEFAULT_SEED } from "./decoding-report.js"
 import { explainDecodingError } from "./not-finite.js"
 import { checkOptions, type DecodingOptions } from "./options.js"
 import { type ImageSource, preparePrompt } from "./prepare.js"
@@ -105,7 +106,7 @@ async function* run(
   session: Session,
   prompt: Prompt,
   decoding: ResolvedDecoding,
-  { seed = 0, signal }: DecodingOptions & { signal?: AbortSignal },
+  { seed = DEFAULT_SEED, signal }: DecodingOptions & { signal?: AbortSignal },
 ): AsyncGenerator<DecodeEvent, void, undefined> {
   const { model, config } = session
   const { genLength } = decoding.settings

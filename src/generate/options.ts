@@ -2,11 +2,11 @@
 
 import type { BlockDiffusionConfig } from "../checkpoint/config.js"
 import { penaltyRange, temperatureRange } from "../checkpoint/generation-config.js"
-import { shown } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
 import type { WarperOptions } from "../paradigms/autoregressive/warpers.js"
 import { REMASKING_STRATEGIES, type RemaskingStrategy } from "../paradigms/block-diffusion/remasking.js"
 import type { SamplingOptions } from "../paradigms/sampling.js"
+import { shown } from "../readable.js"
 import type { Session } from "./session.js"
 
 /** Tokens of an answer when nobody says. */
@@ -97,13 +97,8 @@ const RULES = {
   ],
 } satisfies Record<string, Rule>
 
-/** As sentences name them. */
-const WORDS: Partial<Record<keyof typeof RULES, string>> = {
-  threshold: "the threshold",
-  temperature: "the temperature",
-  topK: "top-k",
-  topP: "top-p",
-}
+/** As sentences name an option: "top-k", for the command line's --top-k and for topK. */
+const word = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
 /** @throws UserError naming the option that cannot be used */
 export function checkOptions({ paradigm, name, config }: Session, options: DecodingOptions): void {
@@ -112,7 +107,7 @@ export function checkOptions({ paradigm, name, config }: Session, options: Decod
   const unfit = (autoregressive ? BLOCK_DIFFUSION_ONLY : AUTOREGRESSIVE_ONLY).find((key) => options[key] !== undefined)
   if (unfit)
     throw new UserError(
-      `${name} is ${autoregressive ? "an autoregressive" : "a block-diffusion"} model: it has no ${unfit}`,
+      `${name} is ${autoregressive ? "an autoregressive" : "a block-diffusion"} model: it has no ${word(unfit)}`,
       {
         fix: `leave the option out, or use ${autoregressive ? "a block-diffusion" : "an autoregressive"} model`,
       },
@@ -120,7 +115,7 @@ export function checkOptions({ paradigm, name, config }: Session, options: Decod
   for (const [key, [must, holds]] of Object.entries(RULES) as [keyof typeof RULES, Rule][]) {
     const value: unknown = options[key]
     if (value !== undefined && !(typeof value === "number" && holds(value)))
-      throw new UserError(`${WORDS[key] ?? key} must be ${must}, not ${shown(value)}`)
+      throw new UserError(`${word(key)} must be ${must}, not ${shown(value)}`)
   }
   if (strategy !== undefined && !REMASKING_STRATEGIES.includes(strategy))
     throw new UserError(`there is no remasking strategy ${shown(strategy)}`, {
@@ -133,6 +128,6 @@ export function checkOptions({ paradigm, name, config }: Session, options: Decod
   for (const key of ["maxTokens", "blockSize", "steps"] as const) {
     const value = options[key]
     if (value !== undefined && value > maxPositions)
-      throw new UserError(`${key} of ${value} would exceed the model's ${maxPositions} positions`)
+      throw new UserError(`${word(key)} of ${value} would exceed the model's ${maxPositions} positions`)
   }
 }

@@ -3,20 +3,12 @@
 import { readFile, stat } from "node:fs/promises"
 import { UserError } from "../errors.js"
 import { readable } from "../readable.js"
+import { readingFailure } from "../system-failures.js"
 
 /** Bytes of the largest file that is read. */
 const MAXIMUM_FILE = 512 * 2 ** 20
 /** Characters of a name in an error. */
 const MAXIMUM_NAME = 200
-
-const SENTENCES: Record<string, string> = {
-  ENOENT: "there is no such image",
-  ENOTDIR: "there is no such image",
-  EACCES: "no permission to read the image",
-  EPERM: "no permission to read the image",
-  ENAMETOOLONG: "the image's name is too long",
-  ELOOP: "the image is a link that leads to itself",
-}
 
 /** A name that fits on a line, without control characters. */
 export function readableName(name: string): string {
@@ -54,9 +46,7 @@ async function explaining<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? ""
-    const what = SENTENCES[code] ?? `the image cannot be read${code && ` (${code})`}`
-    throw new UserError(what, { where: readableName(path), fix: "check the path", cause })
+    throw new UserError(readingFailure(cause, "image"), { where: readableName(path), fix: "check the path", cause })
   }
 }
 

@@ -2,8 +2,8 @@
 
 import type { ModelConfig } from "../checkpoint/config.js"
 import { badSetting, findImageSettings, type ImageSettings, RESTORE } from "../checkpoint/image-settings.js"
-import { shown } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
+import { shown } from "../readable.js"
 import { normalisation, QWEN_MEAN, QWEN_STD, type QwenImageOptions } from "./qwen.js"
 import type { ResizeKernel } from "./resize.js"
 

@@ -1,9 +1,9 @@
 /** A model folder of any known layout → a model. Weights stay in the mapped files and in their stored type where possible. */
 
 import { type Checkpoint, readCheckpoint } from "../checkpoint/checkpoint.js"
-import { shown } from "../checkpoint/json.js"
 import type { TensorLocation } from "../checkpoint/safetensors.js"
 import { UserError } from "../errors.js"
+import { shown } from "../readable.js"
 import {
   BYTES,
   chooseComputeType,

@@ -7,6 +7,7 @@ import { tokenCrossEntropy } from "./cross-entropy.js"
 import { requireFinite } from "./not-finite.js"
 import { embedPrompt, int64, type Prompt, promptPositions } from "./prompt.js"
 import { embedSources } from "./rows.js"
+import { preciseLogits, requireDistinct } from "./sampling.js"
 
 /** Collects the rows of a forward over a prompt and its answers, and which of them predicts which token. */
 export class LikelihoodRows {
@@ -40,7 +41,7 @@ export class LikelihoodRows {
 
   /**
    * Σ log p over the predictions of each answer.
-   * @throws NotFiniteError when one of them is none
+   * @throws NotFiniteError when one of them is none; EqualLogitsError when all tokens are equally likely somewhere
    */
   sum(model: LanguageModel, prompt: Prompt, answers: number): number[] {
     const sums = new Array<number>(answers).fill(0)
@@ -61,10 +62,17 @@ export class LikelihoodRows {
         })
         const rows = this.#predictions.map(({ row }) => place.get(row) as number)
         const targets = this.#predictions.map(({ token }) => token)
-        return tokenCrossEntropy(model, hidden.indexSelect(0, int64(rows, device)), targets).toFloat32()
+        const predicting = hidden.indexSelect(0, int64(rows, device))
+        const losses = tokenCrossEntropy(model, predicting, targets).toFloat32()
+        requireFinite(losses)
+        // One token in V by chance; all of them where the logits say nothing.
+        const share = Math.log(model.vocabSize)
+        losses.forEach((loss, i) => {
+          if (Math.abs(loss - share) < 1e-3) requireDistinct(preciseLogits(model.logits(predicting.narrow(0, i, 1))), 0)
+        })
+        return losses
       }),
     )
-    requireFinite(losses)
     this.#predictions.forEach(({ answer }, i) => {
       sums[answer] -= losses[i]
     })

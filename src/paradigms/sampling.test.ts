@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest"
 import { randomFrom } from "../data/prng.js"
 import { noGrad, tensor } from "../torch/index.js"
+import { EqualLogitsError, NotFiniteError } from "./not-finite.js"
 import { checkSampling, type SamplingOptions, sampleTokens } from "./sampling.js"
 
 const sample = (rows: number[][], options: SamplingOptions, uniforms: number[]) =>
@@ -93,8 +94,36 @@ describe("sampling", () => {
   })
 
   it("draws a token for every u", () => {
-    const { ids } = sample([[0, 0]], { temperature: 1 }, [1 - 2 ** -53])
+    const { ids } = sample([[1, 0]], { temperature: 1 }, [1 - 2 ** -53])
     expect(ids[0]).toBe(1)
+  })
+
+  const nothing = Number.NEGATIVE_INFINITY
+  it.each([
+    ["the same", Array<number>(20).fill(7)],
+    ["the same beside what is ruled out", [7, nothing, ...Array<number>(18).fill(7)]],
+    ["the same to rounding", Array.from({ length: 20 }, (_, i) => 7 + 1e-6 * (i % 2))],
+  ])("notices logits that are all %s", (_, row) => {
+    const good = row.map((_, i) => i)
+    for (const options of [{}, { temperature: 0.7 }, { temperature: 1, topK: 3 }, { temperature: 1, topP: 1e-6 }])
+      expect(() => sample([good, row], options, [0.5, 0.5])).toThrow(EqualLogitsError)
+  })
+
+  it.each([
+    ["infinity", [0, 1, Number.POSITIVE_INFINITY]],
+    ["no number", [0, 1, Number.NaN]],
+    ["nothing", [nothing, nothing, nothing]],
+  ])("notices logits that hold %s", (_, row) => {
+    for (const options of [{}, { temperature: 0.7 }, { temperature: 1, topK: 1 }, { temperature: 1, topP: 1e-6 }])
+      expect(() => sample([[0, 1, 2], row], options, [0.5, 0.5])).toThrow(NotFiniteError)
+  })
+
+  it("logits of which some are the same, or that a temperature makes nearly so, are fine", () => {
+    const row = Array.from({ length: 20 }, (_, i) => (i === 19 ? 1 : 0))
+    expect(sample([row], { temperature: 1 }, [0.5]).ids[0]).toBeLessThan(20)
+    expect(sample([row], { temperature: 1e6 }, [0.5]).ids[0]).toBe(10)
+    expect(sample([row.map((x) => x - 2)], {}, []).ids[0]).toBe(19)
+    expect(sample([[nothing, 3, nothing]], { temperature: 1 }, [0.5]).ids[0]).toBe(1)
   })
 
   it.each([{ temperature: -1 }, { temperature: Number.NaN }, { topK: 1.5 }, { topP: 0 }, { topP: 1.1 }])(

@@ -3,6 +3,9 @@
 import { cat, type Tensor, tensor, where, zeros } from "../torch/index.js"
 import { EqualLogitsError, requireFinite } from "./not-finite.js"
 
+/** Logits of a row that are read with its token: where these are the same, the whole row is looked at. */
+const PROBES = 8
+
 export interface SamplingOptions {
   /** 0: the most likely token. @default 0 */
   temperature?: number
@@ -31,7 +34,7 @@ export type Choice = [ids: Tensor, confidences: Tensor]
  */
 export function sampleTokens(logits: Tensor, options: SamplingOptions, uniforms: ArrayLike<number>): Predictions {
   const precise = preciseLogits(logits)
-  return options.temperature ? readChoice(multinomial(precise, options, uniforms)) : readGreedy(precise)
+  return options.temperature ? readDrawn(multinomial(precise, options, uniforms), precise) : readGreedy(precise)
 }
 
 /** Half precision cannot hold confidences. */
@@ -39,24 +42,63 @@ export function preciseLogits(logits: Tensor): Tensor {
   return logits.dtype === "float64" ? logits : logits.to("float32")
 }
 
-/** @throws NotFiniteError when a confidence is no number, as it is where a logit of its row is not finite */
-export function readChoice([ids, confidences]: Choice): Predictions {
-  // Ids are below 2^24, so float32 holds them.
-  const read = cat([ids.to("float32"), confidences.to("float32")]).toFloat32()
-  const n = read.length / 2
-  const predictions = { ids: Int32Array.from(read.subarray(0, n)), confidences: read.slice(n) }
-  requireFinite(predictions.confidences)
+/**
+ * The most likely token of each row.
+ * @param scores what it is taken from: the logits, or what rules of decoding made of them
+ * @param logits the model's own
+ * @throws as `sampleTokens`
+ */
+export function readGreedy(scores: Tensor, logits = scores): Predictions {
+  const [predictions] = read(greedy(scores))
+  // No model is so unsure that its best token has less than twice its share.
+  const vocabulary = logits.shape[1]
+  predictions.confidences.forEach((confidence, row) => {
+    if (confidence * vocabulary < 2) requireDistinct(logits, row)
+  })
   return predictions
 }
 
-/** @throws as `readChoice`, and EqualLogitsError when the most likely token of a row is no likelier than any other */
-export function readGreedy(logits: Tensor): Predictions {
-  const predictions = readChoice(greedy(logits))
-  const vocabulary = logits.shape[1]
-  // A little more than 1 / V, as the confidence is rounded.
-  if (vocabulary > 1 && predictions.confidences.some((confidence) => confidence * vocabulary < 1.0001))
-    throw new EqualLogitsError()
+/**
+ * Tokens that were drawn from `logits`, or from what rules of decoding left of them: their confidences tell nothing of
+ * the row as a whole.
+ * @throws as `sampleTokens`
+ */
+export function readDrawn(choice: Choice, logits: Tensor): Predictions {
+  const size = Math.min(PROBES, logits.shape[1])
+  const [predictions, probes] = read(choice, logits.narrow(1, 0, size).reshape(-1).to("float32"))
+  for (let row = 0; row < predictions.ids.length; row++) {
+    const own = probes.subarray(row * size, (row + 1) * size).filter(Number.isFinite)
+    if (isEqual(Math.min(...own), Math.max(...own))) requireDistinct(logits, row)
+  }
   return predictions
+}
+
+/**
+ * One read from the device: the choice, and with it other numbers.
+ * @throws NotFiniteError when a confidence is no number, as it is where a logit of its row is not finite
+ */
+function read([ids, confidences]: Choice, ...others: Tensor[]): [Predictions, Float32Array] {
+  const n = ids.shape[0]
+  // Ids are below 2^24, so float32 holds them.
+  const all = cat([ids.to("float32"), confidences.to("float32"), ...others]).toFloat32()
+  const predictions = { ids: Int32Array.from(all.subarray(0, n)), confidences: all.slice(n, 2 * n) }
+  requireFinite(predictions.confidences)
+  return [predictions, all.subarray(2 * n)]
+}
+
+/** Nothing between them but rounding. Of no numbers at all the smallest is infinite, and above the largest. */
+const isEqual = (least: number, most: number): boolean => most - least <= 1e-4
+
+/**
+ * Tokens that are ruled out (−∞) do not count.
+ * @throws EqualLogitsError when all logits of a row of [n, V] are the same
+ */
+export function requireDistinct(logits: Tensor, row: number): void {
+  const own = logits.narrow(0, row, 1)
+  const counts = own.isfinite()
+  const most = own.max()
+  const least = where(counts, own, most).min()
+  if (isEqual(least.item(), most.item()) && counts.sum().item() > 1) throw new EqualLogitsError()
 }
 
 /** exp(max − log-sum-exp) is the probability of the best token: no probabilities are written out. */

@@ -46,6 +46,7 @@ export class Tokenizer {
   /** Every added token, special or not. */
   readonly #added: ReadonlyMap<string, number>
   readonly #addedIds: ReadonlySet<number>
+  readonly #path: string
   /** Some pattern may take very long. */
   readonly #slow: boolean
   /** Ids of the special tokens, by their text: those that `decode` leaves out. */
@@ -60,7 +61,7 @@ export class Tokenizer {
   static load(folder: string): Tokenizer {
     const { path, definition, config } = readTokenizerFiles(folder)
     try {
-      return new Tokenizer(definition, config)
+      return new Tokenizer(definition, config, path)
     } catch (cause) {
       throw new UserError(`the tokenizer cannot be used: ${reasonOf(cause)}`, {
         where: path,
@@ -73,8 +74,10 @@ export class Tokenizer {
   /**
    * @param definition content of tokenizer.json
    * @param config content of tokenizer_config.json
+   * @param path where the definition is from, for errors
    */
-  constructor(definition: Json, config: Json) {
+  constructor(definition: Json, config: Json, path = "tokenizer.json") {
+    this.#path = path
     checkDefinition(definition)
     const { normalizer, pre_tokenizer: preTokenizer, decoder } = definition
     this.#slow = patternsOf([normalizer, preTokenizer, decoder]).some(mayBacktrack)
@@ -142,6 +145,7 @@ export class Tokenizer {
     const id = this.#added.get(token)
     if (id === undefined)
       throw new UserError(`the tokenizer has no token ${token}`, {
+        where: this.#path,
         fix: "use the tokenizer of the model family this conversation format belongs to",
       })
     return id
@@ -155,7 +159,7 @@ export class Tokenizer {
     } catch (cause) {
       if (!(cause instanceof OutOfTime)) throw cause
       throw new UserError(`a pattern of the tokenizer takes very long on this text: stopped after ${cause.seconds} s`, {
-        where: "tokenizer.json",
+        where: this.#path,
         fix: 'use the tokenizer of the model this one was made from; its patterns ("Regex") must not nest repetitions',
         cause,
       })

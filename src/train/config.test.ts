@@ -91,6 +91,42 @@ describe("recipes", () => {
     expect(failure.format()).toContain("r.yaml")
   })
 
+  it.each([
+    ["block_diffusion: { block_size: 1.0e+9 }", ["block_diffusion.block_size: must be at most 65536, not 1000000000"]],
+    ["block_diffusion: { block_size: 1.0e+300 }", ["block_diffusion.block_size: must be at most 65536, not 1e+300"]],
+    ["train: { seed: -1.0e+300 }", ["train.seed: must be at least 0, not -1e+300"]],
+    ["train: { learning_rate: 9, weight_decay: 1 }", ["train.learning_rate: must be at most 1, not 9"]],
+    [
+      "train: { micro_batch_size: 1.0e+9, accumulate: 1.0e+9 }",
+      [
+        "train.micro_batch_size: must be at most 65536, not 1000000000",
+        "train.accumulate: must be at most 65536, not 1000000000",
+      ],
+    ],
+  ])("name a key once: %s", (line, sentences) => {
+    expect(() => parseYaml(trainingSchema, `${SMALL}${line}\n`, "r.yaml")).toThrow(
+      expect.objectContaining({ message: sentences.map((sentence) => `line 5: ${sentence}`).join("\n  ") }),
+    )
+  })
+
+  it.each([
+    [
+      "stages.diffusion.block_diffusion.block_size=1000000000",
+      "--set stages.diffusion.block_diffusion.block_size: must be at most 65536, not 1000000000",
+    ],
+    [
+      "stages.diffusion.block_diffusion.block_size=10000",
+      "--set stages.diffusion.block_diffusion.block_size: as a training: 10000 is above data.max_length, 8192",
+    ],
+    ["training.batch=1000000", "--set training.batch: as a training: must be at most 65536, not 1000000"],
+    ["training.save_every=1e12", "--set training.save_every: must be at most 1000000, not 1000000000000"],
+    ["training.seed=-1", "--set training.seed: as a training: must be at least 0, not -1"],
+  ])("of the demo name their own key once: %s", (override, message) => {
+    expect(() => readRecipe(demoSchema, join(recipes, "emoji-quick.yaml"), [override])).toThrow(
+      expect.objectContaining({ message }),
+    )
+  })
+
   it("that are not there, and overrides without a value, are errors in a sentence", () => {
     expect(() => readTrainingRecipe(join(folder, "none.yaml"))).toThrow(
       /the recipe cannot be read: there is no such file/,
@@ -136,7 +172,7 @@ describe("recipes", () => {
     ["train: { max_minutes: -1 }", /train\.max_minutes: must be above 0, not -1/],
     ["train: { max_steps: 1e999 }", /train\.max_steps/],
     ["train: null", /train: must be a section with keys, not nothing/],
-    ["train: [1]", /train: must be a section with keys, not a list/],
+    ["train: [1]", /train: must be a section with keys, not \[1\]/],
     ["train: { seed: 1, seed: 2 }", /line 5: the key seed stands twice/],
     ["train: { ? [a] : 1 }", /a key is not a word/],
     ["__proto__: { a: 1 }", /a key is not a word/],
@@ -221,9 +257,9 @@ describe("recipes", () => {
     const file = join(recipes, "emoji-quick.yaml")
     const fails = (...overrides: string[]): string => failureOf(() => readRecipe(demoSchema, file, overrides))
     expect(fails("stages.diffusion.learning_rate=5")).toMatch(
-      /stages\.diffusion: as a training, train\.learning_rate: must be at most 1, not 5/,
+      /stages\.diffusion\.learning_rate: as a training: must be at most 1, not 5/,
     )
-    expect(fails("training.batch=100000")).toMatch(/stages\.autoregressive: as a training, train\.micro_batch_size/)
+    expect(fails("training.batch=100000")).toMatch(/training\.batch: as a training: must be at most 65536/)
     expect(fails("training.betas=[1, 1]")).toMatch(/training\.betas\.0: must be below 1/)
     expect(fails("stages.diffusion.mixture=[]")).toMatch(/stages\.diffusion\.mixture: must have at least 1 entries/)
     expect(fails("model.text.depth=1e9")).toMatch(/model\.text\.depth: must be at most 1024/)

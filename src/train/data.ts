@@ -69,6 +69,11 @@ export class TrainingData {
     /** Hash of the data file, which tells whether a kept index is its own. */
     content?: string,
   ) {
+    // A mark of the format that the tokenizer lacks is no record's fault.
+    this.#encode([
+      { role: "user", content: "" },
+      { role: "assistant", content: "" },
+    ])
     this.#records = new JsonRecords(config.data.file, indexFile, content)
     this.#root = config.data.image_root ?? dirname(config.data.file)
     if (this.#records.length === 0) throw new UserError("the data file has no records", { where: config.data.file })

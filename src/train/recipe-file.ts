@@ -3,10 +3,10 @@
 import { readFileSync, statSync } from "node:fs"
 import { isMap, isNode, isScalar, isSeq, LineCounter, type ParsedNode, parseDocument } from "yaml"
 import type { z } from "zod"
-import { reasonOf } from "../checkpoint/json.js"
 import { decodeUtf8, foreignFormat } from "../data/encoding.js"
 import { UserError } from "../errors.js"
 import { firstOf, readable } from "../readable.js"
+import { readingFailure } from "../system-failures.js"
 import { problemsOf } from "./recipe-problems.js"
 
 /** Bytes of a recipe: those that ship have less than 3,000. */
@@ -64,7 +64,7 @@ function readText(path: string): string {
     bytes = readFileSync(path)
   } catch (cause) {
     if (cause instanceof UserError) throw cause
-    throw bad(`the recipe cannot be read: ${reasonOf(cause)}`, cause)
+    throw bad(`the recipe cannot be read: ${readingFailure(cause)}`, cause)
   }
   const foreign = foreignFormat(bytes)
   if (foreign) throw bad(`the recipe is ${foreign.what}, not YAML in UTF-8`)

@@ -1,7 +1,7 @@
 /** What a schema finds wrong, as sentences about keys. */
 
 import type { z } from "zod"
-import { readableValue } from "../readable.js"
+import { shown } from "../readable.js"
 
 export interface Problem {
   path: PropertyKey[]
@@ -19,12 +19,35 @@ const KINDS: Record<string, string> = {
   record: "a section with keys",
 }
 
-/** One problem for each key, the unknown ones among them. */
+/** What is wrong with each key, the unknown ones among them: nothing twice in other words. */
 export function problemsOf(issues: readonly z.core.$ZodIssue[], value: unknown): Problem[] {
-  return issues.flatMap((issue): Problem[] =>
-    issue.code === "unrecognized_keys"
-      ? issue.keys.map((key) => ({ path: [...issue.path, key], what: "there is no such key" }))
-      : [{ path: issue.path, what: sentence(issue, valueAt(value, issue.path)) }],
+  const places = new Map<string, z.core.$ZodIssue[]>()
+  for (const issue of issues) {
+    const place = JSON.stringify(issue.path.map(String))
+    places.set(place, [...(places.get(place) ?? []), issue])
+  }
+  const problems = [...places.values()]
+    .flatMap(essential)
+    .flatMap((issue): Problem[] =>
+      issue.code === "unrecognized_keys"
+        ? issue.keys.map((key) => ({ path: [...issue.path, key], what: "there is no such key" }))
+        : [{ path: issue.path, what: sentence(issue, valueAt(value, issue.path)) }],
+    )
+  return [
+    ...new Map(problems.map((problem) => [JSON.stringify([problem.path.map(String), problem.what]), problem])).values(),
+  ]
+}
+
+/** Of the issues at one place: rules that set keys in relation count when the value is right by itself; the narrowest limit. */
+function essential(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue[] {
+  const own = issues.filter(({ code }) => code !== "custom")
+  if (own.length === 0) return [...issues]
+  const limits = own.flatMap((issue) => (issue.code === "too_big" ? [Number(issue.maximum)] : []))
+  const floors = own.flatMap((issue) => (issue.code === "too_small" ? [Number(issue.minimum)] : []))
+  return own.filter(
+    (issue) =>
+      (issue.code !== "too_big" || Number(issue.maximum) === Math.min(...limits)) &&
+      (issue.code !== "too_small" || Number(issue.minimum) === Math.max(...floors)),
   )
 }
 
@@ -36,7 +59,8 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 function sentence(issue: z.core.$ZodIssue, value: unknown): string {
-  const found = readableValue(value)
+  // A key without a value is null in YAML.
+  const found = shown(value ?? undefined)
   switch (issue.code) {
     case "invalid_type":
       if (value === undefined) return "this key is missing"

@@ -255,6 +255,25 @@ describe("a training", () => {
     expect(readdirSync(starting.output).filter((name) => name.startsWith("checkpoint"))).toEqual([])
   })
 
+  it.each(["autoregressive", "block-diffusion"] as const)(
+    "blames the tokenizer, not a record, for a mark that it lacks: %s",
+    async (paradigm) => {
+      const bare = join(folder, `bare-${paradigm}`)
+      cpSync(small.model, bare, { recursive: true })
+      const file = join(bare, "tokenizer.json")
+      const definition = JSON.parse(readFileSync(file, "utf8"))
+      const added = (definition.added_tokens as { content: string }[]).filter(
+        ({ content }) => content !== "<|im_start|>",
+      )
+      writeFileSync(file, JSON.stringify({ ...definition, added_tokens: added }))
+      rmSync(join(bare, "tokenizer_config.json"), { force: true })
+      await expect(run({ ...recipe({ paradigm }), model: bare })).rejects.toMatchObject({
+        message: "the tokenizer has no token <|im_start|>",
+        where: file,
+      })
+    },
+  )
+
   it("stops at a loss that is not a number, names the sample and keeps the weights", async () => {
     const poisoned = join(folder, "poisoned")
     const { model, checkpoint } = loadModel(small.model, { dtype: "float32", device: "cpu" })

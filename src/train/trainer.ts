@@ -15,6 +15,7 @@ import { identityOf } from "./identity.js"
 import { MetricsLog, type StepMetrics } from "./metrics.js"
 import { brokenTensors, brokenWeights, notFiniteTensors } from "./not-finite.js"
 import { AdamW } from "./optimizer.js"
+import { requireTrainingPlaces } from "./output-places.js"
 import { learnedTokens, nothingLearned, targetConfig } from "./paradigm.js"
 import { groupParameters } from "./parameters.js"
 import {
@@ -63,6 +64,7 @@ export async function* train(config: TrainingConfig, options: TrainOptions = {})
   const lock = lockFolder(config.output)
   try {
     await sweepPartials(config.output, { alone: true })
+    requireTrainingPlaces(config.output)
     yield* trainAlone(config, options, lock)
   } finally {
     lock.release()

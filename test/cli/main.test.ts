@@ -164,6 +164,7 @@ describe("option values", () => {
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
     .option("--steps <n>", "", wholeNumber(1))
+    .option("--rounds <n>", "", wholeNumber(1, 100))
     .option("--threshold <p>", "", numberBetween(0, 1))
     .option("--image <file>", "", collect)
   const parse = (...args: string[]) => program.parse(args, { from: "user" }).opts()
@@ -182,7 +183,27 @@ describe("option values", () => {
     ["--steps", "many"],
     ["--threshold", "2"],
     ["--threshold", ""],
+    ["--threshold", "1e999"],
+    ["--threshold", "-1e-300"],
   ])("refuse %s %s", (option, value) => {
     expect(() => parse(option, value)).toThrow(new RegExp(option))
+  })
+
+  it.each([
+    ["1e9", "at least 1, written in digits: 1000000000."],
+    ["0x10", "at least 1, written in digits: 16."],
+    ["8.0", "at least 1, written in digits: 8."],
+    ["1_000", "at least 1, written in digits."],
+    ["1e30", "at least 1 and at most 9007199254740991, written in digits."],
+    ["Infinity", "at least 1 and at most 9007199254740991, written in digits."],
+    ["99999999999999999999", "at least 1 and at most 9007199254740991."],
+    ["-8", "at least 1."],
+    ["", "at least 1, written in digits."],
+  ])("a whole number %j: %s", (value, must) => {
+    expect(() => parse("--steps", value)).toThrow(`It must be a whole number of ${must}`)
+  })
+
+  it.each(["101", "1e2", "9007199254740991"])("with a limit of its own, %s", (value) => {
+    expect(() => parse("--rounds", value)).toThrow("It must be a whole number of at least 1 and at most 100")
   })
 })

@@ -134,6 +134,9 @@ describe("OutputGuard", () => {
     expect([closed.exits, closed.said()]).toEqual([[0], ""])
     const full = guard(false)
     full.fail("EIO")
-    expect([full.exits, full.said()]).toEqual([[1], "error: standard output: the disk or the device failed\n"])
+    expect([full.exits, full.said()]).toEqual([
+      [1],
+      "error: standard output: the disk or the device reports an input/output error\n",
+    ])
   })
 })

@@ -8,7 +8,7 @@ import { noGrad, type Tensor, tidy } from "../../torch/index.js"
 import type { DecodeEvent } from "../decode-events.js"
 import { NotFiniteError, NothingLeftError } from "../not-finite.js"
 import { embedPrompt, type Prompt, promptPositions } from "../prompt.js"
-import { draw, type Predictions, preciseLogits, readChoice, readGreedy, type UniformSource } from "../sampling.js"
+import { draw, type Predictions, preciseLogits, readDrawn, readGreedy, type UniformSource } from "../sampling.js"
 import { type ProcessorOptions, processLogits } from "./logits-processors.js"
 import { checkWarpers, type WarperOptions, warpLogits } from "./warpers.js"
 
@@ -27,8 +27,8 @@ export interface AutoregressiveDecoderOptions extends WarperOptions, ProcessorOp
 /**
  * Decodes one answer: the prompt in one forward, then a row per forward. The same events as block diffusion, every token
  * being a block of one row. Yields between forwards, so that the caller's timers, signals and sockets are served.
- * @throws RangeError for options outside their range; NotFiniteError when the model's numbers are not finite;
- * NothingLeftError when the options rule every token out; the reason of `signal` when it is aborted
+ * @throws RangeError for options outside their range; NotFiniteError or EqualLogitsError when the model's numbers are
+ * broken; NothingLeftError when the options rule every token out; the reason of `signal` when it is aborted
  */
 export async function* decodeAutoregressive(
   model: LanguageModel,
@@ -50,7 +50,8 @@ export async function* decodeAutoregressive(
     const state = { ids: [...promptIds, ...answer], promptLength: promptIds.length, genLength, eos }
     const scores = processLogits(precise, options, state)
     try {
-      return options.temperature ? readChoice(draw(warpLogits(scores, options), [uniform()])) : readGreedy(scores)
+      if (!options.temperature) return readGreedy(scores, precise)
+      return readDrawn(draw(warpLogits(scores, options), [uniform()]), precise)
     } catch (error) {
       // The model's numbers are fine: the rules leave no token.
       if (error instanceof NotFiniteError && precise.isfinite().all().item()) throw new NothingLeftError()
