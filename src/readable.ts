@@ -52,6 +52,13 @@ export function label(name: string): string {
   return name.length <= 120 && /^[\w.:/@+-]+$/.test(name) ? name : shown(name)
 }
 
+/** A message that repeats what was typed: long lines are cut, and so are long runs of lines. */
+export function readableMessage(text: string, longestLine = 400, most = 20): string {
+  const lines = text.split("\n").map((line) => (line.length > longestLine ? readable(line, longestLine) : line))
+  const half = most >> 1
+  return (lines.length <= most ? lines : [...lines.slice(0, half), "…", ...lines.slice(-half)]).join("\n")
+}
+
 /** The first items of a list, and how many more there are. */
 export function firstOf(items: readonly string[], most = 10): string[] {
   return items.length > most + 1 ? [...items.slice(0, most), `and ${items.length - most} more`] : [...items]

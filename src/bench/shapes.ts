@@ -3,6 +3,7 @@
 import type { ModelConfig } from "../checkpoint/config.js"
 import { normaliseConfig } from "../checkpoint/read-config.js"
 import { UserError } from "../errors.js"
+import { shown } from "../readable.js"
 
 interface Shape {
   hiddenSize: number
@@ -46,9 +47,9 @@ export const SHAPES: Record<string, Shape> = {
 }
 
 export function shapeOf(name: string): Shape {
-  const shape = SHAPES[name]
+  const shape = Object.hasOwn(SHAPES, name) ? SHAPES[name] : undefined
   if (!shape)
-    throw new UserError(`unknown shape "${name}"`, {
+    throw new UserError(`unknown shape ${shown(name)}`, {
       where: "--shape",
       fix: `choose one of: ${Object.keys(SHAPES).join(", ")}`,
     })

@@ -8,6 +8,7 @@ import { benchOps } from "../bench/ops.js"
 import { findReferencePython, Reference } from "../bench/reference.js"
 import { benchTrain } from "../bench/train.js"
 import { UserError } from "../errors.js"
+import { shown } from "../readable.js"
 import { buildInfo, chooseComputeType, chooseDevice, type DType, engineInfo } from "../torch/index.js"
 import { interruptible } from "./interrupt.js"
 import { Progress } from "./ui/progress.js"
@@ -30,7 +31,7 @@ const digits = (value: number | undefined, places: number): string => (value ===
 
 export async function bench(what: string, options: BenchOptions): Promise<void> {
   if (!["decode", "train", "linear", "ops", "busy"].includes(what))
-    throw new UserError(`unknown benchmark "${what}"`, { fix: "choose decode, train, linear, ops or busy" })
+    throw new UserError(`unknown benchmark ${shown(what)}`, { fix: "choose decode, train, linear, ops or busy" })
   if (options.rows % 8 > 0 || options.answer > options.rows)
     throw new UserError(`a sample of ${options.rows} tokens with an answer of ${options.answer} cannot be trained`, {
       where: "--rows, --answer",
@@ -83,7 +84,7 @@ export async function bench(what: string, options: BenchOptions): Promise<void> 
 function casesNamed(text: string): BusyCase[] {
   const found = BUSY_CASES.filter(({ title }) => title.includes(text))
   if (found.length > 0) return found
-  throw new UserError(`no case has "${text}" in its name`, {
+  throw new UserError(`no case has ${shown(text)} in its name`, {
     where: "--only",
     fix: `the cases are: ${BUSY_CASES.map(({ title }) => title).join("; ")}`,
   })

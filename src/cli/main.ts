@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs"
 import { Command, CommanderError } from "commander"
 import { UserError } from "../errors.js"
+import { readableMessage } from "../readable.js"
 import { register as bench } from "./commands/bench.js"
 import { register as data } from "./commands/data.js"
 import { register as demo } from "./commands/demo.js"
@@ -29,6 +30,7 @@ export function createProgram(): Command {
     .showSuggestionAfterError()
     .showHelpAfterError("(diffusionvl --help lists commands and options)")
     .exitOverride()
+    .configureOutput({ outputError: (message, write) => write(readableMessage(message)) })
   for (const register of commands) register(program)
   // Commands are made before this, and inherit nothing that is set later.
   for (const command of program.commands)

@@ -1,6 +1,7 @@
 /** Devices, threads and what the engine runs on. */
 
 import { UserError } from "../errors.js"
+import { shown } from "../readable.js"
 import type { Device } from "./dtype.js"
 import { addon, cudaProblem } from "./native.js"
 
@@ -18,10 +19,10 @@ export function mpsAvailable(): boolean {
 export function chooseDevice(wanted: Device | "auto" = "auto"): Device {
   if (wanted === "auto") return cudaDevices() > 0 ? "cuda:0" : mpsAvailable() ? "mps" : "cpu"
   if (!/^(cpu|mps|cuda(:\d+)?)$/.test(wanted))
-    throw new UserError(`there is no device "${wanted}"`, { fix: "use auto, cpu, cuda, cuda:1 or mps" })
+    throw new UserError(`there is no device ${shown(wanted)}`, { fix: "use auto, cpu, cuda, cuda:1 or mps" })
   const index = Number(wanted.split(":")[1] ?? 0)
   if (wanted.startsWith("cuda") && index >= cudaDevices())
-    throw new UserError(`there is no CUDA device for "${wanted}"${cudaProblem ? ` (${cudaProblem})` : ""}`, {
+    throw new UserError(`there is no CUDA device for ${shown(wanted)}${cudaProblem ? ` (${cudaProblem})` : ""}`, {
       fix: "use cpu, or auto",
     })
   if (wanted === "mps" && !mpsAvailable()) throw new UserError('there is no "mps" device', { fix: "use cpu, or auto" })

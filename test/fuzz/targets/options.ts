@@ -152,7 +152,6 @@ function commandLines({ folders, data, picture }: SmallModels, recipe: string): 
 }
 
 const SETTINGS = [
-  "train.max_steps",
   "train.learning_rate",
   "train.micro_batch_size",
   "data.max_length",
@@ -256,8 +255,9 @@ export async function prepare(base: string): Promise<Fuzzer> {
       const { code, output, errors } = await runIn(folder, words)
       // What was typed may be repeated; what a model answers is its own.
       const typed = words.filter((word) => /NaN|Infinity/.test(word))
-      for (const text of words[0] === "generate" ? [errors] : [errors, output])
-        shown(typed.reduce((kept, word) => kept.replaceAll(word, "…"), text))
+      // `data check` prints a line or two for each record.
+      const printed = words[0] === "generate" ? [] : words[0] === "data" ? output.split("\n") : [output]
+      for (const text of [errors, ...printed]) shown(typed.reduce((kept, word) => kept.replaceAll(word, "…"), text))
       if (![0, 1, 2].includes(code)) throw new Nonsense(`exit code ${code}`)
       if (code !== 0 && (errors + output).trim() === "") throw new Nonsense(`exit code ${code} without a word`)
       if (code !== 0) throw new UserError("refused")

@@ -1,0 +1,29 @@
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { readable, readableMessage } from "./readable.js"
+
+describe("values in sentences", () => {
+  it("keeps both ends of what is too long, and shows control characters", () => {
+    expect(readable("short")).toBe("short")
+    expect(readable("a\nb")).toBe("a\\nb")
+    expect(readable(`/start/${"x".repeat(500)}/end.png`, 21)).toBe("/start/xxx…xx/end.png")
+  })
+
+  it("never exceeds the length, whatever is given", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", maxLength: 2000 }), fc.integer({ min: 5, max: 300 }), (text, longest) => {
+        expect(readable(text, longest).length).toBeLessThanOrEqual(longest)
+      }),
+    )
+  })
+
+  it("cuts the lines and the number of lines of a message that repeats what was typed", () => {
+    const message = `error: ${"a".repeat(9000)}\n${"\n".repeat(8000)}(help)`
+    const lines = readableMessage(message).split("\n")
+    expect(lines.length).toBe(21)
+    expect(Math.max(...lines.map((line) => line.length))).toBe(399)
+    expect(lines[0].startsWith("error: aaa")).toBe(true)
+    expect(lines[20]).toBe("(help)")
+    expect(readableMessage("error: one\ntwo")).toBe("error: one\ntwo")
+  })
+})
