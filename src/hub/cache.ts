@@ -137,6 +137,12 @@ async function isFolder(target: string): Promise<boolean> {
   )
 }
 
+/** Looked at before it is opened: opening a pipe waits for its writer. Names and ids are short. */
 async function readIfThere(file: string): Promise<string | undefined> {
-  return fs.readFile(file, "utf8").catch(() => undefined)
+  const readAll = (stats: { isFile(): boolean; size: number }) =>
+    stats.isFile() && stats.size <= 4096 ? fs.readFile(file, "utf8") : undefined
+  return fs
+    .stat(file)
+    .then(readAll)
+    .catch(() => undefined)
 }

@@ -55,7 +55,8 @@ function findToken(env: Environment, home: () => string): string | undefined {
   let text: string
   try {
     file = env.HF_TOKEN_PATH ? expand(env.HF_TOKEN_PATH, env) : path.join(home(), "token")
-    text = fs.readFileSync(file, "utf8").trim()
+    // Opening a pipe would wait for its writer.
+    text = fs.statSync(file).isFile() ? fs.readFileSync(file, "utf8").trim() : ""
   } catch {
     return undefined
   }

@@ -1,4 +1,5 @@
 /** Caches that others made or guard: read-only, without links, half-loaded, unusable. */
+import { execFileSync } from "node:child_process"
 import fs from "node:fs"
 import os from "node:os"
 import path from "node:path"
@@ -87,6 +88,14 @@ describe("a complete cache", () => {
     fs.writeFileSync(inCache("refs"), "in the way")
     expect((await download()).folder).toBe(snapshot())
   })
+})
+
+it.skipIf(process.platform === "win32")("a pipe in the place of a name is not waited for", async () => {
+  await download()
+  fs.rmSync(inCache("refs", "main"))
+  execFileSync("mkfifo", [inCache("refs", "main")])
+  expect(await failure({ offline: true })).toMatch(/the model is not in t/)
+  expect((await download()).folder).toBe(snapshot())
 })
 
 describe("without links", () => {

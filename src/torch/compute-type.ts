@@ -4,7 +4,7 @@
  * so instructions are looked up and then one product is timed.
  */
 
-import { readFileSync, renameSync, writeFileSync } from "node:fs"
+import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { cacheFolder } from "../cache-folder.js"
 import { makeFolder } from "../make-folder.js"
@@ -79,6 +79,8 @@ function measureOnce(cpu: Cpu): ProductTimes {
 
 function readTimes(path: string): Record<string, ProductTimes> {
   try {
+    // Opening a pipe would wait for its writer.
+    if (!statSync(path).isFile()) return {}
     const known = JSON.parse(readFileSync(path, "utf8")) as Record<string, ProductTimes>
     for (const times of Object.values(known)) if (!(times.float32 > 0 && times.bfloat16 > 0)) return {}
     return known

@@ -99,7 +99,7 @@ describe("recipes", () => {
     [
       "train: { micro_batch_size: 1.0e+9, accumulate: 1.0e+9 }",
       [
-        "train.micro_batch_size: must be at most 65536, not 1000000000",
+        "train.micro_batch_size: must be at most 4096, not 1000000000",
         "train.accumulate: must be at most 65536, not 1000000000",
       ],
     ],
@@ -118,7 +118,7 @@ describe("recipes", () => {
       "stages.diffusion.block_diffusion.block_size=10000",
       "--set stages.diffusion.block_diffusion.block_size: as a training: 10000 is above data.max_length, 8192",
     ],
-    ["training.batch=1000000", "--set training.batch: as a training: must be at most 65536, not 1000000"],
+    ["training.batch=1000000", "--set training.batch: as a training: must be at most 4096, not 1000000"],
     ["training.save_every=1e12", "--set training.save_every: must be at most 1000000, not 1000000000000"],
     ["training.seed=-1", "--set training.seed: as a training: must be at least 0, not -1"],
   ])("of the demo name their own key once: %s", (override, message) => {
@@ -165,8 +165,8 @@ describe("recipes", () => {
       /train\.learning_rate: times train\.weight_decay, 2, must be below 1/,
     ],
     ["train: { eps: 0 }", /train\.eps: must be at least 1e-20, not 0/],
-    ["train: { micro_batch_size: 1000000000 }", /micro_batch_size: must be at most 65536/],
-    ["train: { micro_batch_size: 65536, accumulate: 65536 }", /times train\.accumulate, 65536, is more/],
+    ["train: { micro_batch_size: 1000000000 }", /micro_batch_size: must be at most 4096/],
+    ["train: { micro_batch_size: 4096, accumulate: 65536 }", /times train\.accumulate, 65536, is more/],
     ["train: { epochs: 1.0e+300 }", /train\.epochs: must be at most/],
     ["train: { max_grad_norm: 1e-300 }", /train\.max_grad_norm: must be 0 \(no clipping\) or at least 0\.000001/],
     ["train: { max_minutes: -1 }", /train\.max_minutes: must be above 0, not -1/],
@@ -259,7 +259,7 @@ describe("recipes", () => {
     expect(fails("stages.diffusion.learning_rate=5")).toMatch(
       /stages\.diffusion\.learning_rate: as a training: must be at most 1, not 5/,
     )
-    expect(fails("training.batch=100000")).toMatch(/training\.batch: as a training: must be at most 65536/)
+    expect(fails("training.batch=100000")).toMatch(/training\.batch: as a training: must be at most 4096/)
     expect(fails("training.betas=[1, 1]")).toMatch(/training\.betas\.0: must be below 1/)
     expect(fails("stages.diffusion.mixture=[]")).toMatch(/stages\.diffusion\.mixture: must have at least 1 entries/)
     expect(fails("model.text.depth=1e9")).toMatch(/model\.text\.depth: must be at most 1024/)

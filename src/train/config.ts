@@ -126,7 +126,7 @@ export const optimizationSchema = z.strictObject({
   schedule: z.enum(["cosine", "constant"]).default("cosine"),
   warmup_ratio: fraction.default(0.03),
   /** Samples (with the `pictures` sampler: pictures) per forward. */
-  micro_batch_size: upTo(LARGE).default(1),
+  micro_batch_size: upTo(4096).default(1),
   accumulate: upTo(LARGE).default(1),
   epochs: z.number().positive().max(1_000_000).default(1),
   max_steps: upTo(MANY).optional(),

@@ -23,6 +23,12 @@ export function targetConfig(source: ModelConfig, config: TrainingConfig, tokenA
       })
     return source
   }
+  const { eos } = source.tokens
+  if (eos >= source.text.vocabSize)
+    throw new UserError(
+      `the end-of-sequence token ${eos}, which pads answers, is outside the vocabulary of ${source.text.vocabSize}`,
+      { where: config.model, fix: 'name the right "eos_token_id" in config.json' },
+    )
   const { min_pixels: minPixels, max_pixels: maxPixels } = config.data
   const { block_size: blockSize, shift } = config.block_diffusion
   return asDiffusion(withMaskToken(source, tokenAt, config.model), {

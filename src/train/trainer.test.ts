@@ -255,6 +255,17 @@ describe("a training", () => {
     expect(readdirSync(starting.output).filter((name) => name.startsWith("checkpoint"))).toEqual([])
   })
 
+  it("refuses to pad answers with a token that the model does not have", async () => {
+    const nameless = join(folder, "nameless")
+    cpSync(small.model, nameless, { recursive: true })
+    const file = join(nameless, "config.json")
+    const json = JSON.parse(readFileSync(file, "utf8"))
+    delete json.eos_token_id
+    writeFileSync(file, JSON.stringify(json))
+    const failure = (await run({ ...recipe({}), model: nameless }).catch((error) => error)) as UserError
+    expect(failure.format()).toMatch(/nameless: the end-of-sequence token 151645.*is outside the vocabulary of \d+/)
+  })
+
   it.each(["autoregressive", "block-diffusion"] as const)(
     "blames the tokenizer, not a record, for a mark that it lacks: %s",
     async (paradigm) => {
