@@ -46,6 +46,7 @@ export function checkDefinition(definition: unknown): asserts definition is Json
   const { model, added_tokens: added = [], ...steps } = definition as Json
   for (const name of ["normalizer", "pre_tokenizer", "decoder", "post_processor"])
     require(steps[name] == null || isObject(steps[name]), `"${name}" is not an object`)
+  for (const [name, step] of Object.entries(steps)) checkStep(step, name)
   require(isObject(model) && model.vocab != null, "it has no vocabulary")
   const { vocab, merges, type } = model as Json
   if (isObject(vocab)) {
@@ -65,6 +66,21 @@ export function checkDefinition(definition: unknown): asserts definition is Json
     require(isObject(vocab), "its vocabulary is not an object")
   }
   require(Array.isArray(added), '"added_tokens" is not a list')
+}
+
+/** Keys of a step that hold texts, whatever the step. */
+const TEXTS = ["type", "behavior", "replacement", "prepend_scheme"]
+
+/** A step of tokenizer.json and the steps inside it. */
+function checkStep(step: unknown, name: string): void {
+  if (!isObject(step)) return
+  for (const key of TEXTS)
+    if (step[key] != null && typeof step[key] !== "string") throw new UserError(`"${key}" of "${name}" is not a text`)
+  for (const key of ["normalizers", "pretokenizers", "decoders", "processors"]) {
+    const inner = step[key]
+    if (inner != null && !Array.isArray(inner)) throw new UserError(`"${key}" of "${name}" is not a list`)
+    for (const part of inner ?? []) checkStep(part, name)
+  }
 }
 
 const quoted = (text: string): string => JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text)
