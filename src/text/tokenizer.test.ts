@@ -272,7 +272,9 @@ describe("Tokenizer", () => {
       { normalizer: { type: "Replace", pattern: { Regex: "(" } } },
       { pre_tokenizer: { type: "Sequence" } },
       { pre_tokenizer: { type: "Nothing" } },
-      { pre_tokenizer: { type: "Sequence", pretokenizers: [{ type: "Split", pattern: { String: "x" }, behavior: 7 }] } },
+      {
+        pre_tokenizer: { type: "Sequence", pretokenizers: [{ type: "Split", pattern: { String: "x" }, behavior: 7 }] },
+      },
       { decoder: [] },
     ]) {
       const broken = mkdtempSync(join(tmpdir(), "dvl-tokenizer-"))
