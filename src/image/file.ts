@@ -10,9 +10,9 @@ const MAXIMUM_FILE = 512 * 2 ** 20
 /** Characters of a name in an error. */
 const MAXIMUM_NAME = 200
 
-/** A name that fits on a line, without control characters. */
+/** A name that fits on a line, without control characters; an empty one in quotes. */
 export function readableName(name: string): string {
-  return readable(name, MAXIMUM_NAME)
+  return name === "" ? '""' : readable(name, MAXIMUM_NAME)
 }
 
 /** @throws UserError for what is not a regular, readable file of up to 512 MiB */
@@ -67,10 +67,10 @@ async function explaining<T>(path: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** What the decoder says is wrong with a picture, without the names of its functions. */
+/** What the decoder says is wrong with a picture, without the names of its functions and what it repeats of them. */
 export function decoderSays(error: unknown): string {
   const [line] = (error as Error).message.trim().split("\n")
-  return line.replace(/\b\w*vips\w*: /gi, "")
+  return line.replace(/\b\w*vips\w*: /gi, "").replace(/[\s:;,.]+$/, "")
 }
 
 function tooLarge(bytes: number, where: string): UserError {
