@@ -46,7 +46,7 @@ export function parseHubId(name: string): HubModel | undefined {
  */
 export async function resolveModel(name: string, options: ResolveOptions = {}): Promise<ResolvedModel> {
   const folder = name.replace(/^~(?=$|[/\\])/, () => homeFolder())
-  const where = name.slice(0, 200).replace(/\p{Cc}/gu, "?") || '""'
+  const where = name.slice(0, 200).replace(/\p{Cc}/gu, "?")
   const stats = look(folder, where)
   if (stats?.isDirectory()) return { folder: path.resolve(folder), source: "folder" }
   if (stats) throw new UserError("it is a file; a model is a folder with config.json and weights", { where })

@@ -10,9 +10,9 @@ const MAXIMUM_FILE = 512 * 2 ** 20
 /** Characters of a name in an error. */
 const MAXIMUM_NAME = 200
 
-/** A name that fits on a line, without control characters; an empty one in quotes. */
+/** A name that fits on a line, without control characters. */
 export function readableName(name: string): string {
-  return name === "" ? '""' : readable(name, MAXIMUM_NAME)
+  return readable(name, MAXIMUM_NAME)
 }
 
 /** @throws UserError for what is not a regular, readable file of up to 512 MiB */
