@@ -20,7 +20,9 @@ export class UserError extends Error {
 
   /** The whole error as plain lines, as the command line prints it. */
   format(): string {
-    const lines = [this.where ? `${readable(this.where, LONGEST_PLACE)}: ${this.message}` : this.message]
+    // A path that was given, but is empty, would not be seen.
+    const place = this.where === "" ? '""' : this.where && readable(this.where, LONGEST_PLACE)
+    const lines = [place ? `${place}: ${this.message}` : this.message]
     if (this.fix) lines.push(`  ${this.fix}`)
     return lines.join("\n")
   }

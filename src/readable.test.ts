@@ -1,12 +1,22 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { readable, readableMessage } from "./readable.js"
+import { UserError } from "./errors.js"
+import { counted, readable, readableMessage } from "./readable.js"
 
 describe("values in sentences", () => {
   it("keeps both ends of what is too long, and shows control characters", () => {
     expect(readable("short")).toBe("short")
     expect(readable("a\nb")).toBe("a\\nb")
     expect(readable(`/start/${"x".repeat(500)}/end.png`, 21)).toBe("/start/xxx…xx/end.png")
+  })
+
+  it("one thing and several", () => {
+    expect([0, 1, 2].map((n) => counted(n, "round"))).toEqual(["0 rounds", "1 round", "2 rounds"])
+  })
+
+  it("a place that is empty is seen", () => {
+    expect(new UserError("there is no such file", { where: "" }).format()).toBe('"": there is no such file')
+    expect(new UserError("there is no such file").format()).toBe("there is no such file")
   })
 
   it("never exceeds the length, whatever is given", () => {

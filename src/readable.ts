@@ -63,3 +63,6 @@ export function readableMessage(text: string, longestLine = 400, most = 20): str
 export function firstOf(items: readonly string[], most = 10): string[] {
   return items.length > most + 1 ? [...items.slice(0, most), `and ${items.length - most} more`] : [...items]
 }
+
+/** "1 round", "2 rounds". */
+export const counted = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`

@@ -13,6 +13,7 @@ import { withMaskToken } from "./mask-token.js"
 import { readPieces, type TensorEntry, type TensorLocation, writeTensorFile } from "./safetensors.js"
 import { bytesOf } from "./safetensors-header.js"
 import { INDEX_FILE } from "./safetensors-index.js"
+import { requireConfigTokens } from "./token-ids.js"
 import { toConvertedConfig, toVisionConfigFile } from "./write-config.js"
 import { writeModel } from "./write-model.js"
 
@@ -118,6 +119,7 @@ function readSource(folder: string): Checkpoint {
   const source = readCheckpoint(folder)
   if (!existsSync(path.join(folder, "tokenizer.json"))) return source
   const tokenizer = Tokenizer.load(folder)
+  requireConfigTokens(source.config, tokenizer, folder)
   return { ...source, config: withMaskToken(source.config, (id) => tokenizer.token(id), folder) }
 }
 

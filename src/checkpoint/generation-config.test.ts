@@ -92,6 +92,7 @@ describe("values that cannot be are named with file and key", () => {
     [{ temperature: 1e300 }, "temperature: expected 0 or a number"],
     [{ top_k: -1 }, "top_k: expected at least 0, found -1"],
     [{ top_k: 1.5 }, "top_k: expected a whole number, found 1.5"],
+    [{ top_k: 1e30 }, "top_k: expected at most 2147483648, found 1e+30"],
     [{ top_p: 1.5 }, "top_p: expected a number between 0 and 1, found 1.5"],
     [{ min_p: -0.1 }, "min_p: expected a number between 0 and 1"],
     [{ typical_p: 0 }, "typical_p: expected a number above 0"],
@@ -114,7 +115,7 @@ describe("values that cannot be are named with file and key", () => {
       expect(error).toBeInstanceOf(UserError)
       const text = (error as UserError).format()
       expect(text).toContain(`/model/generation_config.json: ${sentence}`)
-      expect(text).not.toMatch(/undefined|NaN|Invalid input/)
+      expect(text).not.toMatch(/undefined|NaN|Invalid input|;/)
       return
     }
     throw new Error("nothing was thrown")
@@ -124,5 +125,10 @@ describe("values that cannot be are named with file and key", () => {
     expect(() => requireKnownTokens(config, 64, "/model")).toThrow("bad_words_ids: token 70 is outside the vocabulary")
     // Without a logit there is nothing to suppress.
     requireKnownTokens(read({ suppress_tokens: [70] }), 64, "/model")
+    requireKnownTokens(read({ eos_token_id: [3, 70] }), 64, "/model")
+    for (const eos_token_id of [64, [70, 64]])
+      expect(() => requireKnownTokens(read({ eos_token_id }), 64, "/model")).toThrow(
+        /^eos_token_id: token (64|70) is outside the vocabulary of 64, so no answer would ever end$/,
+      )
   })
 })

@@ -121,7 +121,10 @@ export function normaliseGeneration(json: Json, file: string): GenerationConfig 
   return { ...(used && { file: path.basename(file) }), values, unsupported }
 }
 
-/** @throws UserError for token ids that the model has no row for */
+/**
+ * Ids that transformers, too, leaves without effect where the model has no row for them are no error.
+ * @throws UserError for other token ids that the model has no row for, and where no answer could end
+ */
 export function requireKnownTokens({ values, file = "" }: GenerationConfig, vocabSize: number, folder: string): void {
   const sequences: [GenerationKey, number[]][] = [
     ["bad_words_ids", values.bad_words_ids?.flat() ?? []],
@@ -135,4 +138,10 @@ export function requireKnownTokens({ values, file = "" }: GenerationConfig, voca
         where: path.join(folder, file),
       })
   }
+  const ends = [values.eos_token_id ?? []].flat()
+  if (ends.length > 0 && ends.every((token) => token >= vocabSize))
+    throw new UserError(
+      `eos_token_id: token ${ends[0]} is outside the vocabulary of ${vocabSize}, so no answer would ever end`,
+      { where: path.join(folder, file), fix: "set it to the id of the token that ends the model's answers" },
+    )
 }

@@ -2,6 +2,7 @@
 import type { z } from "zod"
 import { UserError } from "../errors.js"
 import { shown } from "../readable.js"
+import { essentialIssues } from "../schema-issues.js"
 
 /** Problems that one message lists; a damaged file can have thousands. */
 const MOST = 5
@@ -21,7 +22,7 @@ const KINDS: Record<string, string> = {
 export function check<T>(schema: z.ZodType<T>, value: unknown, at: string, where?: string): T {
   const result = schema.safeParse(value)
   if (result.success) return result.data
-  const sentences = result.error.issues.map((issue) => {
+  const sentences = essentialIssues(result.error.issues).map((issue) => {
     const key = [at, ...issue.path.map(String)].filter((part) => part !== "").join(".")
     return `${key || "it"}: ${problemOf(issue, valueAt(value, issue.path))}`
   })

@@ -7,6 +7,7 @@ import { isComparison } from "../demo/plan.js"
 import { demoSchema } from "../demo/recipe.js"
 import { type DemoObserver, type DemoResult, runDemo } from "../demo/run.js"
 import type { TimedPart } from "../demo/time-left.js"
+import { counted } from "../readable.js"
 import { decodingText } from "../report/demo-report-data.js"
 import { ratioText } from "../report/spread.js"
 import { readRecipe } from "../train/config.js"
@@ -119,7 +120,7 @@ function show({ report, results, speeds }: DemoResult): void {
     process.stdout.write(`${comparison(shown, set === "vendor" ? speeds : [])}\n`)
   }
   process.stdout.write(
-    `\nSpeeds are of descriptions, measured in turns in ${speeds[0].speed.rounds} rounds: the median, its ratio to the control's and the middle half of the ratios.\n`,
+    `\nSpeeds are of descriptions, measured in turns in ${counted(speeds[0].speed.rounds, "round")}: the median, its ratio to the control's and the middle half of the ratios.\n`,
   )
   process.stdout.write(
     `\nThe report, with sweeps, sample answers and a block being denoised: ${relative(".", report)}\n`,

@@ -2,7 +2,7 @@
 
 import { isAbsolute, join } from "node:path"
 import { UserError } from "../errors.js"
-import { readable, shown } from "../readable.js"
+import { counted, readable, shown } from "../readable.js"
 import { type Message, type Part, partsOf } from "../text/message.js"
 
 const MARK = "<image>"
@@ -158,8 +158,6 @@ const marksOf = (messages: readonly Message[]): number =>
     .flatMap(({ content }) => partsOf(content))
     .reduce((n, part) => n + (part.type === "image" ? 1 : part.text.split(MARK).length - 1), 0)
 
-const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`
-
 /**
  * One record of a LLaVA-format file.
  * @param where file and index, for errors
@@ -176,9 +174,12 @@ export function parseSample(record: unknown, where: string, imageRoot: string, k
     const parsed = conversationOf(turns as (Turn | null)[], paths.length > 0, false, keys)
     const slots = marksOf(parsed)
     if (slots !== paths.length)
-      throw new UserError(`the text has ${count(slots, "<image> mark")}, the record ${count(paths.length, "image")}`, {
-        fix: "write one <image> for each image",
-      })
+      throw new UserError(
+        `the text has ${counted(slots, "<image> mark")}, the record ${counted(paths.length, "image")}`,
+        {
+          fix: "write one <image> for each image",
+        },
+      )
     requireAnswer(parsed)
     const resolvePath = (path: string): string => (isAbsolute(path) ? path : join(imageRoot, path))
     return {

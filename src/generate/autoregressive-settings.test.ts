@@ -56,6 +56,21 @@ describe("as transformers", () => {
   })
 })
 
+describe("tokens without a logit", () => {
+  it("are told and left out", () => {
+    const json = { suppress_tokens: [5_000_000], begin_suppress_tokens: [2, 12], eos_token_id: [3, 99] }
+    const decoding = resolve(json)
+    expect(decoding.report.applied).not.toHaveProperty("suppressTokens")
+    expect(decoding.settings).toMatchObject({ suppressTokens: undefined, beginSuppressTokens: [2] })
+    const why = "the model's vocabulary of 12 has no such token"
+    expect(decoding.report.notApplied).toEqual([
+      { key: "eos_token_id", value: "[99]", from: "generation_config.json", why },
+      { key: "suppress_tokens", value: "[5000000]", from: "generation_config.json", why },
+      { key: "begin_suppress_tokens", value: "[12]", from: "generation_config.json", why },
+    ])
+  })
+})
+
 describe("where settings come from", () => {
   const applied = (json: object, options: DecodingOptions = {}, promptRows = 5) => {
     const { settings, report } = resolve(json, options, promptRows)

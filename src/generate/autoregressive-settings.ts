@@ -42,7 +42,7 @@ export function autoregressiveSettings(
     eos: session.eos,
     genLength,
     imageToken: session.config.tokens.imagePad,
-    ...processors(file, values, options, promptRows, report),
+    ...processors(file, withinVocabulary(session, file, values, report), options, promptRows, report),
     ...sampling(session.folder, generation, options, report),
   }
 }
@@ -67,6 +67,30 @@ function longest(
     [file, own && Math.min(own, room)],
     ["default", MAX_TOKENS],
   ])
+}
+
+/** Ids without a logit, which change nothing, are told and left out. */
+function withinVocabulary(
+  { config }: Session,
+  file: string,
+  values: GenerationValues,
+  report: DecodingReport,
+): GenerationValues {
+  const { vocabSize } = config.text
+  const beyond = (ids: readonly number[]): number[] => ids.filter((id) => id >= vocabSize)
+  const why = `the model's vocabulary of ${vocabSize} has no such token`
+  const unknownEnds = beyond([values.eos_token_id ?? []].flat())
+  if (unknownEnds.length > 0) report.leaveOut("eos_token_id", unknownEnds, file, why)
+  const known = { ...values }
+  for (const key of ["suppress_tokens", "begin_suppress_tokens"] as const) {
+    const ids = values[key]
+    const unknown = beyond(ids ?? [])
+    if (ids === undefined || unknown.length === 0) continue
+    report.leaveOut(key, unknown, file, why)
+    if (unknown.length < ids.length) known[key] = ids.filter((id) => id < vocabSize)
+    else delete known[key]
+  }
+  return known
 }
 
 function processors(

@@ -220,6 +220,9 @@ describe("generating", () => {
     const refuse = (session: Session, options: Partial<GenerateOptions>) =>
       expect(all(session, { messages: question, ...options })).rejects
     await refuse(autoregressive, { steps: 4 }).toThrow("ar is an autoregressive model: it has no steps")
+    await refuse(autoregressive, { strategy: "sequential_dynamic" }).toThrow(
+      /autoregressive model: it has no remasking$/,
+    )
     await refuse(diffusion, { steps: 0 }).toThrow("steps must be a whole number")
     await refuse(diffusion, { threshold: 2 }).toThrow("between 0 and 1")
     await refuse(diffusion, { threshold: 0.5, strategy: "low_confidence_static" }).toThrow("no threshold")

@@ -72,6 +72,9 @@ describe("numbers that are not finite", () => {
 
   it.each([
     ["NaN in the head", "lm_head.weight", Number.NaN],
+    // One of them makes logits of minus infinity only, which no softmax shows.
+    ["infinity in the head", "lm_head.weight", Number.POSITIVE_INFINITY],
+    ["minus infinity in the head", "lm_head.weight", Number.NEGATIVE_INFINITY],
     ["infinity in a layer", "model.layers.1.mlp.down_proj.weight", Number.POSITIVE_INFINITY],
     ["NaN in a norm", "model.norm.weight", Number.NaN],
   ])("%s: names the weight, in every way of asking", async (name, weight, value) => {

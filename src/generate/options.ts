@@ -97,8 +97,9 @@ const RULES = {
   ],
 } satisfies Record<string, Rule>
 
-/** As sentences name an option: "top-k", for the command line's --top-k and for topK. */
-const word = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+/** As sentences name an option: "top-k", for the command line's --top-k and for topK; `strategy` is --remasking. */
+const word = (key: string): string =>
+  key === "strategy" ? "remasking" : key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
 /** @throws UserError naming the option that cannot be used */
 export function checkOptions({ paradigm, name, config }: Session, options: DecodingOptions): void {

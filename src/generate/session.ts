@@ -5,6 +5,7 @@ import type { ModelConfig } from "../checkpoint/config.js"
 import { type GenerationConfig, readGenerationConfig, requireKnownTokens } from "../checkpoint/generation-config.js"
 import { withMaskToken } from "../checkpoint/mask-token.js"
 import { readConfig } from "../checkpoint/read-config.js"
+import { requireConfigTokens } from "../checkpoint/token-ids.js"
 import { UserError } from "../errors.js"
 import { type ResolveOptions, resolveModel } from "../hub/resolve.js"
 import type { QwenImageOptions } from "../image/qwen.js"
@@ -63,7 +64,9 @@ export async function openModel(name: string, options: SessionOptions & ResolveO
 export function loadSession(folder: string, { dtype, device }: SessionOptions = {}): Session {
   // Before the weights: the quick part fails first.
   const tokenizer = Tokenizer.load(folder)
-  const imageOptions = imageOptionsOf(folder, readConfig(folder))
+  const named = readConfig(folder)
+  requireConfigTokens(named, tokenizer, folder)
+  const imageOptions = imageOptionsOf(folder, named)
   const loaded = loadModel(folder, { dtype, device })
   const diffusion = loaded.checkpoint.config.modelType === "diffusionvl_qwenvl"
   const config = diffusion

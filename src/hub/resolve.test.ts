@@ -59,6 +59,7 @@ describe("names", () => {
       resolveModel(name, { builtIn: path.join(root, "shipped") }).catch((error) => error.format())
     expect(await problem("./absent/model")).toMatch(/no such model\n.*built-in model \(emoji\).*hub id/)
     expect(await problem("absent")).toMatch(/no such model/)
+    expect(await problem("")).toMatch(/^"": there is no such model/)
     fs.writeFileSync(path.join(root, "file"), "")
     expect(await problem(path.join(root, "file"))).toMatch(/it is a file/)
     expect(await problem("nul\0byte")).toMatch(/^nul\?byte: there is no such model/)

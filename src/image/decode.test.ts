@@ -85,6 +85,7 @@ describe("what Pillow cannot read", () => {
 describe("what cannot be decoded gets a sentence", () => {
   it("a missing file, a folder, an empty file", async () => {
     expect(await failure("no/such.png")).toMatchObject({ message: "there is no such image", where: "no/such.png" })
+    expect((await failure("")).format()).toMatch(/^"": there is no such image\n/)
     expect((await failure(tmpdir())).message).toBe("this is a folder, not an image")
     const folder = mkdtempSync(join(tmpdir(), "image-"))
     onTestFinished(() => rmSync(folder, { recursive: true }))
@@ -92,6 +93,9 @@ describe("what cannot be decoded gets a sentence", () => {
     writeFileSync(empty, "")
     expect(await failure(empty)).toMatchObject({ message: "the image file is empty", where: empty })
     expect((await failure(new Uint8Array(0))).message).toBe("the image file is empty")
+    // A PNG of 2,147,483,647 × 1 pixels.
+    const wide = Buffer.from("89504e470d0a1a0a0000000d494844527fffffff0000000108020000002f54a48a", "hex")
+    expect((await failure(wide)).message).toBe("the image cannot be decoded (Input buffer has corrupt header)")
   })
 
   it("what would never end, or is no name of a file", async () => {

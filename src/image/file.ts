@@ -67,10 +67,10 @@ async function explaining<T>(path: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** What the decoder says is wrong with a picture, without the names of its functions. */
+/** What the decoder says is wrong with a picture, without the names of its functions and what it repeats of them. */
 export function decoderSays(error: unknown): string {
   const [line] = (error as Error).message.trim().split("\n")
-  return line.replace(/\b\w*vips\w*: /gi, "")
+  return line.replace(/\b\w*vips\w*: /gi, "").replace(/[\s:;,.]+$/, "")
 }
 
 function tooLarge(bytes: number, where: string): UserError {

@@ -14,10 +14,20 @@ const atLeastFloat32 = (x: Tensor): Tensor => (x.dtype === "float64" ? x : x.to(
  * −log p(target) of each row, float32 [n].
  * @param hidden [n, H], after the final norm
  * @param targets n ids
+ * @param look is shown the logits of all rows, some rows at a time
  */
-export function tokenCrossEntropy(model: LanguageModel, hidden: Tensor, targets: ArrayLike<number>): Tensor {
+export function tokenCrossEntropy(
+  model: LanguageModel,
+  hidden: Tensor,
+  targets: ArrayLike<number>,
+  look?: (logits: Tensor) => void,
+): Tensor {
   const wanted = int64(targets, hidden.device)
-  const piece = (rows: Tensor, ids: Tensor): Tensor => crossEntropy(atLeastFloat32(model.logits(rows)), ids, "none")
+  const piece = (rows: Tensor, ids: Tensor): Tensor => {
+    const logits = atLeastFloat32(model.logits(rows))
+    look?.(logits)
+    return crossEntropy(logits, ids, "none")
+  }
   const size = Math.max(1, Math.floor(MAXIMUM_LOGITS / model.vocabSize))
   if (targets.length <= size) return piece(hidden, wanted)
   const ids = wanted.split(size)

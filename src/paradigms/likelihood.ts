@@ -2,12 +2,13 @@
 
 import type { LanguageModel } from "../models/types.js"
 import type { Span } from "../nn/attention-pattern.js"
-import { noGrad, tidy } from "../torch/index.js"
+import { cat, noGrad, type Tensor, tidy } from "../torch/index.js"
 import { tokenCrossEntropy } from "./cross-entropy.js"
+import { ModelLogits, preciseLogits } from "./model-logits.js"
 import { requireFinite } from "./not-finite.js"
 import { embedPrompt, int64, type Prompt, promptPositions } from "./prompt.js"
 import { embedSources } from "./rows.js"
-import { preciseLogits, requireDistinct } from "./sampling.js"
+import { requireDistinct } from "./sampling.js"
 
 /** Collects the rows of a forward over a prompt and its answers, and which of them predicts which token. */
 export class LikelihoodRows {
@@ -41,7 +42,8 @@ export class LikelihoodRows {
 
   /**
    * Σ log p over the predictions of each answer.
-   * @throws NotFiniteError when one of them is none; EqualLogitsError when all tokens are equally likely somewhere
+   * @throws NotFiniteError when a logit of the model is not finite, or one of the sums; EqualLogitsError when all tokens
+   * are equally likely somewhere
    */
   sum(model: LanguageModel, prompt: Prompt, answers: number): number[] {
     const sums = new Array<number>(answers).fill(0)
@@ -63,12 +65,19 @@ export class LikelihoodRows {
         const rows = this.#predictions.map(({ row }) => place.get(row) as number)
         const targets = this.#predictions.map(({ token }) => token)
         const predicting = hidden.indexSelect(0, int64(rows, device))
-        const losses = tokenCrossEntropy(model, predicting, targets).toFloat32()
+        const rowSums: Tensor[] = []
+        const entropies = tokenCrossEntropy(model, predicting, targets, (logits) => rowSums.push(logits.sum([1])))
+        const read = cat([entropies, ...rowSums]).toFloat32()
+        const losses = read.slice(0, targets.length)
+        const logitsOf = (i: number): Tensor => model.logits(predicting.narrow(0, i, 1))
+        read.subarray(targets.length).forEach((sum, i) => {
+          if (!Number.isFinite(sum)) new ModelLogits(logitsOf(i)).requireFinite([sum])
+        })
         requireFinite(losses)
         // One token in V by chance; all of them where the logits say nothing.
         const share = Math.log(model.vocabSize)
         losses.forEach((loss, i) => {
-          if (Math.abs(loss - share) < 1e-3) requireDistinct(preciseLogits(model.logits(predicting.narrow(0, i, 1))), 0)
+          if (Math.abs(loss - share) < 1e-3) requireDistinct(preciseLogits(logitsOf(i)), 0)
         })
         return losses
       }),

@@ -1,6 +1,6 @@
 /** Numbers of a model that are not finite. Noticed on what is read from the device anyhow; the cause is looked for only then. */
 
-/** The logits hold NaN or infinity, so no token can be chosen. */
+/** The logits of the model hold NaN or an infinity of either sign. */
 export class NotFiniteError extends Error {
   constructor() {
     super("the logits are not finite")

@@ -6,8 +6,8 @@ import { noGrad, tensor } from "../torch/index.js"
 import { EqualLogitsError, NotFiniteError } from "./not-finite.js"
 import { checkSampling, type SamplingOptions, sampleTokens } from "./sampling.js"
 
-const sample = (rows: number[][], options: SamplingOptions, uniforms: number[]) =>
-  noGrad(() => sampleTokens(tensor(rows.flat(), [rows.length, rows[0].length]), options, uniforms))
+const sample = (rows: number[][], options: SamplingOptions, uniforms: number[], banned?: number) =>
+  noGrad(() => sampleTokens(tensor(rows.flat(), [rows.length, rows[0].length]), options, uniforms, banned))
 
 /** The rule in words, on plain numbers: scale, keep the top k with ties, keep the top p, draw by cumulative sums. */
 function expectedToken(
@@ -101,21 +101,42 @@ describe("sampling", () => {
   const nothing = Number.NEGATIVE_INFINITY
   it.each([
     ["the same", Array<number>(20).fill(7)],
-    ["the same beside what is ruled out", [7, nothing, ...Array<number>(18).fill(7)]],
+    ["the same beside what is ruled out", [7, 9, ...Array<number>(18).fill(7)], 1],
     ["the same to rounding", Array.from({ length: 20 }, (_, i) => 7 + 1e-6 * (i % 2))],
-  ])("notices logits that are all %s", (_, row) => {
+  ])("notices logits that are all %s", (_, row, banned?: number) => {
     const good = row.map((_, i) => i)
     for (const options of [{}, { temperature: 0.7 }, { temperature: 1, topK: 3 }, { temperature: 1, topP: 1e-6 }])
-      expect(() => sample([good, row], options, [0.5, 0.5])).toThrow(EqualLogitsError)
+      expect(() => sample([good, row], options, [0.5, 0.5], banned)).toThrow(EqualLogitsError)
   })
 
   it.each([
     ["infinity", [0, 1, Number.POSITIVE_INFINITY]],
     ["no number", [0, 1, Number.NaN]],
+    ["minus infinity", [0, 1, nothing]],
     ["nothing", [nothing, nothing, nothing]],
-  ])("notices logits that hold %s", (_, row) => {
+    ["two infinities", [1, Number.POSITIVE_INFINITY, nothing]],
+  ])("notices logits that hold %s, be it where a token is banned", (_, row) => {
     for (const options of [{}, { temperature: 0.7 }, { temperature: 1, topK: 1 }, { temperature: 1, topP: 1e-6 }])
-      expect(() => sample([[0, 1, 2], row], options, [0.5, 0.5])).toThrow(NotFiniteError)
+      for (const banned of [undefined, 0, 2])
+        expect(() => sample([[0, 1, 2], row], options, [0.5, 0.5], banned)).toThrow(NotFiniteError)
+  })
+
+  it("finite logits whose sum is beyond float32 are fine", () => {
+    const rows = [
+      [2e38, 3e38, 1e38],
+      [-3e38, -2e38, -2.5e38],
+    ]
+    expect([...sample(rows, {}, []).ids]).toEqual([1, 1])
+    expect([...sample(rows, {}, [], 1).ids]).toEqual([0, 2])
+    expect([...sample(rows, { temperature: 1 }, [0.5, 0.5], 1).ids]).toEqual([0, 2])
+  })
+
+  it("never takes a banned token, and leaves its share to the others", () => {
+    const rows = [[Math.log(0.5), Math.log(0.3), Math.log(0.2)]]
+    const { ids, confidences } = sample(rows, {}, [], 0)
+    expect(ids[0]).toBe(1)
+    expect(confidences[0]).toBeCloseTo(0.6, 6)
+    expect(sample(rows, { temperature: 1 }, [0], 0).ids[0]).toBe(1)
   })
 
   it("logits of which some are the same, or that a temperature makes nearly so, are fine", () => {
@@ -123,7 +144,7 @@ describe("sampling", () => {
     expect(sample([row], { temperature: 1 }, [0.5]).ids[0]).toBeLessThan(20)
     expect(sample([row], { temperature: 1e6 }, [0.5]).ids[0]).toBe(10)
     expect(sample([row.map((x) => x - 2)], {}, []).ids[0]).toBe(19)
-    expect(sample([[nothing, 3, nothing]], { temperature: 1 }, [0.5]).ids[0]).toBe(1)
+    expect(sample([[3, 5]], { temperature: 1 }, [0.5], 1).ids[0]).toBe(0)
   })
 
   it.each([{ temperature: -1 }, { temperature: Number.NaN }, { topK: 1.5 }, { topP: 0 }, { topP: 1.1 }])(

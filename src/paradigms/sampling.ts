@@ -1,6 +1,7 @@
 /** Tokens and confidences from logits: greedy or sampled (reference behaviour 6.2). Shared by all decoders. */
 
 import { cat, type Tensor, tensor, where, zeros } from "../torch/index.js"
+import { ModelLogits } from "./model-logits.js"
 import { EqualLogitsError, requireFinite } from "./not-finite.js"
 
 /** Logits of a row that are read with its token: where these are the same, the whole row is looked at. */
@@ -28,62 +29,67 @@ export interface Predictions {
 export type Choice = [ids: Tensor, confidences: Tensor]
 
 /**
- * One token per row of logits [n, V], in one read from the device. Call it within a `tidy`.
+ * One token per row of a model's logits [n, V], in one read from the device. Call it within a `tidy`.
  * @param uniforms one per row; used when the temperature is not 0
- * @throws NotFiniteError when a row of the logits is not finite; EqualLogitsError when all of one are the same
+ * @param banned a token that is never taken; its logits are overwritten where they are in float32 or float64
+ * @throws NotFiniteError when one of the logits is not finite, that of a banned token included; EqualLogitsError when all
+ * of a row are the same
  */
-export function sampleTokens(logits: Tensor, options: SamplingOptions, uniforms: ArrayLike<number>): Predictions {
-  const precise = preciseLogits(logits)
-  return options.temperature ? readDrawn(multinomial(precise, options, uniforms), precise) : readGreedy(precise)
-}
-
-/** Half precision cannot hold confidences. */
-export function preciseLogits(logits: Tensor): Tensor {
-  return logits.dtype === "float64" ? logits : logits.to("float32")
+export function sampleTokens(
+  logits: Tensor,
+  options: SamplingOptions,
+  uniforms: ArrayLike<number>,
+  banned?: number,
+): Predictions {
+  const own = new ModelLogits(logits)
+  if (banned !== undefined) own.ban(banned)
+  if (!options.temperature) return readGreedy(own.values, own)
+  return readDrawn(multinomial(own.values, options, uniforms), own)
 }
 
 /**
  * The most likely token of each row.
  * @param scores what it is taken from: the logits, or what rules of decoding made of them
- * @param logits the model's own
+ * @param own the model's
  * @throws as `sampleTokens`
  */
-export function readGreedy(scores: Tensor, logits = scores): Predictions {
-  const [predictions] = read(greedy(scores))
+export function readGreedy(scores: Tensor, own: ModelLogits): Predictions {
+  const [predictions] = read(greedy(scores), own)
   // No model is so unsure that its best token has less than twice its share.
-  const vocabulary = logits.shape[1]
+  const vocabulary = own.values.shape[1]
   predictions.confidences.forEach((confidence, row) => {
-    if (confidence * vocabulary < 2) requireDistinct(logits, row)
+    if (confidence * vocabulary < 2) requireDistinct(own.values, row)
   })
   return predictions
 }
 
 /**
- * Tokens that were drawn from `logits`, or from what rules of decoding left of them: their confidences tell nothing of
- * the row as a whole.
+ * Tokens that were drawn from the model's logits, or from what rules of decoding left of them: their confidences tell
+ * nothing of the row as a whole.
  * @throws as `sampleTokens`
  */
-export function readDrawn(choice: Choice, logits: Tensor): Predictions {
-  const size = Math.min(PROBES, logits.shape[1])
-  const [predictions, probes] = read(choice, logits.narrow(1, 0, size).reshape(-1).to("float32"))
+export function readDrawn(choice: Choice, own: ModelLogits): Predictions {
+  const size = Math.min(PROBES, own.values.shape[1])
+  const [predictions, probes] = read(choice, own, own.values.narrow(1, 0, size).reshape(-1).to("float32"))
   for (let row = 0; row < predictions.ids.length; row++) {
-    const own = probes.subarray(row * size, (row + 1) * size).filter(Number.isFinite)
-    if (isEqual(Math.min(...own), Math.max(...own))) requireDistinct(logits, row)
+    const seen = probes.subarray(row * size, (row + 1) * size).filter(Number.isFinite)
+    if (isEqual(Math.min(...seen), Math.max(...seen))) requireDistinct(own.values, row)
   }
   return predictions
 }
 
 /**
  * One read from the device: the choice, and with it other numbers.
- * @throws NotFiniteError when a confidence is no number, as it is where a logit of its row is not finite
+ * @throws NotFiniteError when a logit of the model is not finite, or a confidence, as it is where no token is left
  */
-function read([ids, confidences]: Choice, ...others: Tensor[]): [Predictions, Float32Array] {
+function read([ids, confidences]: Choice, own: ModelLogits, ...others: Tensor[]): [Predictions, Float32Array] {
   const n = ids.shape[0]
   // Ids are below 2^24, so float32 holds them.
-  const all = cat([ids.to("float32"), confidences.to("float32"), ...others]).toFloat32()
+  const all = cat([ids.to("float32"), confidences.to("float32"), own.sums.to("float32"), ...others]).toFloat32()
+  own.requireFinite(all.subarray(2 * n, 3 * n))
   const predictions = { ids: Int32Array.from(all.subarray(0, n)), confidences: all.slice(n, 2 * n) }
   requireFinite(predictions.confidences)
-  return [predictions, all.subarray(2 * n)]
+  return [predictions, all.subarray(3 * n)]
 }
 
 /** Nothing between them but rounding. Of no numbers at all the smallest is infinite, and above the largest. */

@@ -1,5 +1,6 @@
 /** The demo's report: one self-contained HTML page from plain data. Every sentence with a number is computed from it. */
 
+import { counted } from "../readable.js"
 import { curveCharts, scoreCharts, speedQualityCharts } from "./demo-report-charts.js"
 import {
   type DemoReportData,
@@ -92,7 +93,7 @@ descriptions (${decodingText(translated.evaluation.decoding)})${speedText(transl
 /** Where the rounds scatter more than the models differ, it says so. */
 function speedText(speed: Evaluation["speed"]): string {
   if (!speed) return ""
-  const measured = `(median of ${speed.rounds} rounds in turns; half of them between ${speed.ratio.low.toFixed(2)} and ${speed.ratio.high.toFixed(2)})`
+  const measured = `(median of ${counted(speed.rounds, "round")} in turns; half of them between ${speed.ratio.low.toFixed(2)} and ${speed.ratio.high.toFixed(2)})`
   return differs(speed.ratio)
     ? ` at ${speed.ratio.median.toFixed(2)}× the tokens per second of the autoregressive control ${measured}`
     : `, at a speed that cannot be compared with the autoregressive control's here, because the rounds scatter more than the models differ: ${speed.ratio.median.toFixed(2)}× ${measured}`

@@ -286,6 +286,24 @@ describe("Tokenizer", () => {
     }
   })
 
+  it.each([
+    [{ pre_tokenizer: { type: "Split", pattern: { Regex: "[" }, behavior: "Isolated" } }, '"["', "unterminated"],
+    [
+      { pre_tokenizer: { type: "Split", pattern: { Regex: "(a+)+[" }, behavior: "Isolated" } },
+      '"(a+)+["',
+      "unterminated",
+    ],
+    [{ normalizer: { type: "Replace", pattern: { Regex: "a/(b" }, content: "" } }, '"a/(b"', "unterminated group"],
+    [{ decoder: { type: "Replace", pattern: { Regex: "x**" }, content: "" } }, '"x**"', "nothing to repeat"],
+  ])("names a pattern that is none: %j", (wrong, pattern, reason) => {
+    const broken = mkdtempSync(join(tmpdir(), "dvl-tokenizer-"))
+    onTestFinished(() => rmSync(broken, { recursive: true }))
+    writeFileSync(join(broken, "tokenizer.json"), JSON.stringify({ ...definition, ...wrong }))
+    expect(() => Tokenizer.load(broken)).toThrow(
+      `the tokenizer cannot be used: the pattern ${pattern} is no regular expression: ${reason}`,
+    )
+  })
+
   it("says which file is missing or broken", () => {
     const broken = mkdtempSync(join(tmpdir(), "dvl-tokenizer-"))
     onTestFinished(() => rmSync(broken, { recursive: true }))

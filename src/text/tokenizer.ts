@@ -3,6 +3,7 @@
 import { Tokenizer as HubTokenizer } from "@huggingface/tokenizers"
 import type { Json } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
+import { shown } from "../readable.js"
 import { type AddedToken, AddedTokens } from "./added-tokens.js"
 import { mayBacktrack } from "./backtracking.js"
 import { OutOfTime, withTimeLimit } from "./time-limit.js"
@@ -80,9 +81,15 @@ export class Tokenizer {
     this.#path = path
     checkDefinition(definition)
     const { normalizer, pre_tokenizer: preTokenizer, decoder } = definition
-    this.#slow = patternsOf([normalizer, preTokenizer, decoder]).some(mayBacktrack)
+    const patterns = patternsOf([normalizer, preTokenizer, decoder])
+    this.#slow = patterns.some(mayBacktrack)
     const added = addedTokens(definition, config)
-    this.#library = this.#limited(0, () => libraryTokenizer(definition, config, added))
+    try {
+      this.#library = this.#limited(0, () => libraryTokenizer(definition, config, added))
+    } catch (cause) {
+      const what = (cause as Error).name === "SyntaxError" ? brokenPattern(patterns) : undefined
+      throw what === undefined ? cause : new UserError(what, { where: path, cause })
+    }
     const model = this.#library.model!
     const step = this.#library.normalizer
     this.#addedTokens = this.#limited(
@@ -198,3 +205,25 @@ function reasonOf(cause: unknown): string {
   const isNamed = name === "Error" && /^Unknown [\w ]+: (?!undefined|null)"?\w{1,60}"?$/.test(message)
   return isNamed ? message : "its parts are not those of a tokenizer"
 }
+
+/** What is wrong with the first pattern that the library cannot use; undefined when it can use all. */
+function brokenPattern(patterns: readonly string[]): string | undefined {
+  for (const pattern of patterns)
+    try {
+      new HubTokenizer(onlySplitting(pattern), {})
+    } catch (cause) {
+      const reason = (cause as Error).message.replace(/^.*: /s, "")
+      return `the pattern ${shown(pattern)} is no regular expression: ${reason.charAt(0).toLowerCase()}${reason.slice(1)}`
+    }
+  return undefined
+}
+
+/** A tokenizer that does nothing but to split by a pattern. */
+const onlySplitting = (pattern: string): Json => ({
+  model: { type: "BPE", vocab: {}, merges: [] },
+  added_tokens: [],
+  normalizer: null,
+  pre_tokenizer: split(pattern),
+  post_processor: null,
+  decoder: null,
+})

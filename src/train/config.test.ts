@@ -137,7 +137,7 @@ describe("recipes", () => {
   })
 
   it.each([
-    ["data: { mixture: [], sampler: pictures }", /data\.mixture: must have at least 1 entries/],
+    ["data: { mixture: [], sampler: pictures }", /data\.mixture: must have at least 1 entry/],
     ["data: { mixture: [{ until: 1, tasks: {} }], sampler: pictures }", /no task has a probability above 0/],
     [
       "data: { mixture: [{ until: 1, tasks: { a: 1 } }, { until: 0.5, tasks: { a: 1 } }], sampler: pictures }",
@@ -261,7 +261,7 @@ describe("recipes", () => {
     )
     expect(fails("training.batch=100000")).toMatch(/training\.batch: as a training: must be at most 4096/)
     expect(fails("training.betas=[1, 1]")).toMatch(/training\.betas\.0: must be below 1/)
-    expect(fails("stages.diffusion.mixture=[]")).toMatch(/stages\.diffusion\.mixture: must have at least 1 entries/)
+    expect(fails("stages.diffusion.mixture=[]")).toMatch(/stages\.diffusion\.mixture: must have at least 1 entry/)
     expect(fails("model.text.depth=1e9")).toMatch(/model\.text\.depth: must be at most 1024/)
     expect(fails("training.augment.scale=[1.2, 0.9]")).toMatch(/the second number must not be the smaller one/)
   })

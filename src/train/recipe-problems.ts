@@ -2,6 +2,7 @@
 
 import type { z } from "zod"
 import { shown } from "../readable.js"
+import { essentialIssues } from "../schema-issues.js"
 
 export interface Problem {
   path: PropertyKey[]
@@ -21,34 +22,14 @@ const KINDS: Record<string, string> = {
 
 /** What is wrong with each key, the unknown ones among them: nothing twice in other words. */
 export function problemsOf(issues: readonly z.core.$ZodIssue[], value: unknown): Problem[] {
-  const places = new Map<string, z.core.$ZodIssue[]>()
-  for (const issue of issues) {
-    const place = JSON.stringify(issue.path.map(String))
-    places.set(place, [...(places.get(place) ?? []), issue])
-  }
-  const problems = [...places.values()]
-    .flatMap(essential)
-    .flatMap((issue): Problem[] =>
-      issue.code === "unrecognized_keys"
-        ? issue.keys.map((key) => ({ path: [...issue.path, key], what: "there is no such key" }))
-        : [{ path: issue.path, what: sentence(issue, valueAt(value, issue.path)) }],
-    )
+  const problems = essentialIssues(issues).flatMap((issue): Problem[] =>
+    issue.code === "unrecognized_keys"
+      ? issue.keys.map((key) => ({ path: [...issue.path, key], what: "there is no such key" }))
+      : [{ path: issue.path, what: sentence(issue, valueAt(value, issue.path)) }],
+  )
   return [
     ...new Map(problems.map((problem) => [JSON.stringify([problem.path.map(String), problem.what]), problem])).values(),
   ]
-}
-
-/** Of the issues at one place: rules that set keys in relation count when the value is right by itself; the narrowest limit. */
-function essential(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue[] {
-  const own = issues.filter(({ code }) => code !== "custom")
-  if (own.length === 0) return [...issues]
-  const limits = own.flatMap((issue) => (issue.code === "too_big" ? [Number(issue.maximum)] : []))
-  const floors = own.flatMap((issue) => (issue.code === "too_small" ? [Number(issue.minimum)] : []))
-  return own.filter(
-    (issue) =>
-      (issue.code !== "too_big" || Number(issue.maximum) === Math.min(...limits)) &&
-      (issue.code !== "too_small" || Number(issue.minimum) === Math.max(...floors)),
-  )
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
@@ -71,10 +52,11 @@ function sentence(issue: z.core.$ZodIssue, value: unknown): string {
     case "too_big": {
       const small = issue.code === "too_small"
       const limit = String(small ? issue.minimum : issue.maximum)
-      if (issue.origin === "array" || issue.origin === "string")
-        return issue.origin === "string" && small && limit === "1"
-          ? "must not be empty"
-          : `must have ${small ? "at least" : "at most"} ${limit} ${issue.origin === "array" ? "entries" : "characters"}`
+      if (issue.origin === "array" || issue.origin === "string") {
+        if (issue.origin === "string" && small && limit === "1") return "must not be empty"
+        const [one, many] = issue.origin === "array" ? ["entry", "entries"] : ["character", "characters"]
+        return `must have ${small ? "at least" : "at most"} ${limit} ${limit === "1" ? one : many}`
+      }
       const bound = issue.inclusive ? (small ? "at least" : "at most") : small ? "above" : "below"
       return `must be ${bound} ${limit}, not ${found}`
     }

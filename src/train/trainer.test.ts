@@ -267,6 +267,26 @@ describe("a training", () => {
   })
 
   it.each(["autoregressive", "block-diffusion"] as const)(
+    "refuses ids of tokens that the model or its tokenizer does not have: %s",
+    async (paradigm) => {
+      const misnamed = join(folder, `misnamed-${paradigm}`)
+      cpSync(small.model, misnamed, { recursive: true })
+      const file = join(misnamed, "config.json")
+      const json = JSON.parse(readFileSync(file, "utf8"))
+      for (const [key, id, what] of [
+        ["image_token_id", 5, "of the tokenizer, whose <|image_pad|> is"],
+        ["pad_token_id", 1e9, "is outside the vocabulary of"],
+      ] as const) {
+        writeFileSync(file, JSON.stringify({ ...json, [key]: id }))
+        await expect(run({ ...recipe({ paradigm }), model: misnamed })).rejects.toMatchObject({
+          message: expect.stringMatching(new RegExp(`^${key}: token ${id} .*${what.replaceAll("|", "\\|")}`)),
+          where: file,
+        })
+      }
+    },
+  )
+
+  it.each(["autoregressive", "block-diffusion"] as const)(
     "blames the tokenizer, not a record, for a mark that it lacks: %s",
     async (paradigm) => {
       const bare = join(folder, `bare-${paradigm}`)

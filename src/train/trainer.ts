@@ -3,6 +3,8 @@
 import { join } from "node:path"
 import { explaining, sweepPartials } from "../checkpoint/files.js"
 import { type FileLock, lockFolder } from "../checkpoint/lock.js"
+import { readConfig } from "../checkpoint/read-config.js"
+import { requireConfigTokens } from "../checkpoint/token-ids.js"
 import { type ResolveOptions, resolveModel } from "../hub/resolve.js"
 import { imageOptionsOf } from "../image/settings.js"
 import { loadModel } from "../models/load.js"
@@ -80,12 +82,13 @@ async function* trainAlone(
   const identity = await identityOf(config, source)
   const resumed = await lastCheckpoint(config.output)
   if (resumed) requireSameTraining(resumed, identity, config)
+  const tokenizer = Tokenizer.load(source)
+  requireConfigTokens(readConfig(source), tokenizer, source)
   keepFreedMemory()
   const { model, checkpoint, dtype, device } = loadModel(resumed?.folder ?? source, {
     dtype: config.train.dtype,
     trainable: true,
   })
-  const tokenizer = Tokenizer.load(source)
   const target = targetConfig(checkpoint.config, config, (id) => tokenizer.token(id))
   model.checkpointLayers = config.train.gradient_checkpointing
   const parameters = groupParameters(model, config)

@@ -6,9 +6,10 @@ import type { LanguageModel } from "../../models/types.js"
 import { causal } from "../../nn/attention-pattern.js"
 import { noGrad, type Tensor, tidy } from "../../torch/index.js"
 import type { DecodeEvent } from "../decode-events.js"
+import { ModelLogits } from "../model-logits.js"
 import { NotFiniteError, NothingLeftError } from "../not-finite.js"
 import { embedPrompt, type Prompt, promptPositions } from "../prompt.js"
-import { draw, type Predictions, preciseLogits, readDrawn, readGreedy, type UniformSource } from "../sampling.js"
+import { draw, type Predictions, readDrawn, readGreedy, type UniformSource } from "../sampling.js"
 import { type ProcessorOptions, processLogits } from "./logits-processors.js"
 import { checkWarpers, type WarperOptions, warpLogits } from "./warpers.js"
 
@@ -46,15 +47,15 @@ export async function* decodeAutoregressive(
   const answer: number[] = []
   const promptIds = Array.from(prompt.ids, (id) => (id < 0 ? (options.imageToken ?? id) : id)).filter((id) => id >= 0)
   const choose = (logits: Tensor): Predictions => {
-    const precise = preciseLogits(logits)
+    const own = new ModelLogits(logits)
     const state = { ids: [...promptIds, ...answer], promptLength: promptIds.length, genLength, eos }
-    const scores = processLogits(precise, options, state)
+    const scores = processLogits(own.values, options, state)
     try {
-      if (!options.temperature) return readGreedy(scores, precise)
-      return readDrawn(draw(warpLogits(scores, options), [uniform()]), precise)
+      if (!options.temperature) return readGreedy(scores, own)
+      return readDrawn(draw(warpLogits(scores, options), [uniform()]), own)
     } catch (error) {
       // The model's numbers are fine: the rules leave no token.
-      if (error instanceof NotFiniteError && precise.isfinite().all().item()) throw new NothingLeftError()
+      if (error instanceof NotFiniteError && own.areFinite()) throw new NothingLeftError()
       throw error
     }
   }

@@ -102,9 +102,9 @@ export class Denoiser {
   }
 
   #sample(logits: Tensor, uniforms: ArrayLike<number>): Predictions {
+    const { shift, maskToken, sampling } = this.#options
     // Nothing trained with the shift ever predicts the mask; without it, the authors let it happen.
-    if (this.#options.shift === "next") logits.narrow(1, this.#options.maskToken, 1).fill_(Number.NEGATIVE_INFINITY)
-    return sampleTokens(logits, this.#options.sampling, uniforms)
+    return sampleTokens(logits, sampling, uniforms, shift === "next" ? maskToken : undefined)
   }
 
   /** Rows [start, end) behind the cache; keeps the first `stored` of them and gives logits [n, V] of the n wanted rows. */
