@@ -7,6 +7,7 @@ import {
   blockDiffusionSchema,
   fraction,
   mixtureSchema,
+  modelSchema,
   trainablePartsSchema,
   trainingSchema,
   upTo,
@@ -34,7 +35,7 @@ export const SCRATCH = "scratch"
 
 const keys = z.strictObject({
   /** The autoregressive model that is translated: a built-in model, a folder, a hub id; or "scratch": trained first. */
-  start: z.string().min(1).default(SCRATCH),
+  start: modelSchema.default(SCRATCH),
   data: z.strictObject({
     concepts: z.union([count, z.literal("all")]).default(128),
     /** things: animals, food, travel, activities, objects; all: faces, people, symbols and flags too. */

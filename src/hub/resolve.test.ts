@@ -4,7 +4,8 @@ import os from "node:os"
 import path from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { FakeHub } from "../../test/support/fake-hub.js"
-import { parseHubId, resolveModel } from "./resolve.js"
+import { parseHubId } from "./hub-id.js"
+import { resolveModel } from "./resolve.js"
 import { hubSettings } from "./settings.js"
 
 let root: string
