@@ -90,7 +90,9 @@ describe("parseSample", () => {
       /the image is given as a file: URL \(file:\/\/\/a\.png\)\n {2}give the path, without file:\/\/ \(\/a\.png\)$/,
     )
     const data = reason(`data:image/png;base64,${"A".repeat(1_000_000)}`)
-    expect(data).toMatch(/the image is given as a data: URL \(data:image\/.*, 1000022 characters\)\n {2}save what it holds/)
+    expect(data).toMatch(
+      /the image is given as a data: URL \(data:image\/.*, 1000022 characters\)\n {2}save what it holds/,
+    )
     expect(data.length).toBeLessThan(250)
     expect(reason(`http://${"a".repeat(1_000_000)}`).length).toBeLessThan(250)
     expect(reason("a\0.png")).toMatch(/has a NUL character \(a\\u0000\.png\)/)

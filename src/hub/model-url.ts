@@ -29,6 +29,7 @@ function idIn(address: string): string | undefined {
   if (protocol === "hf:") parts.unshift(hostname)
   else if (!hubs.includes(hostname)) return undefined
   const [org, model, page, revision] = parts
+  if (model === undefined) return undefined
   const shown = ["tree", "blob", "resolve", "commit"].includes(page) && revision && revision !== "main"
   const id = `${org}/${model}${shown ? `@${revision}` : ""}`
   return parseHubId(id) && id
