@@ -6,6 +6,7 @@ import { messageOf } from "../errors.js"
 import type { Session } from "../generate/session.js"
 import { EqualLogitsError, NotFiniteError } from "../paradigms/not-finite.js"
 import { imagePrompt, type Message } from "../text/conversation.js"
+import { urlProblem, urlSentence } from "../url.js"
 import { type DecodingFlags, decodingNotes, decodingOptions, statistics, streamAnswer } from "./generate.js"
 import { interruptible } from "./interrupt.js"
 import { type ModelOptions, openForCommand } from "./open-model.js"
@@ -20,6 +21,8 @@ class Conversation {
 
   /** @returns a line for the user */
   show(file: string): string {
+    const url = urlProblem(file, "image")
+    if (url) return urlSentence(url)
     if (!existsSync(file)) return `there is no file ${file}`
     this.#waiting.push(file)
     return `${file} goes with your next message`

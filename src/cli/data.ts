@@ -5,6 +5,8 @@ import { join } from "node:path"
 import { asDiffusion, DIFFUSION_IMAGE, type ModelConfig } from "../checkpoint/config.js"
 import { readConfig } from "../checkpoint/read-config.js"
 import { type CheckEvent, type CheckOptions, checkDataset, type DataSummary } from "../data/check.js"
+import { UserError } from "../errors.js"
+import { modelUrlProblem } from "../hub/model-url.js"
 import { decodeImage } from "../image/decode.js"
 import { imageRows, imageSize } from "../image/size.js"
 import { Tokenizer } from "../text/tokenizer.js"
@@ -49,6 +51,8 @@ export async function dataCheck(
   file: string,
   { imageRoot, decode, model, recipe: recipeFile, untrusted, limit, json }: DataCheckOptions,
 ): Promise<number> {
+  const url = model === undefined ? undefined : modelUrlProblem(model)
+  if (url) throw new UserError(url.what, { where: url.shown, fix: "give the folder of a model on this machine" })
   const recipe = recipeFile === undefined ? undefined : readTrainingRecipe(recipeFile)
   // A model that has to be downloaded is not, for a look at the data.
   const folder = model ?? (recipe && existsSync(join(recipe.model, "tokenizer.json")) ? recipe.model : undefined)

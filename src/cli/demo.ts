@@ -4,7 +4,7 @@ import { basename, join, relative, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { MeasurementResult, SpeedResult } from "../demo/evaluation.js"
 import { isComparison } from "../demo/plan.js"
-import { demoSchema } from "../demo/recipe.js"
+import { demoSchema, requireEffect } from "../demo/recipe.js"
 import { type DemoObserver, type DemoResult, runDemo } from "../demo/run.js"
 import type { TimedPart } from "../demo/time-left.js"
 import { counted } from "../readable.js"
@@ -32,6 +32,7 @@ export async function demo(options: DemoCommandOptions): Promise<void> {
   const file = options.recipe ?? join(RECIPES, "emoji-quick.yaml")
   const overrides = [...(options.fromScratch ? ["start=scratch"] : []), ...(options.set ?? [])]
   const recipe = readRecipe(demoSchema, file, overrides)
+  requireEffect(recipe, options.set ?? [])
   const setting = basename(file)
     .replace(/^emoji-/, "")
     .replace(/\.ya?ml$/, "")

@@ -1,6 +1,7 @@
 /** Parsers for option values, so that a wrong one is a usage error that names the option. */
 
 import { InvalidArgumentError } from "commander"
+import { urlProblem } from "../url.js"
 
 /** `--steps 8`: a whole number from `minimum` to `maximum`. */
 export function wholeNumber(minimum = 0, maximum = Number.MAX_SAFE_INTEGER): (text: string) => number {
@@ -39,6 +40,16 @@ export function temperature(text: string): number {
     throw new InvalidArgumentError("It must be 0, or a number between 1e-10 and 1e6.")
   return value
 }
+
+/** `--out runs/a`: the path of a folder, which need not be there. */
+export function folderPath(text: string): string {
+  if (text.trim() === "") throw new InvalidArgumentError("It must be the path of a folder, not empty.")
+  const url = urlProblem(text, "folder")
+  if (url) throw new InvalidArgumentError(`${sentence(url.what)} ${sentence(url.fix)}`)
+  return text
+}
+
+const sentence = (words: string): string => `${words[0].toUpperCase()}${words.slice(1)}.`
 
 /** `--image a.png --image b.png`: an option that may be given several times. */
 export function collect(value: string, previous: string[] = []): string[] {

@@ -43,7 +43,7 @@ it("names every bad record, and sums up the rest", async () => {
   const { problems, summary } = await run(file)
   expect(problems.map(({ index, what }) => [index, what])).toEqual([
     [3, `there is no image ${join(folder, "missing.png")}`],
-    [4, `the image ${join(folder, "folder.png")} is not a file`],
+    [4, `the image ${join(folder, "folder.png")} is a folder, not an image`],
     [5, "the text has 2 <image> marks, the record 1 image"],
     [7, `there is no image ${join(folder, "missing.png")}`],
   ])

@@ -1,14 +1,15 @@
 /** Goes through a LLaVA-format file and names every bad record. Decodes images only through the function it is given. */
 
-import { statSync } from "node:fs"
 import { dirname } from "node:path"
 import { messageOf, UserError } from "../errors.js"
+import { requirePicture } from "../image/file.js"
 import { readable } from "../readable.js"
 import { type ChatFormat, encodeTraining, type LearnedTokens } from "../text/conversation.js"
 import { layOut } from "../text/layout.js"
 import type { Tokenizer } from "../text/tokenizer.js"
 import { JsonRecords } from "./json-array.js"
 import { parseSample, type Sample } from "./llava.js"
+import { ofPicture } from "./picture-error.js"
 
 export interface CheckOptions {
   /** Folder that relative image paths start from. @default the folder of the data file */
@@ -151,20 +152,18 @@ class ImageCheck {
   }
 
   async #look(path: string): Promise<number | UserError> {
-    const shown = readable(path, 200)
-    const bad = (what: string, fix = "mend the path, give another image folder, or remove the record"): UserError =>
-      new UserError(what, { fix })
     try {
-      if (!statSync(path).isFile()) return bad(`the image ${shown} is not a file`)
-    } catch {
-      return bad(`there is no image ${shown}`)
-    }
-    try {
-      await this.options.decode?.(path)
-      return (await this.options.rows?.(path)) ?? 1
+      return await ofPicture(path, async () => {
+        await requirePicture(path)
+        await this.options.decode?.(path)
+        return (await this.options.rows?.(path)) ?? 1
+      })
     } catch (error) {
-      if (!(error instanceof UserError)) return bad(`the image ${shown} cannot be decoded: ${messageOf(error)}`)
-      return bad(`the image ${shown} ${error.message.replace(/^the image |^this /, "")}`, error.fix)
+      if (error instanceof UserError) return error
+      return new UserError(`the image ${readable(path, 200)} cannot be decoded: ${messageOf(error)}`, {
+        fix: "mend the path, give another image folder, or remove the record",
+        cause: error,
+      })
     }
   }
 }

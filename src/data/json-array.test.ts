@@ -245,6 +245,7 @@ describe("JsonRecords", () => {
     execFileSync("mkfifo", [pipe])
     expect(() => new JsonRecords(pipe)).toThrow("this is not a file")
     expect(() => new JsonRecords("/dev/zero")).toThrow("this is not a file")
+    expect(() => new JsonRecords("https://x.org/y.json")).toThrow("the data file is given as an https: URL")
     expect(() => new JsonRecords("a\0b")).toThrow("its name holds a null character")
   })
 

@@ -17,6 +17,7 @@ import { problemIn, regularFileSize } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
 import { readable } from "../readable.js"
 import { readingFailure } from "../system-failures.js"
+import { requireNoUrl } from "../url.js"
 import { decodeUtf8, foreignFormat } from "./encoding.js"
 import { MalformedRecords, RecordScanner } from "./record-scanner.js"
 
@@ -110,6 +111,7 @@ const FIX = "give the path of a LLaVA-format JSON or JSONL file"
  * @throws UserError when there is none, or it is no regular file
  */
 export function openDataFile(file: string): number {
+  requireNoUrl(file, "data file")
   try {
     // Looked at before it is opened: opening a pipe waits for its writer.
     if (statSync(file).isFile()) return openSync(file, "r")

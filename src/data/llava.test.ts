@@ -83,14 +83,16 @@ describe("parseSample", () => {
       return "no error"
     }
     expect(reason("https://example.org/a.png")).toBe(
-      "data.json, record 7: the image is not a file but the URL of one (https://example.org/a.png)\n  download it and give the path of the file",
+      "data.json, record 7: the image is given as an https: URL (https://example.org/a.png)\n  download it and give the path on this machine",
     )
-    expect(reason("s3://bucket/a.png")).toMatch(/the URL of one \(s3:/)
+    expect(reason("s3://bucket/a.png")).toMatch(/is given as an s3: URL \(s3:/)
     expect(reason("file:///a.png")).toMatch(
-      /the image is not a path but a file: URL \(file:\/\/\/a\.png\)\n {2}give the path, without/,
+      /the image is given as a file: URL \(file:\/\/\/a\.png\)\n {2}give the path, without file:\/\/ \(\/a\.png\)$/,
     )
     const data = reason(`data:image/png;base64,${"A".repeat(1_000_000)}`)
-    expect(data).toMatch(/the image is not a file but a data: URL of 1000022 characters/)
+    expect(data).toMatch(
+      /the image is given as a data: URL \(data:image\/.*, 1000022 characters\)\n {2}save what it holds/,
+    )
     expect(data.length).toBeLessThan(250)
     expect(reason(`http://${"a".repeat(1_000_000)}`).length).toBeLessThan(250)
     expect(reason("a\0.png")).toMatch(/has a NUL character \(a\\u0000\.png\)/)

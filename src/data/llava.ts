@@ -4,6 +4,7 @@ import { isAbsolute, join } from "node:path"
 import { UserError } from "../errors.js"
 import { counted, readable, shown } from "../readable.js"
 import { type Message, type Part, partsOf } from "../text/message.js"
+import { urlProblem } from "../url.js"
 
 const MARK = "<image>"
 /** Left in some public data by the program that wrote it. */
@@ -113,24 +114,9 @@ function pathsOf(value: unknown, name: string): string[] {
   return list
 }
 
-/** Nothing is downloaded or unpacked here, and an address taken for a path would only be called missing. */
 function requirePath(path: string): void {
-  const scheme = /^([a-z][a-z0-9+.-]+):(\/\/|(?<=data:))/i.exec(path)?.[1].toLowerCase()
-  if (scheme === "data")
-    throw new UserError(
-      `the image is not a file but a data: URL of ${path.length} characters (${readable(path, 40)})`,
-      {
-        fix: "write the picture to a file and give its path",
-      },
-    )
-  if (scheme === "file")
-    throw new UserError(`the image is not a path but a file: URL (${readable(path)})`, {
-      fix: "give the path, without file://",
-    })
-  if (scheme !== undefined)
-    throw new UserError(`the image is not a file but the URL of one (${readable(path)})`, {
-      fix: "download it and give the path of the file",
-    })
+  const url = urlProblem(path, "image")
+  if (url) throw new UserError(`${url.what} (${url.shown})`, { fix: url.fix })
   if (path.includes("\0")) throw new UserError(`the path of an image has a NUL character (${readable(path)})`)
 }
 

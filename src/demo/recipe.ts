@@ -1,18 +1,22 @@
 /** What a demo recipe (recipes/emoji-*.yaml) may say. */
 
 import { z } from "zod"
+import { UserError } from "../errors.js"
+import { readable } from "../readable.js"
 import {
   augmentSchema,
   betasSchema,
   blockDiffusionSchema,
   fraction,
   mixtureSchema,
+  modelSchema,
   trainablePartsSchema,
   trainingSchema,
   upTo,
   weightDecaySchema,
 } from "../train/config.js"
 import { problemsOf } from "../train/recipe-problems.js"
+import { OPTIONS } from "./data/records.js"
 
 const count = upTo(1_000_000)
 const width = upTo(65_536)
@@ -34,9 +38,15 @@ export const SCRATCH = "scratch"
 
 const keys = z.strictObject({
   /** The autoregressive model that is translated: a built-in model, a folder, a hub id; or "scratch": trained first. */
-  start: z.string().min(1).default(SCRATCH),
+  start: modelSchema.default(SCRATCH),
   data: z.strictObject({
-    concepts: z.union([count, z.literal("all")]).default(128),
+    concepts: z
+      .union([z.number(), z.literal("all")])
+      .refine(
+        (value) => value === "all" || (Number.isInteger(value) && value >= OPTIONS && value <= 1_000_000),
+        `must be a whole number of at least ${OPTIONS}, between which questions choose, or all`,
+      )
+      .default(128),
     /** things: animals, food, travel, activities, objects; all: faces, people, symbols and flags too. */
     groups: z.enum(["things", "all"]).default("things"),
     size: upTo(2048).default(84),
@@ -132,5 +142,25 @@ function ownKey(stage: string, [section, key, ...rest]: readonly PropertyKey[]):
 }
 
 export const demoSchema = keys.superRefine(requireTrainings)
+
+/** What only a first model that is trained here is made of. */
+const FROM_SCRATCH = ["tokenizer", "model", "stages.autoregressive"]
+
+/**
+ * A recipe may carry settings of both ways to begin; what somebody sets for this one run must count in it.
+ * @param overrides "key=value", as typed
+ * @throws UserError for a key that changes nothing
+ */
+export function requireEffect({ start }: DemoRecipe, overrides: readonly string[]): void {
+  if (start === SCRATCH) return
+  for (const override of overrides) {
+    const key = override.slice(0, override.indexOf("="))
+    if (FROM_SCRATCH.some((section) => key === section || key.startsWith(`${section}.`)))
+      throw new UserError(`counts only with --from-scratch: the demo starts from the model ${readable(start)}`, {
+        where: `--set ${readable(key)}`,
+        fix: "add --from-scratch, or leave this setting out",
+      })
+  }
+}
 
 export type DemoRecipe = z.output<typeof demoSchema>

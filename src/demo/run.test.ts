@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, expect, it } from "vitest"
@@ -122,6 +122,24 @@ it("ends with a report and models with cards, however often it was stopped", asy
   expect(again.shown.filter((line) => / step| done$/.test(line))).toEqual([])
   expect(statSync(join(main, "evaluation")).mtimeMs).toBe(before)
   expect(existsSync(join(main, "report.html"))).toBe(true)
+})
+
+it("writes to its own folder only", async () => {
+  const folder = join(root, "training")
+  mkdirSync(join(folder, "checkpoint-2"), { recursive: true })
+  writeFileSync(join(folder, ".hidden"), "")
+  writeFileSync(join(folder, "metrics.jsonl"), "")
+  const refusal = /the folder has other files, such as checkpoint-2: it is not a demo's/
+  await expect(run(undefined, { folder })).rejects.toThrow(refusal)
+  writeFileSync(join(folder, "recipe.json"), '{"flour": 500}')
+  await expect(run(undefined, { folder })).rejects.toThrow(refusal)
+  expect(readdirSync(folder).sort()).toEqual([".hidden", "checkpoint-2", "metrics.jsonl", "recipe.json"])
+  writeFileSync(join(folder, "recipe.json"), JSON.stringify({ stages: {}, evaluation: {} }))
+  await expect(run(undefined, { folder })).rejects.toThrow(/started with another recipe/)
+  const empty = join(root, "empty")
+  mkdirSync(empty)
+  writeFileSync(join(empty, ".DS_Store"), "")
+  expect((await run("data", { folder: empty })).shown).toContain("data")
 })
 
 it("translates a model that exists; budgets are steps, so the same seed gives the same weights", async () => {

@@ -5,7 +5,6 @@ import { join } from "node:path"
 import { writeFileAtomic, writeJson } from "../checkpoint/files.js"
 import { lockFolder } from "../checkpoint/lock.js"
 import { readJsonObject } from "../checkpoint/read-config.js"
-import { UserError } from "../errors.js"
 import { resolveModel } from "../hub/resolve.js"
 import { renderDemoReport } from "../report/demo-report.js"
 import { requirePlaces, requireTrainingPlaces } from "../train/output-places.js"
@@ -15,6 +14,7 @@ import { type EmojiData, prepareEmojiData, readEmojiRecords } from "./data/prepa
 import { GROUPS } from "./data/sources.js"
 import { firstOfEachTask } from "./evaluate.js"
 import { answerCount, type DemoEvaluation, evaluateModels, readQuestions } from "./evaluation.js"
+import { keepRecipe, requireDemoFolder } from "./folder.js"
 import { forecastTraining, isTrained, secondsPerQuestion } from "./forecast.js"
 import { createDemoModel } from "./model.js"
 import { modelCard } from "./model-card.js"
@@ -61,6 +61,7 @@ const FORECAST_QUESTIONS = 3
 
 /** @returns undefined when the signal or the observer stopped it: the same call goes on from there */
 export async function runDemo(options: DemoOptions): Promise<DemoResult | undefined> {
+  requireDemoFolder(options.folder)
   const lock = lockFolder(options.folder)
   try {
     return await runAlone(options)
@@ -155,19 +156,6 @@ async function forecast(
 async function keepDecoding(model: string, { strategy, threshold }: Decoding): Promise<void> {
   const file = join(model, "generation_config.json")
   await writeJson(file, { ...readJsonObject(file), remasking_strategy: strategy, confidence_threshold: threshold })
-}
-
-/** Parts that are done are kept, so they must be those of this recipe. */
-async function keepRecipe(recipe: DemoRecipe, folder: string): Promise<void> {
-  const file = join(folder, "recipe.json")
-  if (existsSync(file)) {
-    if (JSON.stringify(readJsonObject(file)) === JSON.stringify(recipe)) return
-    throw new UserError("this demo was started with another recipe", {
-      where: folder,
-      fix: "give another folder with --out, or delete this one",
-    })
-  }
-  await writeJson(file, recipe)
 }
 
 async function prepareData(

@@ -54,18 +54,22 @@ export class ModelCache {
     return path.join(this.snapshot(commit), ...file.split("/"))
   }
 
-  /** Commit that a revision stood for when it was last downloaded; undefined when it never was. */
+  /**
+   * Commit that a revision stood for when it was last downloaded, or the name of a snapshot itself, as in
+   * huggingface_hub's `try_to_load_from_cache`; undefined when there is none.
+   */
   async commitOf(revision: string): Promise<string | undefined> {
     const named = isCommit(revision) ? revision : await readIfThere(this.ref(revision))
-    const commit = named?.trim()
-    if (!commit || !isCommit(commit)) return undefined
-    return (await isFolder(this.snapshot(commit))) ? commit : undefined
+    const commit = (named ?? revision).trim()
+    return (await this.commits()).includes(commit) ? commit : undefined
   }
 
-  /** Commits of which something is there, whole or not. */
+  /** Commits of which something is there, whole or not: any folder's name, as caches made by hand have. */
   async commits(): Promise<string[]> {
     const names = await fs.readdir(path.join(this.folder, "snapshots")).catch(() => [])
-    return names.filter(isCommit)
+    const folders: string[] = []
+    for (const name of names) if (await isFolder(this.snapshot(name))) folders.push(name)
+    return folders
   }
 
   /** Files whose download was begun, by this program or another, and not ended. */

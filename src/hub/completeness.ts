@@ -1,15 +1,29 @@
-/** What a snapshot lacks to be a model, found without the hub: links to nothing, shards that its index or names promise. */
+/**
+ * What a snapshot lacks to be a model, found without the hub: links to nothing, shards that its index or names promise,
+ * and what no model opens without. Other files count only when their download was begun: not every model has them.
+ */
 import fs from "node:fs/promises"
 import path from "node:path"
+import { VISION_PREFIX } from "../checkpoint/expected-tensors.js"
+import { readJsonObject } from "../checkpoint/json.js"
+import { PROJECTOR_FILE, VISION_FILE } from "../checkpoint/layouts/converted.js"
+import { readHeader } from "../checkpoint/safetensors.js"
 import { INDEX_FILE, readIndex, SINGLE_FILE } from "../checkpoint/safetensors-index.js"
 
+/** Where the settings of pictures are; no DiffusionVL or Qwen2.5-VL is published without one of them. */
+const IMAGE_SETTINGS = ["preprocessor_config.json", "processor_config.json"]
+
+/** Weights of any format: what this program cannot read is another matter. */
+const WEIGHTS = /\.(safetensors|bin|pth|pt|ckpt|gguf)$/
 const SHARD = /^(.*-)(\d{5})-of-(\d{5})(\.safetensors)$/
 
 /**
  * Names of missing files, sorted; empty when nothing is known to be missing.
+ * @param begun whether parts of files lie in the cache: then the picture's settings, without which a model loads with
+ *   defaults, are taken for one of them where they are not there
  * @throws UserError when the index of the weights is damaged
  */
-export async function missingFiles(snapshot: string): Promise<string[]> {
+export async function missingFiles(snapshot: string, begun = false): Promise<string[]> {
   const names = await fs.readdir(snapshot).catch(() => [])
   const there = new Set<string>()
   const missing = new Set<string>()
@@ -22,15 +36,31 @@ export async function missingFiles(snapshot: string): Promise<string[]> {
     if (!there.has(name)) missing.add(name)
   }
   expect("config.json")
-  if (there.has(SINGLE_FILE)) return [...missing].sort()
+  expect("tokenizer.json")
+  if (begun && !IMAGE_SETTINGS.some((name) => there.has(name))) missing.add(IMAGE_SETTINGS[0])
   const shards = [...there].map((name) => SHARD.exec(name)).filter((match) => match !== null)
-  if (there.has(INDEX_FILE)) for (const shard of readIndex(path.join(snapshot, INDEX_FILE)).values()) expect(shard)
-  else if (shards.length > 0) {
+  if (there.has(SINGLE_FILE)) {
+    if (isConverted(snapshot)) for (const name of [VISION_FILE, PROJECTOR_FILE]) expect(name)
+  } else if (there.has(INDEX_FILE)) {
+    for (const shard of readIndex(path.join(snapshot, INDEX_FILE)).values()) expect(shard)
+  } else if (shards.length > 0) {
     expect(INDEX_FILE)
     const [, before, , count, after] = shards[0]
     // A number from a name: never more shards than a model could have.
     for (let i = 1; i <= Math.min(Number(count), 1000); i++)
       expect(`${before}${String(i).padStart(5, "0")}-of-${count}${after}`)
-  } else if (!names.some((name) => /\.(safetensors|bin|pth|pt|ckpt)$/.test(name))) missing.add(SINGLE_FILE)
+  } else if (!names.some((name) => WEIGHTS.test(name) && name !== VISION_FILE && name !== PROJECTOR_FILE))
+    missing.add(SINGLE_FILE)
   return [...missing].sort()
+}
+
+/** A diffusion model whose vision weights are not in its main file has them beside it. What is damaged, loading tells. */
+function isConverted(snapshot: string): boolean {
+  try {
+    if (readJsonObject(path.join(snapshot, "config.json")).model_type !== "diffusionvl_qwenvl") return false
+    const { tensors } = readHeader(path.join(snapshot, SINGLE_FILE))
+    return ![...tensors.keys()].some((name) => name.startsWith(VISION_PREFIX))
+  } catch {
+    return false
+  }
 }

@@ -1,6 +1,7 @@
 /** What the cache gives when the hub cannot be asked, and why the cache itself cannot be used. */
 import { explainFileError } from "../checkpoint/files.js"
 import { UserError } from "../errors.js"
+import { readable } from "../readable.js"
 import { type HubModel, isCommit, type ModelCache } from "./cache.js"
 import { missingFiles } from "./completeness.js"
 
@@ -27,28 +28,28 @@ export async function cachedCopy(
 ): Promise<CachedModel | undefined> {
   const where = `${id}@${revision}`
   const commit = await cache.commitOf(revision)
+  const begun = await cache.unfinished()
   const incomplete = (what: string) =>
     new UserError(`its download is incomplete: ${what} (${reason})`, {
       where,
       fix: "Run it again with a connection: it continues where it stopped.",
     })
   if (commit) {
-    const missing = wants ? [] : await missingFiles(cache.snapshot(commit))
+    const missing = wants ? [] : await missingFiles(cache.snapshot(commit), begun > 0)
     if (missing.length > 0) throw incomplete(`${list(missing)} missing`)
     return { folder: cache.snapshot(commit), commit }
   }
   if (isCommit(revision)) return undefined
   const commits = await cache.commits()
   const lacks = new Map<string, string[]>()
-  for (const other of commits) lacks.set(other, await missingFiles(cache.snapshot(other)))
+  for (const other of commits) lacks.set(other, await missingFiles(cache.snapshot(other), begun > 0))
   const whole = commits.find((other) => lacks.get(other)?.length === 0)
   if (whole)
     throw new UserError(`the model is not in the cache under this revision (${reason})`, {
       where,
-      fix: `Another commit of it is: ${id}@${whole}`,
+      fix: `Another commit of it is: ${id}@${readable(whole)}`,
     })
   if (commits.length > 0) throw incomplete(`${list(lacks.get(commits[0]) ?? [])} missing`)
-  const begun = await cache.unfinished()
   if (begun > 0) throw incomplete(`${begun} ${begun === 1 ? "file was" : "files were"} begun, none is whole`)
   return undefined
 }
@@ -59,10 +60,9 @@ function list(names: string[]): string {
   return `${shown}${rest > 0 ? ` and ${rest} more` : ""} ${names.length === 1 ? "is" : "are"}`
 }
 
-const SENTENCES: Record<string, string> = {
+/** Where the sentences for all files would be about the wrong thing: the path is the cache's, and nobody typed it. */
+const OF_THE_CACHE: Record<string, string> = {
   EEXIST: "a part of the cache's path is a file, not a folder",
-  EIO: "the disk of the cache failed",
-  ELOOP: "the links of the cache's path lead in a circle",
   ENAMETOOLONG: "the path of the cache is too long",
   ENOENT: "the folder of the cache cannot be made",
   ENOTDIR: "a part of the cache's path is a file, not a folder",
@@ -70,7 +70,8 @@ const SENTENCES: Record<string, string> = {
 
 /** Turns failures of the cache's file system into sentences; gives anything else back as it is. */
 export function explainCacheError(error: unknown, cache: string): unknown {
-  const what = SENTENCES[(error as NodeJS.ErrnoException)?.code ?? ""]
-  if (what === undefined || error instanceof UserError) return explainFileError(error, cache)
-  return new UserError(what, { where: cache, fix: "HF_HUB_CACHE or HF_HOME name another folder.", cause: error })
+  const { code = "" } = (error ?? {}) as NodeJS.ErrnoException
+  if (error instanceof UserError || !Object.hasOwn(OF_THE_CACHE, code)) return explainFileError(error, cache)
+  const fix = "HF_HUB_CACHE or HF_HOME name another folder."
+  return new UserError(OF_THE_CACHE[code], { where: cache, fix, cause: error })
 }

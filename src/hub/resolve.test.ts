@@ -4,7 +4,9 @@ import os from "node:os"
 import path from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { FakeHub } from "../../test/support/fake-hub.js"
-import { parseHubId, resolveModel } from "./resolve.js"
+import { UserError } from "../errors.js"
+import { parseHubId } from "./hub-id.js"
+import { resolveModel } from "./resolve.js"
 import { hubSettings } from "./settings.js"
 
 let root: string
@@ -51,6 +53,29 @@ describe("names", () => {
     } finally {
       await hub.stop()
     }
+  })
+
+  it.each([
+    [
+      "https://huggingface.co/Qwen/Qwen2.5-VL-3B-Instruct",
+      "an https",
+      "give the id instead: Qwen/Qwen2.5-VL-3B-Instruct",
+    ],
+    ["https://huggingface.co/Qwen/Qwen2.5-VL-3B-Instruct/tree/main?x=1", "an https", "id instead: Qwen/Qwen2.5-VL-3B-"],
+    ["HTTPS://hf.co/org/name/tree/v1.0/", "an https", "give the id instead: org/name@v1.0"],
+    ["hf://org/name", "an hf", "give the id instead: org/name"],
+    ["https://huggingface.co/Qwen", "an https", "name a folder, or a hub id such as"],
+    ["https://example.org/org/name", "an https", "name a folder, or a hub id such as"],
+    ["http://[", "an http", "name a folder, or a hub id such as"],
+    ["file:///tmp/h/m", "a file", "give the path, without file:// (/tmp/h/m)"],
+    ["file://%", "a file", "give the path, without file://"],
+    ["s3://bucket/m", "an s3", "name a folder, or a hub id such as"],
+  ])("an address is named as such: %s", async (name, kind, fix) => {
+    const error = await resolveModel(name, { builtIn: root }).catch((error) => error)
+    expect(error).toBeInstanceOf(UserError)
+    expect(error.message).toBe(`the model is given as ${kind}: URL`)
+    expect(error.where).toBe(name)
+    expect(error.fix).toContain(fix)
   })
 
   it("what is nowhere is said to be so, with what could be named", async () => {

@@ -4,8 +4,9 @@ import path from "node:path"
 import { fileURLToPath } from "node:url"
 import { homeFolder } from "../cache-folder.js"
 import { UserError } from "../errors.js"
-import type { HubModel } from "./cache.js"
 import { type DownloadOptions, downloadModel } from "./download.js"
+import { parseHubId } from "./hub-id.js"
+import { modelUrlProblem } from "./model-url.js"
 
 export interface ResolvedModel {
   folder: string
@@ -23,28 +24,13 @@ export interface ResolveOptions extends DownloadOptions {
 /** Folder of the models that ship with the program: the same from src/ and from dist/. */
 export const BUILT_IN_MODELS = fileURLToPath(new URL("../../models", import.meta.url))
 
-const HUB_ID = /^([A-Za-z0-9][\w.-]{0,95}\/[A-Za-z0-9][\w.-]{0,95})(?:@([^@\s]+))?$/
-
-/** "org/name" or "org/name@revision"; undefined when it is neither. */
-export function parseHubId(name: string): HubModel | undefined {
-  const match = HUB_ID.exec(name)
-  const revision = match?.[2] ?? "main"
-  // What git allows in no name, some file system does not allow either.
-  if (
-    !match ||
-    /--|\.\./.test(match[1]) ||
-    /[\p{Cc}\\~^:?*[]/u.test(revision) ||
-    revision.split("/").some((part) => part === "" || /^\.+$/.test(part))
-  )
-    return undefined
-  return { id: match[1], revision }
-}
-
 /**
  * Finds a model; downloads it when it is named by its hub id. A folder wins over a hub id of the same spelling.
  * @throws UserError when it is nowhere, saying what was looked for.
  */
 export async function resolveModel(name: string, options: ResolveOptions = {}): Promise<ResolvedModel> {
+  const url = modelUrlProblem(name)
+  if (url) throw new UserError(url.what, { where: url.shown, fix: url.fix })
   const folder = name.replace(/^~(?=$|[/\\])/, () => homeFolder())
   const where = name.slice(0, 200).replace(/\p{Cc}/gu, "?")
   const stats = look(folder, where)

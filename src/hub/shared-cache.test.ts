@@ -17,6 +17,7 @@ beforeEach(async () => {
   await hub.start()
   hub.add("config.json", '{"model_type":"qwen2_5_vl"}')
   hub.add("model.safetensors", Buffer.alloc(5000, 3), true)
+  hub.add("tokenizer.json", "{}")
 })
 afterEach(async () => {
   await hub.stop()
@@ -74,7 +75,7 @@ describe("a complete cache", () => {
       try {
         hub.revisions.set("v2", hub.commit)
         expect((await download({}, { revision: "v2" })).folder).toBe(snapshot())
-        hub.add("tokenizer.json", "{}")
+        hub.add("tokenizer_config.json", "{}")
         expect(await failure()).toMatch(/no permission to write here/)
       } finally {
         seal(0o755)
@@ -103,6 +104,7 @@ describe("without links", () => {
   const both = [
     ["config.json", true],
     ["model.safetensors", true],
+    ["tokenizer.json", true],
   ]
 
   it("files in the place of links are used as they are: nothing is loaded, nothing written", async () => {
@@ -120,7 +122,7 @@ describe("without links", () => {
     await download({ offline: true })
     expect(loaded()).toEqual([])
     expect(state()).toEqual(before)
-    expect(events[0]).toMatchObject({ totalBytes: 5027, presentBytes: 5027 })
+    expect(events[0]).toMatchObject({ totalBytes: 5029, presentBytes: 5029 })
   })
 
   it("HF_HUB_DISABLE_SYMLINKS leaves files in the snapshot, blobs not twice", async () => {
@@ -156,6 +158,7 @@ describe("a download that did not end", () => {
 
   it("is told offline with what is missing: the weights", async () => {
     put("config.json")
+    put("tokenizer.json")
     expect(await failure(offline)).toMatch(
       /^org\/model@main: its download is incomplete: model.safetensors is missing \(HF_HUB_OFFLINE is set\)\n.*continues/,
     )
@@ -164,8 +167,49 @@ describe("a download that did not end", () => {
     expect(await failure(offline, { revision: hub.commit })).toMatch(/incomplete: model.safetensors is missing/)
   })
 
+  it("is told offline with what is missing: whatever else no model opens without", async () => {
+    setRef()
+    put("model.safetensors")
+    expect(await failure(offline)).toMatch(/incomplete: config.json, tokenizer.json are missing/)
+    put("config.json")
+    expect(await failure(offline)).toMatch(
+      /^org\/model@main: its download is incomplete: tokenizer.json is missing \(HF_HUB_OFFLINE is set\)/,
+    )
+    put("vocab.json")
+    expect(await failure(offline)).toMatch(/incomplete: tokenizer.json is missing/)
+    put("tokenizer.json")
+    expect((await download(offline)).folder).toBe(snapshot())
+  })
+
+  it("picture settings that no file was begun of are those of a model without", async () => {
+    await download()
+    fs.writeFileSync(inCache("blobs", `${"a".repeat(40)}.incomplete`), "x")
+    expect(await failure(offline)).toMatch(/incomplete: preprocessor_config.json is missing/)
+    put("processor_config.json")
+    expect((await download(offline)).folder).toBe(snapshot())
+  })
+
+  it("the vision files of a converted checkpoint", async () => {
+    setRef()
+    put("config.json", '{"model_type":"diffusionvl_qwenvl"}')
+    put("tokenizer.json")
+    put("vision_tower.safetensors")
+    expect(await failure(offline)).toMatch(/incomplete: model.safetensors is missing/)
+    const weights = (name: string) => {
+      const header = Buffer.from(JSON.stringify({ [name]: { dtype: "F32", shape: [1], data_offsets: [0, 4] } }))
+      const length = Buffer.alloc(8)
+      length.writeBigUInt64LE(BigInt(header.length))
+      fs.writeFileSync(snapshot("model.safetensors"), Buffer.concat([length, header, Buffer.alloc(4)]))
+    }
+    weights("model.norm.weight")
+    expect(await failure(offline)).toMatch(/incomplete: projector.safetensors is missing/)
+    weights("model.vision_tower.vision_tower.a")
+    expect((await download(offline)).folder).toBe(snapshot())
+  })
+
   it("without a network too, in the place of the connection's failure", async () => {
     put("config.json")
+    put("tokenizer.json")
     expect(await failure({ endpoint: "http://127.0.0.1:9" }, { retryDelayMs: 1 })).toMatch(
       /incomplete: model.safetensors is missing \(cannot load org\/model: the connection was refused\)/,
     )
@@ -174,6 +218,7 @@ describe("a download that did not end", () => {
   it("shards by the index, or by the numbers in their names", async () => {
     setRef()
     put("config.json")
+    put("tokenizer.json")
     put("model-00002-of-00003.safetensors")
     expect(await failure(offline)).toMatch(
       /model-00001-of-00003.safetensors, model-00003-of-00003.safetensors, model.safetensors.index.json are missing/,
@@ -215,6 +260,47 @@ describe("a download that did not end", () => {
     )
     expect((await download({}, { onEvent: (event) => events.push(event) })).folder).toBe(snapshot())
     expect(events.at(-1)).toMatchObject({ type: "cached" })
+  })
+})
+
+describe("snapshots need not be called by a commit, as in huggingface_hub", () => {
+  const offline = { offline: true }
+  const ref = (content: string) => {
+    fs.mkdirSync(inCache("refs"), { recursive: true })
+    fs.writeFileSync(inCache("refs", "main"), content)
+  }
+  const rename = async (name: string) => {
+    await download()
+    fs.rmSync(inCache("refs"), { recursive: true })
+    fs.renameSync(snapshot(), inCache("snapshots", name))
+  }
+
+  it("by any text of a ref, or by the name itself", async () => {
+    await rename("abc")
+    expect(await failure(offline)).toMatch(/under this revision.*\n.*org\/model@abc$/)
+    const found = { folder: inCache("snapshots", "abc"), commit: "abc" }
+    expect(await download(offline, { revision: "abc" })).toEqual(found)
+    ref("abc")
+    expect(await download(offline)).toEqual(found)
+    expect(await download({ endpoint: "http://127.0.0.1:9" })).toEqual(found)
+  })
+
+  it.each([
+    "",
+    ".",
+    "..",
+    "../snapshots/abc",
+    "abc/.",
+    "abc/../abc",
+    "/tmp",
+    "abc\0",
+    "none",
+    "x".repeat(300),
+    "x".repeat(5000),
+  ])("never outside of the snapshots: %j", async (content) => {
+    await rename("abc")
+    ref(content)
+    expect(await failure(offline)).toMatch(/not in the cache under this revision/)
   })
 })
 

@@ -110,7 +110,7 @@ describe("what cannot be decoded gets a sentence", () => {
     const url = await failure(`data:image/png;base64,${"A".repeat(5000)}`)
     expect(url.message).toBe("the image is given as a data: URL")
     expect(url.where!.length).toBeLessThan(250)
-    expect((await failure("https://example.org/a.png")).message).toBe("the image is given as a https: URL")
+    expect((await failure("https://example.org/a.png")).message).toBe("the image is given as an https: URL")
     expect((await failure("x".repeat(5000))).message).toBe("the image's name is too long")
     expect((await failure(join(imagePath("rgb.png"), "a.png"))).message).toBe("there is no such image")
   })

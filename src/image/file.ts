@@ -4,6 +4,7 @@ import { open, readFile, stat } from "node:fs/promises"
 import { UserError } from "../errors.js"
 import { readable } from "../readable.js"
 import { readingFailure } from "../system-failures.js"
+import { requireNoUrl } from "../url.js"
 
 /** Bytes of the largest file that is read. */
 const MAXIMUM_FILE = 512 * 2 ** 20
@@ -47,9 +48,7 @@ export async function readBeginning(path: string, bytes: number): Promise<Uint8A
  */
 export async function requirePicture(path: string): Promise<void> {
   const where = readableName(path)
-  const scheme = /^(https?|data|file|ftp):/i.exec(path)?.[1].toLowerCase()
-  if (scheme)
-    throw new UserError(`the image is given as a ${scheme}: URL`, { where, fix: "save it as a file and give its path" })
+  requireNoUrl(path, "image")
   if (path.includes("\0"))
     throw new UserError("the image's name contains a NUL character", { where, fix: "check the path" })
   const file = await explaining(path, () => stat(path))

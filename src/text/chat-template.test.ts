@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -44,6 +45,9 @@ it("adds the header of the answer only when asked", () => {
 it("says which file is broken and what the template refuses", () => {
   expect(() => ChatTemplate.load(folderWith({ "chat_template.json": "{" }))).toThrow(/not a JSON file/)
   expect(() => ChatTemplate.load(folderWith({ "chat_template.jinja": "{% if %}" }))).toThrow(/cannot be parsed/)
+  const folder = folderWith({})
+  execFileSync("mkfifo", [join(folder, "chat_template.jinja")])
+  expect(() => ChatTemplate.load(folder)).toThrow(/it is a pipe or a device, not a file/)
   expect(() => new ChatTemplate("{{ raise_exception('roles must alternate') }}").render(hello)).toThrow(/alternate/)
 })
 

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
-import { demoSchema } from "../demo/recipe.js"
+import { demoSchema, requireEffect } from "../demo/recipe.js"
 import { UserError } from "../errors.js"
 import { parseYaml, readRecipe, readTrainingRecipe, trainingSchema } from "./config.js"
 
@@ -143,6 +143,10 @@ describe("recipes", () => {
       "data: { mixture: [{ until: 1, tasks: { a: 1 } }, { until: 0.5, tasks: { a: 1 } }], sampler: pictures }",
       /until` must grow/,
     ],
+    [
+      "data: { mixture: [{ until: 0.4, tasks: { a: 1 } }, { until: 0.9, tasks: { a: 1 } }], sampler: pictures }",
+      /data\.mixture: the last `until` must be 1/,
+    ],
     ["data: { mixture: [{ until: 1, tasks: { a: 1 } }] }", /data\.mixture: counts only with data\.sampler: pictures/],
     ["data: { min_pixels: 1000, max_pixels: 500 }", /data\.min_pixels: 1000 is above data\.max_pixels, 500/],
     ["data: { augment: { scale: [1.2, 0.9] } }", /data\.augment\.scale: the second number must not be the smaller/],
@@ -245,6 +249,17 @@ describe("recipes", () => {
     ["train.betas.0=2", /--set train\.betas\.0: must be below 1, not 2/],
     [`train.seed=${"[".repeat(50_000)}`, /^--set train.seed=/],
     ["data.file=", /data\.file/],
+    [
+      "data.file=https://x.org/y.json",
+      /--set data\.file: the data file is given as an https: URL \(https:\/\/x\.org\/y\.json\): download it/,
+    ],
+    ["data.file=file:///tmp/y.json", /a file: URL .*: give the path, without file:\/\/ \(\/tmp\/y\.json\)/],
+    ["data.image_root=s3://bucket/a", /--set data\.image_root: .* an s3: URL .*: give the path of a folder/],
+    ["output=https://x.org/y", /--set output: the output folder is given as an https: URL/],
+    [
+      "model=https://huggingface.co/Qwen/Qwen2.5-VL-3B-Instruct",
+      /--set model: the model is given as an https: URL \(.*\): give the id instead: Qwen\/Qwen2\.5-VL-3B-Instruct$/m,
+    ],
   ])("are overridden by sound keys only: --set %.60s", (override, sentence) => {
     const file = write(`${SMALL}train: { seed: 1, betas: [0.9, 0.99] }\n`)
     const failure = failureOf(() => readTrainingRecipe(file, [override]))
@@ -261,9 +276,37 @@ describe("recipes", () => {
     )
     expect(fails("training.batch=100000")).toMatch(/training\.batch: as a training: must be at most 4096/)
     expect(fails("training.betas=[1, 1]")).toMatch(/training\.betas\.0: must be below 1/)
+    for (const concepts of ["0", "1", "3", "4.5"])
+      expect(fails(`data.concepts=${concepts}`)).toMatch(
+        /data\.concepts: must be a whole number of at least 4, .*or all/,
+      )
+    expect(fails("data.concepts=4")).toBe("no error")
+    expect(fails("data.concepts=all")).toBe("no error")
+    expect(fails("start=https://hf.co/org/name/tree/v2")).toMatch(/start: .*give the id instead: org\/name@v2$/m)
+    expect(fails("stages.diffusion.mixture.0.until=0.5")).toMatch(/the last `until` must be 1/)
     expect(fails("stages.diffusion.mixture=[]")).toMatch(/stages\.diffusion\.mixture: must have at least 1 entry/)
     expect(fails("model.text.depth=1e9")).toMatch(/model\.text\.depth: must be at most 1024/)
     expect(fails("training.augment.scale=[1.2, 0.9]")).toMatch(/the second number must not be the smaller one/)
+  })
+
+  it("of the demo: what only a training from scratch reads is not set for one that starts from a model", () => {
+    const file = join(recipes, "emoji-quick.yaml")
+    const set = (...overrides: string[]): string =>
+      failureOf(() => requireEffect(readRecipe(demoSchema, file, overrides), overrides))
+    for (const key of ["model.text.heads=2", "tokenizer.vocabulary=512", "stages.autoregressive.steps=3"]) {
+      expect(set(key)).toMatch(
+        new RegExp(`^--set ${key.replace(/=.*/, "")}: counts only with --from-scratch: .*emoji-ar-small\\n`),
+      )
+      expect(set(key, "start=scratch")).toBe("no error")
+    }
+    expect(set("tokenizer={vocabulary: 512}")).toMatch(/--set tokenizer: counts only/)
+    expect(set("stages.diffusion.steps=3", "training.seed=2", "data.seed=2")).toBe("no error")
+  })
+
+  it("are not loaded from addresses", () => {
+    expect(failureOf(() => readTrainingRecipe("https://x.org/r.yaml"))).toBe(
+      "https://x.org/r.yaml: the recipe is given as an https: URL\n  download it and give the path on this machine",
+    )
   })
 
   it("take a key inside of a list from the command line", () => {

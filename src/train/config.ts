@@ -2,6 +2,8 @@
 
 import { dirname, resolve } from "node:path"
 import { z } from "zod"
+import { modelUrlProblem } from "../hub/model-url.js"
+import { type UrlProblem, urlProblem, urlScheme, urlSentence } from "../url.js"
 import { readRecipe } from "./recipe-file.js"
 
 export { parseYaml, readRecipe } from "./recipe-file.js"
@@ -25,11 +27,29 @@ export const maxGradNormSchema = z
   .max(1_000_000)
   .refine((norm) => norm === 0 || norm >= 1e-6, "must be 0 (no clipping) or at least 0.000001")
 
-const path = z
+const pathOf = (noun: string) =>
+  z
+    .string()
+    .min(1)
+    .max(4096)
+    .refine((text) => !text.includes("\0"), "a path has no NUL character")
+    .superRefine(refuseUrl((text) => urlProblem(text, noun)))
+
+/** A rule that refuses addresses. */
+function refuseUrl(problemOf: (text: string) => UrlProblem | undefined) {
+  return (text: string, context: z.core.$RefinementCtx): void => {
+    const problem = problemOf(text)
+    if (problem) context.addIssue({ code: "custom", message: urlSentence(problem) })
+  }
+}
+
+/** A folder, a built-in name or a hub id. */
+export const modelSchema = z
   .string()
   .min(1)
   .max(4096)
-  .refine((text) => !text.includes("\0"), "a path has no NUL character")
+  .refine((text) => !text.includes("\0"), "no model has a NUL character in its name")
+  .superRefine(refuseUrl(modelUrlProblem))
 
 /** Until this part of the training, the probability of each task of a picture. */
 export const mixtureSchema = z
@@ -47,6 +67,7 @@ export const mixtureSchema = z
     (phases) => phases.every(({ until }, i) => i === 0 || until > phases[i - 1].until),
     "`until` must grow from phase to phase",
   )
+  .refine((phases) => phases.at(-1)?.until === 1, "the last `until` must be 1: it says what is learned to the end")
 
 export const blockDiffusionSchema = z.strictObject({
   /** D of the paper. */
@@ -88,9 +109,9 @@ export const augmentSchema = z.strictObject({
 
 export const dataSchema = z.strictObject({
   /** LLaVA-format JSON or JSONL. */
-  file: path,
+  file: pathOf("data file"),
   /** Folder that image paths are relative to; the file's own folder if not given. */
-  image_root: path.optional(),
+  image_root: pathOf("folder of the images").optional(),
   max_length: upTo(1 << 20).default(8192),
   /**
    * true: what the tokenizer's added tokens are written like (<tool_call>, <|box_start|>) is these tokens, as the authors
@@ -144,8 +165,8 @@ export const optimizationSchema = z.strictObject({
 export const trainingSchema = z
   .strictObject({
     /** The model to start from: a folder or a hub id. */
-    model: path,
-    output: path,
+    model: modelSchema,
+    output: pathOf("output folder"),
     paradigm: z.enum(["block-diffusion", "autoregressive"]).default("block-diffusion"),
     block_diffusion: blockDiffusionSchema.prefault({}),
     data: dataSchema,
@@ -191,7 +212,7 @@ export function readTrainingRecipe(file: string, overrides: readonly string[] = 
   // Typed in a shell, a path means what it means there.
   const here = overrides.map((override) => {
     const [, key, value] = /^(data\.(?:file|image_root))=(.+)$/s.exec(override) ?? []
-    return key ? `${key}=${JSON.stringify(resolve(value))}` : override
+    return key && urlScheme(value) === undefined ? `${key}=${JSON.stringify(resolve(value))}` : override
   })
   const config = readRecipe(trainingSchema, file, here)
   const from = (own: string): string => resolve(dirname(file), own)

@@ -4,6 +4,7 @@ import { dirname } from "node:path"
 import type { ModelConfig } from "../checkpoint/config.js"
 import { JsonRecords } from "../data/json-array.js"
 import { countWords, named, parseSample, recordParts, type Sample } from "../data/llava.js"
+import { ofPicture } from "../data/picture-error.js"
 import { type Random, randomFrom } from "../data/prng.js"
 import {
   drawPictures,
@@ -179,10 +180,14 @@ export class TrainingData {
     const overlaid = options !== undefined && sample.mix.length > 0 && random() < options.overlay
     const known = shown.get(path)
     if (known !== undefined && !overlaid) return known
-    let image = await this.#decode(path)
-    imageRows(image, this.config.data.image_aspect, this.imageOptions)
+    let image = await ofPicture(path, async () => {
+      const decoded = await this.#decode(path)
+      imageRows(decoded, this.config.data.image_aspect, this.imageOptions)
+      return decoded
+    })
     if (options) {
-      const overlay = overlaid ? await this.#decode(sample.mix[Math.floor(random() * sample.mix.length)]) : undefined
+      const over = overlaid ? sample.mix[Math.floor(random() * sample.mix.length)] : undefined
+      const overlay = over === undefined ? undefined : await ofPicture(over, () => this.#decode(over))
       image = augment(image, augmentOptions(options, sample.mirror), random, overlay)
     }
     images.push(await prepareImage(image, this.imageOptions, this.config.data.image_aspect === "pad"))

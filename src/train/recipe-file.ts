@@ -7,6 +7,7 @@ import { decodeUtf8, foreignFormat } from "../data/encoding.js"
 import { UserError } from "../errors.js"
 import { firstOf, readable } from "../readable.js"
 import { readingFailure } from "../system-failures.js"
+import { requireNoUrl } from "../url.js"
 import { problemsOf } from "./recipe-problems.js"
 
 /** Bytes of a recipe: those that ship have less than 3,000. */
@@ -51,6 +52,7 @@ export function readRecipe<T extends z.ZodType>(
 }
 
 function readText(path: string): string {
+  requireNoUrl(path, "recipe")
   const fix = "give the path of a YAML file, such as recipes/qwen2.5-vl-3b.yaml"
   const bad = (what: string, cause?: unknown): UserError =>
     new UserError(what, { where: readable(path, 200), fix, cause })

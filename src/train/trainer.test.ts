@@ -1,9 +1,11 @@
+import { execFileSync } from "node:child_process"
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { digestsOf, lossesOf, run, weightsOf } from "../../test/support/run-training.js"
 import { type SmallData, smallTraining, writeSmallVlm } from "../../test/support/small-vlm.js"
+import { checkDataset } from "../data/check.js"
 import { UserError } from "../errors.js"
 import { loadModel } from "../models/load.js"
 import { saveModel } from "../models/save.js"
@@ -167,6 +169,28 @@ describe("a training", () => {
     const logged = lossesOf(config).length
     expect(logged).toBeGreaterThan(0)
     expect(readdirSync(config.output)).toContain(`checkpoint-${logged}`)
+  })
+
+  it.skipIf(process.platform === "win32")("says of a picture what the data check says", async () => {
+    execFileSync("mkfifo", [join(folder, "pipe.png")])
+    const conversations = [
+      { from: "human", value: "<image>\n?" },
+      { from: "gpt", value: "!" },
+    ]
+    for (const [image, what] of [
+      ["pipe.png", `the image ${join(folder, "pipe.png")} is not a regular file`],
+      ["gone.png", `there is no image ${join(folder, "gone.png")}`],
+      [".", `the image ${folder} is a folder, not an image`],
+      ["https://x.org/a.png", "the image is given as an https: URL (https://x.org/a.png)"],
+    ]) {
+      const file = join(folder, "one-picture.json")
+      writeFileSync(file, JSON.stringify([{ image, conversations }]))
+      const failure = (await run(recipe({ data: { file } })).catch((error) => error)) as UserError
+      const checked: unknown[] = []
+      for await (const event of checkDataset(file)) if (event.type === "problem") checked.push(event)
+      expect(checked).toMatchObject([{ what, where: `${file}, record 0` }])
+      expect(failure).toMatchObject({ where: `${file}, record 0`, message: expect.stringContaining(what) })
+    }
   })
 
   it("refuses a sample of which nothing is left to learn, and a training that masked nothing", async () => {

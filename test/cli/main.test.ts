@@ -44,6 +44,24 @@ describe("main", () => {
     expect(await run("doctor", "--jsn")).toMatchObject({ code: 2, printed: expect.stringContaining("--json") })
   })
 
+  it.each([
+    ["train", "r.yaml", "--out"],
+    ["translate", "--recipe", "r.yaml", "--out"],
+    ["convert", "m", "--out"],
+    ["demo", "--out"],
+    ["data", "check", "d.json", "--image-root"],
+  ])("%s takes no folder without a name, and none that is an address", async (...command) => {
+    for (const name of ["", " "])
+      expect(await run(...command, name)).toMatchObject({ code: 2, printed: expect.stringContaining("not empty") })
+    expect(await run(...command, "https://x.org/y")).toMatchObject({
+      code: 2,
+      printed: expect.stringContaining(
+        "The folder is given as an https: URL. Give the path of a folder on this machine.",
+      ),
+    })
+    expect((await run(...command, "file:///tmp/x")).printed).toContain("Give the path, without file:// (/tmp/x).")
+  })
+
   it("names every command once", () => {
     const names = createProgram().commands.map((command) => command.name())
     expect(new Set(names).size).toBe(names.length)

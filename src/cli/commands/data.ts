@@ -1,7 +1,7 @@
 /** `diffusionvl data`: the command's description; what it does is in ../data.ts. */
 
 import type { Command } from "commander"
-import { wholeNumber } from "../options.js"
+import { folderPath, wholeNumber } from "../options.js"
 
 export function register(program: Command): void {
   program
@@ -10,7 +10,7 @@ export function register(program: Command): void {
     .command("check")
     .description("go through a LLaVA-format file and name every bad record: file, index, reason")
     .argument("<file>", "JSON array or JSONL")
-    .option("--image-root <folder>", "folder that image paths are relative to (default: the file's own)")
+    .option("--image-root <folder>", "folder that image paths are relative to (default: the file's own)", folderPath)
     .option("--decode", "decode every image, not only look whether it exists")
     .option("--model <folder>", "count tokens with this model's tokenizer, and name what is too long to learn from")
     .option("--recipe <file>", "judge as a training with this recipe would: length, pictures, learned tokens, trust")

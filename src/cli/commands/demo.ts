@@ -2,7 +2,7 @@
 
 import type { Command } from "commander"
 import type { DemoCommandOptions } from "../demo.js"
-import { collect } from "../options.js"
+import { collect, folderPath } from "../options.js"
 
 export function register(program: Command): void {
   program
@@ -10,7 +10,7 @@ export function register(program: Command): void {
     .description("translate a small vision-language model to block diffusion, compare both, write a report")
     .option("--recipe <file>", "what to train and measure (default: recipes/emoji-quick.yaml)")
     .option("--from-scratch", "train the autoregressive model first, instead of starting from the one that ships")
-    .option("--out <folder>", "where everything is written (default: runs/demo-<setting>)")
+    .option("--out <folder>", "where everything is written (default: runs/demo-<setting>)", folderPath)
     .option("--set <key=value>", "override a key of the recipe; may be given several times", collect)
     .action(async (options: DemoCommandOptions) => {
       const { demo } = await import("../demo.js")

@@ -1,14 +1,14 @@
 /** `diffusionvl convert`, `train` and `translate`: their descriptions. */
 
 import type { Command } from "commander"
-import { collect, wholeNumber } from "../options.js"
+import { collect, folderPath, wholeNumber } from "../options.js"
 
 export function register(program: Command): void {
   program
     .command("convert")
     .description("write an autoregressive Qwen2.5-VL as a block-diffusion checkpoint: weights only, no training")
     .argument("<model>", "a folder or a hub id")
-    .requiredOption("--out <folder>", "where to write")
+    .requiredOption("--out <folder>", "where to write", folderPath)
     .option(
       "--layout <name>",
       "released (as trained models are published) or converted (the authors' training input)",
@@ -29,7 +29,7 @@ export function register(program: Command): void {
       "override a key of the recipe, such as train.max_steps=100; may be given several times",
       collect,
     )
-    .option("--out <folder>", "instead of the recipe's output")
+    .option("--out <folder>", "instead of the recipe's output", folderPath)
     .action(async (recipe: string, options) => {
       const { trainCommand } = await import("../train.js")
       await trainCommand(recipe, options)
@@ -40,7 +40,7 @@ export function register(program: Command): void {
     .argument("[model]", "a folder or a hub id; the recipe's model if left out")
     .requiredOption("--recipe <file>", "a YAML file, such as recipes/qwen2.5-vl-3b.yaml")
     .option("--set <key=value>", "override a key of the recipe; may be given several times", collect)
-    .option("--out <folder>", "instead of the recipe's output")
+    .option("--out <folder>", "instead of the recipe's output", folderPath)
     .action(async (model: string | undefined, options) => {
       const { translateCommand } = await import("../train.js")
       await translateCommand(model, options)

@@ -34,7 +34,8 @@ export interface EmojiRecord {
   mix?: string[]
 }
 
-const OPTIONS = 4
+/** Names a multiple-choice question is between; so many concepts there must be. */
+export const OPTIONS = 4
 /** Multiple-choice questions per training picture, each with other distractors. */
 const CHOOSE_VARIANTS = 8
 const MIX_PICTURES = 4
