@@ -72,7 +72,7 @@ function mutateOnce(random: Random, root: Holder): string {
         const at = below(random, value.length + 1)
         return set(value.slice(0, at) + oddString(random) + value.slice(at))
       }
-      return set(String(value))
+      return set(typeof value === "object" ? JSON.stringify(value) : String(value))
     case 4: {
       const other = pickPlace(random, root)
       const swapped = other.holder[other.key]
