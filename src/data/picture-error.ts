@@ -1,6 +1,7 @@
 /** What is wrong with a record's picture, in the words of the data check and of training alike. */
 
 import { UserError } from "../errors.js"
+import { CHECK_PATH } from "../image/file.js"
 import { readable } from "../readable.js"
 
 /** Runs work on a picture's file; what is wrong with it is said as a sentence about the record's image. */
@@ -9,7 +10,7 @@ export async function ofPicture<T>(path: string, work: () => Promise<T>): Promis
     return await work()
   } catch (error) {
     if (!(error instanceof UserError)) throw error
-    const general = error.fix === undefined || error.fix === "check the path"
+    const general = error.fix === undefined || error.fix === CHECK_PATH
     throw new UserError(sentence(error.message, readable(path, 200)), {
       fix: general ? "mend the path, give another image folder, or remove the record" : error.fix,
       cause: error,

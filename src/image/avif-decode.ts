@@ -5,6 +5,7 @@ import { UserError } from "../errors.js"
 import { inTurns, overRows, type Work } from "../in-turns.js"
 import type { AvifColour } from "./avif.js"
 import type { RgbImage } from "./decode.js"
+import { storedSamples } from "./stored-samples.js"
 import { type Planes, yuvConstants, yuvToRgb } from "./yuv.js"
 import { floatToRgb, isFloatMatrix } from "./yuv-float.js"
 
@@ -50,17 +51,11 @@ export async function decodeAvif(image: Sharp, colour: AvifColour, where: string
 async function planesOf(image: Sharp, { depth }: AvifColour): Promise<Planes & { isTransparent: boolean }> {
   const { hasAlpha: isTransparent } = await image.metadata()
   const isDeep = depth > 8
-  const space = isDeep ? "rgb16" : "srgb"
-  const { data, info } = await image
-    .pipelineColourspace(space)
-    .toColourspace(space)
-    .raw({ depth: isDeep ? "ushort" : "uchar" })
-    .toBuffer({ resolveWithObject: true })
-  const { width, height, channels } = info
-  const samples = isDeep
-    ? new Uint16Array(data.buffer, data.byteOffset, width * height * channels)
-    : new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-  return { width, height, channels, samples, spare: isDeep ? 16 - depth : 0, isTransparent }
+  return {
+    ...(await storedSamples(image, isDeep ? "rgb16" : "srgb", isDeep)),
+    spare: isDeep ? 16 - depth : 0,
+    isTransparent,
+  }
 }
 
 /** Divides colours by the transparency as libyuv does, by a table of reciprocals with 8 fractional bits; in place. */

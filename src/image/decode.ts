@@ -1,15 +1,16 @@
 /** Image files to RGB bytes, the same bytes as Pillow's `convert("RGB")`. Decoding only: resizing is resize.ts. */
 
-import sharp, { type Metadata, type OutputInfo, type Sharp } from "sharp"
+import sharp, { type Metadata, type Sharp } from "sharp"
 import { UserError } from "../errors.js"
 import { inTurns, overRows, type Work } from "../in-turns.js"
 import { asPillowReadsAvif } from "./avif.js"
 import { decodeAvif } from "./avif-decode.js"
-import { decoderSays, readableName, readPicture } from "./file.js"
+import { decoding, readableName, readPicture } from "./file.js"
 import { decodeGifFrame, isGif, readGifFrame } from "./gif.js"
 import { bytesPerPixel, checkPictureMemory, GIF_BYTES_PER_PIXEL, TURNED_BYTES_PER_PIXEL } from "./memory.js"
 import { isTurned, turned } from "./orientation.js"
 import { withoutGrey16Key } from "./png.js"
+import { storedSamples } from "./stored-samples.js"
 import { asPillowReadsTiff, type PillowTiff } from "./tiff.js"
 import { decodeAssociated, ycbcrToRgb } from "./tiff-colours.js"
 
@@ -32,11 +33,7 @@ const FORMATS = new Set<string | undefined>(["jpeg", "png", "webp", "gif", "tiff
 export async function decodeImage(source: string | Uint8Array): Promise<RgbImage> {
   const where = typeof source === "string" ? readableName(source) : "image"
   const bytes = typeof source === "string" ? await readPicture(source) : source
-  if (bytes.length === 0) throw new UserError("the image file is empty", { where, fix: "get the file again" })
-  if (bytes[0] === 0x42 && bytes[1] === 0x4d) {
-    throw new UserError("BMP images are not supported", { where, fix: "convert it to PNG" })
-  }
-  return explaining(where, async () => (await openImage(bytes, where)).decode())
+  return decoding(where, async () => (await openImage(bytes, where)).decode())
 }
 
 /**
@@ -44,7 +41,7 @@ export async function decodeImage(source: string | Uint8Array): Promise<RgbImage
  * @throws UserError as `decodeImage`, as far as the header tells
  */
 export async function decodedSize(bytes: Uint8Array, where: string): Promise<{ width: number; height: number }> {
-  const { width, height } = await explaining(where, () => openImage(bytes, where))
+  const { width, height } = await decoding(where, () => openImage(bytes, where))
   return { width, height }
 }
 
@@ -56,6 +53,10 @@ interface ImageFile {
 }
 
 async function openImage(bytes: Uint8Array, where: string): Promise<ImageFile> {
+  if (bytes.length === 0) throw new UserError("the image file is empty", { where, fix: "get the file again" })
+  if (bytes[0] === 0x42 && bytes[1] === 0x4d) {
+    throw new UserError("BMP images are not supported", { where, fix: "convert it to PNG" })
+  }
   if (isGif(bytes)) return openGif(bytes, where)
   const tiff = asPillowReadsTiff(bytes, where)
   const avif = asPillowReadsAvif(bytes)
@@ -69,19 +70,6 @@ async function openImage(bytes: Uint8Array, where: string): Promise<ImageFile> {
   return {
     ...(onItsSide ? { width: height, height: width } : { width, height }),
     decode: () => decodeTiff(opened, tiff),
-  }
-}
-
-async function explaining<T>(where: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (cause) {
-    if (cause instanceof UserError) throw cause
-    throw new UserError(`the image cannot be decoded (${decoderSays(cause)})`, {
-      where,
-      fix: "use an undamaged JPEG, PNG, WebP, GIF, TIFF or AVIF",
-      cause,
-    })
   }
 }
 
@@ -137,16 +125,12 @@ async function decodeOpened({ image, metadata }: Opened): Promise<RgbImage> {
 
 /** Pillow's conversion without a profile: (255 − ink)(255 − black) / 255, rounded; of 16 bits it takes the upper 8. */
 async function decodeCmyk(image: Sharp, sixteenBits: boolean): Promise<RgbImage> {
-  const { data, info } = await image
-    .pipelineColourspace("cmyk")
-    .toColourspace("cmyk")
-    .raw({ depth: sixteenBits ? "ushort" : "uchar" })
-    .toBuffer({ resolveWithObject: true })
-  // The upper byte of a little-endian number is the second.
-  const [step, upper] = sixteenBits ? [2, 1] : [1, 0]
-  const rgb = rgbFrom(info, (pixel, channel) => {
-    const white = 255 - data[(info.channels * pixel + 3) * step + upper]
-    const product = data[(info.channels * pixel + channel) * step + upper] * white + 128
+  const stored = await storedSamples(image, "cmyk", sixteenBits)
+  const { channels, samples } = stored
+  const spare = sixteenBits ? 8 : 0
+  const rgb = rgbFrom(stored, (pixel, channel) => {
+    const white = 255 - (samples[channels * pixel + 3] >> spare)
+    const product = (samples[channels * pixel + channel] >> spare) * white + 128
     return Math.max(0, white - (((product >> 8) + product) >> 8))
   })
   return inTurns(rgb)
@@ -154,17 +138,15 @@ async function decodeCmyk(image: Sharp, sixteenBits: boolean): Promise<RgbImage>
 
 /** Pillow does not scale 16-bit grey to 8 bits: it cuts off at 255. (16-bit colour is scaled.) */
 async function decodeGrey16(image: Sharp): Promise<RgbImage> {
-  const { data, info } = await image
-    .pipelineColourspace("grey16")
-    .toColourspace("grey16")
-    .raw({ depth: "ushort" })
-    .toBuffer({ resolveWithObject: true })
-  const samples = new Uint16Array(data.buffer, data.byteOffset, info.width * info.height)
-  return inTurns(rgbFrom(info, (pixel) => Math.min(255, samples[pixel])))
+  const stored = await storedSamples(image, "grey16", true)
+  return inTurns(rgbFrom(stored, (pixel) => Math.min(255, stored.samples[pixel])))
 }
 
 /** Fills [height, width, 3] from a value per pixel and channel. */
-function* rgbFrom({ width, height }: OutputInfo, value: (pixel: number, channel: number) => number): Work<RgbImage> {
+function* rgbFrom(
+  { width, height }: { width: number; height: number },
+  value: (pixel: number, channel: number) => number,
+): Work<RgbImage> {
   const data = new Uint8Array(width * height * 3)
   yield* overRows(height, width * 12, (first, end) => {
     for (let pixel = first * width, at = 3 * pixel; pixel < end * width; pixel++) {

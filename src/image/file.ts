@@ -8,6 +8,8 @@ import { requireNoUrl } from "../url.js"
 
 /** Bytes of the largest file that is read. */
 const MAXIMUM_FILE = 512 * 2 ** 20
+/** What mends a name that is none of a picture. */
+export const CHECK_PATH = "check the path"
 /** Characters of a name in an error. */
 const MAXIMUM_NAME = 200
 
@@ -49,10 +51,9 @@ export async function readBeginning(path: string, bytes: number): Promise<Uint8A
 export async function requirePicture(path: string): Promise<void> {
   const where = readableName(path)
   requireNoUrl(path, "image")
-  if (path.includes("\0"))
-    throw new UserError("the image's name contains a NUL character", { where, fix: "check the path" })
+  if (path.includes("\0")) throw new UserError("the image's name contains a NUL character", { where, fix: CHECK_PATH })
   const file = await explaining(path, () => stat(path))
-  if (file.isDirectory()) throw new UserError("this is a folder, not an image", { where, fix: "check the path" })
+  if (file.isDirectory()) throw new UserError("this is a folder, not an image", { where, fix: CHECK_PATH })
   if (!file.isFile())
     throw new UserError("this is not a regular file", { where, fix: "copy the image into a file and give its path" })
   if (file.size > MAXIMUM_FILE) throw tooLarge(file.size, where)
@@ -62,12 +63,29 @@ async function explaining<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (cause) {
-    throw new UserError(readingFailure(cause, "image"), { where: readableName(path), fix: "check the path", cause })
+    throw new UserError(readingFailure(cause, "image"), { where: readableName(path), fix: CHECK_PATH, cause })
+  }
+}
+
+/**
+ * Runs a decoder of pictures.
+ * @throws UserError for everything that is wrong with the picture
+ */
+export async function decoding<T>(where: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    if (cause instanceof UserError) throw cause
+    throw new UserError(`the image cannot be decoded (${decoderSays(cause)})`, {
+      where,
+      fix: "use an undamaged JPEG, PNG, WebP, GIF, TIFF or AVIF",
+      cause,
+    })
   }
 }
 
 /** What the decoder says is wrong with a picture, without the names of its functions and what it repeats of them. */
-export function decoderSays(error: unknown): string {
+function decoderSays(error: unknown): string {
   const [line] = (error as Error).message.trim().split("\n")
   return line.replace(/\b\w*vips\w*: /gi, "").replace(/[\s:;,.]+$/, "")
 }

@@ -1,9 +1,8 @@
 /** How many rows of a sequence a picture takes, known from its size alone. */
 
 import sharp from "sharp"
-import { UserError } from "../errors.js"
 import { decodedSize } from "./decode.js"
-import { decoderSays, readableName, readBeginning, readPicture } from "./file.js"
+import { decoding, readableName, readBeginning, readPicture } from "./file.js"
 import { type QwenImageOptions, smartResize } from "./qwen.js"
 
 /** How files begin whose size the decoder knows without looking at more. */
@@ -18,16 +17,8 @@ export async function imageSize(path: string): Promise<{ width: number; height: 
   const where = readableName(path)
   if (!PLAIN.some((magic) => magic.every((byte, i) => beginning[i] === byte)))
     return decodedSize(await readPicture(path), where)
-  try {
-    const { width, height } = await sharp(path, { limitInputPixels: false }).metadata()
-    return { width, height }
-  } catch (cause) {
-    throw new UserError(`the image cannot be decoded (${decoderSays(cause)})`, {
-      where,
-      fix: "use an undamaged picture",
-      cause,
-    })
-  }
+  const { width, height } = await decoding(where, () => sharp(path, { limitInputPixels: false }).metadata())
+  return { width, height }
 }
 
 /**

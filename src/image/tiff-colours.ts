@@ -3,6 +3,7 @@
 import type { Sharp } from "sharp"
 import { inTurns, overRows, type Work } from "../in-turns.js"
 import type { RgbImage } from "./decode.js"
+import { storedSamples } from "./stored-samples.js"
 import type { YCbCr } from "./tiff.js"
 
 const { fround } = Math
@@ -47,17 +48,10 @@ export function* ycbcrToRgb({ width, height, data }: RgbImage, { luma, reference
 
 /** Decodes colours that are multiplied by the fourth sample. Of 16 bits Pillow takes the upper 8. */
 export async function decodeAssociated(image: Sharp, sixteenBits: boolean): Promise<RgbImage> {
-  const space = sixteenBits ? "rgb16" : "srgb"
-  const { data, info } = await image
-    .pipelineColourspace(space)
-    .toColourspace(space)
-    .raw({ depth: sixteenBits ? "ushort" : "uchar" })
-    .toBuffer({ resolveWithObject: true })
-  const { width, height, channels } = info
+  const { width, height, channels, samples } = await storedSamples(image, sixteenBits ? "rgb16" : "srgb", sixteenBits)
   const rgb = new Uint8Array(width * height * 3)
-  // The upper byte of a little-endian number is the second.
-  const [step, upper] = sixteenBits ? [2, 1] : [1, 0]
-  const sample = (pixel: number, channel: number): number => data[(pixel * channels + channel) * step + upper]
+  const spare = sixteenBits ? 8 : 0
+  const sample = (pixel: number, channel: number): number => samples[pixel * channels + channel] >> spare
   const work = overRows(height, width * 12, (from, until) => {
     for (let pixel = from * width, at = 3 * pixel; pixel < until * width; pixel++) {
       const alpha = sample(pixel, 3)

@@ -2,6 +2,7 @@
 
 import { overRows, type Work } from "../in-turns.js"
 import type { RgbImage } from "./decode.js"
+import type { StoredSamples } from "./stored-samples.js"
 
 /** libyuv's fixed-point constants, of 6 fractional bits but for the factor of the luma. */
 interface YuvConstants {
@@ -48,13 +49,8 @@ export function yuvConstants(matrix: number, primaries: number, isFull: boolean)
   return (isFull ? FULL : NARROW)[matrix === DERIVED ? OF_PRIMARIES[primaries] : matrix]
 }
 
-/** Decoded planes. */
-export interface Planes {
-  width: number
-  height: number
-  /** [height, width, channels]: V, Y and U, and maybe transparency; smaller planes with every value repeated. */
-  samples: Uint8Array | Uint16Array
-  channels: number
+/** Decoded planes: V, Y and U, and maybe transparency; smaller planes with every value repeated. */
+export interface Planes extends StoredSamples {
   /** Bits that a sample has to be shifted to the right by. */
   spare: number
 }

@@ -70,15 +70,7 @@ export class LikelihoodRows {
         const read = cat([entropies, ...rowSums]).toFloat32()
         const losses = read.slice(0, targets.length)
         const logitsOf = (i: number): Tensor => model.logits(predicting.narrow(0, i, 1))
-        read.subarray(targets.length).forEach((sum, i) => {
-          if (!Number.isFinite(sum)) new ModelLogits(logitsOf(i)).requireFinite([sum])
-        })
-        requireFinite(losses)
-        // One token in V by chance; all of them where the logits say nothing.
-        const share = Math.log(model.vocabSize)
-        losses.forEach((loss, i) => {
-          if (Math.abs(loss - share) < 1e-3) requireDistinct(preciseLogits(logitsOf(i)), 0)
-        })
+        requireSound(losses, read.subarray(targets.length), model.vocabSize, logitsOf)
         return losses
       }),
     )
@@ -87,4 +79,26 @@ export class LikelihoodRows {
     })
     return sums
   }
+}
+
+/**
+ * @param rowSums of the logits that each loss is from
+ * @param logitsOf these logits again, [1, V]: asked for only where something is odd
+ * @throws NotFiniteError or EqualLogitsError when the model's numbers are broken
+ */
+function requireSound(
+  losses: Float32Array,
+  rowSums: Float32Array,
+  vocabulary: number,
+  logitsOf: (i: number) => Tensor,
+): void {
+  rowSums.forEach((sum, i) => {
+    if (!Number.isFinite(sum)) new ModelLogits(logitsOf(i)).requireFinite([sum])
+  })
+  requireFinite(losses)
+  // One token in V by chance; all of them where the logits say nothing.
+  const share = Math.log(vocabulary)
+  losses.forEach((loss, i) => {
+    if (Math.abs(loss - share) < 1e-3) requireDistinct(preciseLogits(logitsOf(i)), 0)
+  })
 }

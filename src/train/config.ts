@@ -12,6 +12,8 @@ export { parseYaml, readRecipe } from "./recipe-file.js"
 export const upTo = (most: number) => z.int().min(1).max(most)
 export const fraction = z.number().min(0).max(1)
 const MANY = 1_000_000_000
+/** Samples of one forward: more need memory that no machine has. */
+const MOST_AT_ONCE = 4096
 /** A side of a picture, a number of samples. */
 const LARGE = 65_536
 
@@ -147,7 +149,7 @@ export const optimizationSchema = z.strictObject({
   schedule: z.enum(["cosine", "constant"]).default("cosine"),
   warmup_ratio: fraction.default(0.03),
   /** Samples (with the `pictures` sampler: pictures) per forward. */
-  micro_batch_size: upTo(4096).default(1),
+  micro_batch_size: upTo(MOST_AT_ONCE).default(1),
   accumulate: upTo(LARGE).default(1),
   epochs: z.number().positive().max(1_000_000).default(1),
   max_steps: upTo(MANY).optional(),

@@ -25,6 +25,23 @@ afterAll(() => rmSync(folder, { recursive: true }))
 const recipe = (overrides: Parameters<typeof smallTraining>[2] = {}): TrainingConfig =>
   smallTraining(small, join(folder, `run-${outputs++}`), overrides)
 
+/** A copy of the starting model, whose files may be changed. */
+function copyOfModel(name: string): string {
+  const copy = join(folder, name)
+  cpSync(small.model, copy, { recursive: true })
+  return copy
+}
+
+/** A copy of the starting model with another config.json. */
+function modelWith(name: string, change: (json: Record<string, unknown>) => void): { model: string; file: string } {
+  const model = copyOfModel(name)
+  const file = join(model, "config.json")
+  const json = JSON.parse(readFileSync(file, "utf8"))
+  change(json)
+  writeFileSync(file, JSON.stringify(json))
+  return { model, file }
+}
+
 describe("a training", () => {
   // Every source of randomness at once: order, mixture by progress, augmentation, overlays, noise.
   const pictures = {
@@ -280,29 +297,24 @@ describe("a training", () => {
   })
 
   it("refuses to pad answers with a token that the model does not have", async () => {
-    const nameless = join(folder, "nameless")
-    cpSync(small.model, nameless, { recursive: true })
-    const file = join(nameless, "config.json")
-    const json = JSON.parse(readFileSync(file, "utf8"))
-    delete json.eos_token_id
-    writeFileSync(file, JSON.stringify(json))
-    const failure = (await run({ ...recipe({}), model: nameless }).catch((error) => error)) as UserError
+    const { model } = modelWith("nameless", (json) => {
+      delete json.eos_token_id
+    })
+    const failure = (await run({ ...recipe({}), model }).catch((error) => error)) as UserError
     expect(failure.format()).toMatch(/nameless: the end-of-sequence token 151645.*is outside the vocabulary of \d+/)
   })
 
   it.each(["autoregressive", "block-diffusion"] as const)(
     "refuses ids of tokens that the model or its tokenizer does not have: %s",
     async (paradigm) => {
-      const misnamed = join(folder, `misnamed-${paradigm}`)
-      cpSync(small.model, misnamed, { recursive: true })
-      const file = join(misnamed, "config.json")
-      const json = JSON.parse(readFileSync(file, "utf8"))
       for (const [key, id, what] of [
         ["image_token_id", 5, "of the tokenizer, whose <|image_pad|> is"],
         ["pad_token_id", 1e9, "is outside the vocabulary of"],
       ] as const) {
-        writeFileSync(file, JSON.stringify({ ...json, [key]: id }))
-        await expect(run({ ...recipe({ paradigm }), model: misnamed })).rejects.toMatchObject({
+        const { model, file } = modelWith(`misnamed-${paradigm}-${key}`, (json) => {
+          json[key] = id
+        })
+        await expect(run({ ...recipe({ paradigm }), model })).rejects.toMatchObject({
           message: expect.stringMatching(new RegExp(`^${key}: token ${id} .*${what.replaceAll("|", "\\|")}`)),
           where: file,
         })
@@ -313,8 +325,7 @@ describe("a training", () => {
   it.each(["autoregressive", "block-diffusion"] as const)(
     "blames the tokenizer, not a record, for a mark that it lacks: %s",
     async (paradigm) => {
-      const bare = join(folder, `bare-${paradigm}`)
-      cpSync(small.model, bare, { recursive: true })
+      const bare = copyOfModel(`bare-${paradigm}`)
       const file = join(bare, "tokenizer.json")
       const definition = JSON.parse(readFileSync(file, "utf8"))
       const added = (definition.added_tokens as { content: string }[]).filter(
