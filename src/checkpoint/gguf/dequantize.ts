@@ -2,9 +2,10 @@
  * Blocks of quantised weights → float32 or bfloat16, exactly the values of ggml's reference: in double precision every
  * product and sum below is exact, so that storing it rounds once, as float32 arithmetic does.
  */
-import { BLOCK_SIZES, type GgufType } from "./types.js"
+
 import { halfTable, q4_0, q4_1, q5_0, q5_1, q8_0 } from "./blocks-of-32.js"
 import { q4_k, q5_k, q6_k } from "./blocks-of-256.js"
+import { BLOCK_SIZES, type GgufType } from "./types.js"
 
 /** Where weights go: float32, or bfloat16 bit patterns. */
 export type Weights = Float32Array | Uint16Array

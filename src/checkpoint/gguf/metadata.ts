@@ -1,5 +1,5 @@
 /** The metadata of a GGUF file: keys with values of thirteen types, lists of them and lists of lists. */
-import { UserError } from "../../errors.js"
+import type { UserError } from "../../errors.js"
 import { label, shown } from "../json.js"
 import type { Cursor } from "./cursor.js"
 

@@ -65,10 +65,7 @@ export function* weightPieces(
 }
 
 /** Whole rows as they are in the file; where a row alone is large, whole blocks of one. The bytes are valid until the next piece. */
-function* sourcePieces(
-  tensor: GgufTensor,
-  rowOrder?: Uint32Array,
-): Generator<{ source: Uint8Array; weights: number }> {
+function* sourcePieces(tensor: GgufTensor, rowOrder?: Uint32Array): Generator<{ source: Uint8Array; weights: number }> {
   const rows = rowsOf(tensor)
   if (rowOrder && rowOrder.length !== rows.count) throw new RangeError(`${rowOrder.length} of ${rows.count} rows`)
   const block = BLOCK_SIZES[tensor.type]
@@ -85,7 +82,12 @@ function* sourcePieces(
       if (!rowOrder) fill(descriptor, source, tensor.offset + start * unit, tensor.file)
       else
         for (let i = 0; i < count; i++)
-          fill(descriptor, source.subarray(i * unit, (i + 1) * unit), tensor.offset + rowOrder[start + i] * unit, tensor.file)
+          fill(
+            descriptor,
+            source.subarray(i * unit, (i + 1) * unit),
+            tensor.offset + rowOrder[start + i] * unit,
+            tensor.file,
+          )
       yield { source, weights: (source.length / block.bytes) * block.weights }
     }
   } finally {
