@@ -116,6 +116,7 @@ describe("what is refused", () => {
     expect(refusal(() => readGguf(write(twice)))).toMatch(/the key "one" twice/)
     for (const alignment of [0, 24, 2 ** 31])
       expect(refusal(() => read({ metadata: { "general.alignment": ["u32", alignment] } }))).toMatch(/power of two/)
+    expect(refusal(() => read({ metadata: { "general.alignment": ["f32", 0.5] } }))).toMatch(/power of two/)
   })
 
   it("tensors that cannot be", () => {

@@ -110,8 +110,8 @@ function readVersion(cursor: Cursor, file: string): number {
 
 function alignmentOf(metadata: Metadata, invalid: (reason: string) => UserError): number {
   const alignment = metadata.get("general.alignment") ?? DEFAULT_ALIGNMENT
-  if (typeof alignment === "number" && alignment > 0 && alignment <= 1 << 30 && (alignment & (alignment - 1)) === 0)
-    return alignment
+  const isSize = typeof alignment === "number" && Number.isInteger(alignment) && alignment > 0 && alignment <= 1 << 30
+  if (isSize && (alignment & (alignment - 1)) === 0) return alignment
   throw invalid(`general.alignment is ${shown(alignment)}, not a power of two`)
 }
 

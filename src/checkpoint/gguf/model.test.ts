@@ -43,6 +43,16 @@ it("a Llama's queries and keys come back in the order of Hugging Face", () => {
   expect(weights.get("model.layers.0.self_attn.v_proj.weight")!.rowOrder).toBeUndefined()
 })
 
+it("the biases of queries are put back too", () => {
+  const parts = tinyGguf("llama")
+  const bias = floats("blk.0.attn_q.bias", [8], [0, 2, 1, 3, 4, 6, 5, 7])
+  const { weights } = openGgufModel(write("model.gguf", { ...parts, tensors: [...parts.tensors, bias] }))
+  const { tensor, rowOrder } = weights.get("model.layers.0.self_attn.q_proj.bias")!
+  const out = new Float32Array(8)
+  readWeights(tensor, out, rowOrder)
+  expect([...out]).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
+})
+
 it("has every weight by its name, and no auxiliary tensors", () => {
   const parts = tinyGguf("llama")
   const { weights } = openGgufModel(
@@ -61,6 +71,11 @@ it("refuses tensors that the family does not have, and queries that its heads do
     tensor.name === "blk.0.attn_k.weight" ? floats(tensor.name, [6, 8]) : tensor,
   )
   expect(refusal(write("model.gguf", { ...llama, tensors }))).toMatch(/attn_k\.weight has 6 rows; its heads have 4/)
+  const heads = { ...llama.metadata, "llama.attention.head_count_kv": ["u32", 2 ** 31] } as const
+  expect(refusal(write("model.gguf", { ...llama, metadata: heads }))).toMatch(/its heads have 8589934592/)
+  const wide = tinyGguf("llama", { width: 16 })
+  const bias = { name: "blk.0.attn_q.bias", type: 8, shape: [32], data: new Uint8Array(34) }
+  expect(refusal(write("model.gguf", { ...wide, tensors: [...wide.tensors, bias] }))).toMatch(/a vector of type Q8_0/)
 })
 
 describe("a model in parts", () => {

@@ -6,8 +6,9 @@ import { type Json, label } from "../json.js"
 import { architectureOf, configOf } from "./config.js"
 import { Fields } from "./fields.js"
 import { type GgufFile, type GgufTensor, readGguf } from "./file.js"
-import { isAuxiliary, rowOrderOf, toHuggingFaceName } from "./names.js"
+import { isAuxiliary, permutedHeads, toHuggingFaceName, unpermutedRows } from "./names.js"
 import { type GgufTokenizer, tokenizerOf } from "./tokenizer.js"
+import { plainLocation } from "./weights.js"
 
 export interface GgufWeight {
   tensor: GgufTensor
@@ -32,26 +33,34 @@ export function openGgufModel(path: string): GgufModel {
   const file = openParts(path)
   const architecture = architectureOf(file)
   const config = configOf(file)
-  const heads = {
-    heads: config.num_attention_heads as number,
-    keyValueHeads: config.num_key_value_heads as number,
-    headWidth: config.head_dim as number,
-  }
   const weights = new Map<string, GgufWeight>()
   for (const tensor of file.tensors.values()) {
     if (isAuxiliary(tensor.name)) continue
     const name = toHuggingFaceName(tensor.name)
     if (name === undefined)
       throw new UserError(`tensor ${label(tensor.name)} is none of a ${architecture} model`, { where: tensor.file })
-    const rowOrder = rowOrderOf(architecture, tensor.name, heads)
-    if (rowOrder && rowOrder.length !== tensor.shape[0])
-      throw new UserError(
-        `tensor ${label(tensor.name)} has ${tensor.shape[0] ?? 1} rows; its heads have ${rowOrder.length}`,
-        { where: tensor.file },
-      )
-    weights.set(name, { tensor, rowOrder })
+    weights.set(name, { tensor, rowOrder: rowOrderOf(architecture, tensor, config) })
   }
   return { config, tokenizer: () => tokenizerOf(file), weights }
+}
+
+function rowOrderOf(architecture: string, tensor: GgufTensor, config: Json): Uint32Array | undefined {
+  const heads = permutedHeads(architecture, tensor.name, {
+    heads: config.num_attention_heads as number,
+    keyValueHeads: config.num_key_value_heads as number,
+  })
+  if (heads === undefined) return undefined
+  const width = config.head_dim as number
+  const { shape, type, name, file } = tensor
+  if (shape[0] !== heads * width)
+    throw new UserError(`tensor ${label(name)} has ${shape[0] ?? 1} rows; its heads have ${heads * width}`, {
+      where: file,
+    })
+  if (shape.length === 1 && plainLocation(tensor) === undefined)
+    throw new UserError(`tensor ${label(name)} is a vector of type ${type}, whose order cannot be put back`, {
+      where: file,
+    })
+  return unpermutedRows(heads, width)
 }
 
 /** One file with the metadata of the first part and the tensors of all. */

@@ -1,6 +1,6 @@
 /** Names there and back, and rows put back where llama.cpp's converter took them from. */
 import { describe, expect, it } from "vitest"
-import { isAuxiliary, rowOrderOf, toGgufName, toHuggingFaceName, unpermutedRows } from "./names.js"
+import { isAuxiliary, permutedHeads, toGgufName, toHuggingFaceName, unpermutedRows } from "./names.js"
 
 describe("names", () => {
   it.each([
@@ -60,14 +60,14 @@ describe("rows", () => {
   })
 
   it("differ for queries and keys of Llama and SmolLM3 only", () => {
-    const heads = { heads: 4, keyValueHeads: 2, headWidth: 8 }
-    const rows = (architecture: string, name: string) => rowOrderOf(architecture, name, heads)?.length
-    expect(rows("llama", "blk.0.attn_q.weight")).toBe(32)
-    expect(rows("llama", "blk.0.attn_k.bias")).toBe(16)
-    expect(rows("smollm3", "blk.0.attn_k.weight")).toBe(16)
+    const heads = { heads: 4, keyValueHeads: 2 }
+    const count = (architecture: string, name: string) => permutedHeads(architecture, name, heads)
+    expect(count("llama", "blk.0.attn_q.weight")).toBe(4)
+    expect(count("llama", "blk.0.attn_k.bias")).toBe(2)
+    expect(count("smollm3", "blk.0.attn_k.weight")).toBe(2)
     for (const name of ["blk.0.attn_v.weight", "blk.0.attn_output.weight", "blk.0.attn_q_norm.weight"])
-      expect(rows("llama", name), name).toBeUndefined()
-    expect(rows("qwen2", "blk.0.attn_q.weight")).toBeUndefined()
-    expect(rows("qwen3", "blk.0.attn_k.weight")).toBeUndefined()
+      expect(count("llama", name), name).toBeUndefined()
+    expect(count("qwen2", "blk.0.attn_q.weight")).toBeUndefined()
+    expect(count("qwen3", "blk.0.attn_k.weight")).toBeUndefined()
   })
 })

@@ -62,12 +62,12 @@ export function unpermutedRows(heads: number, headWidth: number): Uint32Array {
   return order
 }
 
-/** The order of rows of a tensor, or undefined where it is as in the file. */
-export function rowOrderOf(
+/** How many heads the rows of a tensor are of, where llama.cpp has changed their order; else undefined. */
+export function permutedHeads(
   architecture: string,
   name: string,
-  { heads, keyValueHeads, headWidth }: { heads: number; keyValueHeads: number; headWidth: number },
-): Uint32Array | undefined {
+  { heads, keyValueHeads }: { heads: number; keyValueHeads: number },
+): number | undefined {
   const projection = PERMUTED.has(architecture) ? /^blk\.\d+\.attn_([qk])\.(weight|bias)$/.exec(name)?.[1] : undefined
-  return projection === undefined ? undefined : unpermutedRows(projection === "q" ? heads : keyValueHeads, headWidth)
+  return projection === undefined ? undefined : projection === "q" ? heads : keyValueHeads
 }

@@ -21,22 +21,10 @@ export function plainLocation({ type, file, shape, offset, bytes }: GgufTensor):
 /** Bytes of the file that are read at once. */
 const PIECE_BYTES = 4 << 20
 
-interface Rows {
-  count: number
-  weights: number
-  bytes: number
-}
-
-function rowsOf({ type, shape, bytes }: GgufTensor): Rows {
-  const weights = shape.at(-1) ?? 1
-  const rowBytes = (weights / BLOCK_SIZES[type].weights) * BLOCK_SIZES[type].bytes
-  return { count: rowBytes === 0 ? 0 : bytes / rowBytes, weights, bytes: rowBytes }
-}
-
 /**
  * All weights of a tensor into a buffer of the caller.
  * @param out as many elements as the tensor: float32, or bfloat16 bit patterns
- * @param rowOrder for each row of `out` the row of the file, where they differ
+ * @param rowOrder for each row of `out` the row of the file, where they differ; rows are of the first dimension
  * @throws UserError when the file has become shorter or cannot be read
  */
 export function readWeights(tensor: GgufTensor, out: Weights, rowOrder?: Uint32Array): void {
@@ -64,16 +52,16 @@ export function* weightPieces(
   }
 }
 
-/** Whole rows as they are in the file; where a row alone is large, whole blocks of one. The bytes are valid until the next piece. */
+/** Whole blocks, or rows in their new order, as they are in the file. The bytes are valid until the next piece. */
 function* sourcePieces(tensor: GgufTensor, rowOrder?: Uint32Array): Generator<{ source: Uint8Array; weights: number }> {
-  const rows = rowsOf(tensor)
-  if (rowOrder && rowOrder.length !== rows.count) throw new RangeError(`${rowOrder.length} of ${rows.count} rows`)
   const block = BLOCK_SIZES[tensor.type]
+  // Rows that keep their order are one long row of blocks.
+  const unit = rowOrder ? tensor.bytes / Math.max(1, tensor.shape[0]) : block.bytes
+  if (rowOrder && (rowOrder.length !== tensor.shape[0] || unit % block.bytes !== 0))
+    throw new RangeError(`${rowOrder.length} rows of a tensor [${tensor.shape.join(", ")}] of ${tensor.type}`)
   const descriptor = open(tensor.file)
   try {
-    // Rows that keep their order are one long row of blocks.
-    const unit = rowOrder ? rows.bytes : block.bytes
-    const perPiece = Math.max(1, Math.floor(PIECE_BYTES / unit))
+    const perPiece = Math.max(1, Math.floor(PIECE_BYTES / Math.max(1, unit)))
     const units = unit === 0 ? 0 : tensor.bytes / unit
     const buffer = new Uint8Array(Math.min(perPiece, units) * unit)
     for (let start = 0; start < units; start += perPiece) {
