@@ -5,7 +5,8 @@ import { UserError } from "../../errors.js"
 const MOST_WORK = 500_000_000
 
 /**
- * Every pair of tokens that makes a third, those of the highest score first, as transformers' converters find them.
+ * Every pair of tokens that makes a third, those of the highest score first, of one third those of the first tokens: the
+ * merges of the published tokenizer.json of Llama 2 and Mistral.
  * @param usable tokens that texts are made of: no marks, no bytes
  * @param where the file, for errors
  * @throws UserError when the tokens are so long that it would take minutes
@@ -24,30 +25,18 @@ export function mergesOf(
     work += tokens[id].length ** 2
   }
   if (work > MOST_WORK) throw new UserError("its tokens are too long to find the merges of", { where })
-  const merges: Merge[] = []
+  const merges: { pair: [string, string]; score: number }[] = []
   for (const [token, id] of ids) {
+    const cuts: { pair: [string, string]; left: number; right: number }[] = []
     for (let at = 1; at < token.length; at++) {
-      const left = token.slice(0, at)
-      const right = token.slice(at)
-      if (ids.has(left) && ids.has(right))
-        merges.push({
-          pair: [left, right],
-          score: scores[id],
-          leftLength: lengthOf(left),
-          rightLength: lengthOf(right),
-        })
+      const left = ids.get(token.slice(0, at))
+      const right = left === undefined ? undefined : ids.get(token.slice(at))
+      if (left !== undefined && right !== undefined)
+        cuts.push({ pair: [token.slice(0, at), token.slice(at)], left, right })
     }
+    cuts.sort((a, b) => a.left - b.left || a.right - b.right)
+    for (const { pair } of cuts) merges.push({ pair, score: scores[id] })
   }
-  // The sort is stable: of equal ones the earlier token stays first.
-  merges.sort((a, b) => b.score - a.score || b.leftLength - a.leftLength || b.rightLength - a.rightLength)
-  return merges.map(({ pair }) => pair)
+  // The sort is stable: of equal scores the earlier token stays first.
+  return merges.sort((a, b) => b.score - a.score).map(({ pair }) => pair)
 }
-
-interface Merge {
-  pair: [string, string]
-  score: number
-  leftLength: number
-  rightLength: number
-}
-
-const lengthOf = (text: string): number => [...text].length
