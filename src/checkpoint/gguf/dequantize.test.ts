@@ -1,7 +1,8 @@
 /** Weights of every type against the gguf package, bit for bit. */
 import fs from "node:fs"
+import os from "node:os"
 import path from "node:path"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, onTestFinished } from "vitest"
 import { toFloat32 } from "../element-types.js"
 import { readTensor } from "../safetensors.js"
 import { dequantize } from "./dequantize.js"
@@ -74,6 +75,18 @@ it("keeps what is no number from becoming one", () => {
   const isNumber = [...out].map((bits) => (bits & 0x7fff) <= 0x7f80)
   expect(isNumber).toEqual([false, false, true, true, true])
   expect([...out.subarray(2)]).toEqual([0x7f80, 0xff80, 0x7f80])
+})
+
+it("says that the file has become shorter", () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "gguf-"))
+  onTestFinished(() => fs.rmSync(folder, { recursive: true }))
+  const file = path.join(folder, "model.gguf")
+  const tensor = { ...tensors.get("Q6_K.weight")!, file }
+  fs.writeFileSync(file, fs.readFileSync(tensors.get("F32.weight")!.file).subarray(0, tensor.offset + 100))
+  const out = new Float32Array(sizeOf(tensor.shape))
+  expect(() => readWeights(tensor, out)).toThrow(/the file ended while it was read/)
+  fs.rmSync(file)
+  expect(() => readWeights(tensor, out)).toThrow(/cannot open the weights file \(there is no such file\)/)
 })
 
 it("gives what is not quantised as a place in the file", () => {

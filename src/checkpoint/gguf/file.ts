@@ -37,6 +37,8 @@ const MAX_HEADER_BYTES = 128 << 20
 const DEFAULT_ALIGNMENT = 32
 const MAX_DIMENSIONS = 4
 const LONGEST_NAME = 1024
+/** Far more than any model has; each becomes an object. */
+const MOST_TENSORS = 1 << 17
 /** Bytes of the shortest metadata (key length, type, value) and tensor (name length, dimensions, type, offset). */
 const LEAST_METADATA = 8 + 4 + 1
 const LEAST_TENSOR = 8 + 4 + 4 + 8
@@ -76,6 +78,7 @@ function readHeader(descriptor: number, file: string, fileBytes: number): GgufFi
   const least = tensorCount * BigInt(LEAST_TENSOR) + metadataCount * BigInt(LEAST_METADATA)
   if (least > BigInt(cursor.left))
     throw invalid(`${tensorCount} tensors and ${metadataCount} metadata do not fit into ${fileBytes} bytes`)
+  if (tensorCount > BigInt(MOST_TENSORS)) throw invalid(`${tensorCount} tensors are more than any model has`)
   const metadata = readMetadata(cursor, Number(metadataCount), invalid)
   const alignment = alignmentOf(metadata, invalid)
   const tensors = new Map<string, GgufTensor>()

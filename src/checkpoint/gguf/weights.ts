@@ -93,8 +93,16 @@ function open(file: string): number {
 
 function fill(descriptor: number, target: Uint8Array, position: number, file: string): void {
   for (let done = 0; done < target.length; ) {
-    const read = fs.readSync(descriptor, target, done, target.length - done, position + done)
+    const read = readSome(descriptor, target.subarray(done), position + done, file)
     if (read === 0) throw new UserError("the file ended while it was read", { where: file })
     done += read
+  }
+}
+
+function readSome(descriptor: number, target: Uint8Array, position: number, file: string): number {
+  try {
+    return fs.readSync(descriptor, target, 0, target.length, position)
+  } catch (cause) {
+    throw new UserError(`the weights cannot be read (${reasonOf(cause)})`, { where: file, cause })
   }
 }
