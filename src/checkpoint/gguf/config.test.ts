@@ -144,7 +144,7 @@ describe("rope scaling", () => {
     expect(scaling({ ".rope.scaling.type": type("linear"), ".rope.scaling.factor": ["f32", 1] })).toBeUndefined()
   })
 
-  it("YaRN, whose attention factor llama.cpp multiplies", () => {
+  it("YaRN, with its attention factor, or what llama.cpp multiplies it by", () => {
     const yarn = {
       ".rope.scaling.type": type("yarn"),
       ".rope.scaling.factor": ["f32", 4],
@@ -159,6 +159,8 @@ describe("rope scaling", () => {
       beta_fast: 16,
       attention_factor: 2 * (0.1 * Math.log(4) + 1),
     })
+    const attention = { ...yarn, ".rope.scaling.yarn_attn_factor": ["f32", 1.25] } as const
+    expect(scaling(attention)).toEqual({ ...plain, attention_factor: 1.25 })
   })
 
   /** What llama.cpp's converter writes, step by step. */

@@ -47,17 +47,20 @@ function yarnScaling(fields: Fields, key: (name: string) => string, factor: numb
     const value = fields.optionalNumber(key(name)) ?? usual
     if (value !== usual) throw fields.fail(key(name), `is ${value}; only ${usual} is supported`)
   }
-  const optional = (name: string, ...keys: string[]): Json => {
-    const value = keys.map((each) => fields.optionalNumber(key(each))).find((each) => each !== undefined)
-    return value === undefined ? {} : { [name]: value }
+  const optional = (ours: string, theirs: string): Json => {
+    const value = fields.optionalNumber(key(theirs))
+    return value === undefined ? {} : { [ours]: value }
   }
-  const attention = fields.optionalNumber(key("attn_factor")) ?? fields.optionalNumber(key("yarn_attn_factor")) ?? 1
+  // The converter writes Hugging Face's key as the first; llama.cpp multiplies YaRN's own factor by the second.
+  const given = fields.optionalNumber(key("yarn_attn_factor"))
+  const times = fields.optionalNumber(key("attn_factor")) ?? 1
   return {
     rope_type: "yarn",
     factor,
     original_max_position_embeddings: fields.optionalNumber(key("original_context_length")) ?? context,
-    // llama.cpp multiplies YaRN's own factor; in a Hugging Face configuration the key replaces it.
-    ...(attention !== 1 && { attention_factor: attention * (0.1 * Math.log(Math.max(factor, 1)) + 1) }),
+    ...((given !== undefined || times !== 1) && {
+      attention_factor: (given ?? 0.1 * Math.log(Math.max(factor, 1)) + 1) * times,
+    }),
     ...optional("beta_fast", "yarn_beta_fast"),
     ...optional("beta_slow", "yarn_beta_slow"),
   }
