@@ -1,4 +1,4 @@
-/** What the documents and comments refer to exists: functions and files of docs/paper.md, sections of docs/reference.md. */
+/** What documents and comments refer to exists: functions of docs/paper.md, sections of docs/reference.md, licences. */
 
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
@@ -138,5 +138,35 @@ describe("what comments cite", () => {
     expect(
       cited.filter(({ kind, number }) => (kind === "section" ? !sections.has(number) : !/^[1-7]$/.test(number))),
     ).toEqual([])
+  })
+})
+
+describe("licences", () => {
+  const { license: own, files: shipped, dependencies, devDependencies } = JSON.parse(read("package.json"))
+  const notice = read("NOTICE")
+
+  it("the one of package.json is there, and ships", () => {
+    expect(own).toBe("Apache-2.0")
+    expect(read("LICENSE")).toMatch(/Apache License\s+Version 2\.0, January 2004[\s\S]+END OF TERMS AND CONDITIONS/)
+    expect(shipped).toEqual(expect.arrayContaining(["LICENSE", "NOTICE"]))
+  })
+
+  it("NOTICE names the models that ship and what they were made from, with the licences their packages state", () => {
+    const models = readdirSync(join(root, "models"))
+    expect(models.length).toBeGreaterThan(2)
+    expect(models.filter((name) => !notice.includes(`models/${name}`))).toEqual([])
+    const drawings = Object.keys({ ...dependencies, ...devDependencies }).filter((name) =>
+      name.startsWith("@iconify-json/"),
+    )
+    expect(drawings.length).toBe(4)
+    for (const name of drawings) {
+      const { author, license } = JSON.parse(read(`node_modules/${name}/info.json`))
+      const entry = notice.split("\n").findIndex((line) => line.includes(`package ${name}`))
+      const lines = notice
+        .split("\n")
+        .slice(entry - 1, entry + 1)
+        .join("\n")
+      for (const part of [author.name, author.url, license.spdx]) expect(lines, name).toContain(part)
+    }
   })
 })
