@@ -24,7 +24,7 @@ describe("widening", () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 0xffff }), (bits) => {
         const wide = new Uint32Array(toFloat32(new Uint8Array(Uint16Array.of(bits).buffer), "bfloat16").buffer)[0]
-        return wide === (bits << 16) >>> 0
+        expect(wide).toBe((bits << 16) >>> 0)
       }),
     )
   })
@@ -63,6 +63,7 @@ describe("converting", () => {
     expect(fs.readdirSync(out()).sort()).toEqual(planned.sort())
     expect(plan.copiedFiles).toEqual(["preprocessor_config.json", "tokenizer_config.json"])
     const written = [...readHeader(path.join(out(), "vision_tower.safetensors")).tensors]
+    expect(written.length).toBeGreaterThan(10)
     expect(written.every(([, { dtype }]) => dtype === "float32")).toBe(true)
     expect(readHeader(path.join(out(), "model.safetensors")).metadata).toEqual({})
   })
@@ -75,6 +76,7 @@ describe("converting", () => {
       expect(location.dtype).toBe("bfloat16")
       expect(Buffer.from(readTensor(location))).toEqual(Buffer.from(readTensor(before.tensors.get(name)!)))
     }
+    expect([...after.tensors.keys()].sort()).toEqual([...before.tensors.keys()].sort())
     expect(json(out(), "config.json").dtype).toBe("bfloat16")
   })
 

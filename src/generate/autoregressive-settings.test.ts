@@ -49,6 +49,7 @@ describe("as transformers", () => {
       return settings.temperature ? warpLogits(processed, settings) : processed
     })
     const ours = scores.toNumbers()
+    expect(ours.length).toBe(rows.flat().length)
     for (const [i, expected] of rows.flat().entries()) {
       if (expected === null) expect(ours[i], `logit ${i}`).toBe(Number.NEGATIVE_INFINITY)
       else expect(ours[i], `logit ${i}`).toBeCloseTo(expected, 4)

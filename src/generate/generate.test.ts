@@ -103,6 +103,7 @@ describe("scoring", () => {
     const prompt = await preparePrompt(autoregressive, question)
     const scores = scoreAnswers(autoregressive, prompt, answers)
     const shifted = scoreAnswers(diffusion, { ids: prompt.ids }, answers, { blockSize: 1, shift: "next" })
+    expect(shifted.length).toBe(answers.length)
     for (const [i, { logLikelihood }] of shifted.entries())
       expect(logLikelihood).toBeCloseTo(scores[i].logLikelihood, 3)
   })

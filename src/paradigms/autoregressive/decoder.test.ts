@@ -31,6 +31,7 @@ describe("autoregressive decoding", () => {
     ["a picture and M-RoPE", picture],
   ])("the cache changes nothing: %s", async (_, prompt) => {
     const { ids } = await decode(model, prompt, { eos: [], genLength: 12 })
+    expect(ids.length).toBe(12)
     const embedded = noGrad(() => embedPrompt(model, prompt))
     const known: number[] = []
     noGrad(() => {

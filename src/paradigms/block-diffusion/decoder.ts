@@ -1,6 +1,7 @@
 /**
- * Block decoding (paper, section 3.5; reference behaviour 6.1): block after block is denoised over the cached blocks
- * before it. Exact and fast by default; token for token the authors' loop with `reference`.
+ * Block decoding (paper, section 3.5, equations 4 to 7; docs/reference.md, "Block decoding"): block after block is
+ * denoised over the cached blocks before it. Exact and fast by default; token for token the authors' loop with
+ * `reference`.
  */
 
 import { setImmediate as nextTurn } from "node:timers/promises"

@@ -58,7 +58,7 @@ export class Denoiser {
   /**
    * Predicts the masked rows of the block [start, end).
    * @param pending clean rows right before `start` that are not in the cache yet: computed and stored by the same
-   *   forward. The block sees them exactly as if they had been stored before (reference behaviour 8.12, 8.13).
+   *   forward. The block sees them exactly as if they had been stored before (docs/reference.md, S12, S13).
    */
   predict(start: number, end: number, pending = 0): BlockPredictions {
     return this.#timed(() => {

@@ -30,10 +30,10 @@ function denoise(
 }
 
 /**
- * The authors' loop, quirks included (reference behaviour 6.1): a forward of its own for the prompt and for storing each
- * finished block; one iteration more than there are steps; a block that is not finished before the last iteration is
- * never stored, and later blocks do not see it; end-of-sequence tokens are looked for in finished blocks only; rows
- * behind the asked length are generated to fill the last block.
+ * The authors' loop, quirks included (docs/reference.md, "Block decoding"): a forward of its own for the prompt and for
+ * storing each finished block; one iteration more than there are steps; a block that is not finished before the last
+ * iteration is never stored, and later blocks do not see it; end-of-sequence tokens are looked for in finished blocks
+ * only; rows behind the asked length are generated to fill the last block.
  */
 export function* referenceLoop(sequence: BlockSequence, denoiser: Denoiser, options: LoopOptions): LoopEvents {
   const schedule = transferSchedule(options.blockSize, options.steps)

@@ -31,13 +31,16 @@ describe("noise", () => {
 
   it.each(["ordered", "uniform"] as const)("%s: each copy has its own part of the range", (schedule) => {
     const levels = noiseLevels(draw(40, 4), { schedule, epsMin: 0, copies: 4 })
+    expect(levels.length).toBe(40)
     for (const [k, t] of levels.entries()) expect(Math.floor(t * 4)).toBe(Math.floor(k / 10))
   })
 
   it("honours the limits of t", () => {
     const levels = noiseLevels(draw(500, 3), { schedule: "uniform", epsMin: 0.3, epsMax: 0.8 })
+    expect(levels.length).toBe(500)
     expect(Math.min(...levels)).toBeGreaterThanOrEqual(Math.fround(0.3))
     expect(Math.max(...levels)).toBeLessThan(0.8)
+    expect(Math.max(...levels) - Math.min(...levels)).toBeGreaterThan(0.45)
   })
 })
 
