@@ -1,0 +1,87 @@
+/** The model of a tokenizer.json: pieces → tokens. Markup is never made from the characters of a text. */
+
+import type { Json } from "../checkpoint/json.js"
+import { UserError } from "../errors.js"
+import { type AddedToken, isMark } from "./added-tokens.js"
+import { BYTE_TOKEN } from "./decoder.js"
+import { BPE, type Model, Unigram, WordPiece } from "./library.js"
+import { isObject } from "./tokenizer-file.js"
+
+export class Vocabulary {
+  readonly #model: Model
+  /** Token of each id, those of added tokens included. */
+  readonly #tokens: (string | undefined)[]
+  readonly #bytes: boolean
+
+  /** @throws UserError when the model is of an unknown kind */
+  constructor(definition: Json, config: Json, added: readonly AddedToken[]) {
+    const marks = new Set(added.filter(isMark).map(({ content }) => content))
+    this.#model = modelOf(definition, config, marks)
+    this.#bytes = definition.byte_fallback === true
+    this.#tokens = this.#model.vocab.slice()
+    for (const { id, content } of added) this.#tokens[id] = content
+    // Markup comes from the search for added tokens alone; a word may be in both.
+    for (const mark of marks) this.#model.tokens_to_ids.delete(mark)
+  }
+
+  /** One more than the largest id. */
+  get size(): number {
+    return this.#tokens.length
+  }
+
+  token(id: number): string | undefined {
+    return this.#tokens[id]
+  }
+
+  /** Tokens of the pieces, in the vocabulary's writing. */
+  tokensOf(pieces: readonly string[]): string[] {
+    return this.#model._call([...pieces])
+  }
+
+  /** Id of a token that `tokensOf` gave. */
+  idOf(token: string): number {
+    return this.#model.tokens_to_ids.get(token) ?? this.#model.unk_token_id!
+  }
+
+  /** Characters of a piece that a token stands for: the first byte of a character counts, the others do not. */
+  lengthOf(token: string): number {
+    const byte = this.#bytes ? BYTE_TOKEN.exec(token)?.[1] : undefined
+    if (byte === undefined) return Array.from(token).length
+    return (Number.parseInt(byte, 16) & 0xc0) === 0x80 ? 0 : 1
+  }
+}
+
+function modelOf(definition: Json, config: Json, marks: ReadonlySet<string>): Model {
+  const { type, vocab } = definition
+  const kind = type ?? (Array.isArray(vocab) ? "Unigram" : definition.merges === undefined ? "WordPiece" : "BPE")
+  switch (kind) {
+    case "BPE": {
+      if (definition.continuing_subword_prefix)
+        throw new UserError("tokens with a prefix inside words (continuing_subword_prefix) are not supported for BPE")
+      return new BPE({ ...definition, merges: mergesWithout(marks, definition) })
+    }
+    case "WordPiece":
+      return new WordPiece(definition)
+    case "Unigram": {
+      const model = new Unigram(definition as never, config.eos_token)
+      for (const mark of marks) {
+        const id = model.tokens_to_ids.get(mark)
+        if (id !== undefined && id !== model.unk_token_id) model.scores[id] = Number.MIN_SAFE_INTEGER
+      }
+      return model
+    }
+    default:
+      throw new UserError(`Unknown TokenizerModel type: ${JSON.stringify(kind)}`)
+  }
+}
+
+/** The merges that make no markup: nobody shall write "</s>" letter by letter. */
+function mergesWithout(marks: ReadonlySet<string>, { vocab, merges }: Json): unknown {
+  const known = [...marks].filter((mark) => isObject(vocab) && Object.hasOwn(vocab, mark))
+  if (known.length === 0) return merges
+  const made = new Set(known)
+  return (merges as (string | string[])[]).filter((merge) => {
+    const [left, right] = typeof merge === "string" ? merge.split(" ", 2) : merge
+    return !made.has(left + right)
+  })
+}
