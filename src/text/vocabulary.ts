@@ -12,12 +12,18 @@ export class Vocabulary {
   /** Token of each id, those of added tokens included. */
   readonly #tokens: (string | undefined)[]
   readonly #bytes: boolean
+  /** Characters without a token, where there is no token for the unknown: they vanish, and what was beside them meets. */
+  readonly #drops: ((character: string) => boolean) | undefined
 
   /** @throws UserError when the model is of an unknown kind */
   constructor(definition: Json, config: Json, added: readonly AddedToken[]) {
     const marks = new Set(added.filter(isMark).map(({ content }) => content))
     this.#model = modelOf(definition, config, marks)
     this.#bytes = definition.byte_fallback === true
+    const known = this.#model.tokens_to_ids
+    const isKnown = (character: string): boolean =>
+      known.has(character) || (this.#bytes && byteTokens(character).every((token) => known.has(token)))
+    if (this.#model instanceof BPE && this.#model.unk_token_id === undefined) this.#drops = (c) => !isKnown(c)
     this.#tokens = this.#model.vocab.slice()
     for (const { id, content } of added) this.#tokens[id] = content
     // Markup comes from the search for added tokens alone; a word may be in both.
@@ -35,7 +41,13 @@ export class Vocabulary {
 
   /** Tokens of the pieces, in the vocabulary's writing. */
   tokensOf(pieces: readonly string[]): string[] {
-    return this.#model._call([...pieces])
+    return this.#model._call(this.#drops ? pieces.map((piece) => this.#withoutUnknown(piece)) : [...pieces])
+  }
+
+  #withoutUnknown(piece: string): string {
+    if (this.#model.tokens_to_ids.has(piece)) return piece
+    const characters = Array.from(piece)
+    return characters.some(this.#drops!) ? characters.filter((c) => !this.#drops!(c)).join("") : piece
   }
 
   /** Id of a token that `tokensOf` gave. */
@@ -51,6 +63,9 @@ export class Vocabulary {
   }
 }
 
+const byteTokens = (character: string): string[] =>
+  Array.from(Buffer.from(character), (byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`)
+
 function modelOf(definition: Json, config: Json, marks: ReadonlySet<string>): Model {
   const { type, vocab } = definition
   const kind = type ?? (Array.isArray(vocab) ? "Unigram" : definition.merges === undefined ? "WordPiece" : "BPE")
@@ -58,7 +73,9 @@ function modelOf(definition: Json, config: Json, marks: ReadonlySet<string>): Mo
     case "BPE": {
       if (definition.continuing_subword_prefix)
         throw new UserError("tokens with a prefix inside words (continuing_subword_prefix) are not supported for BPE")
-      return new BPE({ ...definition, merges: mergesWithout(marks, definition) })
+      const { unk_token: unknown } = definition
+      const unk_token = isObject(vocab) && Object.hasOwn(vocab, String(unknown)) ? unknown : null
+      return new BPE({ ...definition, unk_token, merges: mergesWithout(marks, definition) })
     }
     case "WordPiece":
       return new WordPiece(definition)
