@@ -54,7 +54,7 @@ export class AddedTokens {
 
   /**
    * @param marks whether markup in the text is tokens, or just its characters
-   * @param guards ascending places inside markup that is just its characters all the same
+   * @param guards places behind the first character of markup that is just its characters all the same
    */
   split(text: string, marks: boolean, guards: readonly number[] = []): Section[] {
     return this.#raw.split(text, { marks, guards }).flatMap(({ id, start, end }): Section[] => {
@@ -72,7 +72,7 @@ export class AddedTokens {
     })
   }
 
-  /** Places where markup that is tokens begins in this text, as it is and as normalisation makes it. */
+  /** Places where markup that would be tokens begins in this text; `normalized`: there is more once it is normalised. */
   marksIn(text: string): { raw: number[]; normalized: boolean } {
     const all = { marks: true, guards: [] }
     const isMarkId = ({ id }: Span): boolean => id !== undefined && this.#marks.has(id)
@@ -131,7 +131,7 @@ class Finder {
         const token = this.#tokens.get(match[0])!
         let start = match.index
         let end = start + match[0].length
-        if (isMark(token) && guards.some((guard) => guard > start && guard < end)) {
+        if (isMark(token) && guards.some((guard) => guard > start && guard <= end)) {
           pattern.lastIndex = start + 1
           continue
         }

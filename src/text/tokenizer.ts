@@ -92,9 +92,9 @@ export class Tokenizer {
   }
 
   /**
-   * As `encode` with markup, but for markup that has a guarded place inside: it was typed and stays characters.
-   * @param guards ascending places in the text
-   * @param cuts ascending places in the text that are wanted in tokens
+   * As `encode` with markup, but for markup that was typed and stays its characters.
+   * @param guards places in the text, each behind the first character of such markup
+   * @param cuts places in the text that are wanted in tokens
    */
   encodeAround(text: string, guards: readonly number[], cuts: readonly number[]): { ids: number[]; cuts: Cut[] } {
     const whole = wellFormed(text)
@@ -113,6 +113,11 @@ export class Tokenizer {
       })
       return { ids, cuts: cuts.map((place) => cutAt(place, whole, parts, ids.length, normalize)) }
     })
+  }
+
+  /** Places where markup begins in a text; `normalized`: there is more of it once the text is normalised. */
+  marksIn(text: string): { raw: number[]; normalized: boolean } {
+    return this.#limited(text.length, () => this.#addedTokens.marksIn(text))
   }
 
   #tokensOf(section: Section): string[] {
