@@ -3,6 +3,7 @@
 import { UserError } from "../errors.js"
 import type { RenderOptions, TemplateMessage } from "./chat-template.js"
 import { takeOut } from "./private-characters.js"
+import { SPACE } from "./python-strings.js"
 
 export type Render = (messages: readonly TemplateMessage[], options: RenderOptions) => string
 
@@ -88,18 +89,24 @@ function markAnswers(
 ): TemplateMessage[] {
   const plain = write(messages).text
   const answers = messages.filter(({ role }) => role === "assistant").length
-  for (const first of [open, ""]) {
-    const marked = messages.map((message) => (message.role === "assistant" ? enclose(message, first, close) : message))
+  for (const [first, keepsSpace] of [open, ""].flatMap((first) => [[first, true] as const, [first, false] as const])) {
+    const marked = messages.map((message) =>
+      message.role === "assistant" ? enclose(message, first, close, keepsSpace) : message,
+    )
     const { text, opens, closes } = write(marked)
     if (text === plain && closes.length === answers && (first === "" || opens.length === answers)) return marked
   }
   throw notSeparable("it changes the answers, or leaves some out")
 }
 
-function enclose(message: TemplateMessage, open: string, close: string): TemplateMessage {
+const WORDS = new RegExp(`^(${SPACE}*)(.*?)(${SPACE}*)$`, "s")
+
+/** @param keepsSpace whether an answer of white space alone keeps it: the template may take it away */
+function enclose(message: TemplateMessage, open: string, close: string, keepsSpace: boolean): TemplateMessage {
   const { content } = message
   if (typeof content !== "string") throw notSeparable("an answer holds images")
-  const [, before, words, after] = /^(\s*)(.*?)(\s*)$/s.exec(content)!
+  const [, before, words, after] = WORDS.exec(content)!
+  if (words === "" && !keepsSpace) return { ...message, content: open + close }
   return { ...message, content: before + open + words + close + after }
 }
 

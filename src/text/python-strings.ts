@@ -1,7 +1,7 @@
 /** The string methods and functions of a chat template as Python has them, where the Jinja library's differ. */
 
-/** What str.strip() takes away by itself: not quite JavaScript's white space. */
-const SPACE = "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]"
+/** What str.strip() takes away by itself, as a class: not quite JavaScript's white space. */
+export const SPACE = "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]"
 const LEADING = new RegExp(`^${SPACE}+`)
 const WORDS = new RegExp(`[^${SPACE.slice(1)}+`, "g")
 
@@ -62,6 +62,8 @@ export const PYTHON_FUNCTIONS: Readonly<Record<string, (...args: unknown[]) => u
       return work(text, ...(args as never[]))
     },
   ]),
+  [name("equal"), equal],
+  [name("unequal"), (a: unknown, b: unknown) => !equal(a, b)],
   [
     name("trim"),
     (value: unknown, characters?: string) => {
@@ -71,11 +73,29 @@ export const PYTHON_FUNCTIONS: Readonly<Record<string, (...args: unknown[]) => u
   ],
 ])
 
-/** Turns `x.strip(…)` and `x | trim` of a parsed template, in place, into calls of the functions above. */
+/** The library compares as JavaScript's == does, where "" is false, and lists and mappings by identity. */
+function equal(a: unknown, b: unknown): boolean {
+  if (a instanceof Map && b instanceof Map)
+    return a.size === b.size && [...a].every(([key, value]) => b.has(key) && equal(held(value), held(b.get(key))))
+  if (Array.isArray(a) && Array.isArray(b))
+    return a.length === b.length && a.every((value, i) => equal(held(value), held(b[i])))
+  const isNumber = (value: unknown): boolean => typeof value === "number" || typeof value === "boolean"
+  return isNumber(a) && isNumber(b) ? Number(a) === Number(b) : a === b
+}
+
+/** What a value of the library holds. */
+const held = (wrapped: unknown): unknown => (wrapped as { value?: unknown } | undefined)?.value
+
+/**
+ * Turns `x.strip(…)`, `x | trim`, `x == y` and `x != y` of a parsed template, in place, into calls of the functions
+ * above.
+ */
 export function usePythonStrings(node: unknown): void {
   if (typeof node !== "object" || node === null) return
   for (const part of Object.values(node)) usePythonStrings(part)
-  const { type, callee, filter } = node as Node & { callee?: Node; filter?: Node }
+  const { type, callee, filter, operator } = node as Node & { callee?: Node; filter?: Node; operator?: Node }
+  if (type === "BinaryExpression" && (operator?.value === "==" || operator?.value === "!="))
+    call(node as Node, operator.value === "==" ? "equal" : "unequal", (node as Node).left, [(node as Node).right])
   if (type === "CallExpression" && callee?.type === "MemberExpression" && !callee.computed) {
     const { value: method } = callee.property as Node
     if (Object.hasOwn(METHODS, method as string))
