@@ -124,7 +124,9 @@ describe.each(KINDS)("a tokenizer as %s has it", (kind) => {
 
   it("gives out the same text piece by piece as at once", () => {
     fc.assert(
-      fc.property(texts, (text) => {
+      fc.property(texts, (typed) => {
+        // The sign for what cannot be read looks like a character that is not yet whole.
+        const text = typed.replace(/[\p{Cs}\ufffd]/gu, "?")
         const ids = ours.encode(text, { special: true })
         const stream = new TextStream(ours)
         const given = [...ids.map((id) => stream.push(id)), stream.finish()].join("")
@@ -161,6 +163,7 @@ it("gives out characters of several byte tokens whole, and the first token's spa
     return tokenizer.encode(text).map((id) => stream.push(id))
   }
   expect(push("🐕").filter((text) => text !== "")).toEqual(["🐕"])
+  expect(push("\ufffd🐕").join("")).toBe("\ufffd🐕")
   expect(push(" the image").join("")).toBe(" the image")
   expect(push("the the").join("")).toBe("the the")
 })

@@ -30,19 +30,30 @@ export class TextStream {
   /** The text that can be given out now that this id is known. Special tokens give none. */
   push(id: number): string {
     this.#waiting.push(id)
-    const text = this.#text()
-    if (text.endsWith(REPLACEMENT) && this.#waiting.length < MAXIMUM_WAITING) return ""
+    const text = this.#text(this.#waiting)
+    if (!text.endsWith(REPLACEMENT)) return this.#flush(text)
+    if (this.#waiting.length < MAXIMUM_WAITING) return ""
+    // A character that has just begun still waits where what comes before it is whole.
+    for (const begun of [1, 2, 3]) {
+      const tail = this.#waiting.slice(-begun)
+      const whole = this.#text(this.#waiting.slice(0, -begun))
+      if (whole.endsWith(REPLACEMENT)) continue
+      this.#waiting = this.#waiting.slice(0, -begun)
+      const given = this.#flush(whole)
+      this.#waiting = tail
+      return given
+    }
     return this.#flush(text)
   }
 
   /** What still waits, broken or not. */
   finish(): string {
-    return this.#flush(this.#text())
+    return this.#flush(this.#text(this.#waiting))
   }
 
-  #text(): string {
+  #text(ids: readonly number[]): string {
     const before = this.#tokenizer.decode(this.#context)
-    const text = this.#tokenizer.decode([...this.#context, ...this.#waiting])
+    const text = this.#tokenizer.decode([...this.#context, ...ids])
     let same = 0
     while (same < before.length && before[same] === text[same]) same++
     return text.slice(same)
