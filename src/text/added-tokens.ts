@@ -56,13 +56,18 @@ export class AddedTokens {
    * @param marks whether markup in the text is tokens, or just its characters
    * @param guards places behind the first character of markup that is just its characters all the same
    */
-  split(text: string, marks: boolean, guards: readonly number[] = []): Section[] {
+  split(text: string, marks: boolean, guards: ReadonlySet<number> = NONE): Section[] {
     return this.#raw.split(text, { marks, guards }).flatMap(({ id, start, end }): Section[] => {
       if (id !== undefined) return [{ id, start, end, offset: 0 }]
       const raw = text.slice(start, end)
       const normalized = this.normalize(raw)
-      const inside = guards.filter((guard) => guard > start && guard < end)
-      const guarded = inside.map((guard) => normalizedOffset(raw, guard - start, normalized, this.normalize))
+      const guarded = this.#normalized.isEmpty
+        ? NONE
+        : new Set(
+            guardsIn(guards, start, end).map((guard) =>
+              normalizedOffset(raw, guard - start, normalized, this.normalize),
+            ),
+          )
       return this.#normalized.split(normalized, { marks, guards: guarded }).map((piece) => ({
         ...(piece.id === undefined ? { text: normalized.slice(piece.start, piece.end) } : { id: piece.id }),
         start,
@@ -74,7 +79,7 @@ export class AddedTokens {
 
   /** Places where markup that would be tokens begins in this text; `normalized`: there is more once it is normalised. */
   marksIn(text: string): { raw: number[]; normalized: boolean } {
-    const all = { marks: true, guards: [] }
+    const all = { marks: true, guards: NONE }
     const isMarkId = ({ id }: Span): boolean => id !== undefined && this.#marks.has(id)
     const sections = this.#raw.split(text, all)
     const normalized = sections.some(
@@ -106,7 +111,15 @@ interface Span {
 /** Which tokens count: all, those that are no markup, or those that stand on no guarded place. */
 interface Choice {
   marks: boolean
-  guards: readonly number[]
+  guards: ReadonlySet<number>
+}
+
+const NONE: ReadonlySet<number> = new Set()
+
+/** Guarded places behind `start`, up to `end`. */
+function guardsIn(guards: ReadonlySet<number>, start: number, end: number): number[] {
+  if (guards.size === 0) return []
+  return Array.from({ length: end - start }, (_, i) => start + 1 + i).filter((place) => guards.has(place))
 }
 
 /** Searches for many strings at once: the leftmost one, of several there the longest. */
@@ -121,6 +134,10 @@ class Finder {
     this.#words = anyOf([...this.#tokens].filter(([, token]) => !isMark(token)).map(([text]) => text))
   }
 
+  get isEmpty(): boolean {
+    return this.#tokens.size === 0
+  }
+
   split(text: string, { marks, guards }: Choice): Span[] {
     const pattern = marks ? this.#all : this.#words
     const spans: Span[] = []
@@ -131,7 +148,7 @@ class Finder {
         const token = this.#tokens.get(match[0])!
         let start = match.index
         let end = start + match[0].length
-        if (isMark(token) && guards.some((guard) => guard > start && guard <= end)) {
+        if (isMark(token) && guardsIn(guards, start, end).length > 0) {
           pattern.lastIndex = start + 1
           continue
         }

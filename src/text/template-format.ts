@@ -99,9 +99,12 @@ export class TemplateFormat {
     const texts = messages.flatMap(({ content }) =>
       partsOf(content).map((part) => (part.type === "text" ? part.text : "")),
     )
-    // What the template itself writes is among the texts of a first rendering.
     const render: Render = (messages, options) => this.template.render(messages, { ...options, variables })
-    const [guard, open, close] = privateCharacters(3, [...texts, this.template.source])
+    const [guard, open, close] = privateCharacters(3, [
+      ...texts,
+      this.template.source,
+      ...Object.values(variables ?? {}).map(String),
+    ])
     if (guard === undefined || open === undefined || close === undefined)
       throw new UserError("the conversation uses all characters of Unicode's private areas")
     const plain = (messages: readonly TemplateMessage[]): string => render(messages, { addGenerationPrompt: false })

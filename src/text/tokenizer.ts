@@ -101,7 +101,7 @@ export class Tokenizer {
     const { normalize } = this.#addedTokens
     return this.#limited(text.length, () => {
       const ids: number[] = []
-      const parts = this.#addedTokens.split(whole, true, guards).map((section): Encoded => {
+      const parts = this.#addedTokens.split(whole, true, new Set(guards)).map((section): Encoded => {
         const before = ids.length
         if (section.text === undefined) {
           ids.push(section.id!)

@@ -3,6 +3,9 @@
 import type { TemplateMessage } from "./chat-template.js"
 import type { Tokenizer } from "./tokenizer.js"
 
+/** Answers with more kinds of markup than a conversation has stay guarded, whatever the template looks for. */
+const MOST_ATTEMPTS = 64
+
 type Render = (messages: readonly TemplateMessage[]) => string
 
 /**
@@ -24,14 +27,15 @@ export function guardMessages(
   let best = guarded.map((message, i) => (answers.includes(i) ? messages[i] : message))
   const wanted = clean(best)
   if (clean(guarded) === wanted) return guarded
-  for (const i of answers)
-    for (const mark of marksOf(guarded[i], guard)) {
-      const attempt = best.with(
-        i,
-        mapText(best[i], (text) => guardOnly(text, mark, guard)),
-      )
-      if (clean(attempt) === wanted) best = attempt
-    }
+  const attempts = answers.flatMap((i) => marksOf(guarded[i], guard).map((mark) => [i, mark] as const))
+  if (attempts.length > MOST_ATTEMPTS) return guarded
+  for (const [i, mark] of attempts) {
+    const attempt = best.with(
+      i,
+      mapText(best[i], (text) => guardOnly(text, mark, guard)),
+    )
+    if (clean(attempt) === wanted) best = attempt
+  }
   return best
 }
 

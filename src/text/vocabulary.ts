@@ -7,6 +7,9 @@ import { BYTE_TOKEN } from "./decoder.js"
 import { BPE, type Model, Unigram, WordPiece } from "./library.js"
 import { isObject } from "./tokenizer-file.js"
 
+/** Pieces above are cut where no merge reaches across. */
+const LONG_PIECE = 64
+
 export class Vocabulary {
   readonly #model: Model
   /** Token of each id, those of added tokens included. */
@@ -14,6 +17,9 @@ export class Vocabulary {
   readonly #bytes: boolean
   /** Characters without a token, where there is no token for the unknown: they vanish, and what was beside them meets. */
   readonly #drops: ((character: string) => boolean) | undefined
+
+  /** Neighbouring characters that some merge brings together: between all others a long piece can be cut. */
+  #joined: ReadonlySet<string> | undefined
 
   /** @throws UserError when the model is of an unknown kind */
   constructor(definition: Json, config: Json, added: readonly AddedToken[]) {
@@ -41,7 +47,31 @@ export class Vocabulary {
 
   /** Tokens of the pieces, in the vocabulary's writing. */
   tokensOf(pieces: readonly string[]): string[] {
-    return this.#model._call(this.#drops ? pieces.map((piece) => this.#withoutUnknown(piece)) : [...pieces])
+    const known = this.#drops ? pieces.map((piece) => this.#withoutUnknown(piece)) : pieces
+    // Each piece by itself: unknown characters become one token within a piece only.
+    return known.flatMap((piece) => this.#model._call(piece.length > LONG_PIECE ? this.#parts(piece) : [piece]))
+  }
+
+  /** A piece in parts that give the same tokens: merging takes long in long ones, and a part often comes again. */
+  #parts(piece: string): string[] {
+    const { merges, ignore_merges } = this.#model as Model & { merges?: string[][]; ignore_merges?: boolean }
+    // With ignore_merges a part that is a token would be taken whole, whether merges make it or not.
+    if (!merges || ignore_merges) return [piece]
+    this.#joined ??= new Set(
+      merges.map(([left, right]) => (Array.from(left).at(-1) ?? "") + (Array.from(right)[0] ?? "")),
+    )
+    const parts: string[] = []
+    let part = ""
+    let last = ""
+    for (const character of piece) {
+      if (part !== "" && !this.#joined.has(last + character)) {
+        parts.push(part)
+        part = ""
+      }
+      part += character
+      last = character
+    }
+    return [...parts, part]
   }
 
   #withoutUnknown(piece: string): string {
