@@ -185,15 +185,22 @@ it("finds places before, inside and behind a token", () => {
   ])
 })
 
-it("knows what a plain text begins with", () => {
-  const begins = (kind: string) => {
+it("knows what a plain text begins and ends with, as transformers does", () => {
+  const ends = (kind: string, more: Json = {}) => {
     const { definition, config } = read(kind)
-    const tokenizer = new Tokenizer(definition, config)
-    return tokenizer.ends.before.map((id) => tokenizer.token(id))
+    const tokenizer = new Tokenizer(definition, { ...config, ...more })
+    const { before, after } = tokenizer.ends
+    return [...before, 0, ...after].map((id) => (id === 0 ? "…" : tokenizer.token(id))).join(" ")
   }
-  expect(begins("llama2")).toEqual(["<s>"])
-  expect(begins("llama3")).toEqual(["<|begin_of_text|>"])
-  expect(begins("smollm2")).toEqual([])
+  expect(ends("llama2")).toBe("<s> …")
+  expect(ends("llama3")).toBe("<|begin_of_text|> …")
+  expect(ends("smollm2")).toBe("…")
+  // Only the Llama class looks at these settings.
+  expect(ends("llama2", { add_bos_token: false, add_eos_token: true })).toBe("<s> …")
+  const tokenizer_class = "LlamaTokenizer"
+  expect(ends("llama2", { tokenizer_class, add_bos_token: false })).toBe("…")
+  expect(ends("llama2", { tokenizer_class, add_eos_token: true })).toBe("<s> … </s>")
+  expect(ends("smollm2", { tokenizer_class })).toBe("<|im_start|> …")
 })
 
 it("says how to convert a tokenizer in another form", () => {

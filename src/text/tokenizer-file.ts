@@ -125,12 +125,23 @@ export function contentOf(token: unknown): string | undefined {
   return typeof text === "string" && text !== "" ? text : undefined
 }
 
-/** What the post-processor puts before and after a plain text. */
+/** What transformers puts before and after a plain text: its Llama class by the configuration, others by the post-processor. */
 export function endsOf(
   { post_processor: step }: Json,
+  config: Json,
   ids: ReadonlyMap<string, number>,
 ): { before: number[]; after: number[] } {
   if (isObject(step) && typeof step.type !== "string") throw new UserError("its parts are not those of a tokenizer")
+  if (/^LlamaTokenizer(Fast)?$/.test(String(config.tokenizer_class))) {
+    const idOf = (name: string, usual: string): number[] => {
+      const id = ids.get(contentOf(config[name]) ?? usual)
+      return id === undefined ? [] : [id]
+    }
+    return {
+      before: config.add_bos_token === false ? [] : idOf("bos_token", "<s>"),
+      after: config.add_eos_token === true ? idOf("eos_token", "</s>") : [],
+    }
+  }
   const steps = isObject(step) && Array.isArray(step.processors) ? step.processors : [step]
   const template = steps.find((step): step is Json => isObject(step) && step.type === "TemplateProcessing")
   const single = Array.isArray(template?.single) ? template.single : []

@@ -70,7 +70,7 @@ export class Tokenizer {
     this.#addedIds = new Set(this.#added.values())
     this.specialTokens = new Map(added.filter(({ special }) => special).map(({ content, id }) => [content, id]))
     this.#specialIds = new Set(this.specialTokens.values())
-    this.ends = endsOf(definition, this.#added)
+    this.ends = endsOf(definition, config, this.#added)
     this.size = this.#vocabulary.size
   }
 
