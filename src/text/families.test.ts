@@ -168,6 +168,50 @@ it("gives out characters of several byte tokens whole, and the first token's spa
   expect(push("the the").join("")).toBe("the the")
 })
 
+it("keeps typed markup text where the vocabulary has scores instead of merges", async () => {
+  const vocab = [
+    ["<unk>", 0],
+    ["<s>", 0],
+    ["▁a", -1],
+    ["b", -2],
+    ["<", -3],
+    ["s", -3],
+    [">", -3],
+    ["▁", -4],
+    ["▁<s", -5],
+  ]
+  const [{ definition }, space] = [
+    read("llama2"),
+    { type: "Metaspace", replacement: "▁", prepend_scheme: "always", split: true },
+  ]
+  const steps = { normalizer: null, post_processor: null, pre_tokenizer: space, decoder: space }
+  const unigram = {
+    ...definition,
+    ...steps,
+    added_tokens: [definition.added_tokens[1]],
+    model: { type: "Unigram", unk_id: 0, vocab },
+  }
+  const ours = new Tokenizer(unigram, {})
+  const rust = RustTokenizer.fromString(JSON.stringify(unigram))
+  for (const text of ["a b", "xyz b zz", "<s>a <s", "b<s>"])
+    expect(ours.encode(text, { special: true })).toEqual(
+      (await rust.encode(text, null, { addSpecialTokens: false })).getIds(),
+    )
+  expect(ours.encode("a<s>").map((id) => ours.token(id))).toEqual(["▁a", "<", "s", ">"])
+})
+
+it("shows a token alone as it is inside a text", () => {
+  for (const kind of KINDS) {
+    const { definition, config } = read(kind)
+    const tokenizer = new Tokenizer(definition, config)
+    const ids = tokenizer.encode("a the image")
+    const inside = ids.slice(1).map((id) => tokenizer.decode([id], { inside: true }))
+    expect(tokenizer.decode(ids.slice(0, 1)) + inside.join(""), kind).toBe("a the image")
+    const special = [...tokenizer.specialTokens.values()][0]
+    expect(tokenizer.decode([special], { inside: true }), kind).toBe("")
+  }
+})
+
 it("finds places before, inside and behind a token", () => {
   const { definition, config } = read("llama2")
   const tokenizer = new Tokenizer(definition, config)

@@ -12,7 +12,7 @@ import type { Encoded } from "./writer.js"
 export interface TemplateOptions {
   /** Let markup written inside messages be tokens: for text that is trusted. @default false */
   special?: boolean
-  /** Names that the template may look at, such as enable_thinking or date_string. */
+  /** Names that the template may look at, such as enable_thinking or date_string. Markup in them is tokens. */
   variables?: Record<string, unknown>
 }
 

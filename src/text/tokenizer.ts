@@ -139,15 +139,26 @@ export class Tokenizer {
     return { ended, begun: ended }
   }
 
-  /** Ids without a token, such as the mask id or an image slot, decode to nothing. */
-  decode(ids: ArrayLike<number>, { skipSpecial = true }: { skipSpecial?: boolean } = {}): string {
+  /**
+   * Ids without a token, such as the mask id or an image slot, decode to nothing.
+   * @param options.inside as in the middle of a text: the first token keeps the space that a text's beginning loses
+   */
+  decode(
+    ids: ArrayLike<number>,
+    { skipSpecial = true, inside = false }: { skipSpecial?: boolean; inside?: boolean } = {},
+  ): string {
     const tokens: string[] = []
     for (const id of Array.from(ids)) {
       const token = this.token(id)
       if (token !== undefined && !(skipSpecial && this.#specialIds.has(id))) tokens.push(token)
     }
     if (tokens.length === 0) return ""
-    return this.#limited(tokens.length, () => this.#decode(tokens).join(""))
+    if (!inside) return this.#limited(tokens.length, () => this.#decode(tokens).join(""))
+    const before = this.encode("a").flatMap((id) => this.token(id) ?? [])
+    const [text, start] = this.#limited(tokens.length, () =>
+      [[...before, ...tokens], before].map((tokens) => this.#decode(tokens).join("")),
+    )
+    return text.startsWith(start) ? text.slice(start.length) : text
   }
 
   /** The token of an id as the vocabulary has it, or undefined where there is none. */

@@ -32,8 +32,8 @@ export class Vocabulary {
     if (this.#model instanceof BPE && this.#model.unk_token_id === undefined) this.#drops = (c) => !isKnown(c)
     this.#tokens = this.#model.vocab.slice()
     for (const { id, content } of added) this.#tokens[id] = content
-    // Markup comes from the search for added tokens alone; a word may be in both.
-    for (const mark of marks) this.#model.tokens_to_ids.delete(mark)
+    // Markup comes from the search for added tokens alone; a word may be in both. (Unigram's has a score instead.)
+    if (!(this.#model instanceof Unigram)) for (const mark of marks) this.#model.tokens_to_ids.delete(mark)
   }
 
   /** One more than the largest id. */
