@@ -70,6 +70,11 @@ it("has Python's string methods, equality and dates", () => {
   expect(value("'a b  c'.split() | join(',')")).toBe("a,b,c")
   expect(value("'a,b,c'.split(',', 1)[1] ~ 'hELLO'.capitalize()")).toBe("b,cHello")
   expect(value("'abc'.removeprefix('a') ~ 'abc'.removesuffix('c') ~ 'abc'.find('c')")).toBe("bcab2")
+  expect(value("'a b c'.rsplit(' ', 1) | join('|')")).toBe("a b|c")
+  expect(value("'a-wOrd'.title() ~ 'abca'.count('a') ~ 'abc'.index('c') ~ '+'.join(['x', 'y'])")).toBe("A-Word22x+y")
+  expect(value("(text | length) ~ ([1, 2] | length) ~ (nothing | length)", { text: "👍a" })).toBe("220")
+  const loops = "{% for x in nothing %}x{% else %}none{% endfor %}{% for x in [1, 2, 3] if x != 2 %}{{ x }}{% endfor %}"
+  expect(new ChatTemplate(loops).render([])).toBe("none13")
   const same = { a: { b: [1, "x"] }, c: { b: [1, "x"] }, d: { b: [1] } }
   expect(value("a == c and a != d and '' != false and 1 == true and none != false", same)).toBe("true")
   const now = new Date(2025, 2, 5, 14, 7, 9)

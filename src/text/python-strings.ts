@@ -47,6 +47,19 @@ const METHODS: Record<string, (text: string, ...args: never[]) => unknown> = {
   removesuffix: (text, suffix: string) =>
     suffix !== "" && text.endsWith(suffix) ? text.slice(0, -suffix.length) : text,
   find: (text, part: string) => text.indexOf(part),
+  index: (text, part: string) => {
+    if (!text.includes(part)) throw new Error("substring not found")
+    return text.indexOf(part)
+  },
+  count: (text, part: string) => text.split(part).length - 1,
+  rsplit: (text, separator: string, most: unknown = -1) => {
+    const parts = split(text, separator)
+    const kept = typeof most === "number" && most >= 0 ? Math.max(0, parts.length - most) : 0
+    return kept > 1 ? [parts.slice(0, kept).join(separator), ...parts.slice(kept)] : parts
+  },
+  title: (text) => text.toLowerCase().replace(/(?<!\p{L})\p{L}/gu, (c) => c.toUpperCase()),
+  isdigit: (text) => /^\p{Nd}+$/u.test(text),
+  join: (text, list: unknown[]) => list.map(held).join(text),
   splitlines: (text) =>
     text.replace(/(\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])$/, "").split(/\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/),
 }
@@ -62,6 +75,7 @@ export const PYTHON_FUNCTIONS: Readonly<Record<string, (...args: unknown[]) => u
       return work(text, ...(args as never[]))
     },
   ]),
+  [name("length"), lengthOf],
   [name("equal"), equal],
   [name("unequal"), (a: unknown, b: unknown) => !equal(a, b)],
   [
@@ -72,6 +86,15 @@ export const PYTHON_FUNCTIONS: Readonly<Record<string, (...args: unknown[]) => u
     },
   ],
 ])
+
+/** Of a text in characters, where JavaScript counts some as two. */
+function lengthOf(value: unknown): number {
+  if (typeof value === "string") return Array.from(value).length
+  if (value === undefined) return 0
+  if (Array.isArray(value)) return value.length
+  if (value instanceof Map) return value.size
+  throw new Error("the length is asked of something that has none")
+}
 
 /** The library compares as JavaScript's == does, where "" is false, and lists and mappings by identity. */
 function equal(a: unknown, b: unknown): boolean {
@@ -87,8 +110,8 @@ function equal(a: unknown, b: unknown): boolean {
 const held = (wrapped: unknown): unknown => (wrapped as { value?: unknown } | undefined)?.value
 
 /**
- * Turns `x.strip(…)`, `x | trim`, `x == y` and `x != y` of a parsed template, in place, into calls of the functions
- * above.
+ * Turns `x.strip(…)`, `x | trim`, `x | length`, `x == y` and `x != y` of a parsed template, in place, into calls of the
+ * functions above, and lets loops over what is not there be empty.
  */
 export function usePythonStrings(node: unknown): void {
   if (typeof node !== "object" || node === null) return
@@ -101,9 +124,20 @@ export function usePythonStrings(node: unknown): void {
     if (Object.hasOwn(METHODS, method as string))
       call(node as Node, method as string, callee.object, (node as Node).args)
   }
+  if (type === "For") {
+    const loop = node as Node & { iterable: Node }
+    const holder = loop.iterable.type === "SelectExpression" ? loop.iterable : loop
+    const key = holder === loop ? "iterable" : "lhs"
+    const none = { type: "ArrayLiteral", value: [] }
+    // Of what is not there nothing can be asked, in Python: x.a.b stays an error where x.a is missing.
+    const { type, object } = holder[key] as Node & { object?: Node }
+    if (type === "Identifier" || (type === "MemberExpression" && object?.type !== "MemberExpression"))
+      holder[key] = { type: "BinaryExpression", operator: { value: "or" }, left: holder[key], right: none }
+  }
   if (type !== "FilterExpression" || !filter) return
   const [called, args] = filter.type === "CallExpression" ? [filter.callee as Node, filter.args] : [filter, []]
-  if (called.value === "trim") call(node as Node, "trim", (node as Node).operand, args)
+  if (called.value === "trim" || called.value === "length")
+    call(node as Node, called.value, (node as Node).operand, args)
 }
 
 function call(node: Node, method: string, text: unknown, args: unknown): void {
