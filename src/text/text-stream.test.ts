@@ -1,7 +1,7 @@
 import { expect, it } from "vitest"
 import { trainTokenizer } from "../demo/bpe.js"
-import { Tokenizer } from "../text/tokenizer.js"
 import { TextStream } from "./text-stream.js"
+import { Tokenizer } from "./tokenizer.js"
 
 const { definition, config } = trainTokenizer([], 256)
 const tokenizer = new Tokenizer(definition, config)
