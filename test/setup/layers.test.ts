@@ -16,7 +16,9 @@ const FORBIDDEN = [
   ["src/models/file.ts", "../paradigms/block-diffusion/decoder.js"],
   ["src/paradigms/block-diffusion/file.ts", "../../train/config.js"],
   ["src/generate/file.ts", "../cli/main.js"],
-  ["src/train/file.ts", "../demo/report.js"],
+  ["src/train/file.ts", "../../examples/emoji/report.js"],
+  ["src/data/file.ts", "../../test/golden/folder.js"],
+  ["src/cli/commands/file.ts", "../../../examples/emoji/demo.js"],
   ["src/eval/file.ts", "../torch/native.js"],
 ]
 const ALLOWED = [

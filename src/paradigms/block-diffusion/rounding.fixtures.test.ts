@@ -4,6 +4,7 @@
  */
 
 import { describe, expect, it } from "vitest"
+import { TOLERANCES } from "../../../test/golden/tolerances.js"
 import {
   goldenFeatures,
   goldenJson,
@@ -12,7 +13,6 @@ import {
   goldenTensors,
 } from "../../../test/support/golden.js"
 import { maskToken } from "../../checkpoint/config.js"
-import { TOLERANCES } from "../../fixtures/tolerances.js"
 import { loadModel } from "../../models/load.js"
 import type { Model } from "../../models/registry.js"
 import { layOut } from "../../text/layout.js"
