@@ -9,15 +9,11 @@ import { decodeGifFrame, isGif, readGifFrame } from "./gif.js"
 import { bytesPerPixel, checkPictureMemory, GIF_BYTES_PER_PIXEL } from "./memory.js"
 import { turned } from "./orientation.js"
 import { withoutGrey16Key } from "./png.js"
+import type { RgbImage } from "./rgb.js"
 import { tiffOrientation } from "./tiff.js"
 import { yuvToRgb } from "./yuv.js"
 
-export interface RgbImage {
-  width: number
-  height: number
-  /** [height, width, 3] */
-  data: Uint8Array
-}
+export type { RgbImage } from "./rgb.js"
 
 const FORMATS = new Set<string | undefined>(["jpeg", "png", "webp", "gif", "tiff", "heif"])
 

@@ -6,19 +6,19 @@ import { BYTES, type Device, type DType, dtypeCode } from "./dtype.js"
 import { dispose } from "./memory.js"
 import { ARGS, addon, frame } from "./native.js"
 
-const operators = new Map<string, Operator>()
+const operators = new Map<string, Operator<Tensor>>()
 
 /** The operator of this name, resolved once. */
-export function operator(name: string): Operator {
+export function operator(name: string): Operator<Tensor> {
   let found = operators.get(name)
   if (!found) {
-    found = new Operator(name)
+    found = new Operator<Tensor>(name)
     operators.set(name, found)
   }
   return found
 }
 
-const o = (name: string): Operator => operator(`aten::${name}`)
+const o = (name: string): Operator<Tensor> => operator(`aten::${name}`)
 const op = {
   add: o("add.Tensor"), addScalar: o("add.Scalar"), sub: o("sub.Tensor"), subScalar: o("sub.Scalar"),
   mul: o("mul.Tensor"), mulScalar: o("mul.Scalar"), div: o("div.Tensor"), divScalar: o("div.Scalar"),
@@ -257,6 +257,6 @@ function makeArray(dtype: DType, n: number): TypedArray {
 setConstructor((handle, dtype, shape, device) => new Tensor(handle, dtype, shape, device))
 
 /** Calls any operator by name with its schema's positional arguments; every result is returned. */
-export function callOperator(name: string, ...args: Value[]): Result[] {
+export function callOperator(name: string, ...args: Value[]): Result<Tensor>[] {
   return operator(name).callAll(args)
 }

@@ -5,16 +5,11 @@ import { basename, dirname, join, relative } from "node:path"
 import { readHeader, type TensorLocation } from "../../src/checkpoint/safetensors.js"
 import { messageOf, UserError } from "../../src/errors.js"
 import { mapFile, type Tensor, untidied, viewBytes } from "../../src/torch/index.js"
-import { parseJson } from "./json.js"
+import { type JsonDocument, parseJson } from "./json.js"
 import { ModelShelf } from "./models.js"
 import { Pictures } from "./pictures.js"
 
-export interface JsonDocument {
-  path: string
-  /** Path from the root, for people. */
-  name: string
-  value: unknown
-}
+export type { JsonDocument } from "./json.js"
 
 /** A folder with config.json or projector weights holds a model: its JSON files are no cases. */
 const MODEL_MARKS = ["config.json", "mm_projector.bin"]

@@ -3,8 +3,7 @@
 import { decodeImage, type RgbImage } from "../../src/image/decode.js"
 import { padToSquare, type QwenImage, type QwenImageOptions, qwenImage, smartResize } from "../../src/image/qwen.js"
 import { Mismatch, sha256 } from "./check.js"
-import type { FixtureFolder, JsonDocument } from "./folder.js"
-import { isObject, listsOf } from "./json.js"
+import { isObject, type JsonDocument, listsOf } from "./json.js"
 
 /** Pixels per side of a patch. */
 const SIDE = 14
@@ -14,14 +13,20 @@ type PixelLimits = Pick<QwenImageOptions, "minPixels" | "maxPixels">
 /** The latest pictures are kept: cases about one picture come in a row. */
 const HELD = 8
 
+/** The documents that name pictures, and where a picture that one names lies. */
+interface PictureFiles {
+  documents: readonly JsonDocument[]
+  file(name: string, near: JsonDocument): string
+}
+
 export class Pictures {
-  readonly #folder: FixtureFolder
+  readonly #folder: PictureFiles
   /** For pictures whose decoding differs between libraries: the reference's pixels, and where they are stored. */
   readonly #decoded = new Map<string, { sha256: string; file: string }>()
   readonly #limits: PixelLimits[] = []
   readonly #held = new Map<string, RgbImage>()
 
-  constructor(folder: FixtureFolder) {
+  constructor(folder: PictureFiles) {
     this.#folder = folder
     for (const document of folder.documents) {
       this.#limits.push(...limitsIn(document.value))

@@ -199,8 +199,9 @@ function checkAnswer(record: DecodeRecord, events: readonly DecodeEvent[]): void
   expectEqual(eosIndex ?? null, record.first_eos_index, "first end of sequence")
   const end = eosIndex === undefined ? record.gen_length : eosIndex + 1
   expectEqual(ids.subarray(0, end), record.returned_ids.slice(0, end), "answer up to the end of sequence")
-  const allowed = record.calls_rows_kv_store.length
-  if (stats.forwards > allowed) throw new Mismatch(`${stats.forwards} forwards, more than the reference's ${allowed}`)
+  expectEqual(stats.tokens, eosIndex ?? record.gen_length, "tokens of the answer")
+  const reference = record.calls_rows_kv_store.length
+  if (stats.forwards >= reference) throw new Mismatch(`${stats.forwards} forwards, the reference needs ${reference}`)
 }
 
 function doneOf(events: readonly DecodeEvent[]): Extract<DecodeEvent, { type: "done" }> {

@@ -4,20 +4,14 @@
  */
 
 import { describe, expect, it } from "vitest"
-import { TOLERANCES } from "../../../test/golden/tolerances.js"
-import {
-  goldenFeatures,
-  goldenJson,
-  goldenModelFolder,
-  goldenPresent,
-  goldenTensors,
-} from "../../../test/support/golden.js"
-import { maskToken } from "../../checkpoint/config.js"
-import { loadModel } from "../../models/load.js"
-import type { Model } from "../../models/registry.js"
-import { layOut } from "../../text/layout.js"
-import { noGrad, setThreads, type Tensor, tidy } from "../../torch/index.js"
-import { blockDiffusionObjective } from "./objective.js"
+import { maskToken } from "../../src/checkpoint/config.js"
+import { loadModel } from "../../src/models/load.js"
+import type { Model } from "../../src/models/registry.js"
+import { blockDiffusionObjective } from "../../src/paradigms/block-diffusion/objective.js"
+import { layOut } from "../../src/text/layout.js"
+import { noGrad, setThreads, type Tensor, tidy } from "../../src/torch/index.js"
+import { goldenFeatures, goldenJson, goldenModelFolder, goldenPresent, goldenTensors } from "../support/golden.js"
+import { TOLERANCES } from "./tolerances.js"
 
 interface GoldenStep {
   key: string
@@ -61,7 +55,7 @@ async function crossEntropies(
   images: string[][],
   stored: (name: string) => Tensor,
 ): Promise<number[]> {
-  const features = await goldenFeatures(model, images.flat(), { pad: true })
+  const features = await goldenFeatures(model, images.flat())
   return noGrad(() =>
     tidy(() => {
       const row = (name: string, b: number): number[] => stored(name).select(0, b).toNumbers()
