@@ -3,7 +3,6 @@
 import type { Emoji } from "./sources.js"
 
 export type EmojiTask = "name" | "choose" | "describe"
-export const TASKS: readonly EmojiTask[] = ["name", "choose", "describe"]
 
 /** The first question of each list is the one evaluations ask. Short: a small model pays for every token. */
 export const NAME_QUESTIONS = ["What is this?", "Name it.", "What do you see?"] as const
