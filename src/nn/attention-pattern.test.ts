@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest"
-import { goldenJson, goldenPresent } from "../../test/support/golden.js"
 import {
   type AttentionPattern,
   bidirectional,
@@ -17,32 +16,6 @@ function draw(pattern: AttentionPattern): string[] {
   return Array.from({ length: pattern.rows }, (_, r) =>
     dense.subarray(r * pattern.keys, (r + 1) * pattern.keys).join(""),
   )
-}
-
-/** The matrix of the authors' code, noised half first, with our row order (clean rows first) undone. */
-function authorsOrder(pattern: AttentionPattern, length: number, total = length): string[] {
-  const dense = toDense(pattern)
-  const place = (i: number): number =>
-    i < total ? (i < length ? length + i : -1) : i - total < length ? i - total : -1
-  return Array.from({ length: 2 * total }, (_, q) =>
-    Array.from({ length: 2 * total }, (_, k) =>
-      place(q) < 0 || place(k) < 0 ? 0 : dense[place(q) * pattern.keys + place(k)],
-    ).join(""),
-  )
-}
-
-const allBlocks = (length: number, blockSize: number): number[] =>
-  Array.from({ length: Math.ceil(length / blockSize) }, (_, b) => b)
-
-/** Every block noised over every clean row: the whole 2L forward of the paper. */
-function wholeTraining(length: number, blockSize: number): AttentionPattern {
-  const blocks = allBlocks(length, blockSize)
-  return noisedOverClean({
-    cleanRows: length,
-    noisedBlocks: blocks,
-    blockSize,
-    length,
-  })
 }
 
 describe("attention patterns", () => {
@@ -65,24 +38,5 @@ describe("attention patterns", () => {
     expect(selectRows(pattern, [2, 3]).spans).toEqual([{ rows: [0, 2], keys: [[0, 4]] }])
     expect(() => selectRows(pattern, [6])).toThrow(RangeError)
     expect(() => selectRows(pattern, [3, 1])).toThrow(RangeError)
-  })
-})
-
-describe.skipIf(!goldenPresent)("masks of the reference", () => {
-  const masks = goldenPresent ? goldenJson("masks", "masks.json") : {}
-  it("training", () => {
-    expect(masks.training.length).toBeGreaterThan(0)
-    for (const { L, D, rows } of masks.training) expect(authorsOrder(wholeTraining(L, D), L)).toEqual(rows)
-  })
-  it("training with padding: each sample has its own shorter pattern", () => {
-    for (const { L, D, lengths, rows } of masks.training_with_padding) {
-      for (let b = 0; b < lengths.length; b++) {
-        const expected = Array.isArray(rows[0]) ? rows[b] : rows.slice(b * 2 * L, (b + 1) * 2 * L)
-        expect(authorsOrder(wholeTraining(lengths[b], D), lengths[b], L)).toEqual(expected)
-      }
-    }
-  })
-  it("decoding", () => {
-    for (const { num_blocks, D, rows } of masks.decoding) expect(draw(blockCausal(num_blocks * D, D))).toEqual(rows)
   })
 })

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { trainTokenizer } from "../demo/bpe.js"
+import { trainTokenizer } from "../../examples/emoji/bpe.js"
 import { TextStream } from "./text-stream.js"
 import { Tokenizer } from "./tokenizer.js"
 

@@ -7,7 +7,7 @@ import { Command } from "commander"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { Interrupted, reportError } from "../../src/cli/errors.js"
 import { interruptible, type Signals } from "../../src/cli/interrupt.js"
-import { createProgram, main } from "../../src/cli/main.js"
+import { type Commands, createProgram, main } from "../../src/cli/main.js"
 import { collect, numberBetween, wholeNumber } from "../../src/cli/options.js"
 import { UserError } from "../../src/errors.js"
 
@@ -42,6 +42,30 @@ describe("main", () => {
   it("ends wrong usage with code 2 and says what was meant", async () => {
     expect(await run("doctr")).toMatchObject({ code: 2, printed: expect.stringContaining("Did you mean doctor?") })
     expect(await run("doctor", "--jsn")).toMatchObject({ code: 2, printed: expect.stringContaining("--json") })
+  })
+
+  it.each(["demo", "fixtures"])("says that %s is a script of the repository", async (name) => {
+    const { code, printed } = await run(name, "--out", "x", "y")
+    expect(code).toBe(1)
+    expect(printed).toContain(`npm run ${name}`)
+    expect((await run("--help")).printed).not.toContain(`  ${name}`)
+  })
+
+  it("runs a script of the repository as a program of its own", async () => {
+    const seen: object[] = []
+    const register = (program: Command) =>
+      program
+        .command("walk")
+        .option("--far <n>", "", wholeNumber(1))
+        .action((options) => void seen.push(options))
+    const script: Commands = { name: "npm run", separator: "--", register: [register], writesFiles: [] }
+    await main(["node", "file", "walk", "--far", "2"], undefined, script)
+    expect(seen).toEqual([{ far: 2 }])
+    await main(["node", "file", "walk", "--fa", "2"], undefined, script)
+    expect(process.exitCode).toBe(2)
+    expect(printed).toContain("(npm run walk -- --help lists its options)")
+    await main(["node", "file", "walk", "--help"], undefined, script)
+    expect(printed).toContain("Usage: npm run walk -- [options]")
   })
 
   it("names every command once", () => {

@@ -1,9 +1,9 @@
 /** Two folders of one random model with a tokenizer of its own: autoregressive, and translated without training. */
 
 import { join } from "node:path"
+import { trainTokenizer, writeTokenizer } from "../../examples/emoji/bpe.js"
 import { asDiffusion } from "../../src/checkpoint/config.js"
 import { writeJson } from "../../src/checkpoint/files.js"
-import { trainTokenizer, writeTokenizer } from "../../src/demo/bpe.js"
 import { initialiseWeights } from "../../src/models/registry.js"
 import { saveModel } from "../../src/models/save.js"
 import type { Tensor } from "../../src/torch/index.js"

@@ -1,6 +1,7 @@
 /** Metadata of a GGUF file → what a Hugging Face config.json of the same model says. */
 import { UserError } from "../../errors.js"
-import { type Json, shown } from "../json.js"
+import { shown } from "../../readable.js"
+import type { Json } from "../json.js"
 import { Fields } from "./fields.js"
 import type { GgufFile } from "./file.js"
 import { ropeScalingOf } from "./rope-scaling.js"

@@ -1,7 +1,7 @@
 /** Reads numbers and texts one after the other from the start of a file, through a window that never holds more than is needed. */
 import fs from "node:fs"
 import { UserError } from "../../errors.js"
-import { reasonOf } from "../json.js"
+import { readingFailure } from "../../system-failures.js"
 
 const WINDOW = 1 << 20
 
@@ -100,7 +100,7 @@ export class Cursor {
     try {
       return fs.readSync(this.descriptor, window, at, window.length - at, position)
     } catch (cause) {
-      throw new UserError(`the file cannot be read (${reasonOf(cause)})`, { where: this.file, cause })
+      throw new UserError(`the file cannot be read (${readingFailure(cause)})`, { where: this.file, cause })
     }
   }
 }

@@ -1,6 +1,6 @@
 /** Metadata by key, with the kind of value that is asked for: anything else is a sentence. */
 import { UserError } from "../../errors.js"
-import { shown } from "../json.js"
+import { shown } from "../../readable.js"
 import type { GgufFile, GgufValue } from "./file.js"
 
 /** Some writers store "none" as -1 in an unsigned field. */

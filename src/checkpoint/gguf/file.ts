@@ -4,7 +4,9 @@
  */
 import fs from "node:fs"
 import { UserError } from "../../errors.js"
-import { label, reasonOf, regularFileSize, shown } from "../json.js"
+import { label, shown } from "../../readable.js"
+import { readingFailure } from "../../system-failures.js"
+import { regularFileSize } from "../json.js"
 import { Cursor } from "./cursor.js"
 import { type Metadata, readMetadata, readName } from "./metadata.js"
 import { BLOCK_SIZES, type GgufType, typeOfNumber } from "./types.js"
@@ -55,7 +57,7 @@ export function readGguf(file: string): GgufFile {
   try {
     descriptor = fs.openSync(file, "r")
   } catch (cause) {
-    throw new UserError(`cannot open the weights file (${reasonOf(cause)})`, { where: file, cause })
+    throw new UserError(`cannot open the weights file (${readingFailure(cause)})`, { where: file, cause })
   }
   try {
     return readHeader(descriptor, file, fs.fstatSync(descriptor).size)

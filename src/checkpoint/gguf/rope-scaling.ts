@@ -1,6 +1,7 @@
 /** How a GGUF file says that rotary frequencies are scaled → `rope_scaling` of a Hugging Face configuration. */
 import { UserError } from "../../errors.js"
-import { type Json, shown } from "../json.js"
+import { shown } from "../../readable.js"
+import type { Json } from "../json.js"
 import type { Fields } from "./fields.js"
 import type { GgufFile } from "./file.js"
 import { readWeights } from "./weights.js"

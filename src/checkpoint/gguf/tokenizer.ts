@@ -1,6 +1,7 @@
 /** Metadata of a GGUF file → tokenizer.json and tokenizer_config.json of the same model. */
 import { UserError } from "../../errors.js"
-import { type Json, shown } from "../json.js"
+import { shown } from "../../readable.js"
+import type { Json } from "../json.js"
 import { architectureOf } from "./config.js"
 import { Fields } from "./fields.js"
 import type { GgufFile } from "./file.js"

@@ -1,6 +1,6 @@
 /** Tensor types of GGUF files: which are known, how many weights and bytes a block has. */
 import { UserError } from "../../errors.js"
-import { label } from "../json.js"
+import { label } from "../../readable.js"
 
 /** The types that can be dequantised. */
 export type GgufType = "F32" | "F16" | "BF16" | "Q4_0" | "Q4_1" | "Q5_0" | "Q5_1" | "Q8_0" | "Q4_K" | "Q5_K" | "Q6_K"

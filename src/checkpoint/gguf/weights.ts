@@ -1,7 +1,7 @@
 /** The weights of a tensor, read from the file and dequantised piece by piece: never more of the file in memory than a piece. */
 import fs from "node:fs"
 import { UserError } from "../../errors.js"
-import { reasonOf } from "../json.js"
+import { readingFailure } from "../../system-failures.js"
 import type { TensorLocation } from "../safetensors-header.js"
 import { dequantize, type Weights } from "./dequantize.js"
 import type { GgufTensor } from "./file.js"
@@ -87,7 +87,7 @@ function open(file: string): number {
   try {
     return fs.openSync(file, "r")
   } catch (cause) {
-    throw new UserError(`cannot open the weights file (${reasonOf(cause)})`, { where: file, cause })
+    throw new UserError(`cannot open the weights file (${readingFailure(cause)})`, { where: file, cause })
   }
 }
 
@@ -103,6 +103,6 @@ function readSome(descriptor: number, target: Uint8Array, position: number, file
   try {
     return fs.readSync(descriptor, target, 0, target.length, position)
   } catch (cause) {
-    throw new UserError(`the weights cannot be read (${reasonOf(cause)})`, { where: file, cause })
+    throw new UserError(`the weights cannot be read (${readingFailure(cause)})`, { where: file, cause })
   }
 }
