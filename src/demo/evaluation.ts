@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { writeJson } from "../checkpoint/files.js"
-import { readJsonObject } from "../checkpoint/read-config.js"
+import { readJsonObject } from "../checkpoint/json.js"
 import type { Session } from "../generate/session.js"
 import { makeFolder } from "../make-folder.js"
 import { DemoAnswerer, openDemoModel } from "./answerer.js"

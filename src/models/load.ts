@@ -1,11 +1,14 @@
 /** A model folder of any known layout → a model. Weights stay in the mapped files and in their stored type where possible. */
 
-import { type Checkpoint, readCheckpoint } from "../checkpoint/checkpoint.js"
+import { EMBEDDING, HEAD } from "../checkpoint/checkpoint.js"
+import { withVocabulary } from "../checkpoint/config.js"
 import { shown } from "../checkpoint/json.js"
 import type { TensorLocation } from "../checkpoint/safetensors.js"
+import type { TensorView } from "../checkpoint/tensor-view.js"
 import { UserError } from "../errors.js"
 import {
   BYTES,
+  cat,
   chooseComputeType,
   chooseDevice,
   type Device,
@@ -15,6 +18,7 @@ import {
   type Tensor,
   viewBytes,
 } from "../torch/index.js"
+import { type Checkpoint, readCheckpoint } from "./checkpoint.js"
 import { buildModel, type Model } from "./registry.js"
 
 export interface LoadOptions {
@@ -23,6 +27,8 @@ export interface LoadOptions {
   device?: Device | "auto"
   /** Parameters of the compute type, in memory of their own, with gradients. */
   trainable?: boolean
+  /** Tokens to make room for: embedding and head get more rows where they have fewer, each the mean of those there are. */
+  vocabSize?: number
 }
 
 export interface LoadedModel {
@@ -38,7 +44,7 @@ export interface LoadedModel {
  */
 export function loadModel(
   folder: string,
-  { dtype = "auto", device = "auto", trainable = false }: LoadOptions = {},
+  { dtype = "auto", device = "auto", trainable = false, vocabSize = 0 }: LoadOptions = {},
 ): LoadedModel {
   const checkpoint = readCheckpoint(folder)
   const place = chooseDevice(device)
@@ -47,14 +53,44 @@ export function loadModel(
   const compute = dtype === "auto" ? chooseComputeType({ device: place }).dtype : dtype
   const files = new Map<string, Tensor>()
   const weights = new Map<string, Tensor>()
-  for (const [name, location] of checkpoint.tensors) {
-    const stored = viewStored(files, location)
+  const missing = Math.max(0, vocabSize - checkpoint.config.text.vocabSize)
+  for (const [name, view] of checkpoint.tensors) {
+    const found = viewStored(files, view)
+    const stored = missing > 0 && (name === EMBEDDING || name === HEAD) ? withMeanRows(found, missing) : found
     weights.set(name, trainable ? parameter(stored, compute, place) : frozen(stored, compute, place))
   }
-  return { model: buildModel(checkpoint.config, weights, compute), checkpoint, dtype: compute, device: place }
+  const config = missing > 0 ? withVocabulary(checkpoint.config, vocabSize) : checkpoint.config
+  return { model: buildModel(config, weights, compute), checkpoint, dtype: compute, device: place }
 }
 
-function viewStored(files: Map<string, Tensor>, { file, offset, bytes, dtype, shape }: TensorLocation): Tensor {
+/** New tokens begin as the mean of the others, as is usual: they are then neither likely nor far from what layers know. */
+function withMeanRows(matrix: Tensor, rows: number): Tensor {
+  const mean = matrix.to("float32").mean([0], true).to(matrix.dtype)
+  return cat([matrix, ...Array.from({ length: rows }, () => mean)])
+}
+
+/** Parts, joins and other orders of stored tensors are made here, when their weight is loaded. */
+function viewStored(files: Map<string, Tensor>, view: TensorView): Tensor {
+  if ("offset" in view) return viewFile(files, view)
+  if (!("op" in view)) throw new Error("a tensor of a checkpoint is in no file")
+  switch (view.op) {
+    case "slice":
+      return viewStored(files, view.of).narrow(view.axis, view.start, view.shape[view.axis]).contiguous()
+    case "join":
+      return cat(
+        view.parts.map((part) => viewStored(files, part)),
+        view.axis,
+      )
+    case "reorder":
+      return viewStored(files, view.of)
+        .view(...view.view)
+        .permute(...view.order)
+        .reshape(...view.shape)
+        .contiguous()
+  }
+}
+
+function viewFile(files: Map<string, Tensor>, { file, offset, bytes, dtype, shape }: TensorLocation): Tensor {
   let mapped = files.get(file)
   if (!mapped) {
     mapped = mapFile(file)

@@ -8,9 +8,9 @@ import { qwenImage } from "../image/qwen.js"
 import { blockCausal, causal } from "../nn/attention-pattern.js"
 import { arange, cat, crossEntropy, noGrad, type Tensor, tensor } from "../torch/index.js"
 import { mropePositions } from "./mrope-positions.js"
+import type { Qwen25VL } from "./qwen2_5_vl.js"
+import type { QwenImageInput } from "./qwen2_5-vision.js"
 import { type Grid, visionLayout } from "./qwen2_5-vision-layout.js"
-import type { Model } from "./registry.js"
-import type { ImageInput } from "./types.js"
 
 const relative = (ours: Tensor, expected: Tensor): number =>
   ours.sub(expected).abs().max().item() / expected.abs().max().item()
@@ -44,8 +44,8 @@ interface TextCase {
 }
 
 describe.skipIf(!goldenPresent)("reference values", () => {
-  const models = new Map<string, Model>()
-  const modelOf = (name: string): Model => {
+  const models = new Map<string, Qwen25VL>()
+  const modelOf = (name: string): Qwen25VL => {
     const model = models.get(name) ?? goldenModel(name)
     models.set(name, model)
     return model
@@ -62,7 +62,7 @@ describe.skipIf(!goldenPresent)("reference values", () => {
 
   const stored: VisionCase[] = goldenPresent ? goldenJson("vision", "cases.json").qwen : []
   it.each(stored)("vision features $key", async (one) => {
-    const images: ImageInput[] = []
+    const images: QwenImageInput[] = []
     for (const name of one.images) {
       const decoded = goldenPath("images", "decoded", `${name}.png`)
       const picture = await decodeImage(existsSync(decoded) ? decoded : goldenPath("images", name))

@@ -5,7 +5,9 @@ import { join, resolve } from "node:path"
 import { readHeader } from "../../src/checkpoint/safetensors.js"
 import { decodeImage } from "../../src/image/decode.js"
 import { padToSquare, qwenImage } from "../../src/image/qwen.js"
+import type { QwenVlConfig } from "../../src/models/families/qwen2_5_vl-read.js"
 import { loadModel } from "../../src/models/load.js"
+import type { Qwen25VL } from "../../src/models/qwen2_5_vl.js"
 import type { Model } from "../../src/models/registry.js"
 import { mapFile, noGrad, type Tensor, viewBytes } from "../../src/torch/index.js"
 
@@ -32,8 +34,9 @@ export function goldenTensors(...path: string[]): (name: string) => Tensor {
 
 export const goldenModelFolder = (name: string): string => join(folder, "models", name)
 
-export const goldenModel = (name: string, options: { trainable?: boolean } = {}): Model =>
-  loadModel(goldenModelFolder(name), { dtype: "float32", device: "cpu", ...options }).model
+/** Most golden models are Qwen2.5-VL or made from it. */
+export const goldenModel = (name: string, options: { trainable?: boolean } = {}): Qwen25VL =>
+  loadModel(goldenModelFolder(name), { dtype: "float32", device: "cpu", ...options }).model as Qwen25VL
 
 /** Features of images, within the pixel limits of the model's own config unless others are given. */
 export async function goldenFeatures(
@@ -42,7 +45,7 @@ export async function goldenFeatures(
   {
     pad,
     gradients = false,
-    limits = model.config.image,
+    limits = (model.config as QwenVlConfig).image,
   }: { pad: boolean; gradients?: boolean; limits?: { minPixels: number; maxPixels: number } },
 ): Promise<Tensor[]> {
   const images = await Promise.all(

@@ -11,7 +11,7 @@ import {
   goldenPresent,
   goldenTensors,
 } from "../../../test/support/golden.js"
-import { maskToken } from "../../checkpoint/config.js"
+import { endToken, maskToken } from "../../checkpoint/config.js"
 import { TOLERANCES } from "../../fixtures/tolerances.js"
 import { loadModel } from "../../models/load.js"
 import type { Model } from "../../models/registry.js"
@@ -71,7 +71,7 @@ async function crossEntropies(
         const take = (name: string): Int32Array => Int32Array.from(row(name, b).slice(0, length))
         const imageIndices = names.map(() => image++)
         const rows = imageIndices.map((i) => features[i].shape[0])
-        const blocks = { size: D, eos: model.config.tokens.eos }
+        const blocks = { size: D, eos: endToken(model.config) }
         const encoded = { ids: take("input_ids"), labels: take("labels") }
         return { ...layOut(encoded, rows, { blocks }), imageIndices, where: key }
       })
