@@ -20,6 +20,8 @@ export interface DecoderConfig extends TextConfig {
   headNorms?: boolean
   ropeTheta: number
   ropeScaling?: RopeScaling
+  /** Rotary frequencies rounded to bfloat16: of models whose buffers were cast with their weights, as some trainers do. */
+  ropeRounding?: "bfloat16"
   /** Rotary pairs for time, height and width of M-RoPE; twice their sum is headDim. */
   mropeSection?: [number, number, number]
   /** Whether each layer knows positions; all do if absent. */

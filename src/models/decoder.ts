@@ -85,8 +85,16 @@ export class Decoder implements LanguageModel {
   }
 
   #forward({ embeddings, positions, patterns, cache, outputRows }: ForwardInput): Tensor {
-    const { headDim, ropeTheta: theta, ropeScaling: scaling, mropeSection: sections, windows } = this.#text
-    const tables = ropeTables(positions, { headDim, theta, scaling, sections, dtype: this.dtype })
+    const {
+      headDim,
+      ropeTheta: theta,
+      ropeScaling: scaling,
+      ropeRounding: rounding,
+      mropeSection,
+      windows,
+    } = this.#text
+    const options = { headDim, theta, scaling, rounding, sections: mropeSection, dtype: this.dtype }
+    const tables = ropeTables(positions, options)
     const patternsWithin = windowed(patterns)
     const context: Context = { tables, patternsWithin, cache }
     const last = patternsWithin(windows?.[this.#layers.length - 1] ?? null)

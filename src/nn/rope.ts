@@ -20,13 +20,21 @@ const exponents = (channels: number): Tensor =>
   tensor(Float32Array.from({ length: channels / 2 }, (_, j) => (2 * j) / channels))
 
 /** theta^(−2j / channels) for j = 0 … channels/2 − 1, in float32 as the published models compute it, scaled or not. */
-export function inverseFrequencies(channels: number, theta: number, device: Device, scaling?: RopeScaling): Tensor {
-  const key = `${channels} ${theta} ${device} ${scaling ? JSON.stringify(scaling) : ""}`
+export function inverseFrequencies(
+  channels: number,
+  theta: number,
+  device: Device,
+  scaling?: RopeScaling,
+  rounding: DType = "float32",
+): Tensor {
+  const key = `${channels} ${theta} ${device} ${rounding} ${scaling ? JSON.stringify(scaling) : ""}`
   let found = frequencies.get(key)
   if (!found) {
     found = untidied(() => {
       const periods = tidy(() => pow.call(theta, exponents(channels)).toFloat32())
-      return tensor(scaledFrequencies(periods, theta, scaling)).to({ device })
+      return tensor(scaledFrequencies(periods, theta, scaling))
+        .to(rounding)
+        .to({ device, dtype: "float32" })
     })
     frequencies.set(key, found)
   }
@@ -46,6 +54,8 @@ export interface RopeOptions {
   headDim: number
   theta: number
   scaling?: RopeScaling
+  /** Type that frequencies are rounded to before they are used; none if absent. */
+  rounding?: DType
   /** Channels (of d/2) that turn by time, by height and by width, for positions on three axes. */
   sections?: readonly number[]
 }
@@ -79,13 +89,13 @@ export function ropeTables(positions: Tensor, options: RopeOptions & { dtype: DT
 }
 
 /** Of all scalings, the dynamic one alone looks at the sequence: at its last position, however many tokens are in the call. */
-function frequenciesFor(positions: Tensor, { headDim, theta, scaling }: RopeOptions): Tensor {
+function frequenciesFor(positions: Tensor, { headDim, theta, scaling, rounding }: RopeOptions): Tensor {
   if (scaling?.type === "dynamic") {
     const length = positions.max().item() + 1
     if (length > scaling.maxPositions)
       return dynamicFrequencies(headDim, theta, dynamicRatio(scaling, length), positions.device)
   }
-  return inverseFrequencies(headDim, theta, positions.device, scaling)
+  return inverseFrequencies(headDim, theta, positions.device, scaling, rounding)
 }
 
 /** Tables from angles [..., d/2] in radians; cos and sin are multiplied by `factor`. */
