@@ -25,7 +25,7 @@ export const HEAD = "lm_head.weight"
 
 /** What the weights of a model should be. */
 export interface WantedTensors {
-  /** Layouts that the model may have; the first that is meant counts. */
+  /** Layouts that the model may have: the first whose names are there, else the first that is known by none. */
   layouts: readonly Layout[]
   /** Canonical name → shape, in the order of the model's parameters. */
   expected: ReadonlyMap<string, readonly number[]>
@@ -51,8 +51,9 @@ export interface LocatedTensors {
 export function locateTensors(folder: string, { layouts, expected, tie }: WantedTensors): LocatedTensors {
   const main = openTensors(folder)
   const names = [...main.keys()]
-  const isMeant = ({ when }: Layout): boolean => !when || names.some((name) => matchName(when, name) !== undefined)
-  const layout = layouts.find(isMeant) ?? layouts[layouts.length - 1]
+  const isNamed = ({ when }: Layout): boolean =>
+    when !== undefined && names.some((name) => matchName(when, name) !== undefined)
+  const layout = layouts.find(isNamed) ?? layouts.find(({ when }) => when === undefined) ?? layouts[0]
   const stored: [string, TensorLocation][] = [...main, ...openBeside(folder, layout)]
   const others = layouts.flatMap(({ beside }) => beside?.files ?? [])
   const ignoredFiles = others.filter(

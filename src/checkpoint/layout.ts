@@ -44,7 +44,7 @@ export type Rule = RenameRule | SplitRule | JoinRule
 export interface Layout {
   name: string
   rules: readonly Rule[]
-  /** The layout is meant when a stored name fits this; without it, always. */
+  /** The layout is meant when a stored name fits this; one without is meant when no other is. */
   when?: string
   /** Stored tensors that are no weights: buffers that old programs saved. */
   ignored?: readonly string[]

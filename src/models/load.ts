@@ -3,8 +3,6 @@
 import { EMBEDDING, HEAD } from "../checkpoint/checkpoint.js"
 import { withVocabulary } from "../checkpoint/config.js"
 import { shown } from "../checkpoint/json.js"
-import type { TensorLocation } from "../checkpoint/safetensors.js"
-import type { TensorView } from "../checkpoint/tensor-view.js"
 import { UserError } from "../errors.js"
 import {
   BYTES,
@@ -14,11 +12,10 @@ import {
   type Device,
   type DType,
   isFloat,
-  mapFile,
   type Tensor,
-  viewBytes,
 } from "../torch/index.js"
 import { type Checkpoint, readCheckpoint } from "./checkpoint.js"
+import { MappedFiles } from "./mapped-files.js"
 import { buildModel, type Model } from "./registry.js"
 
 export interface LoadOptions {
@@ -51,11 +48,11 @@ export function loadModel(
   if (dtype !== "auto" && !isFloat(dtype))
     throw new UserError(`${shown(dtype)} is no type to compute in`, { fix: "use auto, float32, bfloat16 or float16" })
   const compute = dtype === "auto" ? chooseComputeType({ device: place }).dtype : dtype
-  const files = new Map<string, Tensor>()
+  const mapped = new MappedFiles()
   const weights = new Map<string, Tensor>()
   const missing = Math.max(0, vocabSize - checkpoint.config.text.vocabSize)
   for (const [name, view] of checkpoint.tensors) {
-    const found = viewStored(files, view)
+    const found = mapped.tensor(view)
     const stored = missing > 0 && (name === EMBEDDING || name === HEAD) ? withMeanRows(found, missing) : found
     weights.set(name, trainable ? parameter(stored, compute, place) : frozen(stored, compute, place))
   }
@@ -67,42 +64,6 @@ export function loadModel(
 function withMeanRows(matrix: Tensor, rows: number): Tensor {
   const mean = matrix.to("float32").mean([0], true).to(matrix.dtype)
   return cat([matrix, ...Array.from({ length: rows }, () => mean)])
-}
-
-/** Parts, joins and other orders of stored tensors are made here, when their weight is loaded. */
-function viewStored(files: Map<string, Tensor>, view: TensorView): Tensor {
-  if ("offset" in view) return viewFile(files, view)
-  if (!("op" in view)) throw new Error("a tensor of a checkpoint is in no file")
-  switch (view.op) {
-    case "slice":
-      return viewStored(files, view.of).narrow(view.axis, view.start, view.shape[view.axis]).contiguous()
-    case "join":
-      return cat(
-        view.parts.map((part) => viewStored(files, part)),
-        view.axis,
-      )
-    case "reorder":
-      return viewStored(files, view.of)
-        .view(...view.view)
-        .permute(...view.order)
-        .reshape(...view.shape)
-        .contiguous()
-  }
-}
-
-function viewFile(files: Map<string, Tensor>, { file, offset, bytes, dtype, shape }: TensorLocation): Tensor {
-  let mapped = files.get(file)
-  if (!mapped) {
-    mapped = mapFile(file)
-    files.set(file, mapped)
-  }
-  // The header fitted the file when it was read.
-  if (mapped.shape[0] < offset + bytes)
-    throw new UserError("the file became shorter while the model was loaded", {
-      where: file,
-      fix: "Copy or download it again; do not write to the files of a model that is in use.",
-    })
-  return viewBytes(mapped, offset, dtype, shape)
 }
 
 function parameter(stored: Tensor, dtype: DType, device: Device): Tensor {

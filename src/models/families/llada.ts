@@ -127,8 +127,7 @@ export const llada: Architecture<LladaConfig> = {
     const json = writeText(config, dtype, "full-diffusion")
     return config.published ? { ...json, embedding_size: config.text.vocabSize } : json
   },
-  layouts: ({ published }) =>
-    published ? [publishedLayout, decoderLayout] : [{ ...decoderLayout, when: "model.layers.*" }, publishedLayout],
+  layouts: ({ published }) => (published ? [publishedLayout, decoderLayout] : [decoderLayout, publishedLayout]),
   build: (config, weights, dtype) => new Decoder(config, weights, dtype),
 }
 
