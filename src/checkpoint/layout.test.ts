@@ -45,6 +45,14 @@ describe("views", () => {
     ])
   })
 
+  it("bytes that are made when asked for are tensors too", () => {
+    const tensor = new MappedFiles().tensor(reorderOf(counting(2, 3), { order: [1, 0] }))
+    expect([tensor.shape, tensor.reshape(-1).toNumbers()]).toEqual([
+      [3, 2],
+      [0, 3, 1, 4, 2, 5],
+    ])
+  })
+
   it("another order, undone, is the first one", () => {
     const shapes = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 })
     fc.assert(

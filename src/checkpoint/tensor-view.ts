@@ -34,7 +34,7 @@ export interface ReorderView extends Typed {
 export type TensorView = TensorLocation | TensorData | SliceView | JoinView | ReorderView
 
 const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1)
-const bytesOf = ({ dtype, shape }: Typed): number => product(shape) * ELEMENT_BYTES[dtype]
+const sizeOf = ({ dtype, shape }: Typed): number => product(shape) * ELEMENT_BYTES[dtype]
 
 /** The part of `length` from `start` along an axis; whole rows of a file stay a place in the file. */
 export function sliceOf(of: TensorView, axis: number, start: number, length: number): TensorView {
@@ -92,8 +92,9 @@ export function* readView(view: TensorView): Generator<Uint8Array> {
   else yield assemble(view)
 }
 
-function wholeOf(view: TensorView): Uint8Array {
-  const bytes = new Uint8Array(bytesOf(view))
+/** All its bytes, row-major. */
+export function bytesOf(view: TensorView): Uint8Array {
+  const bytes = new Uint8Array(sizeOf(view))
   let at = 0
   for (const piece of readView(view)) {
     bytes.set(piece, at)
@@ -103,16 +104,16 @@ function wholeOf(view: TensorView): Uint8Array {
 }
 
 function assemble(view: SliceView | JoinView | ReorderView): Uint8Array {
-  const out = new Uint8Array(bytesOf(view))
+  const out = new Uint8Array(sizeOf(view))
   if (view.op === "reorder") {
-    reordered(wholeOf(view.of), view, out)
+    reordered(bytesOf(view.of), view, out)
     return out
   }
   const outer = product(view.shape.slice(0, view.axis))
   const inner = product(view.shape.slice(view.axis + 1)) * ELEMENT_BYTES[view.dtype]
   const row = view.shape[view.axis] * inner
   if (view.op === "slice") {
-    const from = wholeOf(view.of)
+    const from = bytesOf(view.of)
     const stride = view.of.shape[view.axis] * inner
     for (let i = 0; i < outer; i++) {
       const start = i * stride + view.start * inner
@@ -122,7 +123,7 @@ function assemble(view: SliceView | JoinView | ReorderView): Uint8Array {
   }
   let at = 0
   for (const part of view.parts) {
-    const [from, length] = [wholeOf(part), part.shape[view.axis] * inner]
+    const [from, length] = [bytesOf(part), part.shape[view.axis] * inner]
     for (let i = 0; i < outer; i++) out.set(from.subarray(i * length, (i + 1) * length), i * row + at)
     at += length
   }

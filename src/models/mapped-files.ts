@@ -1,8 +1,8 @@
 /** Tensors of a checkpoint in its mapped files. What is more than a place in a file is made when it is asked for. */
 import type { TensorLocation } from "../checkpoint/safetensors.js"
-import type { TensorView } from "../checkpoint/tensor-view.js"
+import { bytesOf, type TensorView } from "../checkpoint/tensor-view.js"
 import { UserError } from "../errors.js"
-import { cat, mapFile, type Tensor, viewBytes } from "../torch/index.js"
+import { cat, mapFile, type Tensor, tensor, viewBytes } from "../torch/index.js"
 
 export class MappedFiles {
   readonly #files = new Map<string, Tensor>()
@@ -13,7 +13,7 @@ export class MappedFiles {
    */
   tensor(view: TensorView): Tensor {
     if ("offset" in view) return this.#place(view)
-    if (!("op" in view)) throw new Error("a tensor of a checkpoint is in no file")
+    if (!("op" in view)) return viewBytes(tensor(bytesOf(view)), 0, view.dtype, view.shape)
     switch (view.op) {
       case "slice":
         return this.tensor(view.of).narrow(view.axis, view.start, view.shape[view.axis]).contiguous()
