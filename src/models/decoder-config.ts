@@ -166,6 +166,14 @@ export function validateDecoder(text: DecoderConfig, where?: string): void {
       text.heads % text.kvHeads === 0,
       `num_attention_heads ${text.heads} is not a multiple of num_key_value_heads ${text.kvHeads}`,
     ],
+    [
+      text.ropeScaling?.type !== "dynamic" || text.headDim > 2,
+      `head_dim ${text.headDim} is too small for dynamic rope scaling`,
+    ],
+    [
+      text.ropeScaling?.type !== "yarn" || text.ropeTheta > 1,
+      `rope_theta ${text.ropeTheta} is too small for yarn rope scaling`,
+    ],
     [perLayer(text.ropeLayers), `no_rope_layers does not have one entry for each of the ${text.layers} layers`],
     [perLayer(text.windows), `layer_types does not have one entry for each of the ${text.layers} layers`],
   ]

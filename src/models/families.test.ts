@@ -187,6 +187,12 @@ describe("what makes the families differ", () => {
     expect(() => normaliseConfig({ ...SMALL_FAMILIES.llama, ...change })).toThrow(expected)
   })
 
+  it("a file of endless levels is refused", () => {
+    let deep: unknown = 1
+    for (let i = 0; i < 200_000; i++) deep = [deep]
+    expect(() => normaliseConfig({ ...SMALL_FAMILIES.llama, extra: deep })).toThrow(/more than 100 levels/)
+  })
+
   it("lists of layers have an entry for each", () => {
     expect(() => normaliseConfig({ ...SMALL_FAMILIES.smollm3, no_rope_layers: [1, 0] })).toThrow(
       /no_rope_layers does not have one entry for each of the 4/,

@@ -46,10 +46,24 @@ export function readConfig(folder: string): ModelConfig {
 /** The content of config.json, checked by its family. */
 export function normaliseConfig(raw: Json, files: ConfigFiles = {}): ModelConfig {
   const { where } = files
+  if (isDeep(raw))
+    throw new UserError(`it has more than ${MOST_LEVELS} levels`, { where, fix: "use the model's own file" })
   const architecture = architectureOfType(raw, where)
   if (raw.quantization_config != null)
     throw new UserError("the model is quantised, which is not supported", { where, fix: "Use the unquantised model." })
   return architecture.read(raw, files)
+}
+
+/** Levels of a config.json at most: what is carried over is written again, by a function that calls itself. */
+const MOST_LEVELS = 100
+
+function isDeep(raw: Json): boolean {
+  let level: unknown[] = [raw]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MOST_LEVELS) return true
+    level = level.flatMap((value) => (typeof value === "object" && value !== null ? Object.values(value) : []))
+  }
+  return false
 }
 
 /** Whether there is code for a `model_type` of config.json. */

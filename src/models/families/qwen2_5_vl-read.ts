@@ -1,12 +1,12 @@
 /** config.json of Qwen2.5-VL and of the DiffusionVL models made from it, flat or nested; strict, with errors that name the key. */
 import { z } from "zod"
 import type { ModelConfig, TokenConfig } from "../../checkpoint/config.js"
-import { pixelLimits } from "../../checkpoint/image-settings.js"
 import type { Json } from "../../checkpoint/json.js"
 import { type ParadigmRecord, readParadigm } from "../../checkpoint/paradigm-record.js"
 import { check } from "../../checkpoint/schema-check.js"
 import { heads, layers, normEps, size, theta, token, tokens, upTo } from "../../checkpoint/schema-pieces.js"
 import { UserError } from "../../errors.js"
+import { pixelLimits } from "../../image/pixel-limits.js"
 import { DIFFUSION_IMAGE } from "../../image/qwen.js"
 import type { ConfigFiles, PixelLimits } from "../architecture.js"
 import { type DecoderConfig, validateDecoder, validateMask } from "../decoder-config.js"
