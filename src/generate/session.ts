@@ -90,9 +90,10 @@ export function loadSession(folder: string, { dtype, device }: SessionOptions = 
   }
 }
 
-/** The authors' decoder ends at the config's token only; the autoregressive model at all its generation config names. */
+/** The authors' decoder ends at what config.json names only; the autoregressive model at all its generation config names. */
 function endTokens({ values }: GenerationConfig, config: ModelConfig, paradigm: Session["paradigm"]): number[] {
-  if (paradigm === "block-diffusion") return [endToken(config)]
+  // Decoding in blocks must end somewhere: an error when none is named.
+  if (paradigm === "block-diffusion") return [...new Set([endToken(config), ...config.tokens.eos])]
   return values.eos_token_id !== undefined ? [values.eos_token_id].flat() : [...config.tokens.eos]
 }
 

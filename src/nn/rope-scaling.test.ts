@@ -56,6 +56,17 @@ it.each(cases)("$name", (one) => {
   expect(sin.narrow(2, 0, 1).reshape(-1).narrow(0, half, half).toNumbers()).toEqual(expected)
 })
 
+it("rounds frequencies where it is asked to, and nothing else", () => {
+  const at = tensor(BigInt64Array.of(1n), [1, 1])
+  const options = { headDim: 8, theta: 1e4, dtype: "float32" } as const
+  const { sin } = ropeTables(at, { ...options, rounding: "bfloat16" })
+  const frequencies = tensor(Float32Array.from([1, 0.1, 0.01, 0.001]))
+    .to("bfloat16")
+    .to("float32")
+  expect(sin.reshape(-1).narrow(0, 4, 4).toNumbers()).toEqual(frequencies.sin().toNumbers())
+  expect(ropeTables(at, options).sin.toNumbers()).not.toEqual(sin.toNumbers())
+})
+
 it("changes nothing dynamically within the model's own length", () => {
   const at = tensor(BigInt64Array.of(0n, 127n), [1, 2])
   const tables = (scaling?: RopeScaling) =>
