@@ -12,7 +12,7 @@ import { arange, cat, noGrad, type Tensor, tidy } from "../torch/index.js"
 import type { DecoderConfig } from "./decoder-config.js"
 import { loadModel } from "./load.js"
 import { normaliseConfig, readConfig } from "./read-config.js"
-import { architectureOf, expectedTensors, initialiseWeights, type Model, newModel } from "./registry.js"
+import { architectureOf, buildModel, expectedTensors, initialiseWeights, type Model, newModel } from "./registry.js"
 import { saveModel, tensorEntries } from "./save.js"
 import { asDiffusion, asParadigm } from "./translate.js"
 
@@ -199,6 +199,47 @@ describe("what makes the families differ", () => {
     )
     const sliding = { ...SMALL_FAMILIES.qwen2, layer_types: ["sliding_attention"] }
     expect(() => normaliseConfig(sliding)).toThrow(/layer_types does not have one entry for each of the 4/)
+  })
+})
+
+/** Options as files combine them; the values are those of transformers 4.57.6 on the folders that are saved here. */
+const { llada: _llada, ...causalFamilies } = SMALL_FAMILIES
+const OPTIONS: Record<string, Record<string, unknown>> = {
+  ...causalFamilies,
+  dynamic: { ...SMALL_FAMILIES.llama, rope_scaling: { rope_type: "dynamic", factor: 2 }, max_position_embeddings: 8 },
+  yarn: {
+    ...SMALL_FAMILIES.llama,
+    rope_scaling: { rope_type: "yarn", factor: 4, original_max_position_embeddings: 8 },
+  },
+  yarn2: { ...SMALL_FAMILIES.qwen3, rope_scaling: { rope_type: "yarn", factor: 4 }, tie_word_embeddings: true },
+  smolwin: { ...SMALL_FAMILIES.smollm3, use_sliding_window: true, sliding_window: 4 },
+  q3bias: {
+    ...SMALL_FAMILIES.qwen3,
+    attention_bias: true,
+    layer_types: ["full_attention", "sliding_attention", "full_attention", "sliding_attention"],
+    use_sliding_window: true,
+    sliding_window: 3,
+  },
+}
+
+describe("logits are those of transformers", () => {
+  const file = new URL("../../test/fixtures/families/transformers.json", import.meta.url)
+  const golden: Record<string, number[][]> = JSON.parse(fs.readFileSync(file, "utf8"))
+
+  it.each(Object.entries(OPTIONS))("%s", (name, json) => {
+    const config = normaliseConfig(json)
+    const parameters = initialiseWeights(config, 3, { std: 0.3 })
+    // New biases are 0, which would hide them.
+    const others = initialiseWeights(config, 9, { std: 0.3 })
+    noGrad(() => {
+      for (const [name, weight] of parameters)
+        if (name.endsWith(".bias")) weight.copy_(others.get(name.replace(/bias$/, "weight"))!.select(1, 0))
+    })
+    const ours = logits(buildModel(config, parameters, "float32"))
+    const largest = ours.abs().max().item()
+    for (const [i, row] of [7, 19].entries())
+      for (const [column, value] of ours.select(0, row).toNumbers().entries())
+        expect(Math.abs(value - golden[name][i][column]) / largest).toBeLessThan(1e-5)
   })
 })
 

@@ -45,6 +45,6 @@ export const SMALL_FAMILIES: Record<string, Record<string, unknown>> = {
     tie_word_embeddings: false,
   }),
   mistral: family("mistral", "MistralForCausalLM", { head_dim: 8, sliding_window: 6, tie_word_embeddings: false }),
-  smollm3: family("smollm3", "SmolLM3ForCausalLM", { rope_theta: 2e6, no_rope_layer_interval: 4 }),
+  smollm3: family("smollm3", "SmolLM3ForCausalLM", { rope_theta: 2e6, no_rope_layer_interval: 4, pad_token_id: 0 }),
   llada: family("llada", "LLaDAModelLM", { num_key_value_heads: 4, rope_theta: 5e5, tie_word_embeddings: false }),
 }
