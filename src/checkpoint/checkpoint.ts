@@ -33,10 +33,13 @@ export interface WantedTensors {
   tie: boolean
 }
 
-export interface LocatedTensors {
+export interface ArrangedTensors {
   layout: Layout
-  /** Canonical name → where its bytes are. Exactly the names and shapes of `expected`, in its order. */
+  /** Canonical name → where its bytes are, or what makes them. Exactly the names and shapes of `expected`, in its order. */
   tensors: Map<string, TensorView>
+}
+
+export interface LocatedTensors extends ArrangedTensors {
   /** Weight files in use, base names. */
   weightFiles: string[]
   /** Weight files that lie in the folder and are deliberately not read. */
@@ -48,28 +51,46 @@ export interface LocatedTensors {
  * beside trained shards, are ignored.
  * @throws UserError naming missing, unexpected or mis-shaped tensors; nothing is filled in at random.
  */
-export function locateTensors(folder: string, { layouts, expected, tie }: WantedTensors): LocatedTensors {
+export function locateTensors(folder: string, wanted: WantedTensors): LocatedTensors {
   const main = openTensors(folder)
-  const names = [...main.keys()]
-  const isNamed = ({ when }: Layout): boolean =>
-    when !== undefined && names.some((name) => matchName(when, name) !== undefined)
-  const layout = layouts.find(isNamed) ?? layouts.find(({ when }) => when === undefined) ?? layouts[0]
-  const stored: [string, TensorLocation][] = [...main, ...openBeside(folder, layout)]
-  const others = layouts.flatMap(({ beside }) => beside?.files ?? [])
+  const layout = layoutOf([...main.keys()], wanted.layouts)
+  const others = wanted.layouts.flatMap(({ beside }) => beside?.files ?? [])
   const ignoredFiles = others.filter(
     (file) => !layout.beside?.files.includes(file) && fs.existsSync(path.join(folder, file)),
   )
-  const { tensors, unexpected } = canonicalTensors(stored, layout, folder)
-  if (tie) dropRedundantHead(tensors, folder)
-  requireExactly(expected, tensors, unexpected, folder)
+  const stored = [...main, ...openBeside(folder, layout)]
+  const { tensors } = arrangeTensors(stored, { ...wanted, layouts: [layout] }, folder)
   const weightFiles = [...tensors.values()].flatMap(locationsOf).map(({ file }) => path.basename(file))
+  return { layout, tensors, weightFiles: [...new Set(weightFiles)].sort(), ignoredFiles }
+}
+
+/**
+ * Tensors of whatever files, by their stored names, as those of a model.
+ * @param where the folder or file that they are from, for errors
+ * @throws UserError naming missing, unexpected or mis-shaped tensors
+ */
+export function arrangeTensors(
+  stored: readonly (readonly [name: string, view: TensorView])[],
+  { layouts, expected, tie }: WantedTensors,
+  where: string,
+): ArrangedTensors {
+  const names = stored.map(([name]) => name)
+  const layout = layoutOf(names, layouts)
+  const { tensors, unexpected } = canonicalTensors(stored, layout, where)
+  if (tie) dropRedundantHead(tensors, where)
+  requireExactly(expected, tensors, unexpected, where)
   // One order whatever the layout: sums over all weights, such as the gradient norm, are then the same bits.
-  const ordered = new Map([...expected.keys()].map((name) => [name, tensors.get(name)!]))
-  return { layout, tensors: ordered, weightFiles: [...new Set(weightFiles)].sort(), ignoredFiles }
+  return { layout, tensors: new Map([...expected.keys()].map((name) => [name, tensors.get(name)!])) }
+}
+
+function layoutOf(names: readonly string[], layouts: readonly Layout[]): Layout {
+  const isNamed = ({ when }: Layout): boolean =>
+    when !== undefined && names.some((name) => matchName(when, name) !== undefined)
+  return layouts.find(isNamed) ?? layouts.find(({ when }) => when === undefined) ?? layouts[0]
 }
 
 function canonicalTensors(
-  stored: readonly [string, TensorLocation][],
+  stored: readonly (readonly [name: string, view: TensorView])[],
   layout: Layout,
   folder: string,
 ): { tensors: Map<string, TensorView>; unexpected: string[] } {
@@ -81,17 +102,17 @@ function canonicalTensors(
       throw new UserError(`two tensors are both ${canonical}, one of them ${label(name)}`, { where: folder })
     tensors.set(canonical, view)
   }
-  for (const [name, location] of stored) {
+  for (const [name, view] of stored) {
     if (layout.ignored?.some((pattern) => matchName(pattern, name) !== undefined)) continue
-    const match = ruleOfStored(layout, name, path.basename(location.file))
+    const match = ruleOfStored(layout, name, "file" in view ? path.basename(view.file) : "")
     if (!match) {
       unexpected.push(name)
       continue
     }
     const { rule, index, values } = match
     if (isSplit(rule)) {
-      for (const [i, view] of shares(rule, location, rule.canonical.length, name, folder).entries())
-        put(fillName(rule.canonical[i], values), view, name)
+      for (const [i, share] of shares(rule, view, rule.canonical.length, name, folder).entries())
+        put(fillName(rule.canonical[i], values), share, name)
     } else if (isJoin(rule)) {
       const canonical = fillName(rule.canonical, values)
       const join = joins.get(canonical) ?? { rule, parts: [], first: name }
@@ -99,10 +120,10 @@ function canonicalTensors(
         throw new UserError(`two tensors are the same part of ${canonical}, one of them ${label(name)}`, {
           where: folder,
         })
-      join.parts[index] = location
+      join.parts[index] = view
       joins.set(canonical, join)
     } else
-      put(fillName((rule as RenameRule).canonical, values), reordered(rule as RenameRule, location, name, folder), name)
+      put(fillName((rule as RenameRule).canonical, values), reordered(rule as RenameRule, view, name, folder), name)
   }
   for (const [canonical, { rule, parts, first }] of joins) {
     // Of an incomplete one the parts that are there say what is wrong: the whole is missing.

@@ -1,6 +1,6 @@
 /** A model folder of any family and layout: its configuration and where its weights are. Loads no weights. */
 
-import { locateTensors } from "../checkpoint/checkpoint.js"
+import { arrangeTensors, locateTensors, type WantedTensors } from "../checkpoint/checkpoint.js"
 import type { ModelConfig } from "../checkpoint/config.js"
 import type { TensorView } from "../checkpoint/tensor-view.js"
 import { readConfig } from "./read-config.js"
@@ -29,11 +29,26 @@ export interface Checkpoint {
  */
 export function readCheckpoint(folder: string): Checkpoint {
   const config = readConfig(folder)
-  const layouts = architectureOf(config).layouts(config)
-  const { layout, ...found } = locateTensors(folder, {
-    layouts,
-    expected: expectedTensors(config),
-    tie: config.text.tie,
-  })
+  const { layout, ...found } = locateTensors(folder, wantedBy(config))
   return { folder, config, layout: layout.name, ...found }
 }
+
+/**
+ * A model of other files than safetensors: its configuration, and its tensors by the names of one of its family's layouts.
+ * @param where the file or folder
+ * @throws UserError naming missing, unexpected or mis-shaped tensors
+ */
+export function checkpointOf(
+  config: ModelConfig,
+  stored: readonly (readonly [name: string, view: TensorView])[],
+  where: string,
+): Checkpoint {
+  const { layout, tensors } = arrangeTensors(stored, wantedBy(config), where)
+  return { folder: where, config, layout: layout.name, tensors, weightFiles: [], ignoredFiles: [] }
+}
+
+const wantedBy = (config: ModelConfig): WantedTensors => ({
+  layouts: architectureOf(config).layouts(config),
+  expected: expectedTensors(config),
+  tie: config.text.tie,
+})

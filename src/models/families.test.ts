@@ -9,8 +9,9 @@ import { writeTensors } from "../checkpoint/safetensors.js"
 import { storedEntries } from "../checkpoint/stored-entries.js"
 import { bidirectional, blockCausal, causal } from "../nn/attention-pattern.js"
 import { arange, cat, noGrad, type Tensor, tidy } from "../torch/index.js"
+import { checkpointOf } from "./checkpoint.js"
 import type { DecoderConfig } from "./decoder-config.js"
-import { loadModel } from "./load.js"
+import { loadCheckpoint, loadModel } from "./load.js"
 import { normaliseConfig, readConfig } from "./read-config.js"
 import { architectureOf, buildModel, expectedTensors, initialiseWeights, type Model, newModel } from "./registry.js"
 import { saveModel, tensorEntries } from "./save.js"
@@ -241,6 +242,15 @@ describe("logits are those of transformers", () => {
       for (const [column, value] of ours.select(0, row).toNumbers().entries())
         expect(Math.abs(value - golden[name][i][column]) / largest).toBeLessThan(1e-5)
   })
+})
+
+it("weights that are made when they are asked for are loaded as those of files", () => {
+  const config = normaliseConfig(SMALL_FAMILIES.qwen3)
+  const parameters = initialiseWeights(config, 3, { std: 0.3 })
+  const stored = tensorEntries(parameters).map((entry) => [entry.name, entry] as const)
+  const { model } = loadCheckpoint(checkpointOf(config, stored, "somewhere"), { dtype: "float32", device: "cpu" })
+  expect(difference(logits(model), logits(buildModel(config, parameters, "float32")))).toBe(0)
+  expect(() => checkpointOf(config, stored.slice(1), "somewhere")).toThrow(/1 tensor missing: model.embed_tokens/)
 })
 
 describe("a vocabulary that grows", () => {

@@ -39,11 +39,15 @@ export interface LoadedModel {
  * Loads a model.
  * @throws UserError when the folder is not a complete checkpoint of a known model
  */
-export function loadModel(
-  folder: string,
+export function loadModel(folder: string, options: LoadOptions = {}): LoadedModel {
+  return loadCheckpoint(readCheckpoint(folder), options)
+}
+
+/** Loads the weights of a checkpoint, wherever they are. */
+export function loadCheckpoint(
+  checkpoint: Checkpoint,
   { dtype = "auto", device = "auto", trainable = false, vocabSize = 0 }: LoadOptions = {},
 ): LoadedModel {
-  const checkpoint = readCheckpoint(folder)
   const place = chooseDevice(device)
   if (dtype !== "auto" && !isFloat(dtype))
     throw new UserError(`${shown(dtype)} is no type to compute in`, { fix: "use auto, float32, bfloat16 or float16" })
