@@ -1,13 +1,13 @@
 /** The public library. Everything here is stable; deeper imports are not. */
 
-export { type Checkpoint, readCheckpoint } from "./checkpoint/checkpoint.js"
-export { convert } from "./checkpoint/convert.js"
 export { UserError } from "./errors.js"
 export type { DecodingReport } from "./generate/decoding-report.js"
 export { type GenerateEvent, type GenerateOptions, generate, generateText } from "./generate/generate.js"
 export { type ImageSource, preparePrompt } from "./generate/prepare.js"
 export { openModel, type Session } from "./generate/session.js"
 export { decodeImage, type RgbImage } from "./image/decode.js"
+export { type Checkpoint, readCheckpoint } from "./models/checkpoint.js"
+export { convert } from "./models/convert.js"
 export { type LoadedModel, loadModel } from "./models/load.js"
 export { saveModel } from "./models/save.js"
 export { decodeAutoregressive } from "./paradigms/autoregressive/decoder.js"

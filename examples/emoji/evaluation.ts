@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { writeJson } from "../../src/checkpoint/files.js"
-import { readJsonObject } from "../../src/checkpoint/read-config.js"
+import { readJsonObject } from "../../src/checkpoint/json.js"
 import type { Session } from "../../src/generate/session.js"
 import { makeFolder } from "../../src/make-folder.js"
 import { DemoAnswerer, openDemoModel } from "./answerer.js"

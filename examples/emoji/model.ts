@@ -3,8 +3,8 @@
 import { join } from "node:path"
 import type { ModelConfig } from "../../src/checkpoint/config.js"
 import { writeJson } from "../../src/checkpoint/files.js"
-import { normaliseConfig } from "../../src/checkpoint/read-config.js"
 import { makeFolder } from "../../src/make-folder.js"
+import { normaliseConfig } from "../../src/models/read-config.js"
 import { initialiseWeights } from "../../src/models/registry.js"
 import { saveModel } from "../../src/models/save.js"
 import { type TrainedTokenizer, trainTokenizer, writeTokenizer } from "./bpe.js"
@@ -76,7 +76,7 @@ export async function createDemoModel(folder: string, recipe: DemoRecipe, texts:
     max_pixels: pixels,
   })
   await writeJson(join(folder, "generation_config.json"), {
-    eos_token_id: [config.tokens.eos, config.tokens.pad],
+    eos_token_id: [...config.tokens.eos, config.tokens.pad],
     do_sample: false,
   })
   await saveModel(folder, {

@@ -18,7 +18,11 @@ const sessionWith = (generation: GenerationConfig, more: object = {}): Session =
     folder: "/model",
     eos: EOS,
     generation,
-    config: { text: { maxPositions: 64, vocabSize: 12 }, tokens: { imagePad: 11, mask: 10 } },
+    config: {
+      text: { maxPositions: 64, vocabSize: 12 },
+      tokens: { imagePad: 11, mask: 10 },
+      paradigm: { name: "autoregressive", options: {} },
+    },
     ...more,
   }) as unknown as Session
 

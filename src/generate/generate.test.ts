@@ -58,7 +58,7 @@ describe("sessions", () => {
     expect(diffusion).toMatchObject({ paradigm: "block-diffusion", format: "qwen_2_5" })
     expect(diffusion.name).toBe(folders["block-diffusion"])
     expect(autoregressive.eos.length).toBe(2)
-    expect(diffusion.eos).toEqual([diffusion.config.tokens.eos])
+    expect(diffusion.eos).toEqual(diffusion.config.tokens.eos)
   })
   it("explain what is missing", async () => {
     await expect(openModel(join(root, "nothing"))).rejects.toThrow("there is no such model")

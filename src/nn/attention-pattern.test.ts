@@ -6,8 +6,10 @@ import {
   causal,
   noisedOverClean,
   selectRows,
+  sideBySide,
   toDense,
   windows,
+  withinWindow,
 } from "./attention-pattern.js"
 
 /** One string of 0 and 1 per row. */
@@ -16,6 +18,20 @@ function draw(pattern: AttentionPattern): string[] {
   return Array.from({ length: pattern.rows }, (_, r) =>
     dense.subarray(r * pattern.keys, (r + 1) * pattern.keys).join(""),
   )
+}
+
+const allBlocks = (length: number, blockSize: number): number[] =>
+  Array.from({ length: Math.ceil(length / blockSize) }, (_, b) => b)
+
+/** Every block noised over every clean row: the whole 2L forward of the paper. */
+function wholeTraining(length: number, blockSize: number): AttentionPattern {
+  const blocks = allBlocks(length, blockSize)
+  return noisedOverClean({
+    cleanRows: length,
+    noisedBlocks: blocks,
+    blockSize,
+    length,
+  })
 }
 
 describe("attention patterns", () => {
@@ -38,5 +54,45 @@ describe("attention patterns", () => {
     expect(selectRows(pattern, [2, 3]).spans).toEqual([{ rows: [0, 2], keys: [[0, 4]] }])
     expect(() => selectRows(pattern, [6])).toThrow(RangeError)
     expect(() => selectRows(pattern, [3, 1])).toThrow(RangeError)
+  })
+})
+
+describe("a sliding window", () => {
+  it("leaves a query itself and the window - 1 keys before it", () => {
+    expect(draw(withinWindow(causal(5), 3))).toEqual(["10000", "11000", "11100", "01110", "00111"])
+  })
+
+  it("is the same for the last queries over a cache as in one forward", () => {
+    for (const blockSize of [1, 4])
+      expect(draw(withinWindow(blockCausal(6, blockSize, 10), 5))).toEqual(
+        draw(withinWindow(blockCausal(16, blockSize), 5)).slice(10),
+      )
+  })
+
+  it("counts positions, also where blocks are noised over a clean prefix: as when the block stood there itself", () => {
+    const [length, blockSize, window] = [12, 4, 6]
+    const pattern = withinWindow(wholeTraining(length, blockSize), window)
+    const alone = draw(withinWindow(blockCausal(length, blockSize), window))
+    const rows = draw(pattern)
+    expect(rows.slice(0, length).map((row) => row.slice(0, length))).toEqual(alone)
+    for (let position = 0; position < length; position++) {
+      const block = position - (position % blockSize)
+      const [clean, noised] = [rows[length + position].slice(0, length), rows[length + position].slice(length)]
+      const joined = clean.slice(0, block) + noised.slice(block, block + blockSize)
+      expect(joined).toBe(alone[position].slice(0, block + blockSize))
+    }
+  })
+
+  it("looks as far ahead as back in a bidirectional pattern, and holds for each of several sequences", () => {
+    const both = ["1100", "1110", "0111", "0011"]
+    expect(draw(withinWindow(bidirectional(4), 2))).toEqual(both)
+    const packed = draw(withinWindow(sideBySide([bidirectional(4), causal(2)]), 2))
+    expect(packed).toEqual([...both.map((row) => `${row}00`), "000010", "000011"])
+  })
+
+  it("longer than the sequence changes nothing", () => {
+    const pattern = blockCausal(8, 4)
+    expect(withinWindow(pattern, 8)).toBe(pattern)
+    expect(withinWindow(pattern, 7)).not.toBe(pattern)
   })
 })

@@ -4,8 +4,9 @@ import { join } from "node:path"
 import { explaining, sweepPartials } from "../checkpoint/files.js"
 import { type FileLock, lockFolder } from "../checkpoint/lock.js"
 import { type ResolveOptions, resolveModel } from "../hub/resolve.js"
-import { imageOptionsOf } from "../image/settings.js"
+import { imageProcessorOf } from "../models/images.js"
 import { loadModel } from "../models/load.js"
+import { readConfig } from "../models/read-config.js"
 import { saveModel } from "../models/save.js"
 import { Tokenizer } from "../text/tokenizer.js"
 import { keepFreedMemory } from "../torch/index.js"
@@ -81,12 +82,15 @@ async function* trainAlone(
   const resumed = await lastCheckpoint(config.output)
   if (resumed) requireSameTraining(resumed, identity, config)
   keepFreedMemory()
-  const { model, checkpoint, dtype, device } = loadModel(resumed?.folder ?? source, {
+  const folder = resumed?.folder ?? source
+  const before = readConfig(folder)
+  const tokenizer = Tokenizer.load(source)
+  const target = targetConfig(before, config, (id) => tokenizer.token(id))
+  const { model, dtype, device } = loadModel(folder, {
     dtype: config.train.dtype,
     trainable: true,
+    vocabSize: target.text.vocabSize,
   })
-  const tokenizer = Tokenizer.load(source)
-  const target = targetConfig(checkpoint.config, config, (id) => tokenizer.token(id))
   model.checkpointLayers = config.train.gradient_checkpointing
   const parameters = groupParameters(model, config)
   const { betas, eps, max_grad_norm: maxGradNorm } = config.train
@@ -96,7 +100,7 @@ async function* trainAlone(
     config,
     tokenizer,
     target,
-    imageOptionsOf(source, target, { minPixels: config.data.min_pixels, maxPixels: config.data.max_pixels }),
+    imageProcessorOf(target, source, { minPixels: config.data.min_pixels, maxPixels: config.data.max_pixels }),
     join(config.output, "data.index"),
     identity.data.sha256,
   )

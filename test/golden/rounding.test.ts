@@ -4,7 +4,7 @@
  */
 
 import { describe, expect, it } from "vitest"
-import { maskToken } from "../../src/checkpoint/config.js"
+import { endToken, maskToken } from "../../src/checkpoint/config.js"
 import { loadModel } from "../../src/models/load.js"
 import type { Model } from "../../src/models/registry.js"
 import { blockDiffusionObjective } from "../../src/paradigms/block-diffusion/objective.js"
@@ -65,7 +65,7 @@ async function crossEntropies(
         const take = (name: string): Int32Array => Int32Array.from(row(name, b).slice(0, length))
         const imageIndices = names.map(() => image++)
         const rows = imageIndices.map((i) => features[i].shape[0])
-        const blocks = { size: D, eos: model.config.tokens.eos }
+        const blocks = { size: D, eos: endToken(model.config) }
         const encoded = { ids: take("input_ids"), labels: take("labels") }
         return { ...layOut(encoded, rows, { blocks }), imageIndices, where: key }
       })

@@ -5,6 +5,7 @@ import { join, resolve } from "node:path"
 import { readHeader } from "../../src/checkpoint/safetensors.js"
 import { decodeImage } from "../../src/image/decode.js"
 import { padToSquare, qwenImage } from "../../src/image/qwen.js"
+import type { QwenVlConfig } from "../../src/models/families/qwen2_5_vl-read.js"
 import type { Model } from "../../src/models/registry.js"
 import { mapFile, noGrad, type Tensor, viewBytes } from "../../src/torch/index.js"
 
@@ -37,7 +38,7 @@ export const goldenModelFolder = (name: string): string => goldenPath("models", 
 export async function goldenFeatures(model: Model, names: readonly string[]): Promise<Tensor[]> {
   const images = await Promise.all(
     names.map(async (name) =>
-      qwenImage(padToSquare(await decodeImage(goldenPath("images", name))), model.config.image),
+      qwenImage(padToSquare(await decodeImage(goldenPath("images", name))), (model.config as QwenVlConfig).image),
     ),
   )
   return noGrad(() => model.encodeImages(images))

@@ -3,7 +3,7 @@
  * masked tokens of noised blocks that see the clean blocks before them, weighted by 1/t.
  */
 
-import type { VisionLanguageModel } from "../../models/types.js"
+import type { LanguageModel } from "../../models/types.js"
 import { type Tensor, tensor } from "../../torch/index.js"
 import { forwardSelected, inputRows, type Objective, type SelectedRows, type TrainingBatch } from "../batch.js"
 import { tokenCrossEntropy, zeroLoss } from "../cross-entropy.js"
@@ -49,7 +49,7 @@ interface Prediction {
  * @param features of the batch's images in the model's space; encoded here if not given
  */
 export function blockDiffusionObjective(
-  model: VisionLanguageModel,
+  model: LanguageModel,
   batch: TrainingBatch,
   options: BlockDiffusionOptions,
   uniform: UniformSource,

@@ -1,12 +1,12 @@
 /** Golden cases of language models: logits, their log-sum-exp, the best tokens, positions and the autoregressive loss. */
 
 import type { Model } from "../../../src/models/registry.js"
-import { type AttentionPattern, blockCausal, causal } from "../../../src/nn/attention-pattern.js"
+import { type AttentionPattern, bidirectional, blockCausal, causal } from "../../../src/nn/attention-pattern.js"
 import { embedPrompt, int64 } from "../../../src/paradigms/prompt.js"
 import { arange, cat, crossEntropy, noGrad, stack, type Tensor, tidy } from "../../../src/torch/index.js"
 import { expectEqual, expectNear, expectTensorNear, Mismatch } from "../check.js"
 import type { FixtureFolder, JsonDocument } from "../folder.js"
-import { type Grid, positionsOfPads, withImageRows } from "../image-pads.js"
+import { type Grid, hasAxes, limitsOf, positionsOfPads, withImageRows } from "../image-pads.js"
 import { namesOf, recordsWith } from "../json.js"
 import type { ShelfModel } from "../models.js"
 import { TOLERANCES } from "../tolerances.js"
@@ -36,7 +36,7 @@ export const recogniseLogits: Recogniser = (document, folder) => {
     if (model && !model.supported) skipped.push({ kind: `logits, ${model.modelType}`, skipped: 1 })
     else cases.push({ id: record.key, run: () => checkRecord(record, model, document, folder) })
   }
-  return records.length === 0 ? [] : [{ kind: "logits, Qwen2.5-VL and DiffusionVL", cases }, ...skipped]
+  return records.length === 0 ? [] : [{ kind: "logits", cases }, ...skipped]
 }
 
 async function checkRecord(
@@ -46,10 +46,18 @@ async function checkRecord(
   folder: FixtureFolder,
 ): Promise<void> {
   if (!named) throw new Mismatch(`the folder has no model ${record.model}`)
-  const model = folder.models.load(named)
+  await folder.models.checkEitherRounding(named, (model) => checkModel(record, model, document, folder))
+}
+
+async function checkModel(
+  record: TextRecord,
+  model: Model,
+  document: JsonDocument,
+  folder: FixtureFolder,
+): Promise<void> {
   const stored = (name: string): Tensor => folder.tensor(`${record.key}.${name}`, document)
   const grids = record.image_grid_thw ?? []
-  const images = await folder.pictures.fitting(namesOf(record.images), document, model.config.image, grids)
+  const images = await folder.pictures.fitting(namesOf(record.images), document, limitsOf(model), grids)
   noGrad(() =>
     tidy(() => {
       const ids = stored("input_ids")
@@ -79,6 +87,7 @@ async function checkRecord(
 
 function patternOf({ kind, D }: TextRecord, length: number): AttentionPattern {
   if (kind.startsWith("ar")) return causal(length)
+  if (kind === "bidirectional") return bidirectional(length)
   if (kind === "block-causal" && D !== undefined) return blockCausal(length, D)
   throw new Mismatch(`no attention is known for "${kind}"`)
 }
@@ -92,7 +101,7 @@ function positionsOf(
   stored: (name: string) => Tensor,
 ): Tensor {
   const [batch, width] = ids.shape
-  if (!record.kind.startsWith("ar") || model.config.modelType !== "qwen2_5_vl" || record.lengths)
+  if (!record.kind.startsWith("ar") || !hasAxes(model) || record.lengths)
     return cat(Array.from({ length: batch }, () => arange(0, width).unsqueeze(0)))
   const { axes, delta } = positionsOfPads(ids.toNumbers(), grids, model)
   if (record.rope_delta !== undefined) expectEqual(delta, record.rope_delta, "rope delta")

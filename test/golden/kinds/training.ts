@@ -1,6 +1,6 @@
 /** Golden cases of training: loss, cross entropies and gradients of block-diffusion steps. */
 
-import { maskToken } from "../../../src/checkpoint/config.js"
+import { endToken, maskToken } from "../../../src/checkpoint/config.js"
 import type { Model } from "../../../src/models/registry.js"
 import type { TrainingSample } from "../../../src/paradigms/batch.js"
 import { blockDiffusionObjective } from "../../../src/paradigms/block-diffusion/objective.js"
@@ -8,6 +8,7 @@ import { layOut } from "../../../src/text/layout.js"
 import { backward, type Tensor, tidy } from "../../../src/torch/index.js"
 import { expectEntriesNear, expectEqual, expectNear, Mismatch } from "../check.js"
 import type { FixtureFolder, JsonDocument } from "../folder.js"
+import { limitsOf } from "../image-pads.js"
 import { has, type Json, namesOf, recordsWith } from "../json.js"
 import type { ShelfModel } from "../models.js"
 import { TOLERANCES } from "../tolerances.js"
@@ -56,7 +57,7 @@ async function checkRecord(
   const stored = (name: string): Tensor => folder.tensor(`${record.key}.${name}`, document)
   const imageNames = namesOfImages(record, document)
   const pad = !record.image_mode?.startsWith("native")
-  const images = await folder.pictures.prepared(imageNames.flat(), document, model.config.image, pad)
+  const images = await folder.pictures.prepared(imageNames.flat(), document, limitsOf(model), pad)
   // A text-only sample is recorded with the grid of the reference's dummy image.
   if (record.image_grid_thws && imageNames.every((names) => names.length > 0))
     expectEqual(
@@ -112,7 +113,7 @@ function samplesOf(
       .reduce((n, flag) => n + flag, 0)
     const take = (from: Tensor): Int32Array => Int32Array.from(from.select(0, b).toNumbers().slice(0, rows))
     const own = names.map(() => image++)
-    const blocks = { size: record.D, eos: model.config.tokens.eos }
+    const blocks = { size: record.D, eos: endToken(model.config) }
     const layout = layOut(
       { ids: take(ids), labels: take(labels) },
       own.map((i) => features[i].shape[0]),
@@ -128,7 +129,8 @@ function samplesOf(
   })
 }
 
-function gradientsOf(model: Model, loss: Tensor): (name: string) => Tensor {
+/** Gradients of a loss by the names of the parameters. */
+export function gradientsOf(model: Model, loss: Tensor): (name: string) => Tensor {
   const parameters = model.parameters()
   for (const parameter of parameters.values()) parameter.grad = null
   backward(loss)
@@ -140,10 +142,13 @@ function gradientsOf(model: Model, loss: Tensor): (name: string) => Tensor {
   }
 }
 
+/** The L2 norm of a gradient. */
+export function checkNorm(gradient: Tensor, expected: number, what: string): void {
+  const norm = Math.sqrt(gradient.mul(gradient).sum().item())
+  expectNear(norm, expected, TOLERANCES.gradientNorm * expected, `norm of the gradient of ${what}`)
+}
+
 function checkGradients(record: TrainingRecord, gradientOf: (name: string) => Tensor): void {
-  const norm = (x: Tensor): number => Math.sqrt(x.mul(x).sum().item())
-  const checkNorm = (gradient: Tensor, expected: number, what: string): void =>
-    expectNear(norm(gradient), expected, TOLERANCES.gradientNorm * expected, `norm of the gradient of ${what}`)
   const checkFirst = (gradient: Tensor, expected: number[], what: string): void => {
     const first = gradient.reshape(-1).narrow(0, 0, expected.length).toNumbers()
     expectEntriesNear(first, expected, TOLERANCES.gradientEntries, `gradient of ${what}`)

@@ -1,10 +1,11 @@
 /** Golden cases of vision towers: features of pictures, and how windows permute patches. */
 
-import type { ModelConfig } from "../../../src/checkpoint/config.js"
+import type { QwenVlConfig } from "../../../src/models/families/qwen2_5_vl-read.js"
 import { visionLayout } from "../../../src/models/qwen2_5-vision-layout.js"
 import { cat, noGrad, type Tensor, tidy } from "../../../src/torch/index.js"
 import { expectEqual, expectTensorNear, Mismatch, sha256 } from "../check.js"
 import type { FixtureFolder, JsonDocument } from "../folder.js"
+import { qwenVl } from "../image-pads.js"
 import { recordsWith } from "../json.js"
 import type { ShelfModel } from "../models.js"
 import { TOLERANCES } from "../tolerances.js"
@@ -87,15 +88,17 @@ async function checkFeatures(
       .filter((name) => name.startsWith(prefix))
       .map((name) => [name.slice(prefix.length), folder.tensor(name, document)]),
   )
-  const fits = ({ text, vision }: ModelConfig): boolean =>
+  const fits = ({ text, vision }: QwenVlConfig): boolean =>
     [...stored].every(
       ([name, { shape, rank }]) => rank < 2 || shape[1] === (name.startsWith("hidden") ? vision : text).hiddenSize,
     )
-  const candidates = folder.models.ofType(SOURCES[source]).filter((model) => fits(folder.models.config(model)))
+  const candidates = folder.models
+    .ofType(SOURCES[source])
+    .filter((model) => fits(folder.models.config(model) as QwenVlConfig))
   folder.models.checkAny(candidates, (model) => {
-    const { vision } = folder.models.config(model)
+    const { vision } = folder.models.config(model) as QwenVlConfig
     const windowCells = Math.floor(vision.windowSize / vision.mergeSize / vision.patchSize)
-    const loaded = folder.models.load(model)
+    const loaded = qwenVl(folder.models.load(model))
     noGrad(() =>
       tidy(() => {
         const results: Record<string, () => Tensor> = {
@@ -121,7 +124,7 @@ async function checkFeatures(
 /** The table does not say which model's windows it is about. */
 function checkWindows(record: WindowRecord, folder: FixtureFolder): void {
   const check = (model: ShelfModel): void => {
-    const { vision } = folder.models.config(model)
+    const { vision } = folder.models.config(model) as QwenVlConfig
     const cells = Math.floor(vision.windowSize / vision.mergeSize / vision.patchSize)
     const layout = visionLayout([record.grid_thw], vision.mergeSize, cells)
     expectEqual(layout.windowOrder, record.window_index, "window order")

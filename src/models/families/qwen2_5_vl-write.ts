@@ -1,8 +1,9 @@
 /** The normalised configuration back to config.json of each layout, in the keys that other loaders look for. */
-import { DEFAULT_BLOCK_DIFFUSION, DEFAULT_MASK_TOKEN, type ModelConfig } from "./config.js"
-import type { ElementType } from "./element-types.js"
-
-type Json = Record<string, unknown>
+import type { ElementType } from "../../checkpoint/element-types.js"
+import type { Json } from "../../checkpoint/json.js"
+import { blockDiffusionOf, DEFAULT_BLOCK_DIFFUSION, paradigmJson } from "../../checkpoint/paradigm-record.js"
+import { QWEN_MASK } from "./qwen2.js"
+import type { QwenVlConfig } from "./qwen2_5_vl-read.js"
 
 /** Keys of released checkpoints that describe the authors' training set-up; a checkpoint's own values win over these. */
 const RELEASED_DEFAULTS: Json = {
@@ -39,10 +40,10 @@ const RELEASED_DEFAULTS: Json = {
 }
 
 /** config.json of a trained or released DVL-QwenVL checkpoint. `dtype` is that of the stored weights. */
-export function toReleasedConfig(config: ModelConfig, dtype: ElementType): Json {
+export function toReleasedConfig(config: QwenVlConfig, dtype: ElementType): Json {
   const text = textJson(config)
   const own = config.raw.model_type === "qwen2_5_vl" ? {} : config.raw
-  const block = config.blockDiffusion ?? DEFAULT_BLOCK_DIFFUSION
+  const block = blockDiffusionOf(config) ?? DEFAULT_BLOCK_DIFFUSION
   return {
     ...RELEASED_DEFAULTS,
     ...own,
@@ -67,6 +68,7 @@ export function toReleasedConfig(config: ModelConfig, dtype: ElementType): Json 
     bd3lm_sampling_eps_max: block.samplingEpsMax,
     min_pixels: config.image.minPixels,
     max_pixels: config.image.maxPixels,
+    ...paradigmJson(config.paradigm, "block-diffusion"),
   }
 }
 
@@ -74,7 +76,7 @@ export function toReleasedConfig(config: ModelConfig, dtype: ElementType): Json 
  * config.json of a converted checkpoint. The top level repeats text_config, so that a reader that trusts the
  * wrong place still gets the right sizes (the authors' converter leaves another model's sizes there).
  */
-export function toConvertedConfig(config: ModelConfig): Json {
+export function toConvertedConfig(config: QwenVlConfig): Json {
   const text = textJson(config)
   return {
     ...text,
@@ -88,19 +90,19 @@ export function toConvertedConfig(config: ModelConfig): Json {
     vision_config: visionJson(config),
     ...tokenJson(config),
     // The authors' programs take the usual one where none is named.
-    ...((config.raw.mask_token_id != null || config.tokens.mask !== DEFAULT_MASK_TOKEN) && {
+    ...((config.raw.mask_token_id != null || config.tokens.mask !== QWEN_MASK) && {
       mask_token_id: config.tokens.mask,
     }),
   }
 }
 
 /** vision_config.json of a converted checkpoint. */
-export function toVisionConfigFile(config: ModelConfig): Json {
+export function toVisionConfigFile(config: QwenVlConfig): Json {
   return { ...visionJson(config), dtype: "float32" }
 }
 
 /** Flat config.json of a Qwen2.5-VL model as it is published. */
-export function toQwenConfig(config: ModelConfig, dtype: ElementType): Json {
+export function toQwenConfig(config: QwenVlConfig, dtype: ElementType): Json {
   const text = textJson(config)
   return {
     ...text,
@@ -117,14 +119,14 @@ export function toQwenConfig(config: ModelConfig, dtype: ElementType): Json {
 }
 
 /** text_config. Keys that the program does not use are carried over from where they were read. */
-function textJson({ text, tokens, raw }: ModelConfig): Json {
+function textJson({ text, tokens, raw }: QwenVlConfig): Json {
   const source = (raw.text_config ?? raw) as Json
   const carried = (key: string, otherwise: unknown) => source[key] ?? otherwise
   return {
     architectures: ["Qwen2_5_VLForConditionalGeneration"],
     attention_dropout: carried("attention_dropout", 0),
     bos_token_id: tokens.bos ?? 151643,
-    eos_token_id: tokens.eos,
+    eos_token_id: tokens.eos.length === 1 ? tokens.eos[0] : tokens.eos,
     hidden_act: "silu",
     hidden_size: text.hiddenSize,
     initializer_range: carried("initializer_range", 0.02),
@@ -149,7 +151,7 @@ function textJson({ text, tokens, raw }: ModelConfig): Json {
   }
 }
 
-function visionJson({ vision, raw }: ModelConfig): Json {
+function visionJson({ vision, raw }: QwenVlConfig): Json {
   const source = (raw.vision_config ?? {}) as Json
   return {
     depth: vision.depth,
@@ -172,7 +174,7 @@ function visionJson({ vision, raw }: ModelConfig): Json {
   }
 }
 
-function tokenJson({ tokens, raw }: ModelConfig): Json {
+function tokenJson({ tokens, raw }: QwenVlConfig): Json {
   return {
     image_token_id: tokens.imagePad,
     video_token_id: tokens.videoPad,

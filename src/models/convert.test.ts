@@ -6,16 +6,21 @@ import fc from "fast-check"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { goldenPath } from "../../test/support/golden.js"
 import { smallConfig, writeSmallModel } from "../../test/support/small-checkpoint.js"
+import { toFloat32 } from "../checkpoint/element-types.js"
+import { blockDiffusionOf } from "../checkpoint/paradigm-record.js"
+import { openTensors, readHeader, readTensor, type TensorLocation } from "../checkpoint/safetensors.js"
+import { readView, type TensorView } from "../checkpoint/tensor-view.js"
 import { readCheckpoint } from "./checkpoint.js"
 import { convert, planConversion } from "./convert.js"
-import { toFloat32 } from "./element-types.js"
-import { openTensors, readHeader, readTensor } from "./safetensors.js"
 
 let root: string
 beforeEach(() => {
   root = fs.mkdtempSync(path.join(os.tmpdir(), "convert-"))
 })
 afterEach(() => fs.rmSync(root, { recursive: true, force: true }))
+
+const valuesOf = (view: TensorView): Float32Array =>
+  toFloat32(new Uint8Array(Buffer.concat([...readView(view)])), view.dtype)
 
 const json = (...parts: string[]) => JSON.parse(fs.readFileSync(path.join(...parts), "utf8"))
 
@@ -71,10 +76,12 @@ describe("converting", () => {
   it("the released layout keeps types and bytes, and takes block-diffusion settings", async () => {
     await convert(source(), out(), { blockDiffusion: { blockSize: 16, shift: "next" } })
     const [before, after] = [readCheckpoint(source()), readCheckpoint(out())]
-    expect(after.config.blockDiffusion).toMatchObject({ enabled: true, blockSize: 16, shift: "next" })
-    for (const [name, location] of after.tensors) {
+    expect(blockDiffusionOf(after.config)).toMatchObject({ enabled: true, blockSize: 16, shift: "next" })
+    for (const [name, location] of after.tensors as Map<string, TensorLocation>) {
       expect(location.dtype).toBe("bfloat16")
-      expect(Buffer.from(readTensor(location))).toEqual(Buffer.from(readTensor(before.tensors.get(name)!)))
+      expect(Buffer.from(readTensor(location))).toEqual(
+        Buffer.from(readTensor(before.tensors.get(name) as TensorLocation)),
+      )
     }
     expect([...after.tensors.keys()].sort()).toEqual([...before.tensors.keys()].sort())
     expect(json(out(), "config.json").dtype).toBe("bfloat16")
@@ -92,7 +99,21 @@ describe("converting", () => {
       path.join(source(), "tokenizer.json"),
       JSON.stringify({ model, added_tokens: [{ id: 63, content: "<mine>", special: true }] }),
     )
-    await expect(convert(source(), path.join(root, "none"))).rejects.toThrow(/no row for a mask/)
+    for (const layout of ["converted", "released"] as const) {
+      const grown = path.join(root, `${layout}-grown`)
+      await convert(source(), grown, { layout })
+      const { config, tensors } = readCheckpoint(grown)
+      expect([config.tokens.mask, config.text.vocabSize]).toEqual([64, 65])
+      for (const name of ["model.embed_tokens.weight", "lm_head.weight"]) {
+        const values = valuesOf(tensors.get(name)!)
+        expect(values.slice(0, 64 * 16)).toEqual(valuesOf(readCheckpoint(source()).tensors.get(name)!))
+        for (let column = 0; column < 16; column++) {
+          const others = Array.from({ length: 64 }, (_, row) => values[row * 16 + column])
+          const mean = others.reduce((a, b) => a + b) / 64
+          expect(Math.abs(values[64 * 16 + column] - mean)).toBeLessThan(2 ** -12)
+        }
+      }
+    }
   })
 
   it("reports progress up to the total, in both layouts", async () => {
