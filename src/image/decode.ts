@@ -32,15 +32,45 @@ export async function decodeImage(source: string | Uint8Array): Promise<RgbImage
   if (bytes[0] === 0x42 && bytes[1] === 0x4d) {
     throw new UserError("BMP images are not supported", { where, fix: "convert it to PNG" })
   }
+  return explaining(where, async () => (await openImage(bytes, where)).decode())
+}
+
+/**
+ * Width and height of the picture that `decodeImage` gives, from the file's header.
+ * @throws UserError as `decodeImage`, as far as the header tells
+ */
+export async function decodedSize(bytes: Uint8Array, where: string): Promise<{ width: number; height: number }> {
+  const { width, height } = await explaining(where, () => openImage(bytes, where))
+  return { width, height }
+}
+
+/** A picture whose header was read. */
+interface ImageFile {
+  width: number
+  height: number
+  decode(): Promise<RgbImage>
+}
+
+async function openImage(bytes: Uint8Array, where: string): Promise<ImageFile> {
+  if (isGif(bytes)) return openGif(bytes, where)
+  const tiff = asPillowReadsTiff(bytes, where)
+  const avif = asPillowReadsAvif(bytes)
+  const turning = tiff && isTurned(tiff.orientation) ? TURNED_BYTES_PER_PIXEL : 0
+  const opened = await openPicture(tiff?.bytes ?? avif?.bytes ?? withoutGrey16Key(bytes), where, turning)
+  const { width, height } = opened.metadata
+  const colour = avif?.colour
+  if (colour) return { width, height, decode: () => decodeAvif(opened.image, colour, where) }
+  if (!tiff) return { width, height, decode: () => decodeOpened(opened) }
+  const onItsSide = tiff.orientation >= 5 && isTurned(tiff.orientation)
+  return {
+    ...(onItsSide ? { width: height, height: width } : { width, height }),
+    decode: () => decodeTiff(opened, tiff),
+  }
+}
+
+async function explaining<T>(where: string, work: () => Promise<T>): Promise<T> {
   try {
-    if (isGif(bytes)) return await decodeGif(bytes, where)
-    const tiff = asPillowReadsTiff(bytes, where)
-    const avif = asPillowReadsAvif(bytes)
-    const turning = tiff && isTurned(tiff.orientation) ? TURNED_BYTES_PER_PIXEL : 0
-    const opened = await openPicture(tiff?.bytes ?? avif?.bytes ?? withoutGrey16Key(bytes), where, turning)
-    if (avif?.colour) return await decodeAvif(opened.image, avif.colour, where)
-    if (tiff) return await decodeTiff(opened, tiff)
-    return await decodeOpened(opened)
+    return await work()
   } catch (cause) {
     if (cause instanceof UserError) throw cause
     throw new UserError(`the image cannot be decoded (${decoderSays(cause)})`, {
@@ -51,11 +81,11 @@ export async function decodeImage(source: string | Uint8Array): Promise<RgbImage
   }
 }
 
-async function decodeGif(bytes: Uint8Array, where: string): Promise<RgbImage> {
+function openGif(bytes: Uint8Array, where: string): ImageFile {
   const frame = readGifFrame(bytes, where)
   const { width, height } = frame
   checkPictureMemory({ width, height, perPixel: GIF_BYTES_PER_PIXEL, file: bytes.length }, where)
-  return inTurns(decodeGifFrame(bytes, frame, where))
+  return { width, height, decode: () => inTurns(decodeGifFrame(bytes, frame, where)) }
 }
 
 async function decodeTiff(opened: Opened, { isAssociated, ycbcr, orientation }: PillowTiff): Promise<RgbImage> {

@@ -1,6 +1,6 @@
 /** Reads a picture's file: a regular file of a size that a picture can have, with sentences for everything else. */
 
-import { readFile, stat } from "node:fs/promises"
+import { open, readFile, stat } from "node:fs/promises"
 import { UserError } from "../errors.js"
 import { readable } from "../readable.js"
 import { readingFailure } from "../system-failures.js"
@@ -22,6 +22,23 @@ export async function readPicture(path: string): Promise<Uint8Array> {
   // It may have grown.
   if (bytes.length > MAXIMUM_FILE) throw tooLarge(bytes.length, readableName(path))
   return bytes
+}
+
+/**
+ * The first bytes of a picture's file.
+ * @throws UserError as `readPicture`
+ */
+export async function readBeginning(path: string, bytes: number): Promise<Uint8Array> {
+  await requirePicture(path)
+  return explaining(path, async () => {
+    const file = await open(path)
+    try {
+      const { buffer, bytesRead } = await file.read(new Uint8Array(bytes), 0, bytes, 0)
+      return buffer.subarray(0, bytesRead)
+    } finally {
+      await file.close()
+    }
+  })
 }
 
 /**

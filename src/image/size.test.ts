@@ -1,9 +1,10 @@
 import { execFileSync } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import sharp from "sharp"
 import { afterAll, expect, it } from "vitest"
+import { decodeImage } from "./decode.js"
 import { qwenImage } from "./qwen.js"
 import { imageRows, imageSize } from "./size.js"
 
@@ -34,6 +35,19 @@ it("refuses a long thin picture, padded to a square or not", () => {
     )
     expect(imageRows({ width: 1, height: 200 }, aspect, limits)).toBeGreaterThan(0)
   }
+})
+
+it("is that of the decoded picture, whatever the kind of file", async () => {
+  const pictures = resolve(import.meta.dirname, "../../test/fixtures/images")
+  let compared = 0
+  for (const name of readdirSync(pictures).filter((name) => /\.(avif|gif|jpg|png|tiff|webp)$/.test(name))) {
+    const file = join(pictures, name)
+    const decoded = await decodeImage(file).catch(() => undefined)
+    if (!decoded) continue
+    expect({ name, ...(await imageSize(file)) }).toEqual({ name, width: decoded.width, height: decoded.height })
+    compared++
+  }
+  expect(compared).toBeGreaterThan(150)
 })
 
 it("reads the size of a file, and says what else it is", async () => {

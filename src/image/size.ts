@@ -2,21 +2,28 @@
 
 import sharp from "sharp"
 import { UserError } from "../errors.js"
-import { decoderSays, readableName, requirePicture } from "./file.js"
+import { decodedSize } from "./decode.js"
+import { decoderSays, readableName, readBeginning, readPicture } from "./file.js"
 import { type QwenImageOptions, smartResize } from "./qwen.js"
 
+/** How files begin whose size the decoder knows without looking at more. */
+const PLAIN = [[0xff, 0xd8], [0x89, 0x50, 0x4e, 0x47], [...Buffer.from("RIFF")]]
+
 /**
- * Width and height, read from the beginning of the file.
+ * Width and height as `decodeImage` gives them; of most files only the beginning is read.
  * @throws UserError for a file that is missing or no picture
  */
 export async function imageSize(path: string): Promise<{ width: number; height: number }> {
-  await requirePicture(path)
+  const beginning = await readBeginning(path, 4)
+  const where = readableName(path)
+  if (!PLAIN.some((magic) => magic.every((byte, i) => beginning[i] === byte)))
+    return decodedSize(await readPicture(path), where)
   try {
     const { width, height } = await sharp(path, { limitInputPixels: false }).metadata()
     return { width, height }
   } catch (cause) {
     throw new UserError(`the image cannot be decoded (${decoderSays(cause)})`, {
-      where: readableName(path),
+      where,
       fix: "use an undamaged picture",
       cause,
     })
