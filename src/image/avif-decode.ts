@@ -4,7 +4,7 @@ import type { Sharp } from "sharp"
 import { UserError } from "../errors.js"
 import { inTurns, overRows, type Work } from "../in-turns.js"
 import type { AvifColour } from "./avif.js"
-import type { RgbImage } from "./decode.js"
+import type { RgbImage } from "./rgb.js"
 import { type Planes, yuvConstants, yuvToRgb } from "./yuv.js"
 import { floatToRgb, isFloatMatrix } from "./yuv-float.js"
 

@@ -2,9 +2,9 @@
 
 import { UserError } from "../errors.js"
 import { finish, inTurns, overRows, type Work } from "../in-turns.js"
-import type { RgbImage } from "./decode.js"
 import { MAXIMUM_BYTES, mebibytes } from "./memory.js"
 import { type ResizeKernel, resizing } from "./resize.js"
+import type { RgbImage } from "./rgb.js"
 
 export interface QwenImageOptions {
   minPixels: number

@@ -3,13 +3,13 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { Template } from "@huggingface/jinja"
-import { type Json, readJsonObject, readOptionalJson, readTextFile } from "../checkpoint/json.js"
+import { isObject, type Json, readJsonObject, readOptionalJson, readTextFile } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
 import { label, readable } from "../readable.js"
 import type { Part } from "./message.js"
 import { PYTHON_FUNCTIONS, strftime, usePythonStrings } from "./python-strings.js"
 import { OutOfTime, withTimeLimit } from "./time-limit.js"
-import { contentOf, isObject } from "./tokenizer-file.js"
+import { contentOf } from "./tokenizer-file.js"
 
 const RENDER_TIME = 3000
 /** The library makes the whole list of a range before anything is read from it. */

@@ -1,11 +1,11 @@
 /** The decoder of a tokenizer.json, as the reference implementation does it: tokens → text. */
 
 import type { Json } from "../checkpoint/json.js"
+import { isObject } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
 import { tokenBytes } from "./byte-level.js"
 import { BPEDecoder, CTCDecoder, WordPieceDecoder } from "./library.js"
 import { patternOf } from "./pattern.js"
-import { isObject } from "./tokenizer-file.js"
 
 export type Decode = (tokens: readonly string[]) => string[]
 

@@ -1,11 +1,11 @@
 /** The normalizer of a tokenizer.json, as the reference implementation does it. */
 
 import type { Json } from "../checkpoint/json.js"
+import { isObject } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
 import { toByteCharacters } from "./byte-level.js"
 import { BertNormalizer, PrecompiledNormalizer } from "./library.js"
 import { patternOf } from "./pattern.js"
-import { isObject } from "./tokenizer-file.js"
 
 export type Normalize = (text: string) => string
 

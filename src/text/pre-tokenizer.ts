@@ -1,10 +1,10 @@
 /** The pre-tokenizer of a tokenizer.json, as the reference implementation does it: text → pieces that never merge. */
 
 import type { Json } from "../checkpoint/json.js"
+import { isObject } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
 import { toByteCharacters } from "./byte-level.js"
 import { GPT2_PATTERN, patternOf, regex } from "./pattern.js"
-import { isObject } from "./tokenizer-file.js"
 
 /**
  * @param pieces what earlier steps made

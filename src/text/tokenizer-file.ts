@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { type Json, readJsonObject } from "../checkpoint/json.js"
+import { isObject, type Json, readJsonObject } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
 import type { AddedToken } from "./added-tokens.js"
 
@@ -53,9 +53,6 @@ function readFile(path: string): Json {
     })
   }
 }
-
-export const isObject = (value: unknown): value is Json =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 const isId = (value: unknown): value is number =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) < MOST_IDS

@@ -1,11 +1,11 @@
 /** The model of a tokenizer.json: pieces → tokens. Markup is never made from the characters of a text. */
 
 import type { Json } from "../checkpoint/json.js"
+import { isObject } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
 import { type AddedToken, isMark } from "./added-tokens.js"
 import { BYTE_TOKEN } from "./decoder.js"
 import { BPE, type Model, Unigram, WordPiece } from "./library.js"
-import { isObject } from "./tokenizer-file.js"
 
 /** Pieces above are cut where no merge reaches across. */
 const LONG_PIECE = 64
