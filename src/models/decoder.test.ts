@@ -42,7 +42,7 @@ describe("the text decoder", () => {
       for (const blockSize of [1, 4, 7]) {
         const whole = run(ids, blockCausal(20, blockSize))
         // Room for 8 rows only: the cache must grow.
-        const cache = model.newCache(1, 8)
+        const cache = model.newCache(8)
         const pieces: Tensor[] = []
         for (let start = 0; start < 20; ) {
           const rows = Math.min(20 - start, blockSize * (start === 0 ? 2 : 1))
@@ -50,7 +50,7 @@ describe("the text decoder", () => {
             embeddings: model.embed(ids.slice(start, start + rows)).unsqueeze(0),
             positions: arange(start, start + rows).unsqueeze(0),
             patterns: [blockCausal(rows, blockSize, start)],
-            cache,
+            caches: [cache],
           }
           // A forward that is not committed leaves no trace.
           tidy(() => model.forward({ ...input, embeddings: input.embeddings.mul(2) }))
@@ -63,16 +63,61 @@ describe("the text decoder", () => {
       }
     }))
 
+  it("runs several sequences at once, each over its own cache, as each alone", () =>
+    noGrad(() => {
+      const sequences = [someIds(9), someIds(14, 5), someIds(6, 11)]
+      const cached = [4, 0, 5]
+      const wanted = [[1, 4], [0, 7, 13], []].map((rows) => Int32Array.from(rows))
+      const parts = sequences.map((ids, i) => ids.slice(cached[i]))
+      const caches = sequences.map((ids, i) => {
+        const cache = model.newCache(20)
+        if (cached[i] === 0) return cache
+        model.forward({
+          embeddings: model.embed(ids.slice(0, cached[i])).unsqueeze(0),
+          positions: arange(0, cached[i]).unsqueeze(0),
+          patterns: [causal(cached[i])],
+          caches: [cache],
+        })
+        cache.commit(cached[i])
+        // A clone sees the same and is changed by nobody else.
+        const clone = cache.clone()
+        cache.dispose()
+        return clone
+      })
+      const input = {
+        embeddings: model.embed(Int32Array.from(parts.flatMap((ids) => [...ids]))).unsqueeze(0),
+        positions: positions(sequences.flatMap((ids, i) => upTo(ids.length, cached[i]))),
+        patterns: parts.map((ids, i) => causal(ids.length, cached[i])),
+        caches,
+      }
+      const whole = sequences.map((ids) => run(ids, causal(ids.length)).squeeze(0))
+      const together = model.forward(input).squeeze(0)
+      let start = 0
+      for (const [i, ids] of parts.entries()) {
+        const alone = whole[i].narrow(0, cached[i], ids.length)
+        expect(difference(together.narrow(0, start, ids.length), alone)).toBeLessThan(1e-12)
+        start += ids.length
+      }
+      const some = model.forward({ ...input, outputRows: wanted })
+      const expected = wanted.flatMap((rows, i) => Array.from(rows, (row) => whole[i].narrow(0, cached[i] + row, 1)))
+      expect(some.shape).toEqual([5, model.hiddenSize])
+      expect(difference(some, cat(expected))).toBeLessThan(1e-12)
+      for (const [i, cache] of caches.entries()) {
+        cache.commit(parts[i].length)
+        expect(cache.length).toBe(sequences[i].length)
+      }
+    }))
+
   it("rewinds a cache", () =>
     noGrad(() => {
       const ids = someIds(10)
-      const cache = model.newCache(1, 16)
+      const cache = model.newCache(16)
       const forward = (from: number, to: number): Tensor => {
         const out = model.forward({
           embeddings: model.embed(ids.slice(from, to)).unsqueeze(0),
           positions: arange(from, to).unsqueeze(0),
           patterns: [causal(to - from, from)],
-          cache,
+          caches: [cache],
         })
         cache.commit(to - from)
         return out

@@ -4,13 +4,14 @@ import type { ModelConfig } from "../checkpoint/config.js"
 import { UserError } from "../errors.js"
 import type { Work } from "../in-turns.js"
 import { attention } from "../nn/attention.js"
-import { type AttentionPattern, selectRows, withinWindow } from "../nn/attention-pattern.js"
+import { withinWindow } from "../nn/attention-pattern.js"
 import { KvCache } from "../nn/kv-cache.js"
 import { type Linear, multiply } from "../nn/linear.js"
 import type { RmsNorm } from "../nn/norm.js"
 import { type RopeTables, ropeTables, rotate } from "../nn/rope.js"
 import type { SwiGlu } from "../nn/swiglu.js"
 import {
+  cat,
   checkpoint,
   type DType,
   embedding,
@@ -21,25 +22,16 @@ import {
   tidy,
 } from "../torch/index.js"
 import type { DecoderConfig } from "./decoder-config.js"
+import { type Patterns, type RowSelection, selectOutputs, selectPacked } from "./row-selection.js"
 import type { ForwardInput, ImageInput, LanguageModel } from "./types.js"
 import { takeLinear, takeNorm, takeSwiGlu, type WeightSource } from "./weight-source.js"
 
 /** What every layer of one forward shares. */
 interface Context {
   tables: RopeTables
-  /** The patterns within a layer's window: the same list for all layers with the same one. */
-  patternsWithin(window: number | null): readonly AttentionPattern[]
-  cache?: KvCache
-}
-
-/** The wanted rows of a batch, as a rectangle [B, S]: shorter lists are padded by row 0. */
-interface RowSelection {
-  perSample: number
-  /** int64 [B · S], rows of [B · R]. */
-  rows: Tensor
-  /** int64 [wanted], places in [B · S] that are no padding; null when all are wanted. */
-  wanted: Tensor | null
-  patterns: AttentionPattern[]
+  /** The patterns within a layer's window: the same lists for all layers with the same one. */
+  patternsWithin(window: number | null): Patterns
+  caches?: readonly KvCache[]
 }
 
 export class Decoder implements LanguageModel {
@@ -84,7 +76,7 @@ export class Decoder implements LanguageModel {
     return onThreadsFor({ rows: batch * rows, weights: layerWeights(this.#text) }, () => this.#forward(input))
   }
 
-  #forward({ embeddings, positions, patterns, cache, outputRows }: ForwardInput): Tensor {
+  #forward({ embeddings, positions, patterns, caches, outputRows }: ForwardInput): Tensor {
     const {
       headDim,
       ropeTheta: theta,
@@ -95,10 +87,11 @@ export class Decoder implements LanguageModel {
     } = this.#text
     const options = { headDim, theta, scaling, rounding, sections: mropeSection, dtype: this.dtype }
     const tables = ropeTables(positions, options)
-    const patternsWithin = windowed(patterns)
-    const context: Context = { tables, patternsWithin, cache }
+    const patternsWithin = windowed(caches ? patterns.map((pattern) => [pattern]) : [patterns])
+    const context: Context = { tables, patternsWithin, caches }
     const last = patternsWithin(windows?.[this.#layers.length - 1] ?? null)
-    const selection = outputRows && selectOutputs(embeddings, last, outputRows)
+    const select = caches ? selectPacked : selectOutputs
+    const selection = outputRows && select(embeddings, last.flat(), outputRows)
     const recording = gradEnabled()
     let x = embeddings
     for (const layer of this.#layers) {
@@ -115,9 +108,9 @@ export class Decoder implements LanguageModel {
     return onThreadsFor({ rows: hidden.shape[0], weights: this.#head.size }, () => multiply(hidden, this.#head))
   }
 
-  newCache(batch: number, capacity: number): KvCache {
+  newCache(capacity: number): KvCache {
     const { layers, kvHeads: heads, headDim } = this.#text
-    return new KvCache({ layers, batch, heads, headDim, capacity, dtype: this.dtype, device: this.#embedding.device })
+    return new KvCache({ layers, heads, headDim, capacity, dtype: this.dtype, device: this.#embedding.device })
   }
 
   encodeImages(images: readonly ImageInput[]): Tensor[] {
@@ -176,12 +169,16 @@ class DecoderLayer {
   /** x [B, R, H] → [B, R, H], or → [wanted rows, H] when only some rows are wanted: all rows still give keys and values. */
   forward(x: Tensor, context: Context, selection?: RowSelection): Tensor {
     const normed = this.#attentionNorm.forward(x)
-    let k = this.#turned(this.#heads(this.#keys, normed, this.#headNorms?.keys), context.tables)
-    let v = this.#heads(this.#values, normed)
-    if (context.cache) ({ keys: k, values: v } = context.cache.write(this.index, k, v))
+    const k = this.#turned(this.#heads(this.#keys, normed, this.#headNorms?.keys), context.tables)
+    const v = this.#heads(this.#values, normed)
+    const patterns = context.patternsWithin(this.#window)
+    const seen = context.caches ? writeEach(context.caches, this.index, k, v, patterns) : [{ keys: k, values: v }]
+    const attend = (q: Tensor, own: Patterns): Tensor => attendEach(q, seen, own)
+    // Nobody looks at the rows themselves: keys and values were all that was wanted.
+    if (selection?.perSample === 0) return x.flatten(0, 1).narrow(0, 0, 0)
     if (!selection) {
       const q = this.#turned(this.#heads(this.#queries, normed, this.#headNorms?.queries), context.tables)
-      return this.#finish(x, joinHeads(attention(q, k, v, context.patternsWithin(this.#window))))
+      return this.#finish(x, joinHeads(attend(q, patterns)))
     }
     const pick = (rows: Tensor): Tensor =>
       rows.flatten(0, 1).indexSelect(0, selection.rows).view(x.shape[0], selection.perSample, -1)
@@ -192,7 +189,7 @@ class DecoderLayer {
       const flat = rows.flatten(0, 1)
       return selection.wanted ? flat.indexSelect(0, selection.wanted) : flat
     }
-    return this.#finish(keep(pick(x)), keep(joinHeads(attention(q, k, v, selection.patterns))))
+    return this.#finish(keep(pick(x)), keep(joinHeads(attend(q, selection.patterns))))
   }
 
   /** [B, R, H] → [B, heads, R, d] */
@@ -219,41 +216,41 @@ function layerWeights({ hiddenSize, intermediateSize, heads, kvHeads, headDim }:
 /** [B, heads, R, d] → [B, R, heads · d] */
 const joinHeads = (x: Tensor): Tensor => x.transpose(1, 2).flatten(2, 3)
 
-/** Patterns by window; attention plans each list once, so that layers with the same window must share it. */
-function windowed(patterns: readonly AttentionPattern[]): Context["patternsWithin"] {
-  const lists = new Map<number, readonly AttentionPattern[]>()
-  return (window) => {
-    if (window === null) return patterns
-    let list = lists.get(window)
-    if (!list) {
-      const limited = patterns.map((pattern) => withinWindow(pattern, window))
-      list = limited.every((pattern, i) => pattern === patterns[i]) ? patterns : limited
-      lists.set(window, list)
-    }
-    return list
-  }
+/** Keys and values that each sequence sees, those of its cache and its own, which lie behind one another in k and v [1, Hkv, R, d]. */
+function writeEach(caches: readonly KvCache[], layer: number, k: Tensor, v: Tensor, patterns: Patterns) {
+  let start = 0
+  return caches.map((cache, i) => {
+    const { rows } = patterns[i][0]
+    start += rows
+    return cache.write(layer, k.narrow(2, start - rows, rows), v.narrow(2, start - rows, rows))
+  })
 }
 
-function selectOutputs(
-  embeddings: Tensor,
-  patterns: readonly AttentionPattern[],
-  outputRows: readonly Int32Array[],
-): RowSelection {
-  const [batch, total] = embeddings.shape
-  const perSample = Math.max(1, ...outputRows.map((rows) => rows.length))
-  const rows = new BigInt64Array(batch * perSample)
-  const wanted: bigint[] = []
-  outputRows.forEach((list, sample) => {
-    for (let i = 0; i < perSample; i++) {
-      rows[sample * perSample + i] = BigInt(sample * total + (list[i] ?? 0))
-      if (i < list.length) wanted.push(BigInt(sample * perSample + i))
-    }
+/** Attention of a batch, or of each of several sequences whose queries lie behind one another in q [1, heads, R, d]. */
+function attendEach(q: Tensor, seen: readonly { keys: Tensor; values: Tensor }[], patterns: Patterns): Tensor {
+  if (seen.length === 1) return attention(q, seen[0].keys, seen[0].values, patterns[0])
+  let start = 0
+  const outputs = seen.flatMap(({ keys, values }, i) => {
+    const { rows } = patterns[i][0]
+    start += rows
+    return rows === 0 ? [] : [attention(q.narrow(2, start - rows, rows), keys, values, patterns[i])]
   })
-  const index = (values: BigInt64Array): Tensor => tensor(values).to({ device: embeddings.device })
-  return {
-    perSample,
-    rows: index(rows),
-    wanted: wanted.length === rows.length ? null : index(BigInt64Array.from(wanted)),
-    patterns: patterns.map((pattern, sample) => selectRows(pattern, outputRows[sample])),
+  return outputs.length === 1 ? outputs[0] : cat(outputs, 2)
+}
+
+/** Patterns by window; attention plans each list once, so that layers with the same window must share it. */
+function windowed(patterns: Patterns): Context["patternsWithin"] {
+  const lists = new Map<number, Patterns>()
+  return (window) => {
+    if (window === null) return patterns
+    let within = lists.get(window)
+    if (!within) {
+      within = patterns.map((list) => {
+        const limited = list.map((pattern) => withinWindow(pattern, window))
+        return limited.every((pattern, i) => pattern === list[i]) ? list : limited
+      })
+      lists.set(window, within)
+    }
+    return within
   }
 }

@@ -69,14 +69,14 @@ describe.each(FAMILIES)("%s", (_, json) => {
       const model = newModel(config, 5, { std: 0.3, dtype: "float64" })
       for (const blockSize of [1, 4]) {
         const whole = logits(model, blockCausal(20, blockSize))
-        const cache = model.newCache(1, 8)
+        const cache = model.newCache(8)
         const pieces: Tensor[] = []
         for (let start = 0; start < 20; ) {
           const rows = Math.min(20 - start, blockSize * (start === 0 ? 2 : 1))
           const embeddings = model.embed(ids.slice(start, start + rows)).unsqueeze(0)
           const positions = arange(start, start + rows).unsqueeze(0)
           const patterns = [blockCausal(rows, blockSize, start)]
-          pieces.push(tidy(() => model.forward({ embeddings, positions, patterns, cache })))
+          pieces.push(tidy(() => model.forward({ embeddings, positions, patterns, caches: [cache] })))
           cache.commit(rows)
           start += rows
         }

@@ -46,8 +46,8 @@ export class Qwen25VL implements LanguageModel {
   logits(hidden: Tensor): Tensor {
     return this.text.logits(hidden)
   }
-  newCache(batch: number, capacity: number): KvCache {
-    return this.text.newCache(batch, capacity)
+  newCache(capacity: number): KvCache {
+    return this.text.newCache(capacity)
   }
   encodeImages(images: readonly ImageInput[]): Tensor[] {
     return this.vision.forward(images as readonly QwenImageInput[])

@@ -6,16 +6,20 @@ import type { AttentionPattern } from "../nn/attention-pattern.js"
 import type { KvCache } from "../nn/kv-cache.js"
 import type { DType, Tensor } from "../torch/index.js"
 
+/**
+ * Without caches, B samples of up to R tokens. With caches, any number of sequences whose tokens lie behind one another in
+ * one row (B = 1): ragged, nothing is padded.
+ */
 export interface ForwardInput {
   /** [B, R, H] */
   embeddings: Tensor
   /** int64 [B, R], or [3, B, R] for the three axes of M-RoPE. */
   positions: Tensor
-  /** One pattern per sample; a pattern with fewer rows than R leaves the rest as padding. */
+  /** One per sample; one with fewer rows than R leaves the rest as padding. With caches one per sequence, together R rows. */
   patterns: readonly AttentionPattern[]
-  /** Keys and values of earlier rows; those of this call are written behind them, and kept only by `cache.commit(n)`. */
-  cache?: KvCache
-  /** Rows whose hidden states are wanted, per sample: the last layer computes queries and MLP for these only. */
+  /** Keys and values of each sequence's earlier tokens; those of this call are written behind them, and kept only by `commit`. */
+  caches?: readonly KvCache[]
+  /** Rows whose hidden states are wanted, of each sample or sequence: the last layer computes queries and MLP for these only. */
   outputRows?: readonly Int32Array[]
 }
 
@@ -33,8 +37,8 @@ export interface LanguageModel {
   forward(input: ForwardInput): Tensor
   /** Hidden states [n, H] → logits [n, V]. */
   logits(hidden: Tensor): Tensor
-  /** A cache for `batch` samples of up to `capacity` rows. */
-  newCache(batch: number, capacity: number): KvCache
+  /** A cache for one sequence, with room for `capacity` tokens. */
+  newCache(capacity: number): KvCache
   /**
    * Image features in the language model's space, [rows, H] per image.
    * @throws UserError when there are images and the model has no tower

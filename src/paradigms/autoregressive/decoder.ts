@@ -41,7 +41,7 @@ export async function* decodeAutoregressive(
   if (prompt.ids.length === 0) throw new RangeError("the prompt is empty")
   checkWarpers(options)
   const promptRows = prompt.ids.length
-  const cache = model.newCache(1, promptRows + genLength)
+  const cache = model.newCache(promptRows + genLength)
   const stats = { forwards: 0, rows: 0, milliseconds: 0 }
   const answer: number[] = []
   const promptIds = Array.from(prompt.ids, (id) => (id < 0 ? (options.imageToken ?? id) : id)).filter((id) => id >= 0)
@@ -69,7 +69,7 @@ export async function* decodeAutoregressive(
           embeddings,
           positions: promptPositions(prompt, from, from + rows, embeddings.device),
           patterns: [causal(rows, from)],
-          cache,
+          caches: [cache],
           outputRows: [Int32Array.of(rows - 1)],
         })
         cache.commit(rows)

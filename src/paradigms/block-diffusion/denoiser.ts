@@ -42,7 +42,7 @@ export class Denoiser {
     this.#model = model
     this.#sequence = sequence
     this.#options = options
-    this.#cache = model.newCache(1, sequence.rows)
+    this.#cache = model.newCache(sequence.rows)
   }
 
   /** Runs clean rows [start, end), whole blocks, and keeps their keys and values. */
@@ -117,7 +117,7 @@ export class Denoiser {
         embeddings,
         positions: arange(start, end).unsqueeze(0).to({ device: embeddings.device }),
         patterns: [blockCausal(rows, this.#options.blockSize, cached)],
-        cache: this.#cache,
+        caches: [this.#cache],
         outputRows: [Int32Array.from(wanted, (row) => row - start)],
       })
       return this.#model.logits(hidden)
