@@ -1,6 +1,7 @@
 /** The public library. Everything here is stable; deeper imports are not. */
 
 export { UserError } from "./errors.js"
+export { decodeAutoregressive, decodeBlocks } from "./execution/decode.js"
 export type { DecodingReport } from "./generate/decoding-report.js"
 export { type GenerateEvent, type GenerateOptions, generate, generateText } from "./generate/generate.js"
 export { type ImageSource, preparePrompt } from "./generate/prepare.js"
@@ -10,9 +11,7 @@ export { type Checkpoint, readCheckpoint } from "./models/checkpoint.js"
 export { convert } from "./models/convert.js"
 export { type LoadedModel, loadModel } from "./models/load.js"
 export { saveModel } from "./models/save.js"
-export { decodeAutoregressive } from "./paradigms/autoregressive/decoder.js"
 export { autoregressiveObjective } from "./paradigms/autoregressive/objective.js"
-export { decodeBlocks } from "./paradigms/block-diffusion/decoder.js"
 export { blockDiffusionObjective } from "./paradigms/block-diffusion/objective.js"
 export { imagePrompt, type Message, type Part } from "./text/conversation.js"
 export { keepFreedMemory } from "./torch/memory.js"

@@ -2,9 +2,9 @@
 
 import type { ModelConfig } from "../checkpoint/config.js"
 import { randomFrom } from "../data/prng.js"
+import { decodeBlocks } from "../execution/decode.js"
 import type { LanguageModel } from "../models/types.js"
 import type { TrainingSample } from "../paradigms/batch.js"
-import { decodeBlocks } from "../paradigms/block-diffusion/decoder.js"
 import { blockDiffusionObjective } from "../paradigms/block-diffusion/objective.js"
 import { IGNORE } from "../text/conversation.js"
 import { backward, type Device, noGrad, synchronize, tidy } from "../torch/index.js"

@@ -3,7 +3,7 @@
 import type { ModelConfig } from "../checkpoint/config.js"
 import { UserError } from "../errors.js"
 import type { Work } from "../in-turns.js"
-import { attention } from "../nn/attention.js"
+import { attention, forget } from "../nn/attention.js"
 import { withinWindow } from "../nn/attention-pattern.js"
 import { KvCache } from "../nn/kv-cache.js"
 import { type Linear, multiply } from "../nn/linear.js"
@@ -87,9 +87,9 @@ export class Decoder implements LanguageModel {
     } = this.#text
     const options = { headDim, theta, scaling, rounding, sections: mropeSection, dtype: this.dtype }
     const tables = ropeTables(positions, options)
-    const patternsWithin = windowed(caches ? patterns.map((pattern) => [pattern]) : [patterns])
-    const context: Context = { tables, patternsWithin, caches }
-    const last = patternsWithin(windows?.[this.#layers.length - 1] ?? null)
+    const within = windowed(caches ? patterns.map((pattern) => [pattern]) : [patterns])
+    const context: Context = { tables, patternsWithin: within.of, caches }
+    const last = within.of(windows?.[this.#layers.length - 1] ?? null)
     const select = caches ? selectPacked : selectOutputs
     const selection = outputRows && select(embeddings, last.flat(), outputRows)
     const recording = gradEnabled()
@@ -100,6 +100,8 @@ export class Decoder implements LanguageModel {
       const before = x
       x = recording ? (this.checkpointLayers ? checkpoint([x], body) : body(x)) : tidy(() => body(before))
     }
+    // A backward pass may come back to them.
+    if (!recording) for (const list of [...within.all(), ...(selection?.patterns ?? [])]) forget(list)
     return this.#norm.forward(x)
   }
 
@@ -239,9 +241,9 @@ function attendEach(q: Tensor, seen: readonly { keys: Tensor; values: Tensor }[]
 }
 
 /** Patterns by window; attention plans each list once, so that layers with the same window must share it. */
-function windowed(patterns: Patterns): Context["patternsWithin"] {
+function windowed(patterns: Patterns): { of: Context["patternsWithin"]; all(): Patterns } {
   const lists = new Map<number, Patterns>()
-  return (window) => {
+  const of = (window: number | null): Patterns => {
     if (window === null) return patterns
     let within = lists.get(window)
     if (!within) {
@@ -253,4 +255,5 @@ function windowed(patterns: Patterns): Context["patternsWithin"] {
     }
     return within
   }
+  return { of, all: () => [patterns, ...lists.values()].flat() }
 }

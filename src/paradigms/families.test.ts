@@ -1,13 +1,12 @@
 /** Both paradigms on every language-model family: one step of learning, and decoding that agrees where it must. */
 import { describe, expect, it } from "vitest"
 import { SMALL_FAMILIES } from "../../test/support/small-families.js"
+import { decodeAutoregressive, decodeBlocks } from "../execution/decode.js"
 import { normaliseConfig } from "../models/read-config.js"
 import { type Model, newModel } from "../models/registry.js"
 import { backward } from "../torch/index.js"
-import { decodeAutoregressive } from "./autoregressive/decoder.js"
 import { autoregressiveObjective } from "./autoregressive/objective.js"
 import type { TrainingBatch } from "./batch.js"
-import { decodeBlocks } from "./block-diffusion/decoder.js"
 import { blockDiffusionObjective } from "./block-diffusion/objective.js"
 import type { DecodeEvent } from "./decode-events.js"
 

@@ -3,13 +3,14 @@
 import { describe, expect, it } from "vitest"
 import { EOS, tinyModel } from "../../../test/support/tiny-model.js"
 import { randomFrom } from "../../data/prng.js"
+import { decodeAutoregressive } from "../../execution/decode.js"
 import { type MropePositions, mropePositions } from "../../models/mrope-positions.js"
 import type { Model } from "../../models/registry.js"
 import { causal } from "../../nn/attention-pattern.js"
 import { cat, Generator, noGrad, randn, type Tensor } from "../../torch/index.js"
 import type { DecodeDone } from "../decode-events.js"
 import { embedPrompt, type Prompt, promptPositions } from "../prompt.js"
-import { type AutoregressiveDecoderOptions, decodeAutoregressive } from "./decoder.js"
+import type { AutoregressiveDecoderOptions } from "./decoder.js"
 
 async function decode(model: Model, prompt: Prompt, options: AutoregressiveDecoderOptions): Promise<DecodeDone> {
   for await (const event of decodeAutoregressive(model, prompt, options)) if (event.type === "done") return event

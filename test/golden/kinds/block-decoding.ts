@@ -1,8 +1,9 @@
 /** Golden cases of block decoding: every step in the reference's own loop, and the same answer from the fast one. */
 
 import { endToken, maskToken } from "../../../src/checkpoint/config.js"
+import { decodeBlocks } from "../../../src/execution/decode.js"
 import type { Model } from "../../../src/models/registry.js"
-import { type BlockDecoderOptions, decodeBlocks } from "../../../src/paradigms/block-diffusion/decoder.js"
+import type { BlockDecoderOptions } from "../../../src/paradigms/block-diffusion/decoder.js"
 import type { RemaskingStrategy } from "../../../src/paradigms/block-diffusion/remasking.js"
 import type { DecodeEvent } from "../../../src/paradigms/decode-events.js"
 import type { Prompt } from "../../../src/paradigms/prompt.js"

@@ -1,7 +1,7 @@
 /** Golden cases of autoregressive decoding: greedy answers of Hugging Face's generate. */
 
+import { decodeAutoregressive } from "../../../src/execution/decode.js"
 import type { Model } from "../../../src/models/registry.js"
-import { decodeAutoregressive } from "../../../src/paradigms/autoregressive/decoder.js"
 import { noGrad } from "../../../src/torch/index.js"
 import { expectEqual, Mismatch } from "../check.js"
 import type { FixtureFolder, JsonDocument } from "../folder.js"
