@@ -1,8 +1,8 @@
 /** Model shapes the benchmarks run at, with random weights. */
 
 import type { ModelConfig } from "../checkpoint/config.js"
-import { normaliseConfig } from "../checkpoint/read-config.js"
 import { UserError } from "../errors.js"
+import { normaliseConfig } from "../models/read-config.js"
 import { shown } from "../readable.js"
 
 interface Shape {

@@ -2,9 +2,9 @@
 
 import type { ModelConfig } from "../checkpoint/config.js"
 import { randomFrom } from "../data/prng.js"
-import type { VisionLanguageModel } from "../models/types.js"
+import { decodeBlocks } from "../execution/decode.js"
+import type { LanguageModel } from "../models/types.js"
 import type { TrainingSample } from "../paradigms/batch.js"
-import { decodeBlocks } from "../paradigms/block-diffusion/decoder.js"
 import { blockDiffusionObjective } from "../paradigms/block-diffusion/objective.js"
 import { IGNORE } from "../text/conversation.js"
 import { backward, type Device, noGrad, synchronize, tidy } from "../torch/index.js"
@@ -25,7 +25,7 @@ export interface Decoder {
 
 /** Prepares a model for decoding; each call of the result decodes one answer of `length` tokens with so many steps a block. */
 export function answerer(
-  model: VisionLanguageModel,
+  model: LanguageModel,
   config: ModelConfig,
   { prompt, length, blockSize, signal }: Decoder,
 ): (steps: number) => Promise<Decoded> {
@@ -45,7 +45,7 @@ export function answerer(
 }
 
 /** A random model should not predict the mask: its embedding is made small. */
-export function shunMask(model: VisionLanguageModel, config: ModelConfig): void {
+export function shunMask(model: LanguageModel, config: ModelConfig): void {
   const table = model.parameters().get("model.embed_tokens.weight")!
   noGrad(() => table.narrow(0, config.text.vocabSize - 1, 1).mul_(0.1))
 }
@@ -61,7 +61,7 @@ export interface Training {
 
 /** Prepares the text decoder of a model for training; each call of the result is one step, and returns its seconds. */
 export function trainer(
-  model: VisionLanguageModel,
+  model: LanguageModel,
   config: ModelConfig,
   { samples = 1, rows, answer, blockSize, device }: Training,
 ): (seed: number) => number {

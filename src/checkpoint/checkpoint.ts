@@ -1,26 +1,45 @@
-/** A model folder of any known layout as canonical tensor locations and a normalised configuration; strict. Loads no weights. */
+/** The weights of a model folder as canonical tensors, by the rules of its layout; strict. Loads no weights, knows no family. */
 import fs from "node:fs"
 import path from "node:path"
 import { UserError } from "../errors.js"
 import { label } from "../readable.js"
-import type { ModelConfig } from "./config.js"
 import { isFloatType } from "./element-types.js"
-import { expectedTensors, VISION_PREFIX } from "./expected-tensors.js"
-import { converted, PROJECTOR_FILE, VISION_FILE } from "./layouts/converted.js"
-import type { Layout, LayoutName } from "./layouts/layout.js"
-import { qwen2_5_vl } from "./layouts/qwen2_5_vl.js"
-import { released } from "./layouts/released.js"
-import { readConfig } from "./read-config.js"
-import { openTensors, readHeader, readPieces, type TensorLocation } from "./safetensors.js"
+import {
+  fillName,
+  isJoin,
+  isSplit,
+  type JoinRule,
+  type Layout,
+  matchName,
+  type RenameRule,
+  type Rule,
+  ruleOfStored,
+  type SplitRule,
+} from "./layout.js"
+import { openTensors, readHeader, type TensorLocation } from "./safetensors.js"
+import { joinOf, locationsOf, readView, reorderOf, sliceOf, type TensorView } from "./tensor-view.js"
 
-export const LAYOUTS: Record<LayoutName, Layout> = { qwen2_5_vl, converted, released }
+/** The two names that every architecture has. */
+export const EMBEDDING = "model.embed_tokens.weight"
+export const HEAD = "lm_head.weight"
 
-export interface Checkpoint {
-  folder: string
-  config: ModelConfig
-  layout: LayoutName
-  /** Canonical name -> where its bytes are. Exactly the names and shapes of `expectedTensors(config)`. */
-  tensors: Map<string, TensorLocation>
+/** What the weights of a model should be. */
+export interface WantedTensors {
+  /** Layouts that the model may have: the first whose names are there, else the first that is known by none. */
+  layouts: readonly Layout[]
+  /** Canonical name → shape, in the order of the model's parameters. */
+  expected: ReadonlyMap<string, readonly number[]>
+  /** Whether the head is the embedding. */
+  tie: boolean
+}
+
+export interface ArrangedTensors {
+  layout: Layout
+  /** Canonical name → where its bytes are, or what makes them. Exactly the names and shapes of `expected`, in its order. */
+  tensors: Map<string, TensorView>
+}
+
+export interface LocatedTensors extends ArrangedTensors {
   /** Weight files in use, base names. */
   weightFiles: string[]
   /** Weight files that lie in the folder and are deliberately not read. */
@@ -28,79 +47,167 @@ export interface Checkpoint {
 }
 
 /**
- * Reads the configuration and the tensor locations of a model folder.
- *
- * Trained checkpoints carry the vision weights in their shards. A `vision_tower.safetensors` beside them is a leftover
- * of the conversion, older than the training, and is ignored.
- *
+ * Finds the tensors of a model in its folder. Files that belong to another layout, such as the leftovers of a conversion
+ * beside trained shards, are ignored.
  * @throws UserError naming missing, unexpected or mis-shaped tensors; nothing is filled in at random.
  */
-export function readCheckpoint(folder: string): Checkpoint {
-  const config = readConfig(folder)
+export function locateTensors(folder: string, wanted: WantedTensors): LocatedTensors {
   const main = openTensors(folder)
-  const stored: [string, TensorLocation][] = [...main]
-  const beside = [VISION_FILE, PROJECTOR_FILE].filter((file) => fs.existsSync(path.join(folder, file)))
-  let ignoredFiles: string[] = []
-  let layout: Layout = qwen2_5_vl
-  if (config.modelType === "diffusionvl_qwenvl") {
-    const holdsVision = [...main.keys()].some((name) => name.startsWith(VISION_PREFIX))
-    layout = holdsVision ? released : converted
-    if (holdsVision) ignoredFiles = beside
-    else stored.push(...openBeside(folder, beside))
-  }
-
-  const tensors = new Map<string, TensorLocation>()
-  const unexpected: string[] = []
-  for (const [name, location] of stored) {
-    const canonical = layout.toCanonical(name, path.basename(location.file))
-    if (canonical === undefined) unexpected.push(name)
-    else if (tensors.has(canonical))
-      throw new UserError(`two tensors are both ${canonical}, one of them ${label(name)}`, { where: folder })
-    else tensors.set(canonical, location)
-  }
-  if (config.text.tie) dropRedundantHead(tensors, folder)
-  const expected = expectedTensors(config)
-  requireExactly(expected, tensors, unexpected, folder)
-  const weightFiles = [...new Set([...tensors.values()].map((location) => path.basename(location.file)))].sort()
-  // One order whatever the layout: sums over all weights, such as the gradient norm, are then the same bits.
-  const ordered = new Map([...expected.keys()].map((name) => [name, tensors.get(name)!]))
-  return { folder, config, layout: layout.name, tensors: ordered, weightFiles, ignoredFiles }
+  const layout = layoutOf([...main.keys()], wanted.layouts)
+  const others = wanted.layouts.flatMap(({ beside }) => beside?.files ?? [])
+  const ignoredFiles = others.filter(
+    (file) => !layout.beside?.files.includes(file) && fs.existsSync(path.join(folder, file)),
+  )
+  const stored = [...main, ...openBeside(folder, layout)]
+  const { tensors } = arrangeTensors(stored, { ...wanted, layouts: [layout] }, folder)
+  const weightFiles = [...tensors.values()].flatMap(locationsOf).map(({ file }) => path.basename(file))
+  return { layout, tensors, weightFiles: [...new Set(weightFiles)].sort(), ignoredFiles }
 }
 
-/** The two files that hold the vision part of a converted checkpoint. */
-function openBeside(folder: string, present: string[]): [string, TensorLocation][] {
-  const absent = [VISION_FILE, PROJECTOR_FILE].filter((file) => !present.includes(file))
-  if (absent.length > 0)
-    throw new UserError(`the vision weights are missing: ${absent.join(" and ")}`, {
+/**
+ * Tensors of whatever files, by their stored names, as those of a model.
+ * @param where the folder or file that they are from, for errors
+ * @throws UserError naming missing, unexpected or mis-shaped tensors
+ */
+export function arrangeTensors(
+  stored: readonly (readonly [name: string, view: TensorView])[],
+  { layouts, expected, tie }: WantedTensors,
+  where: string,
+): ArrangedTensors {
+  const names = stored.map(([name]) => name)
+  const layout = layoutOf(names, layouts)
+  const { tensors, unexpected } = canonicalTensors(stored, layout, where)
+  if (tie) dropRedundantHead(tensors, where)
+  requireExactly(expected, tensors, unexpected, where)
+  // One order whatever the layout: sums over all weights, such as the gradient norm, are then the same bits.
+  return { layout, tensors: new Map([...expected.keys()].map((name) => [name, tensors.get(name)!])) }
+}
+
+function layoutOf(names: readonly string[], layouts: readonly Layout[]): Layout {
+  const isNamed = ({ when }: Layout): boolean =>
+    when !== undefined && names.some((name) => matchName(when, name) !== undefined)
+  return layouts.find(isNamed) ?? layouts.find(({ when }) => when === undefined) ?? layouts[0]
+}
+
+function canonicalTensors(
+  stored: readonly (readonly [name: string, view: TensorView])[],
+  layout: Layout,
+  folder: string,
+): { tensors: Map<string, TensorView>; unexpected: string[] } {
+  const tensors = new Map<string, TensorView>()
+  const unexpected: string[] = []
+  const joins = new Map<string, { rule: JoinRule; parts: TensorView[]; first: string }>()
+  const put = (canonical: string, view: TensorView, name: string): void => {
+    if (tensors.has(canonical))
+      throw new UserError(`two tensors are both ${canonical}, one of them ${label(name)}`, { where: folder })
+    tensors.set(canonical, view)
+  }
+  for (const [name, view] of stored) {
+    if (layout.ignored?.some((pattern) => matchName(pattern, name) !== undefined)) continue
+    const match = ruleOfStored(layout, name, "file" in view ? path.basename(view.file) : "")
+    if (!match) {
+      unexpected.push(name)
+      continue
+    }
+    const { rule, index, values } = match
+    if (isSplit(rule)) {
+      for (const [i, share] of shares(rule, view, rule.canonical.length, name, folder).entries())
+        put(fillName(rule.canonical[i], values), share, name)
+    } else if (isJoin(rule)) {
+      const canonical = fillName(rule.canonical, values)
+      const join = joins.get(canonical) ?? { rule, parts: [], first: name }
+      if (join.parts[index])
+        throw new UserError(`two tensors are the same part of ${canonical}, one of them ${label(name)}`, {
+          where: folder,
+        })
+      join.parts[index] = view
+      joins.set(canonical, join)
+    } else
+      put(fillName((rule as RenameRule).canonical, values), reordered(rule as RenameRule, view, name, folder), name)
+  }
+  for (const [canonical, { rule, parts, first }] of joins) {
+    // Of an incomplete one the parts that are there say what is wrong: the whole is missing.
+    if (rule.stored.every((_, i) => parts[i])) put(canonical, joined(rule, parts, first, folder), first)
+  }
+  return { tensors, unexpected }
+}
+
+/** The parts of a fused tensor. */
+export function shares(
+  rule: Exclude<Rule, RenameRule>,
+  of: TensorView,
+  count: number,
+  name: string,
+  folder?: string,
+): TensorView[] {
+  const total = of.shape[rule.axis] ?? 0
+  const sizes = rule.sizes ?? Array.from({ length: count }, () => total / count)
+  if (sizes.reduce((a, b) => a + b, 0) !== total || !sizes.every(Number.isInteger))
+    throw new UserError(`${label(name)} is [${of.shape.join(", ")}], which does not divide into its ${count} parts`, {
       where: folder,
-      fix: "A converted checkpoint has these files beside model.safetensors. Convert the source model again.",
     })
-  return present.flatMap((file) => [...readHeader(path.join(folder, file)).tensors])
+  let start = 0
+  return sizes.map((size) => {
+    start += size
+    return sliceOf(of, rule.axis, start - size, size)
+  })
+}
+
+function joined(rule: JoinRule | SplitRule, parts: readonly TensorView[], name: string, folder: string): TensorView {
+  try {
+    return joinOf(parts, rule.axis)
+  } catch (cause) {
+    throw new UserError(`${label(name)} and the tensors that belong to it do not fit together`, {
+      where: folder,
+      cause,
+    })
+  }
+}
+
+function reordered({ reorder }: RenameRule, of: TensorView, name: string, folder: string): TensorView {
+  if (!reorder) return of
+  try {
+    return reorderOf(of, reorder)
+  } catch (cause) {
+    throw new UserError(`${label(name)} is [${of.shape.join(", ")}], not in the order that its layout has`, {
+      where: folder,
+      cause,
+    })
+  }
+}
+
+/** Tensors of the files beside the main ones. */
+function openBeside(folder: string, { beside }: Layout): [string, TensorLocation][] {
+  if (!beside) return []
+  const absent = beside.files.filter((file) => !fs.existsSync(path.join(folder, file)))
+  if (absent.length > 0)
+    throw new UserError(`${beside.what} are missing: ${absent.join(" and ")}`, { where: folder, fix: beside.fix })
+  return beside.files.flatMap((file) => [...readHeader(path.join(folder, file)).tensors])
 }
 
 /** Some tools store the head of a tied model a second time. Equal bytes do no harm; others would be silently lost. */
-function dropRedundantHead(tensors: Map<string, TensorLocation>, folder: string): void {
-  const head = tensors.get("lm_head.weight")
-  const embedding = tensors.get("model.embed_tokens.weight")
+function dropRedundantHead(tensors: Map<string, TensorView>, folder: string): void {
+  const head = tensors.get(HEAD)
+  const embedding = tensors.get(EMBEDDING)
   if (!head || !embedding) return
   if (!sameBytes(head, embedding))
     throw new UserError("lm_head.weight differs from the embedding although the config ties them", {
       where: folder,
       fix: 'Set "tie_word_embeddings" to false in config.json if the head was trained on its own.',
     })
-  tensors.delete("lm_head.weight")
+  tensors.delete(HEAD)
 }
 
-function sameBytes(a: TensorLocation, b: TensorLocation): boolean {
-  if (a.dtype !== b.dtype || a.bytes !== b.bytes) return false
-  const pieces = readPieces(b)
-  for (const piece of readPieces(a)) if (Buffer.compare(piece, pieces.next().value as Uint8Array) !== 0) return false
+function sameBytes(a: TensorView, b: TensorView): boolean {
+  if (a.dtype !== b.dtype || a.shape.join() !== b.shape.join()) return false
+  const pieces = readView(b)
+  for (const piece of readView(a)) if (Buffer.compare(piece, pieces.next().value as Uint8Array) !== 0) return false
   return true
 }
 
 function requireExactly(
-  expected: Map<string, number[]>,
-  tensors: Map<string, TensorLocation>,
+  expected: ReadonlyMap<string, readonly number[]>,
+  tensors: ReadonlyMap<string, TensorView>,
   foreign: string[],
   folder: string,
 ): void {

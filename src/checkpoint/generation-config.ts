@@ -2,9 +2,9 @@
 import path from "node:path"
 import { z } from "zod"
 import { UserError } from "../errors.js"
-import { tokens } from "./config-schema.js"
 import { type Json, readOptionalJson } from "./json.js"
 import { check } from "./schema-check.js"
+import { tokens } from "./schema-pieces.js"
 
 const id = z.int().min(0)
 const ids = z.array(id).max(1 << 20)

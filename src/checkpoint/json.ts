@@ -6,6 +6,9 @@ import { readingFailure } from "../system-failures.js"
 
 export type Json = Record<string, unknown>
 
+export const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
 /** Configurations have a few kilobytes, tokenizers some ten megabytes; what is larger is no file of a model folder. */
 const MAX_BYTES = 256 << 20
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest"
 import { smallConfig } from "../../test/support/small-checkpoint.js"
-import { asDiffusion } from "./config.js"
+import { normaliseConfig } from "../models/read-config.js"
+import { asDiffusion } from "../models/translate.js"
 import { type TokenAt, withMaskToken } from "./mask-token.js"
-import { normaliseConfig } from "./read-config.js"
 
 /** A tokenizer that knows the first ids, and some others. */
 const tokenizer =

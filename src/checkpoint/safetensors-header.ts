@@ -4,7 +4,7 @@ import { UserError } from "../errors.js"
 import { label, shown } from "../readable.js"
 import { readingFailure } from "../system-failures.js"
 import { codeOfType, ELEMENT_BYTES, type ElementType, KNOWN_CODES, typeOfCode } from "./element-types.js"
-import { regularFileSize } from "./json.js"
+import { isObject, regularFileSize } from "./json.js"
 
 /** Where a tensor's bytes lie: little-endian, row-major, `bytes` long from `offset` of `file`. */
 export interface TensorLocation {
@@ -130,10 +130,6 @@ function parseEntry(name: string, value: unknown, file: string, dataStart: numbe
   if (bytes !== offsets[1] - offsets[0])
     throw fail(`${code} [${shape.join(", ")}] needs ${bytes} bytes, its offsets give ${offsets[1] - offsets[0]}`)
   return { file, dtype, shape, offset: dataStart + offsets[0], bytes }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
 }
 
 function isSizes(value: unknown): value is number[] {

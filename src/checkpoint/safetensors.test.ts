@@ -169,6 +169,7 @@ describe("malformed files are refused with the file and the reason", () => {
         { name: "b", dtype: "int64", shape: [] },
       ]).subarray(8),
     ]
+    const seen = { read: 0, refused: 0 }
     const change = fc.record({ at: fc.nat(200), byte: fc.integer({ min: 0, max: 255 }), remove: fc.boolean() })
     fc.assert(
       fc.property(
@@ -178,11 +179,13 @@ describe("malformed files are refused with the file and the reason", () => {
         (base, changes, data) => {
           const bytes = [...base]
           for (const { at, byte, remove } of changes) bytes.splice(at % bytes.length, remove ? 1 : 0, byte)
-          tolerate(() => parseHeader(Uint8Array.from(bytes), "x", 8 + bytes.length + data))
+          seen[tolerate(() => parseHeader(Uint8Array.from(bytes), "x", 8 + bytes.length + data))]++
         },
       ),
       { numRuns: 2000 },
     )
+    expect(seen.read + seen.refused).toBe(2000)
+    expect(seen.refused).toBeGreaterThan(1000)
     const field = fc.oneof(
       fc.jsonValue(),
       fc.record({ dtype: fc.jsonValue(), shape: fc.jsonValue(), data_offsets: fc.jsonValue() }),
@@ -202,11 +205,13 @@ describe("malformed files are refused with the file and the reason", () => {
   })
 })
 
-function tolerate(action: () => unknown): void {
+function tolerate(action: () => unknown): "read" | "refused" {
   try {
     action()
+    return "read"
   } catch (error) {
     if (!(error instanceof UserError)) throw error
+    return "refused"
   }
 }
 

@@ -1,8 +1,8 @@
 /** Writes a converted checkpoint and says what it is. */
 
-import { type ConvertOptions, convert } from "../checkpoint/convert.js"
 import { UserError } from "../errors.js"
 import { resolveModel } from "../hub/resolve.js"
+import { type ConvertOptions, convert } from "../models/convert.js"
 import { shown } from "../readable.js"
 import { interruptible } from "./interrupt.js"
 import { downloadObserver } from "./open-model.js"

@@ -2,13 +2,17 @@
 
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { asDiffusion, DIFFUSION_IMAGE, type ModelConfig } from "../checkpoint/config.js"
-import { readConfig } from "../checkpoint/read-config.js"
+import type { ModelConfig } from "../checkpoint/config.js"
 import { type CheckEvent, type CheckOptions, checkDataset, type DataSummary } from "../data/check.js"
 import { UserError } from "../errors.js"
 import { modelUrlProblem } from "../hub/model-url.js"
 import { decodeImage } from "../image/decode.js"
+import { DIFFUSION_IMAGE } from "../image/qwen.js"
 import { imageRows, imageSize } from "../image/size.js"
+import { chatFormatOf } from "../models/chat-format.js"
+import { imageProcessorOf, requireImages } from "../models/images.js"
+import { readConfig } from "../models/read-config.js"
+import { asDiffusion } from "../models/translate.js"
 import { Tokenizer } from "../text/tokenizer.js"
 import { readTrainingRecipe, type TrainingConfig } from "../train/config.js"
 import { EXIT_FAILED } from "./errors.js"
@@ -29,20 +33,23 @@ interface DataCheckOptions {
 function trainingOptions(recipe: TrainingConfig | undefined, config: ModelConfig | undefined): CheckOptions {
   const { data, block_diffusion } = recipe ?? {}
   const own = config && (recipe?.paradigm === "autoregressive" ? config : asDiffusion(config))
-  const { minPixels, maxPixels } = own?.image ?? DIFFUSION_IMAGE
-  const options = {
-    minPixels: data?.min_pixels ?? minPixels,
-    maxPixels: data?.max_pixels ?? maxPixels,
-    patchSize: own?.vision.patchSize,
-    mergeSize: own?.vision.mergeSize,
-  }
+  const limits = { minPixels: data?.min_pixels, maxPixels: data?.max_pixels }
+  const images = own && imageProcessorOf(own, undefined, limits)
+  const aspect = data?.image_aspect ?? "pad"
+  const rowsOf = ({ width, height }: { width: number; height: number }): number =>
+    own
+      ? requireImages(images).rows(width, height, aspect === "pad")
+      : imageRows({ width, height }, aspect, {
+          minPixels: limits.minPixels ?? DIFFUSION_IMAGE.minPixels,
+          maxPixels: limits.maxPixels ?? DIFFUSION_IMAGE.maxPixels,
+        })
   return {
     imageRoot: data?.image_root,
-    format: recipe?.paradigm === "autoregressive" ? "qwen2_5_vl" : "qwen_2_5",
+    format: own ? chatFormatOf(own) : recipe?.paradigm === "autoregressive" ? "qwen2_5_vl" : "qwen_2_5",
     learn: block_diffusion?.learn,
     trusted: data?.trusted,
     maxLength: data?.max_length,
-    rows: async (path) => imageRows(await imageSize(path), data?.image_aspect ?? "pad", options),
+    rows: async (path) => rowsOf(await imageSize(path)),
   }
 }
 

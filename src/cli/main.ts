@@ -6,53 +6,67 @@ import { UserError } from "../errors.js"
 import { readableMessage } from "../readable.js"
 import { register as bench } from "./commands/bench.js"
 import { register as data } from "./commands/data.js"
-import { register as demo } from "./commands/demo.js"
 import { register as doctor } from "./commands/doctor.js"
-import { register as fixtures } from "./commands/fixtures.js"
 import { register as generate } from "./commands/generate.js"
+import { register as scripts } from "./commands/scripts.js"
 import { register as train } from "./commands/train.js"
 import { EXIT_USAGE, reportError } from "./errors.js"
 import { isOutputError, OutputGuard } from "./output.js"
 
-/** One line per command, in the order of the help. Each adds itself to the program; none imports the engine yet. */
-const commands: ((program: Command) => void)[] = [demo, generate, train, data, doctor, fixtures, bench]
+/** A program: the installed one, or a script of the repository that ends, fails and is interrupted as that does. */
+export interface Commands {
+  /** What is typed before a command's name. */
+  name: string
+  /** What is typed before a command's options: npm hands over what stands behind `--`. */
+  separator?: "--"
+  /** One per command, in the order of the help. Each adds itself to the program; none imports the engine yet. */
+  register: ((program: Command) => void)[]
+  /** Commands whose work is files: they end it also when nobody reads what they print. */
+  writesFiles: string[]
+}
 
-export function createProgram(): Command {
+const PROGRAM: Commands = {
+  name: "diffusionvl",
+  register: [generate, train, data, doctor, bench, scripts],
+  writesFiles: ["convert", "train", "translate"],
+}
+
+export function createProgram({ name, separator, register: commands }: Commands = PROGRAM): Command {
   const { version, description } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
     version: string
     description: string
   }
-  const program = new Command("diffusionvl")
+  const program = new Command(name)
     .description(description)
     .version(version, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .option("--debug", "print the stack of an error, and how an answer was decoded")
     .showSuggestionAfterError()
-    .showHelpAfterError("(diffusionvl --help lists commands and options)")
+    .showHelpAfterError(`(${name} --help lists commands and options)`)
     .exitOverride()
     .configureOutput({ outputError: (message, write) => write(readableMessage(message)) })
   for (const register of commands) register(program)
   // Commands are made before this, and inherit nothing that is set later.
-  for (const command of program.commands)
-    command.exitOverride().showHelpAfterError(`(diffusionvl ${command.name()} --help lists its options)`)
+  for (const command of program.commands) {
+    if (separator) command.usage(`${separator} ${command.usage()}`)
+    const words = [name, command.name(), ...(separator ? [separator] : []), "--help"]
+    command.exitOverride().showHelpAfterError(`(${words.join(" ")} lists its options)`)
+  }
   return program
 }
 
-/** Commands whose work is files: they end it also when nobody reads what they print. */
-const WRITES_FILES = new Set(["convert", "demo", "train", "translate"])
-
 /** Runs one command line as this process: nothing that fails anywhere in it is told in Node's words. */
-export async function run(argv: readonly string[]): Promise<void> {
+export async function run(argv: readonly string[], commands = PROGRAM): Promise<void> {
   const output = new OutputGuard()
   process.on("uncaughtException", (error) => process.exit(reportError(error, { debug: argv.includes("--debug") })))
-  await main(argv, output)
+  await main(argv, output, commands)
 }
 
 /** Runs one command line and sets the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
-export async function main(argv: readonly string[], output?: OutputGuard): Promise<void> {
-  const program = createProgram()
+export async function main(argv: readonly string[], output?: OutputGuard, commands = PROGRAM): Promise<void> {
+  const program = createProgram(commands)
   program.hook("preAction", (_, command) => {
-    if (output) output.writesFiles = WRITES_FILES.has(command.name())
+    if (output) output.writesFiles = commands.writesFiles.includes(command.name())
     requireFolder()
   })
   let code = 0

@@ -37,7 +37,8 @@ function splitMarks(text: string): Part[] {
 
 /**
  * Which members of a turn are read. The authors' chat formats take `role` and `content` where a turn has both and `from`
- * and `value` otherwise; their plain format knows `from` and `value` only (reference behaviour 3.1, 3.3).
+ * and `value` otherwise; their plain format knows `from` and `value` only (docs/reference.md, "Chat format of Qwen" and
+ * docs/reference.md, "Chat formats of LLaDA").
  */
 export type TurnKeys = "chat" | "plain"
 

@@ -109,11 +109,14 @@ describe("drawPictures", () => {
     expect(new Set(both.map(({ records }) => records[1] % 3))).toEqual(new Set([1, 2]))
   })
   it("changes with the phase, and stays in the last one", () => {
-    for (const progress of [0.4, 0.99, 1])
-      for (const { records } of drawPictures(pictures, { ...options, progress })) {
+    for (const progress of [0.4, 0.99, 1]) {
+      const draws = drawPictures(pictures, { ...options, progress })
+      expect(draws.length).toBe(500)
+      for (const { records } of draws) {
         expect(records.length).toBe(1)
         expect(records[0] % 3).not.toBe(0)
       }
+    }
   })
   it("gives every picture at least one record, however unlikely its tasks", () => {
     const mixture = [{ until: 1, tasks: { name: 0.01, choose: 0.01 } }]

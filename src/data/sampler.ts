@@ -9,9 +9,10 @@ export function shuffledEpoch(count: number, seed: number, epoch: number): Int32
 }
 
 /**
- * The modality-length order of the authors' trainer (reference behaviour §5): text-only and image samples are permuted
- * apart, cut into mega-batches of one optimizer step, each sorted longest first; the mega-batches of both kinds are
- * shuffled together and the two incomplete rests come last. So all samples of a step share a modality.
+ * The modality-length order of the authors' trainer (docs/reference.md, "Training order and settings"): text-only and
+ * image samples are permuted apart, cut into mega-batches of one optimizer step, each sorted longest first; the
+ * mega-batches of both kinds are shuffled together and the two incomplete rests come last. So all samples of a step
+ * share a modality.
  * @param lengths of the samples; negative for text-only ones
  * @param megaBatch samples of one optimizer step
  */

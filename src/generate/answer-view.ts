@@ -44,7 +44,7 @@ export class AnswerView {
     for (let i = this.#stream.written; i < Math.min(end - promptRows, length); i++) {
       const id = this.#known[i]
       if (id !== undefined && eos.includes(id)) break
-      cells.push(id === undefined ? null : this.#tokenizer.decode([id]))
+      cells.push(id === undefined ? null : this.#tokenizer.decode([id], { inside: true }))
     }
     return { text, cells }
   }

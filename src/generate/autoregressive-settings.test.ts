@@ -18,7 +18,11 @@ const sessionWith = (generation: GenerationConfig, more: object = {}): Session =
     folder: "/model",
     eos: EOS,
     generation,
-    config: { text: { maxPositions: 64, vocabSize: 12 }, tokens: { imagePad: 11, mask: 10 } },
+    config: {
+      text: { maxPositions: 64, vocabSize: 12 },
+      tokens: { imagePad: 11, mask: 10 },
+      paradigm: { name: "autoregressive", options: {} },
+    },
     ...more,
   }) as unknown as Session
 
@@ -49,6 +53,7 @@ describe("as transformers", () => {
       return settings.temperature ? warpLogits(processed, settings) : processed
     })
     const ours = scores.toNumbers()
+    expect(ours.length).toBe(rows.flat().length)
     for (const [i, expected] of rows.flat().entries()) {
       if (expected === null) expect(ours[i], `logit ${i}`).toBe(Number.NEGATIVE_INFINITY)
       else expect(ours[i], `logit ${i}`).toBeCloseTo(expected, 4)

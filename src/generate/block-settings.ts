@@ -2,6 +2,7 @@
 
 import { maskToken } from "../checkpoint/config.js"
 import type { GenerationConfig } from "../checkpoint/generation-config.js"
+import { blockDiffusionOf } from "../checkpoint/paradigm-record.js"
 import type { BlockDecoderOptions } from "../paradigms/block-diffusion/decoder.js"
 import type { SamplingOptions } from "../paradigms/sampling.js"
 import type { DecodingReport } from "./decoding-report.js"
@@ -48,7 +49,7 @@ export function blockSettings(
       report.leaveOut(key, value, file, why)
   for (const { key, value } of unsupported) report.leaveOut(key, value, file, why)
 
-  const trained = session.config.blockDiffusion
+  const trained = blockDiffusionOf(session.config)
   const genLength = report.choose("maxTokens", [["option", options.maxTokens], ["default", MAX_TOKENS] as const])
   const blockSize = report.choose("blockSize", [
     ["option", options.blockSize],

@@ -2,8 +2,7 @@
 
 import { randomFrom } from "../data/prng.js"
 import { UserError } from "../errors.js"
-import { decodeAutoregressive } from "../paradigms/autoregressive/decoder.js"
-import { decodeBlocks } from "../paradigms/block-diffusion/decoder.js"
+import { decodeAutoregressive, decodeBlocks } from "../execution/decode.js"
 import type { DecodeDone, DecodeEvent, DecodeStats } from "../paradigms/decode-events.js"
 import type { Prompt } from "../paradigms/prompt.js"
 import type { Message } from "../text/conversation.js"

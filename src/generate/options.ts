@@ -1,7 +1,7 @@
 /** What people may ask of a decoder, checked before anything is computed. */
 
-import type { BlockDiffusionConfig } from "../checkpoint/config.js"
 import { penaltyRange, temperatureRange } from "../checkpoint/generation-config.js"
+import type { BlockDiffusionConfig } from "../checkpoint/paradigm-record.js"
 import { UserError } from "../errors.js"
 import type { WarperOptions } from "../paradigms/autoregressive/warpers.js"
 import { REMASKING_STRATEGIES, type RemaskingStrategy } from "../paradigms/block-diffusion/remasking.js"

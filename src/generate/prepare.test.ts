@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type SmallData, writeSmallVlm } from "../../test/support/small-vlm.js"
-import { qwenImage } from "../image/qwen.js"
+import { imageProcessorOf } from "../models/images.js"
 import { saveModel } from "../models/save.js"
 import { imagePrompt, type Message } from "../text/conversation.js"
 import { noGrad, setThreads } from "../torch/index.js"
@@ -38,18 +38,18 @@ const picture = (width: number, height: number) => ({
 
 describe("image settings", () => {
   const size = { shortest_edge: 784, longest_edge: 56 * 84 }
-  const grid = (session: Session) => qwenImage(picture(90, 60), session.imageOptions).grid
+  const rows = (session: Session) => session.images!.rows(90, 60)
 
   it("nested ones decide, and a saved model has them", async () => {
     const { min_pixels, max_pixels, ...others } = settings
     writeFileSync(nested(), JSON.stringify({ image_processor: { ...others, size } }))
     rmSync(flat())
-    const { model, config, imageOptions } = open(small.model)
-    expect(imageOptions).toMatchObject({ minPixels: 784, maxPixels: 56 * 84 })
+    const { model, config } = open(small.model)
+    expect(rows(open(small.model))).toBe(6)
     const saved = join(root, "saved")
     await saveModel(saved, { config, parameters: model.parameters(), companions: small.model })
     expect(readFileSync(join(saved, "processor_config.json"), "utf8")).toBe(readFileSync(nested(), "utf8"))
-    expect(grid(open(saved))).toEqual(grid(open(small.model)))
+    expect(rows(open(saved))).toBe(6)
     const { ids } = await preparePrompt(open(saved), shown, [picture(90, 60)])
     writeFileSync(flat(), JSON.stringify(settings))
     rmSync(nested())
@@ -61,7 +61,7 @@ describe("image settings", () => {
 describe("pictures", () => {
   it("are refused by the length they will have, before they are prepared", async () => {
     const session = open(small.model)
-    session.imageOptions = { ...session.imageOptions, minPixels: 784, maxPixels: 1e8 }
+    session.images = imageProcessorOf(session.config, session.folder, { minPixels: 784, maxPixels: 1e8 })
     // Without any pixels: preparing it would be another error.
     const large = { width: 2800, height: 2800, data: new Uint8Array(0) }
     await expect(preparePrompt(session, shown, [large])).rejects.toThrow(
@@ -79,11 +79,12 @@ describe("pictures", () => {
 
   it("give the features that they give at once", async () => {
     const session = open(small.model)
-    session.imageOptions = { ...session.imageOptions, minPixels: 784, maxPixels: 50_000 }
+    session.images = imageProcessorOf(session.config, session.folder, { minPixels: 784, maxPixels: 50_000 })
     const pictures = [picture(200, 120), picture(30, 70)]
     const messages: Message[] = [{ role: "user", content: imagePrompt(2, "What colour is this?") }]
     const { features } = await preparePrompt(session, messages, pictures)
-    const atOnce = noGrad(() => session.model.encodeImages(pictures.map((one) => qwenImage(one, session.imageOptions))))
+    const prepared = await Promise.all(pictures.map((one) => session.images!.prepare(one)))
+    const atOnce = noGrad(() => session.model.encodeImages(prepared))
     expect(features!.map((one) => one.toArray())).toEqual(atOnce.map((one) => one.toArray()))
   })
 })

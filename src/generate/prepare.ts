@@ -4,9 +4,10 @@ import { named } from "../data/llava.js"
 import { UserError } from "../errors.js"
 import { decodeImage, type RgbImage } from "../image/decode.js"
 import { readableName } from "../image/file.js"
-import { prepareImage, type QwenImage, qwenGrid } from "../image/qwen.js"
 import { inTurns } from "../in-turns.js"
-import { mropePositions } from "../models/mrope-positions.js"
+import { chatFormatOf } from "../models/chat-format.js"
+import { requireImages } from "../models/images.js"
+import type { ImageInput } from "../models/types.js"
 import type { Prompt } from "../paradigms/prompt.js"
 import { encodePrompt, IGNORE, type Message, partsOf } from "../text/conversation.js"
 import { layOut } from "../text/layout.js"
@@ -33,11 +34,10 @@ export async function preparePrompt(
   const pictures: RgbImage[] = []
   for (const image of images)
     pictures.push(typeof image === "string" || image instanceof Uint8Array ? await decodeImage(image) : image)
-  const grids = pictures.map(({ width, height }, i) =>
-    named(placeOf(images[i], i), () => qwenGrid(width, height, session.imageOptions)),
+  const rows = pictures.map(({ width, height }, i) =>
+    named(placeOf(images[i], i), () => requireImages(session.images).rows(width, height)),
   )
-  const ids = encodePrompt(messages, tokenizer, session.format)
-  const rows = grids.map((grid) => model.imageTokens(grid))
+  const ids = encodePrompt(messages, tokenizer, chatFormatOf({ chat: session.format }))
   const layout = layOut({ ids, labels: ids.map(() => IGNORE) }, rows)
   const largest = layout.ids.reduce((most, id) => Math.max(most, id), 0)
   if (largest >= model.vocabSize)
@@ -48,13 +48,12 @@ export async function preparePrompt(
   if (layout.ids.length > config.text.maxPositions)
     throw new UserError(
       `the prompt has ${layout.ids.length} tokens, more than the model's ${config.text.maxPositions} positions`,
-      { fix: grids.length > 0 ? "give fewer or smaller pictures, or a shorter text" : "give a shorter text" },
+      { fix: rows.length > 0 ? "give fewer or smaller pictures, or a shorter text" : "give a shorter text" },
     )
-  const pixels: QwenImage[] = []
-  for (const picture of pictures) pixels.push(await prepareImage(picture, session.imageOptions))
-  const features = await inTurns(model.encodeImagesInPieces(pixels), noGrad)
-  if (session.paradigm === "block-diffusion") return { ids: layout.ids, features }
-  return { ids: layout.ids, features, positions: mropePositions(ids, grids, config.vision.mergeSize) }
+  const prepared: ImageInput[] = []
+  for (const picture of pictures) prepared.push(await requireImages(session.images).prepare(picture))
+  const features = await inTurns(model.encodeImagesInPieces(prepared), noGrad)
+  return { ids: layout.ids, features, positions: session.images?.positions?.(ids, prepared) }
 }
 
 /** Which of several pictures an error is about. */

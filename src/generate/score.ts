@@ -1,6 +1,7 @@
 /** How likely a model finds given answers: for multiple choice without generating. */
 
-import { maskToken } from "../checkpoint/config.js"
+import { endToken, maskToken } from "../checkpoint/config.js"
+import { blockDiffusionOf } from "../checkpoint/paradigm-record.js"
 import { UserError } from "../errors.js"
 import { autoregressiveLikelihoods } from "../paradigms/autoregressive/likelihood.js"
 import { blockLikelihoods } from "../paradigms/block-diffusion/likelihood.js"
@@ -30,16 +31,15 @@ export function scoreAnswers(
 ): AnswerScore[] {
   checkOptions(session, options)
   const { model, tokenizer, config, paradigm } = session
-  if (config.tokens.eos >= model.vocabSize)
-    throw new UserError(
-      `the end of an answer is token ${config.tokens.eos}, but the model has only ${model.vocabSize}`,
-      {
-        where: session.folder,
-        fix: "set eos_token_id in config.json to the token that ends its answers",
-      },
-    )
-  const ids = answers.map((answer) => Int32Array.from([...tokenizer.encode(answer), config.tokens.eos]))
-  const { blockSize = config.blockDiffusion?.blockSize ?? 8, shift = config.blockDiffusion?.shift } = options
+  const end = endToken(config)
+  if (end >= model.vocabSize)
+    throw new UserError(`the end of an answer is token ${end}, but the model has only ${model.vocabSize}`, {
+      where: session.folder,
+      fix: "set eos_token_id in config.json to the token that ends its answers",
+    })
+  const ids = answers.map((answer) => Int32Array.from([...tokenizer.encode(answer), end]))
+  const trained = blockDiffusionOf(config)
+  const { blockSize = trained?.blockSize ?? 8, shift = trained?.shift } = options
   try {
     const sums =
       paradigm === "autoregressive"

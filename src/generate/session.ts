@@ -1,20 +1,19 @@
 /** A model ready to answer: weights, tokenizer, chat format and image preprocessing of one folder, built-in name or hub id. */
 
 import { basename, join } from "node:path"
-import type { ModelConfig } from "../checkpoint/config.js"
+import { endToken, type ModelConfig } from "../checkpoint/config.js"
 import { type GenerationConfig, readGenerationConfig, requireKnownTokens } from "../checkpoint/generation-config.js"
 import { withMaskToken } from "../checkpoint/mask-token.js"
-import { readConfig } from "../checkpoint/read-config.js"
-import { requireConfigTokens } from "../checkpoint/token-ids.js"
 import { UserError } from "../errors.js"
 import { type ResolveOptions, resolveModel } from "../hub/resolve.js"
-import type { QwenImageOptions } from "../image/qwen.js"
-import { imageOptionsOf } from "../image/settings.js"
+import type { ImageProcessor } from "../models/architecture.js"
+import { imageProcessorOf } from "../models/images.js"
 import { type LoadOptions, loadModel } from "../models/load.js"
-import type { VisionLanguageModel } from "../models/types.js"
+import { readConfig } from "../models/read-config.js"
+import { requireConfigTokens } from "../models/token-ids.js"
+import type { LanguageModel } from "../models/types.js"
 import { REMASKING_STRATEGIES, type RemaskingStrategy } from "../paradigms/block-diffusion/remasking.js"
 import { shown } from "../readable.js"
-import type { ChatFormat } from "../text/conversation.js"
 import { Tokenizer } from "../text/tokenizer.js"
 import type { Device, DType } from "../torch/index.js"
 
@@ -22,12 +21,14 @@ export interface Session {
   /** What the user called the model. */
   name: string
   folder: string
-  model: VisionLanguageModel
+  model: LanguageModel
   config: ModelConfig
   tokenizer: Tokenizer
-  imageOptions: QwenImageOptions
+  /** Makes pictures ready; absent for a model that reads text only. */
+  images?: ImageProcessor
   paradigm: "autoregressive" | "block-diffusion"
-  format: ChatFormat
+  /** Format of conversations: `config.chat`. */
+  format: string
   /** Ids that end an answer. */
   eos: readonly number[]
   /** How the model wants to be decoded, as its folder says. */
@@ -66,9 +67,10 @@ export function loadSession(folder: string, { dtype, device }: SessionOptions = 
   const tokenizer = Tokenizer.load(folder)
   const named = readConfig(folder)
   requireConfigTokens(named, tokenizer, folder)
-  const imageOptions = imageOptionsOf(folder, named)
+  const images = imageProcessorOf(named, folder)
   const loaded = loadModel(folder, { dtype, device })
-  const diffusion = loaded.checkpoint.config.modelType === "diffusionvl_qwenvl"
+  const paradigm = paradigmOf(loaded.checkpoint.config, folder)
+  const diffusion = paradigm === "block-diffusion"
   const config = diffusion
     ? withMaskToken(loaded.checkpoint.config, (id) => tokenizer.token(id), folder)
     : loaded.checkpoint.config
@@ -80,10 +82,10 @@ export function loadSession(folder: string, { dtype, device }: SessionOptions = 
     model: loaded.model,
     config,
     tokenizer,
-    imageOptions,
-    paradigm: diffusion ? "block-diffusion" : "autoregressive",
-    format: diffusion ? "qwen_2_5" : "qwen2_5_vl",
-    eos: endTokens(generation, config),
+    images,
+    paradigm,
+    format: config.chat,
+    eos: endTokens(generation, config, paradigm),
     generation,
     remasking: diffusion ? remaskingDefaults(generation, folder) : undefined,
     dtype: loaded.dtype,
@@ -91,10 +93,17 @@ export function loadSession(folder: string, { dtype, device }: SessionOptions = 
   }
 }
 
-/** The authors' decoder ends at the config's token only; the autoregressive model at all its generation config names. */
-function endTokens({ values }: GenerationConfig, config: ModelConfig): number[] {
-  if (config.modelType === "diffusionvl_qwenvl") return [config.tokens.eos]
-  return [values.eos_token_id ?? config.tokens.eos].flat()
+/** The authors' decoder ends at what config.json names only; the autoregressive model at all its generation config names. */
+function endTokens({ values }: GenerationConfig, config: ModelConfig, paradigm: Session["paradigm"]): number[] {
+  // Decoding in blocks must end somewhere: an error when none is named.
+  if (paradigm === "block-diffusion") return [...new Set([endToken(config), ...config.tokens.eos])]
+  return values.eos_token_id !== undefined ? [values.eos_token_id].flat() : [...config.tokens.eos]
+}
+
+function paradigmOf({ paradigm }: ModelConfig, folder: string): Session["paradigm"] {
+  const { name } = paradigm
+  if (name === "autoregressive" || name === "block-diffusion") return name
+  throw new UserError(`the model was trained by ${name}, which has no decoder yet`, { where: folder })
 }
 
 function remaskingDefaults({ values }: GenerationConfig, folder: string): RemaskingDefaults | undefined {

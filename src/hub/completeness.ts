@@ -4,13 +4,14 @@
  */
 import fs from "node:fs/promises"
 import path from "node:path"
-import { VISION_PREFIX } from "../checkpoint/expected-tensors.js"
 import { readJsonObject } from "../checkpoint/json.js"
-import { PROJECTOR_FILE, VISION_FILE } from "../checkpoint/layouts/converted.js"
 import { readHeader } from "../checkpoint/safetensors.js"
 import { INDEX_FILE, readIndex, SINGLE_FILE } from "../checkpoint/safetensors-index.js"
 
-/** Where the settings of pictures are; no DiffusionVL or Qwen2.5-VL is published without one of them. */
+/** The authors' converter puts vision weights here, beside those of the language model. */
+const VISION_FILES = ["vision_tower.safetensors", "projector.safetensors"]
+
+/** Where the settings of pictures are; no vision-language model is published without one of them. */
 const IMAGE_SETTINGS = ["preprocessor_config.json", "processor_config.json"]
 
 /** Weights of any format: what this program cannot read is another matter. */
@@ -37,10 +38,10 @@ export async function missingFiles(snapshot: string, begun = false): Promise<str
   }
   expect("config.json")
   expect("tokenizer.json")
-  if (begun && !IMAGE_SETTINGS.some((name) => there.has(name))) missing.add(IMAGE_SETTINGS[0])
+  if (begun && sees(snapshot) && !IMAGE_SETTINGS.some((name) => there.has(name))) missing.add(IMAGE_SETTINGS[0])
   const shards = [...there].map((name) => SHARD.exec(name)).filter((match) => match !== null)
   if (there.has(SINGLE_FILE)) {
-    if (isConverted(snapshot)) for (const name of [VISION_FILE, PROJECTOR_FILE]) expect(name)
+    if (isConverted(snapshot)) for (const name of VISION_FILES) expect(name)
   } else if (there.has(INDEX_FILE)) {
     for (const shard of readIndex(path.join(snapshot, INDEX_FILE)).values()) expect(shard)
   } else if (shards.length > 0) {
@@ -49,17 +50,24 @@ export async function missingFiles(snapshot: string, begun = false): Promise<str
     // A number from a name: never more shards than a model could have.
     for (let i = 1; i <= Math.min(Number(count), 1000); i++)
       expect(`${before}${String(i).padStart(5, "0")}-of-${count}${after}`)
-  } else if (!names.some((name) => WEIGHTS.test(name) && name !== VISION_FILE && name !== PROJECTOR_FILE))
-    missing.add(SINGLE_FILE)
+  } else if (!names.some((name) => WEIGHTS.test(name) && !VISION_FILES.includes(name))) missing.add(SINGLE_FILE)
   return [...missing].sort()
 }
 
-/** A diffusion model whose vision weights are not in its main file has them beside it. What is damaged, loading tells. */
+/** Whether config.json speaks of a vision tower. What is damaged, loading tells. */
+function sees(snapshot: string): boolean {
+  try {
+    return Object.keys(readJsonObject(path.join(snapshot, "config.json"))).some((key) => key.includes("vision"))
+  } catch {
+    return false
+  }
+}
+
+/** A vision-language model without vision weights in its main file has them beside it. */
 function isConverted(snapshot: string): boolean {
   try {
-    if (readJsonObject(path.join(snapshot, "config.json")).model_type !== "diffusionvl_qwenvl") return false
     const { tensors } = readHeader(path.join(snapshot, SINGLE_FILE))
-    return ![...tensors.keys()].some((name) => name.startsWith(VISION_PREFIX))
+    return sees(snapshot) && ![...tensors.keys()].some((name) => /vision|visual/.test(name))
   } catch {
     return false
   }

@@ -4,7 +4,7 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { randomFrom } from "../data/prng.js"
 import { type AugmentOptions, augment } from "./augment.js"
-import type { RgbImage } from "./decode.js"
+import type { RgbImage } from "./rgb.js"
 
 const everything: AugmentOptions = {
   scale: [0.85, 1.2],

@@ -1,7 +1,7 @@
 /** Random variations of small training pictures: moved, turned, recoloured, overlaid. Knows no data set. */
 
-import type { RgbImage } from "./decode.js"
 import { resize } from "./resize.js"
+import type { RgbImage } from "./rgb.js"
 
 /** Ranges to draw from; what is left out does not vary. */
 export interface AugmentOptions {

@@ -10,16 +10,12 @@ import { decodeGifFrame, isGif, readGifFrame } from "./gif.js"
 import { bytesPerPixel, checkPictureMemory, GIF_BYTES_PER_PIXEL, TURNED_BYTES_PER_PIXEL } from "./memory.js"
 import { isTurned, turned } from "./orientation.js"
 import { withoutGrey16Key } from "./png.js"
+import type { RgbImage } from "./rgb.js"
 import { storedSamples } from "./stored-samples.js"
 import { asPillowReadsTiff, type PillowTiff } from "./tiff.js"
 import { decodeAssociated, ycbcrToRgb } from "./tiff-colours.js"
 
-export interface RgbImage {
-  width: number
-  height: number
-  /** [height, width, 3] */
-  data: Uint8Array
-}
+export type { RgbImage } from "./rgb.js"
 
 const FORMATS = new Set<string | undefined>(["jpeg", "png", "webp", "gif", "tiff", "heif"])
 

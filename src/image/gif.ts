@@ -2,8 +2,8 @@
 
 import { UserError } from "../errors.js"
 import { overRows, type Work } from "../in-turns.js"
-import type { RgbImage } from "./decode.js"
 import { lzwIndices } from "./gif-lzw.js"
+import type { RgbImage } from "./rgb.js"
 
 const EXTENSION = 0x21
 const GRAPHIC_CONTROL = 0xf9

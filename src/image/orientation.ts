@@ -1,7 +1,7 @@
 /** Turns a picture as an EXIF orientation says. */
 
 import { overRows, type Work } from "../in-turns.js"
-import type { RgbImage } from "./decode.js"
+import type { RgbImage } from "./rgb.js"
 
 /** Where the pixel at (x, y) of the upright picture of width × height comes from, by orientation 2 … 8. */
 const SOURCE: Record<number, { swap: boolean; flipX: boolean; flipY: boolean }> = {

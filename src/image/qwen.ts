@@ -2,9 +2,9 @@
 
 import { UserError } from "../errors.js"
 import { finish, inTurns, overRows, type Work } from "../in-turns.js"
-import type { RgbImage } from "./decode.js"
 import { MAXIMUM_BYTES, mebibytes } from "./memory.js"
 import { type ResizeKernel, resizing } from "./resize.js"
+import type { RgbImage } from "./rgb.js"
 
 export interface QwenImageOptions {
   minPixels: number
@@ -23,6 +23,9 @@ export interface QwenImageOptions {
   std?: readonly number[]
 }
 
+/** 384 x 384 and 512 x 512: what DiffusionVL trains and decodes with, whatever the preprocessor file says. */
+export const DIFFUSION_IMAGE = { minPixels: 147456, maxPixels: 262144 }
+
 /** CLIP's statistics, which Qwen2.5-VL uses. */
 export const QWEN_MEAN = [0.48145466, 0.4578275, 0.40821073] as const
 export const QWEN_STD = [0.26862954, 0.26130258, 0.27577711] as const
@@ -32,6 +35,8 @@ export interface QwenImage {
   pixelValues: Float32Array
   /** Frames, patch rows, patch columns. */
   grid: [1, number, number]
+  /** Rows it takes in a sequence, one per merge cell. */
+  rows: number
 }
 
 /** Python's round: halves go to the even neighbour. */
@@ -193,5 +198,5 @@ function* patches(image: RgbImage, options: QwenImageOptions): Work<QwenImage> {
       }
     }
   })
-  return { pixelValues, grid }
+  return { pixelValues, grid, rows: (rows * columns) / mergeSize ** 2 }
 }

@@ -1,7 +1,7 @@
 /** Pillow 12's resampling for 8-bit RGB, bit-exact: two passes of 22-bit fixed-point weights. Knows no model. */
 
 import { finish, overRows, type Work } from "../in-turns.js"
-import type { RgbImage } from "./decode.js"
+import type { RgbImage } from "./rgb.js"
 
 /** A Pillow filter: `weight` is zero beyond `support`. */
 interface Kernel {

@@ -5,8 +5,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { smallConfig } from "../../test/support/small-checkpoint.js"
-import { readConfig } from "../checkpoint/read-config.js"
 import { UserError } from "../errors.js"
+import type { QwenVlConfig } from "../models/families/qwen2_5_vl-read.js"
+import { readConfig } from "../models/read-config.js"
 import { QWEN_MEAN, QWEN_STD, qwenGrid } from "./qwen.js"
 import { imageOptionsOf } from "./settings.js"
 
@@ -27,7 +28,7 @@ function options({ preprocessor, processor }: Files, limits = {}) {
   write("config.json", smallConfig())
   if (preprocessor !== undefined) write("preprocessor_config.json", preprocessor)
   if (processor !== undefined) write("processor_config.json", processor)
-  return imageOptionsOf(folder, readConfig(folder), limits)
+  return imageOptionsOf(folder, readConfig(folder) as QwenVlConfig, limits)
 }
 function refusal(files: Files, limits = {}): UserError {
   try {

@@ -1,6 +1,5 @@
 /** How the pictures of a model are prepared: its image-processor settings, checked against its configuration. */
 
-import type { ModelConfig } from "../checkpoint/config.js"
 import { badSetting, findImageSettings, type ImageSettings, RESTORE } from "../checkpoint/image-settings.js"
 import { UserError } from "../errors.js"
 import { shown } from "../readable.js"
@@ -19,13 +18,20 @@ const PROCESSORS = /^Qwen2(_5_|\.5)?_?VLImageProcessor(Fast|Pil)?$/
  */
 const [MOST, LEAST] = [1e4, 1e-3]
 
+/** What a model with this tower says of its pictures. */
+export interface QwenImageModel {
+  image: { minPixels: number; maxPixels: number }
+  vision: { patchSize: number; mergeSize: number; temporalPatchSize: number }
+  text: { maxPositions: number }
+}
+
 /**
- * The options for `qwenImage` of a model folder. Pixel limits are those of the configuration unless given here.
+ * The options for `qwenImage` of a model folder, if it is in one. Pixel limits are those of the configuration unless given here.
  * @throws UserError naming file and key for a setting that cannot be right or is not supported
  */
 export function imageOptionsOf(
-  folder: string,
-  config: Pick<ModelConfig, "image" | "vision" | "text">,
+  folder: string | undefined,
+  config: QwenImageModel,
   limits: { minPixels?: number; maxPixels?: number } = {},
 ): QwenImageOptions {
   const { vision, text } = config
@@ -45,14 +51,14 @@ export function imageOptionsOf(
     )
   const { patchSize, mergeSize, temporalPatchSize } = vision
   const sizes = { minPixels, maxPixels, patchSize, mergeSize, temporalPatchSize }
-  const settings = findImageSettings(folder)
+  const settings = folder === undefined ? undefined : findImageSettings(folder)
   return settings ? { ...sizes, ...checked(settings, vision) } : sizes
 }
 
 /** What the settings say beyond pixel limits; anything they do not say has Qwen2VLImageProcessor's value. */
 function checked(
   settings: ImageSettings,
-  vision: ModelConfig["vision"],
+  vision: QwenImageModel["vision"],
 ): Omit<QwenImageOptions, "minPixels" | "maxPixels"> {
   const { values } = settings
   const refuse = (key: string, what: string, fix?: string): never => {

@@ -2,7 +2,7 @@
 
 import type { Sharp } from "sharp"
 import { inTurns, overRows, type Work } from "../in-turns.js"
-import type { RgbImage } from "./decode.js"
+import type { RgbImage } from "./rgb.js"
 import { storedSamples } from "./stored-samples.js"
 import type { YCbCr } from "./tiff.js"
 

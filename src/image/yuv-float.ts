@@ -2,7 +2,7 @@
 
 import { overRows, type Work } from "../in-turns.js"
 import type { AvifColour } from "./avif.js"
-import type { RgbImage } from "./decode.js"
+import type { RgbImage } from "./rgb.js"
 import { neighbour, type Planes } from "./yuv.js"
 
 const IDENTITY = 0

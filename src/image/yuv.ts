@@ -1,7 +1,7 @@
 /** From luma and colour differences to RGB, bit for bit as libyuv does it, which Pillow decodes AVIF with. */
 
 import { overRows, type Work } from "../in-turns.js"
-import type { RgbImage } from "./decode.js"
+import type { RgbImage } from "./rgb.js"
 import type { StoredSamples } from "./stored-samples.js"
 
 /** libyuv's fixed-point constants, of 6 fractional bits but for the factor of the luma. */

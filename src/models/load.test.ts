@@ -30,6 +30,7 @@ it("keeps matrices in their stored type for inference, and everything in the com
   const served = loadModel(folder, { dtype: "float32", device: "cpu" })
   const trained = loadModel(folder, { dtype: "float32", device: "cpu", trainable: true })
   expect(served.checkpoint.config.text).toEqual(config.text)
+  expect([...served.model.parameters().keys()].sort()).toEqual([...weights.keys()].sort())
   for (const [name, weight] of served.model.parameters()) {
     expect(weight.dtype, name).toBe(weight.rank === 1 ? "float32" : "bfloat16")
     expect(weight.requiresGrad).toBe(false)

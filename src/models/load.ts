@@ -1,20 +1,21 @@
 /** A model folder of any known layout → a model. Weights stay in the mapped files and in their stored type where possible. */
 
-import { type Checkpoint, readCheckpoint } from "../checkpoint/checkpoint.js"
-import type { TensorLocation } from "../checkpoint/safetensors.js"
+import { EMBEDDING, HEAD } from "../checkpoint/checkpoint.js"
+import { withVocabulary } from "../checkpoint/config.js"
 import { UserError } from "../errors.js"
 import { shown } from "../readable.js"
 import {
   BYTES,
+  cat,
   chooseComputeType,
   chooseDevice,
   type Device,
   type DType,
   isFloat,
-  mapFile,
   type Tensor,
-  viewBytes,
 } from "../torch/index.js"
+import { type Checkpoint, readCheckpoint } from "./checkpoint.js"
+import { MappedFiles } from "./mapped-files.js"
 import { buildModel, type Model } from "./registry.js"
 
 export interface LoadOptions {
@@ -23,6 +24,8 @@ export interface LoadOptions {
   device?: Device | "auto"
   /** Parameters of the compute type, in memory of their own, with gradients. */
   trainable?: boolean
+  /** Tokens to make room for: embedding and head get more rows where they have fewer, each the mean of those there are. */
+  vocabSize?: number
 }
 
 export interface LoadedModel {
@@ -36,37 +39,35 @@ export interface LoadedModel {
  * Loads a model.
  * @throws UserError when the folder is not a complete checkpoint of a known model
  */
-export function loadModel(
-  folder: string,
-  { dtype = "auto", device = "auto", trainable = false }: LoadOptions = {},
+export function loadModel(folder: string, options: LoadOptions = {}): LoadedModel {
+  return loadCheckpoint(readCheckpoint(folder), options)
+}
+
+/** Loads the weights of a checkpoint, wherever they are. */
+export function loadCheckpoint(
+  checkpoint: Checkpoint,
+  { dtype = "auto", device = "auto", trainable = false, vocabSize = 0 }: LoadOptions = {},
 ): LoadedModel {
-  const checkpoint = readCheckpoint(folder)
   const place = chooseDevice(device)
   if (dtype !== "auto" && !isFloat(dtype))
     throw new UserError(`${shown(dtype)} is no type to compute in`, { fix: "use auto, float32, bfloat16 or float16" })
   const compute = dtype === "auto" ? chooseComputeType({ device: place }).dtype : dtype
-  const files = new Map<string, Tensor>()
+  const mapped = new MappedFiles()
   const weights = new Map<string, Tensor>()
-  for (const [name, location] of checkpoint.tensors) {
-    const stored = viewStored(files, location)
+  const missing = Math.max(0, vocabSize - checkpoint.config.text.vocabSize)
+  for (const [name, view] of checkpoint.tensors) {
+    const found = mapped.tensor(view)
+    const stored = missing > 0 && (name === EMBEDDING || name === HEAD) ? withMeanRows(found, missing) : found
     weights.set(name, trainable ? parameter(stored, compute, place) : frozen(stored, compute, place))
   }
-  return { model: buildModel(checkpoint.config, weights, compute), checkpoint, dtype: compute, device: place }
+  const config = missing > 0 ? withVocabulary(checkpoint.config, vocabSize) : checkpoint.config
+  return { model: buildModel(config, weights, compute), checkpoint, dtype: compute, device: place }
 }
 
-function viewStored(files: Map<string, Tensor>, { file, offset, bytes, dtype, shape }: TensorLocation): Tensor {
-  let mapped = files.get(file)
-  if (!mapped) {
-    mapped = mapFile(file)
-    files.set(file, mapped)
-  }
-  // The header fitted the file when it was read.
-  if (mapped.shape[0] < offset + bytes)
-    throw new UserError("the file became shorter while the model was loaded", {
-      where: file,
-      fix: "Copy or download it again; do not write to the files of a model that is in use.",
-    })
-  return viewBytes(mapped, offset, dtype, shape)
+/** New tokens begin as the mean of the others, as is usual: they are then neither likely nor far from what layers know. */
+function withMeanRows(matrix: Tensor, rows: number): Tensor {
+  const mean = matrix.to("float32").mean([0], true).to(matrix.dtype)
+  return cat([matrix, ...Array.from({ length: rows }, () => mean)])
 }
 
 function parameter(stored: Tensor, dtype: DType, device: Device): Tensor {

@@ -1,7 +1,5 @@
 /** The Qwen2.5-VL vision tower with its merger: pixels of any number of images → features for the language model. */
 
-import type { VisionConfig } from "../checkpoint/config.js"
-import { MERGER_PREFIX, VISION_PREFIX } from "../checkpoint/expected-tensors.js"
 import { finish, type Work } from "../in-turns.js"
 import { attention } from "../nn/attention.js"
 import { type AttentionPattern, windows } from "../nn/attention-pattern.js"
@@ -10,9 +8,21 @@ import type { RmsNorm } from "../nn/norm.js"
 import { inverseFrequencies, type RopeTables, rotate, tablesOfAngles } from "../nn/rope.js"
 import type { SwiGlu } from "../nn/swiglu.js"
 import { cat, checkpoint, type DType, gradEnabled, type Tensor, tensor, tidy } from "../torch/index.js"
-import { visionLayout } from "./qwen2_5-vision-layout.js"
+import type { VisionConfig } from "./families/qwen2_5_vl-read.js"
+import { type Grid, visionLayout } from "./qwen2_5-vision-layout.js"
 import type { ImageInput } from "./types.js"
-import { take, takeLinear, takeNorm, takeSwiGlu, type WeightMap } from "./weights.js"
+import { takeLinear, takeNorm, takeSwiGlu, type WeightSource } from "./weight-source.js"
+
+/** Where the weights of the two parts are. */
+export const VISION = { tower: "model.vision_tower.vision_tower", merger: "model.mm_projector.merger" }
+
+/** A picture as `image/qwen.ts` prepares it. */
+export interface QwenImageInput extends ImageInput {
+  /** [patches, 1176] */
+  pixelValues: Float32Array
+  /** Frames, patch rows, patch columns. */
+  grid: Grid
+}
 
 const ROPE_THETA = 10_000
 
@@ -28,26 +38,30 @@ export class Qwen25Vision {
   readonly #weights: readonly Tensor[]
   readonly #merger: { norm: RmsNorm; first: Linear; second: Linear }
 
-  constructor(config: VisionConfig, weights: WeightMap, dtype: DType) {
+  constructor(config: VisionConfig, weights: WeightSource, dtype: DType) {
+    const { hiddenSize, inChannels, temporalPatchSize, patchSize, rmsNormEps: eps } = config
+    const [tower, merger] = [weights.at(VISION.tower), weights.at(VISION.merger)]
     this.#config = config
     this.#dtype = dtype
-    this.#patchEmbedding = take(weights, `${VISION_PREFIX}patch_embed.proj.weight`)
-    this.#blocks = Array.from({ length: config.depth }, (_, i) => new VisionBlock(config, weights, i))
-    this.#weights = [...weights].flatMap(([name, weight]) => (name.startsWith(VISION_PREFIX) ? [weight] : []))
+    const patch = [hiddenSize, inChannels, temporalPatchSize, patchSize, patchSize]
+    this.#patchEmbedding = tower.at("patch_embed.proj").take("weight", patch)
+    this.#blocks = Array.from({ length: config.depth }, (_, i) => new VisionBlock(config, tower.at(`blocks.${i}`)))
+    this.#weights = [...weights.taken].flatMap(([name, weight]) => (name.startsWith(VISION.tower) ? [weight] : []))
+    const cell = hiddenSize * config.mergeSize ** 2
     this.#merger = {
-      norm: takeNorm(weights, `${MERGER_PREFIX}ln_q`, config.rmsNormEps),
-      first: takeLinear(weights, `${MERGER_PREFIX}mlp.0`),
-      second: takeLinear(weights, `${MERGER_PREFIX}mlp.2`),
+      norm: takeNorm(merger, "ln_q", hiddenSize, eps),
+      first: takeLinear(merger, "mlp.0", [cell, cell], true),
+      second: takeLinear(merger, "mlp.2", [config.outHiddenSize, cell], true),
     }
   }
 
   /** Features of each image in raster order, [tokens, H]; the images are computed as one batch. */
-  forward(images: readonly ImageInput[]): Tensor[] {
+  forward(images: readonly QwenImageInput[]): Tensor[] {
     return finish(this.forwardInPieces(images))
   }
 
   /** `forward`, stopping after each block. */
-  *forwardInPieces(images: readonly ImageInput[]): Work<Tensor[]> {
+  *forwardInPieces(images: readonly QwenImageInput[]): Work<Tensor[]> {
     if (images.length === 0) return []
     const { hidden, order } = yield* this.#towerInPieces(images)
     const { norm, first, second } = this.#merger
@@ -58,7 +72,7 @@ export class Qwen25Vision {
   }
 
   /** Rows an image takes in the sequence. */
-  tokens([frames, rows, columns]: ImageInput["grid"]): number {
+  tokens([frames, rows, columns]: Grid): number {
     return (frames * rows * columns) / this.#config.mergeSize ** 2
   }
 
@@ -66,11 +80,11 @@ export class Qwen25Vision {
    * The blocks alone.
    * @returns hidden [patches, hidden], in window order; order int32 [cells]: the place of each merge cell of the raster
    */
-  tower(images: readonly ImageInput[]): { hidden: Tensor; order: Tensor } {
+  tower(images: readonly QwenImageInput[]): { hidden: Tensor; order: Tensor } {
     return finish(this.#towerInPieces(images))
   }
 
-  *#towerInPieces(images: readonly ImageInput[]): Work<{ hidden: Tensor; order: Tensor }> {
+  *#towerInPieces(images: readonly QwenImageInput[]): Work<{ hidden: Tensor; order: Tensor }> {
     const { mergeSize, patchSize, windowSize, hiddenSize, heads } = this.#config
     const layout = visionLayout(
       images.map(({ grid }) => grid),
@@ -114,14 +128,13 @@ class VisionBlock {
   readonly #mlpNorm: RmsNorm
   readonly #mlp: SwiGlu
 
-  constructor(config: VisionConfig, weights: WeightMap, index: number) {
-    const name = `${VISION_PREFIX}blocks.${index}`
-    this.#heads = config.heads
-    this.#attentionNorm = takeNorm(weights, `${name}.norm1`, config.rmsNormEps)
-    this.#qkv = takeLinear(weights, `${name}.attn.qkv`)
-    this.#output = takeLinear(weights, `${name}.attn.proj`)
-    this.#mlpNorm = takeNorm(weights, `${name}.norm2`, config.rmsNormEps)
-    this.#mlp = takeSwiGlu(weights, `${name}.mlp`)
+  constructor({ hiddenSize, intermediateSize, heads, rmsNormEps: eps }: VisionConfig, weights: WeightSource) {
+    this.#heads = heads
+    this.#attentionNorm = takeNorm(weights, "norm1", hiddenSize, eps)
+    this.#qkv = takeLinear(weights, "attn.qkv", [3 * hiddenSize, hiddenSize], true)
+    this.#output = takeLinear(weights, "attn.proj", [hiddenSize, hiddenSize], true)
+    this.#mlpNorm = takeNorm(weights, "norm2", hiddenSize, eps)
+    this.#mlp = takeSwiGlu(weights, "mlp", hiddenSize, intermediateSize, true)
   }
 
   /** x [patches, hidden] */

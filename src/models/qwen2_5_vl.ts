@@ -1,35 +1,37 @@
 /** Qwen2.5-VL and the DiffusionVL models made from it: a text decoder and a vision tower. Knows no paradigm. */
 
-import type { ModelConfig } from "../checkpoint/config.js"
 import type { Work } from "../in-turns.js"
 import type { KvCache } from "../nn/kv-cache.js"
 import type { DType, Tensor } from "../torch/index.js"
-import { Qwen2Decoder } from "./qwen2.js"
-import { Qwen25Vision } from "./qwen2_5-vision.js"
-import type { ForwardInput, ImageInput, VisionLanguageModel } from "./types.js"
-import type { WeightMap } from "./weights.js"
+import { Decoder } from "./decoder.js"
+import type { QwenVlConfig } from "./families/qwen2_5_vl-read.js"
+import { Qwen25Vision, type QwenImageInput } from "./qwen2_5-vision.js"
+import type { ForwardInput, ImageInput, LanguageModel } from "./types.js"
+import type { WeightSource } from "./weight-source.js"
 
-export class Qwen25VL implements VisionLanguageModel {
+export class Qwen25VL implements LanguageModel {
   readonly hiddenSize: number
   readonly vocabSize: number
-  readonly text: Qwen2Decoder
+  readonly text: Decoder
   readonly vision: Qwen25Vision
-  readonly #weights: WeightMap
+  readonly #weights: WeightSource
 
   /** @param dtype of activations; matrices may be stored in another type, norms and biases not */
   constructor(
-    readonly config: ModelConfig,
-    weights: WeightMap,
+    readonly config: QwenVlConfig,
+    weights: WeightSource,
     readonly dtype: DType,
   ) {
     this.hiddenSize = config.text.hiddenSize
     this.vocabSize = config.text.vocabSize
-    this.text = new Qwen2Decoder(config.text, weights, dtype)
+    this.text = new Decoder(config, weights, dtype)
     this.vision = new Qwen25Vision(config.vision, weights, dtype)
     this.#weights = weights
   }
 
-  /** Gradient checkpointing: keeps only the input of each layer and computes the rest again in the backward pass. */
+  get checkpointLayers(): boolean {
+    return this.text.checkpointLayers
+  }
   set checkpointLayers(on: boolean) {
     this.text.checkpointLayers = on
     this.vision.checkpointLayers = on
@@ -44,19 +46,16 @@ export class Qwen25VL implements VisionLanguageModel {
   logits(hidden: Tensor): Tensor {
     return this.text.logits(hidden)
   }
-  newCache(batch: number, capacity: number): KvCache {
-    return this.text.newCache(batch, capacity)
+  newCache(capacity: number): KvCache {
+    return this.text.newCache(capacity)
   }
   encodeImages(images: readonly ImageInput[]): Tensor[] {
-    return this.vision.forward(images)
+    return this.vision.forward(images as readonly QwenImageInput[])
   }
   encodeImagesInPieces(images: readonly ImageInput[]): Work<Tensor[]> {
-    return this.vision.forwardInPieces(images)
-  }
-  imageTokens(grid: ImageInput["grid"]): number {
-    return this.vision.tokens(grid)
+    return this.vision.forwardInPieces(images as readonly QwenImageInput[])
   }
   parameters(): Map<string, Tensor> {
-    return new Map(this.#weights)
+    return new Map(this.#weights.taken)
   }
 }

@@ -1,21 +1,42 @@
-/** Which class computes which model type, and new models with random weights. */
+/** The families of models, a line each; building them, and new models with random weights. */
 
-import type { ModelConfig, ModelType } from "../checkpoint/config.js"
-import { expectedTensors } from "../checkpoint/expected-tensors.js"
+import { EMBEDDING } from "../checkpoint/checkpoint.js"
+import type { ModelConfig } from "../checkpoint/config.js"
 import { type Device, type DType, full, Generator, randn, type Tensor, zeros } from "../torch/index.js"
-import { Qwen25VL } from "./qwen2_5_vl.js"
-import type { WeightMap } from "./weights.js"
+import type { Architecture } from "./architecture.js"
+import { llada } from "./families/llada.js"
+import { llama } from "./families/llama.js"
+import { mistral } from "./families/mistral.js"
+import { qwen2 } from "./families/qwen2.js"
+import { qwen2_5_vl } from "./families/qwen2_5_vl.js"
+import { qwen3 } from "./families/qwen3.js"
+import { smollm3 } from "./families/smollm3.js"
+import type { LanguageModel } from "./types.js"
+import { MapWeights, RecordingWeights } from "./weight-source.js"
 
-export type Model = Qwen25VL
+export const ARCHITECTURES: readonly Architecture[] = [qwen2_5_vl, qwen2, qwen3, llama, mistral, smollm3, llada]
 
-const CLASSES: Record<ModelType, new (config: ModelConfig, weights: WeightMap, dtype: DType) => Model> = {
-  qwen2_5_vl: Qwen25VL,
-  diffusionvl_qwenvl: Qwen25VL,
+export type Model = LanguageModel
+
+const BY_NAME = new Map(ARCHITECTURES.map((one) => [one.name, one]))
+
+/** The architecture of a configuration. */
+export function architectureOf({ family }: Pick<ModelConfig, "family">): Architecture {
+  const found = BY_NAME.get(family)
+  if (!found) throw new Error(`there is no family ${family}`)
+  return found
 }
 
 /** A model over these weights (by canonical name, exactly those of `expectedTensors(config)`), computing in `dtype`. */
-export function buildModel(config: ModelConfig, weights: WeightMap, dtype: DType): Model {
-  return new CLASSES[config.modelType](config, weights, dtype)
+export function buildModel(config: ModelConfig, weights: ReadonlyMap<string, Tensor>, dtype: DType): Model {
+  return architectureOf(config).build(config, new MapWeights(weights), dtype)
+}
+
+/** Canonical name → shape of every tensor of a model, in the order in which it takes them. */
+export function expectedTensors(config: ModelConfig): Map<string, readonly number[]> {
+  const recording = new RecordingWeights()
+  architectureOf(config).build(config, recording, "float32")
+  return recording.shapes
 }
 
 export interface InitialiseOptions {
@@ -38,10 +59,10 @@ export function initialiseWeights(
   { std = 0.02, embeddingStd = std, dtype = "float32", device = "cpu", trainable = false }: InitialiseOptions = {},
 ): Map<string, Tensor> {
   const generator = new Generator(seed)
-  const make = (name: string, shape: number[]): Tensor => {
+  const make = (name: string, [...shape]: readonly number[]): Tensor => {
     if (name.endsWith(".bias")) return zeros(shape)
     if (shape.length === 1) return full(shape, 1)
-    return randn(shape, { generator }).mul_(name === "model.embed_tokens.weight" ? embeddingStd : std)
+    return randn(shape, { generator }).mul_(name === EMBEDDING ? embeddingStd : std)
   }
   const weights = new Map<string, Tensor>()
   for (const [name, shape] of expectedTensors(config)) {

@@ -1,16 +1,15 @@
-/** A model in memory to a folder that this project and others can load. */
-
-import { join } from "node:path"
+/** The one writer of model folders: weights under the names of the family's layout, and the config.json that belongs to them. */
+import path from "node:path"
 import { auxiliaryFiles, copyFiles } from "../checkpoint/auxiliary-files.js"
 import type { ModelConfig } from "../checkpoint/config.js"
+import type { ElementType } from "../checkpoint/element-types.js"
 import { writeJson } from "../checkpoint/files.js"
-import { qwen2_5_vl } from "../checkpoint/layouts/qwen2_5_vl.js"
-import { released } from "../checkpoint/layouts/released.js"
 import type { FileDigest } from "../checkpoint/manifest.js"
-import { type ElementType, type TensorEntry, writeTensors } from "../checkpoint/safetensors.js"
-import { toQwenConfig, toReleasedConfig } from "../checkpoint/write-config.js"
+import { type TensorEntry, type WriteOptions, writeTensors } from "../checkpoint/safetensors.js"
+import { storedEntries } from "../checkpoint/stored-entries.js"
 import { makeFolder } from "../make-folder.js"
 import type { Tensor } from "../torch/index.js"
+import { architectureOf, expectedTensors } from "./registry.js"
 
 /** The bytes of a tensor as they go to disk. */
 export function tensorBytes(tensor: Tensor): Uint8Array {
@@ -28,8 +27,8 @@ export function tensorEntries(tensors: ReadonlyMap<string, Tensor>): TensorEntry
 }
 
 /**
- * Writes weights and config.json: an autoregressive model in the published Qwen2.5-VL layout, a block-diffusion model
- * in the released DiffusionVL layout. `companions` is the folder that tokenizer and preprocessor files are copied from.
+ * Writes a model in memory, in the layout and with the configuration that the users of its family expect. `companions`
+ * is the folder that tokenizer and preprocessor files are copied from.
  * @returns what the weight files hold, by name
  */
 export async function saveModel(
@@ -41,16 +40,42 @@ export async function saveModel(
     maxShardBytes,
   }: { config: ModelConfig; parameters: ReadonlyMap<string, Tensor>; companions?: string; maxShardBytes?: number },
 ): Promise<Map<string, FileDigest>> {
-  const diffusion = config.modelType === "diffusionvl_qwenvl"
-  const layout = diffusion ? released : qwen2_5_vl
-  const entries = tensorEntries(parameters).map((entry) => ({ ...entry, name: layout.fromCanonical(entry.name).name }))
   makeFolder(folder)
   if (companions) await copyFiles(companions, folder, auxiliaryFiles(companions))
-  const written = await writeTensors(folder, entries, { maxShardBytes })
-  const dtype = entries[0].dtype
-  await writeJson(
-    join(folder, "config.json"),
-    diffusion ? toReleasedConfig(config, dtype) : toQwenConfig(config, dtype),
-  )
+  return writeModel(folder, config, tensorEntries(parameters), { maxShardBytes })
+}
+
+/**
+ * Writes a model from entries with canonical names, which must be exactly those of `expectedTensors(config)`. Weights are
+ * written before config.json; to make the whole folder appear at once, call this inside `createFolder`.
+ */
+export async function writeModel(
+  folder: string,
+  config: ModelConfig,
+  entries: TensorEntry[],
+  options: WriteOptions = {},
+): Promise<Map<string, FileDigest>> {
+  requireComplete(config, entries)
+  const architecture = architectureOf(config)
+  const written = await writeTensors(folder, storedEntries(architecture.layouts(config)[0], entries), options)
+  await writeJson(path.join(folder, "config.json"), architecture.write(config, commonType(entries)))
   return written
+}
+
+function requireComplete(config: ModelConfig, entries: TensorEntry[]): void {
+  const expected = expectedTensors(config)
+  for (const { name, shape } of entries)
+    if (expected.get(name)?.join() !== shape.join())
+      throw new Error(`tensor ${name} [${shape}] does not belong to the model: expected [${expected.get(name)}]`)
+  const given = new Set(entries.map(({ name }) => name))
+  const absent = [...expected.keys()].filter((name) => !given.has(name))
+  if (absent.length > 0) throw new Error(`the model is to be saved without ${absent.join(", ")}`)
+}
+
+/** The type of most of the bytes: what loaders take for the model's type. */
+function commonType(entries: { dtype: ElementType; shape: number[] }[]): ElementType {
+  const elements = new Map<ElementType, number>()
+  for (const { dtype, shape } of entries)
+    elements.set(dtype, (elements.get(dtype) ?? 0) + shape.reduce((product, size) => product * size, 1))
+  return [...elements].sort(([, a], [, b]) => b - a)[0]?.[0] ?? "float32"
 }

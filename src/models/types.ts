@@ -1,51 +1,57 @@
-/** What a paradigm may ask of an architecture. Architectures know no paradigm: they turn embeddings into hidden states. */
+/** What a paradigm may ask of a model. Architectures know no paradigm: they turn embeddings into hidden states. */
 
+import type { ModelConfig } from "../checkpoint/config.js"
 import type { Work } from "../in-turns.js"
 import type { AttentionPattern } from "../nn/attention-pattern.js"
 import type { KvCache } from "../nn/kv-cache.js"
-import type { Tensor } from "../torch/index.js"
+import type { DType, Tensor } from "../torch/index.js"
 
+/**
+ * Without caches, B samples of up to R tokens. With caches, any number of sequences whose tokens lie behind one another in
+ * one row (B = 1): ragged, nothing is padded.
+ */
 export interface ForwardInput {
   /** [B, R, H] */
   embeddings: Tensor
   /** int64 [B, R], or [3, B, R] for the three axes of M-RoPE. */
   positions: Tensor
-  /** One pattern per sample; a pattern with fewer rows than R leaves the rest as padding. */
+  /** One per sample; one with fewer rows than R leaves the rest as padding. With caches one per sequence, together R rows. */
   patterns: readonly AttentionPattern[]
-  /** Keys and values of earlier rows; those of this call are written behind them, and kept only by `cache.commit(n)`. */
-  cache?: KvCache
-  /** Rows whose hidden states are wanted, per sample: the last layer computes queries and MLP for these only. */
+  /** Keys and values of each sequence's earlier tokens; those of this call are written behind them, and kept only by `commit`. */
+  caches?: readonly KvCache[]
+  /** Rows whose hidden states are wanted, of each sample or sequence: the last layer computes queries and MLP for these only. */
   outputRows?: readonly Int32Array[]
 }
 
 export interface LanguageModel {
+  readonly config: ModelConfig
+  /** Of the activations. */
+  readonly dtype: DType
   readonly hiddenSize: number
   readonly vocabSize: number
+  /** Gradient checkpointing: keeps only the input of each layer and computes the rest again in the backward pass. */
+  checkpointLayers: boolean
   /** ids → rows of the embedding table [n, H] in the compute dtype (differentiable). */
   embed(ids: Int32Array | Tensor): Tensor
   /** Hidden states after the final norm: [B, R, H], or [total output rows, H] (sample by sample) with `outputRows`. */
   forward(input: ForwardInput): Tensor
   /** Hidden states [n, H] → logits [n, V]. */
   logits(hidden: Tensor): Tensor
-  /** A cache for `batch` samples of up to `capacity` rows. */
-  newCache(batch: number, capacity: number): KvCache
-}
-
-/** Preprocessed pixels of one image (image/qwen.ts). */
-export interface ImageInput {
-  /** [patches, 1176] */
-  pixelValues: Float32Array
-  /** Frames, patch rows, patch columns. */
-  grid: readonly [number, number, number]
-}
-
-export interface VisionLanguageModel extends LanguageModel {
-  /** Image features in the language model's space, [tokens, H] per image. */
+  /** A cache for one sequence, with room for `capacity` tokens. */
+  newCache(capacity: number): KvCache
+  /**
+   * Image features in the language model's space, [rows, H] per image.
+   * @throws UserError when there are images and the model has no tower
+   */
   encodeImages(images: readonly ImageInput[]): Tensor[]
   /** `encodeImages`, stopping after each layer so that the event loop can turn. */
   encodeImagesInPieces(images: readonly ImageInput[]): Work<Tensor[]>
-  /** Rows an image takes in the sequence. */
-  imageTokens(grid: readonly [number, number, number]): number
-  /** Every weight by its canonical name (docs/design.md). */
+  /** Every weight by its canonical name (docs/design.md), in the order in which the model takes them. */
   parameters(): Map<string, Tensor>
+}
+
+/** A prepared picture. What else is in it only the family knows that prepared it. */
+export interface ImageInput {
+  /** Rows it takes in the sequence. */
+  readonly rows: number
 }

@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest"
-import { goldenJson, goldenPresent } from "../../test/support/golden.js"
 import {
   type AttentionPattern,
   bidirectional,
@@ -7,8 +6,10 @@ import {
   causal,
   noisedOverClean,
   selectRows,
+  sideBySide,
   toDense,
   windows,
+  withinWindow,
 } from "./attention-pattern.js"
 
 /** One string of 0 and 1 per row. */
@@ -16,18 +17,6 @@ function draw(pattern: AttentionPattern): string[] {
   const dense = toDense(pattern)
   return Array.from({ length: pattern.rows }, (_, r) =>
     dense.subarray(r * pattern.keys, (r + 1) * pattern.keys).join(""),
-  )
-}
-
-/** The matrix of the authors' code, noised half first, with our row order (clean rows first) undone. */
-function authorsOrder(pattern: AttentionPattern, length: number, total = length): string[] {
-  const dense = toDense(pattern)
-  const place = (i: number): number =>
-    i < total ? (i < length ? length + i : -1) : i - total < length ? i - total : -1
-  return Array.from({ length: 2 * total }, (_, q) =>
-    Array.from({ length: 2 * total }, (_, k) =>
-      place(q) < 0 || place(k) < 0 ? 0 : dense[place(q) * pattern.keys + place(k)],
-    ).join(""),
   )
 }
 
@@ -68,21 +57,42 @@ describe("attention patterns", () => {
   })
 })
 
-describe.skipIf(!goldenPresent)("masks of the reference", () => {
-  const masks = goldenPresent ? goldenJson("masks", "masks.json") : {}
-  it("training", () => {
-    expect(masks.training.length).toBeGreaterThan(0)
-    for (const { L, D, rows } of masks.training) expect(authorsOrder(wholeTraining(L, D), L)).toEqual(rows)
+describe("a sliding window", () => {
+  it("leaves a query itself and the window - 1 keys before it", () => {
+    expect(draw(withinWindow(causal(5), 3))).toEqual(["10000", "11000", "11100", "01110", "00111"])
   })
-  it("training with padding: each sample has its own shorter pattern", () => {
-    for (const { L, D, lengths, rows } of masks.training_with_padding) {
-      for (let b = 0; b < lengths.length; b++) {
-        const expected = Array.isArray(rows[0]) ? rows[b] : rows.slice(b * 2 * L, (b + 1) * 2 * L)
-        expect(authorsOrder(wholeTraining(lengths[b], D), lengths[b], L)).toEqual(expected)
-      }
+
+  it("is the same for the last queries over a cache as in one forward", () => {
+    for (const blockSize of [1, 4])
+      expect(draw(withinWindow(blockCausal(6, blockSize, 10), 5))).toEqual(
+        draw(withinWindow(blockCausal(16, blockSize), 5)).slice(10),
+      )
+  })
+
+  it("counts positions, also where blocks are noised over a clean prefix: as when the block stood there itself", () => {
+    const [length, blockSize, window] = [12, 4, 6]
+    const pattern = withinWindow(wholeTraining(length, blockSize), window)
+    const alone = draw(withinWindow(blockCausal(length, blockSize), window))
+    const rows = draw(pattern)
+    expect(rows.slice(0, length).map((row) => row.slice(0, length))).toEqual(alone)
+    for (let position = 0; position < length; position++) {
+      const block = position - (position % blockSize)
+      const [clean, noised] = [rows[length + position].slice(0, length), rows[length + position].slice(length)]
+      const joined = clean.slice(0, block) + noised.slice(block, block + blockSize)
+      expect(joined).toBe(alone[position].slice(0, block + blockSize))
     }
   })
-  it("decoding", () => {
-    for (const { num_blocks, D, rows } of masks.decoding) expect(draw(blockCausal(num_blocks * D, D))).toEqual(rows)
+
+  it("looks as far ahead as back in a bidirectional pattern, and holds for each of several sequences", () => {
+    const both = ["1100", "1110", "0111", "0011"]
+    expect(draw(withinWindow(bidirectional(4), 2))).toEqual(both)
+    const packed = draw(withinWindow(sideBySide([bidirectional(4), causal(2)]), 2))
+    expect(packed).toEqual([...both.map((row) => `${row}00`), "000010", "000011"])
+  })
+
+  it("longer than the sequence changes nothing", () => {
+    const pattern = blockCausal(8, 4)
+    expect(withinWindow(pattern, 8)).toBe(pattern)
+    expect(withinWindow(pattern, 7)).not.toBe(pattern)
   })
 })

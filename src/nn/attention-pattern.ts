@@ -62,9 +62,9 @@ export function sideBySide(patterns: readonly AttentionPattern[]): AttentionPatt
 }
 
 /**
- * The training pattern of block diffusion (paper, section 3.4), on the rows that are needed: clean rows 0..cleanRows,
- * block-causal, and behind them noised copies of blocks. A noised copy of block b sees the clean rows of the blocks
- * before b and itself.
+ * The training pattern of block diffusion (paper, section 3.4; docs/reference.md, "Training attention"), on the rows that
+ * are needed: clean rows 0..cleanRows, block-causal, and behind them noised copies of blocks. A noised copy of block b
+ * sees the clean rows of the blocks before b and itself.
  * @param noisedBlocks index of the block each copy is of
  * @param length of the sequence, which may end inside its last block
  */
@@ -99,6 +99,50 @@ export function noisedOverClean({
     start = end
   }
   return { rows: start, keys: start, spans }
+}
+
+/**
+ * The pattern with a sliding window: no query sees a key that is `window` or more positions away, before or after it.
+ * Every query sees itself, and the keys of a query, joined, are the positions from 0 on: so the distance is that between
+ * a key and the query's own in the joined list, for noised blocks over a clean prefix too.
+ * @returns the same object when the window is as long as the sequence
+ */
+export function withinWindow(pattern: AttentionPattern, window: number): AttentionPattern {
+  const past = pattern.keys - pattern.rows
+  const spans = pattern.spans.flatMap(({ rows, keys }): Span[] => {
+    const length = keys.reduce((sum, [start, end]) => sum + end - start, 0)
+    if (length <= window) return [{ rows, keys }]
+    return Array.from({ length: rows[1] - rows[0] }, (_, i): Span => {
+      const row = rows[0] + i
+      const own = indexIn(keys, past + row)
+      return { rows: [row, row + 1], keys: slice(keys, own - window + 1, own + window) }
+    })
+  })
+  return spans.length === pattern.spans.length && spans.every(({ keys }, i) => keys === pattern.spans[i].keys)
+    ? pattern
+    : { ...pattern, spans }
+}
+
+/** Where a key lies in the joined list of intervals. */
+function indexIn(keys: readonly Interval[], key: number): number {
+  let before = 0
+  for (const [start, end] of keys) {
+    if (key >= start && key < end) return before + key - start
+    before += end - start
+  }
+  throw new RangeError(`query ${key} does not see itself: a window has no meaning for this pattern`)
+}
+
+/** The keys from index `from` to `until` of the joined list. */
+function slice(keys: readonly Interval[], from: number, until: number): Interval[] {
+  const result: Interval[] = []
+  let before = 0
+  for (const [start, end] of keys) {
+    const [first, last] = [Math.max(start, start + from - before), Math.min(end, start + until - before)]
+    if (first < last) result.push([first, last])
+    before += end - start
+  }
+  return result
 }
 
 /** The pattern of some query rows (ascending) over all keys: for a layer of which only these rows are wanted. */

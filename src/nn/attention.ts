@@ -7,6 +7,7 @@ import {
   scaledDotProductAttention as sdpa,
   type Tensor,
   tensor,
+  tidy,
   untidied,
 } from "../torch/index.js"
 import { attentionInChunks } from "./attention-chunks.js"
@@ -65,6 +66,14 @@ export function attention(
   return sdpa(q, k.repeatInterleave(share, 1), v.repeatInterleave(share, 1), { scale: options.scale, mask })
 }
 
+/** Gives back what is remembered about a list of patterns, when no layer will ask for it any more. */
+export function forget(patterns: readonly AttentionPattern[]): void {
+  const memo = prepared.get(patterns)
+  if (!memo) return
+  prepared.delete(patterns)
+  for (const remembered of [memo.masks, memo.indices]) for (const made of remembered.values()) made.dispose()
+}
+
 function check(patterns: readonly AttentionPattern[], batch: number, rows: number, keys: number): void {
   if (patterns.length !== batch) throw new RangeError(`${patterns.length} attention patterns for ${batch} samples`)
   for (const pattern of patterns) {
@@ -102,7 +111,7 @@ function maskOf(memo: Prepared, patterns: readonly AttentionPattern[], dtype: DT
       // Padding rows see one key, since a softmax over nothing is not a number on some devices.
       for (let row = pattern.rows; row < memo.rows; row++) data[at(row)] = 0
     })
-    mask = untidied(() => tensor(data, [list.length, 1, memo.rows, memo.keys]).to({ dtype, device }))
+    mask = untidied(() => tidy(() => tensor(data, [list.length, 1, memo.rows, memo.keys]).to({ dtype, device })))
     memo.masks.set(key, mask)
   }
   return mask
@@ -134,7 +143,7 @@ function attendWindows(
 function indexOf(memo: Prepared, rows: Int32Array, device: Device): Tensor {
   let index = memo.indices.get(rows)
   if (!index) {
-    index = untidied(() => tensor(rows).to({ device }))
+    index = untidied(() => tidy(() => tensor(rows).to({ device })))
     memo.indices.set(rows, index)
   }
   return index

@@ -1,21 +1,20 @@
-/** Keys and values of earlier rows, in memory that is allocated ahead. Knows nothing of what the rows mean. */
+/** Keys and values of one sequence's earlier tokens, in memory that is allocated ahead. Knows nothing of what they mean. */
 
 import { type Device, type DType, empty, type Tensor, untidied } from "../torch/index.js"
 
 export interface KvCacheShape {
   layers: number
-  batch: number
   /** Key heads. */
   heads: number
   headDim: number
-  /** Rows to make room for; it grows by doubling when they are exceeded. */
+  /** Tokens to make room for; it grows by doubling when they are exceeded. */
   capacity: number
   dtype: DType
   device: Device
 }
 
 /**
- * One pair [B, Hkv, capacity, d] per layer. A forward writes its rows behind the committed ones and sees both; they stay
+ * One pair [1, Hkv, capacity, d] per layer. A forward writes its tokens behind the committed ones and sees both; they stay
  * only when `commit` is called, so a denoising step is forgotten by not committing it. For use without gradients.
  */
 export class KvCache {
@@ -33,7 +32,7 @@ export class KvCache {
     this.#values = new Array(shape.layers).fill(undefined)
   }
 
-  /** Committed rows, the same for every sample. */
+  /** Committed tokens. */
   get length(): number {
     return this.#length
   }
@@ -42,51 +41,81 @@ export class KvCache {
   }
 
   /**
-   * Puts k and v [B, Hkv, R, d] behind the committed rows.
-   * @returns views over all rows, [B, Hkv, length + R, d], valid until the next write
+   * Puts k and v [1, Hkv, L, d] behind the committed tokens.
+   * @returns views over all of them, [1, Hkv, length + L, d], valid until the next write
    */
   write(layer: number, k: Tensor, v: Tensor): { keys: Tensor; values: Tensor } {
-    const rows = k.shape[2]
-    const end = this.#length + rows
+    const tokens = k.shape[2]
+    const end = this.#length + tokens
     if (end > this.#capacity) this.#grow(end)
-    this.#written = rows
+    this.#written = tokens
     const put = (store: (Tensor | undefined)[], x: Tensor): Tensor => {
       const whole = store[layer] ?? this.#allocate()
       store[layer] = whole
-      whole.narrow(2, this.#length, rows).copy_(x)
+      whole.narrow(2, this.#length, tokens).copy_(x)
       return whole.narrow(2, 0, end)
     }
     return { keys: put(this.#keys, k), values: put(this.#values, v) }
   }
 
-  /** Keeps the first `rows` rows of the last forward. */
-  commit(rows: number): void {
-    if (rows > this.#written)
-      throw new RangeError(`${rows} rows cannot be committed: the last forward wrote ${this.#written}`)
-    this.#length += rows
+  /** Keeps the first tokens of the last forward. */
+  commit(tokens: number): void {
+    if (tokens > this.#written)
+      throw new RangeError(`${tokens} tokens cannot be committed: the last forward wrote ${this.#written}`)
+    this.#length += tokens
     this.#written = 0
   }
 
-  /** Forgets every row from `length` on. */
+  /** Forgets every token from `length` on. */
   truncate(length: number): void {
-    if (length > this.#length) throw new RangeError(`a cache of ${this.#length} rows cannot be truncated to ${length}`)
+    if (length > this.#length)
+      throw new RangeError(`a cache of ${this.#length} tokens cannot be truncated to ${length}`)
     this.#length = length
     this.#written = 0
   }
 
-  #allocate(): Tensor {
-    const { batch, heads, headDim, dtype, device } = this.#shape
-    return untidied(() => empty([batch, heads, this.#capacity, headDim], { dtype, device }))
+  /** A cache of its own with the same committed tokens: several answers to one prompt pay for one prefill. */
+  clone(): KvCache {
+    const copy = new KvCache({ ...this.#shape, capacity: this.#capacity })
+    copy.#length = this.#length
+    for (const [from, to] of [
+      [this.#keys, copy.#keys],
+      [this.#values, copy.#values],
+    ]) {
+      from.forEach((whole, layer) => {
+        if (whole) to[layer] = this.#copied(whole)
+      })
+    }
+    return copy
   }
 
-  #grow(rows: number): void {
-    while (this.#capacity < rows) this.#capacity *= 2
+  /** Gives the memory back at once. The cache is empty then, and can be used again. */
+  dispose(): void {
+    for (const store of [this.#keys, this.#values]) {
+      for (const whole of store) whole?.dispose()
+      store.fill(undefined)
+    }
+    this.#length = 0
+    this.#written = 0
+  }
+
+  #allocate(): Tensor {
+    const { heads, headDim, dtype, device } = this.#shape
+    return untidied(() => empty([1, heads, this.#capacity, headDim], { dtype, device }))
+  }
+
+  #copied(whole: Tensor): Tensor {
+    const own = this.#allocate()
+    if (this.#length > 0) own.narrow(2, 0, this.#length).copy_(whole.narrow(2, 0, this.#length))
+    return own
+  }
+
+  #grow(tokens: number): void {
+    while (this.#capacity < tokens) this.#capacity *= 2
     for (const store of [this.#keys, this.#values]) {
       store.forEach((old, layer) => {
         if (!old) return
-        const larger = this.#allocate()
-        if (this.#length > 0) larger.narrow(2, 0, this.#length).copy_(old.narrow(2, 0, this.#length))
-        store[layer] = larger
+        store[layer] = this.#copied(old)
         old.dispose()
       })
     }

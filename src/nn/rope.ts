@@ -1,6 +1,7 @@
 /** Rotary position embedding: tables from positions, and their application. Knows no model. */
 
-import { cat, type Device, type DType, operator, type Tensor, tensor, untidied } from "../torch/index.js"
+import { cat, type Device, type DType, operator, type Tensor, tensor, tidy, untidied } from "../torch/index.js"
+import { attentionFactor, dynamicRatio, type RopeScaling, scaledFrequencies } from "./rope-scaling.js"
 
 /** cos and sin of every row and channel, [B, 1, R, d]; the first half of sin is negated, ready for `rotate`. */
 export interface RopeTables {
@@ -9,40 +10,71 @@ export interface RopeTables {
 }
 
 const pow = operator("aten::pow.Scalar")
+const powTensor = operator("aten::pow.Tensor_Tensor")
 const roll = operator("aten::roll")
 const addcmul = operator("aten::addcmul")
 
 const frequencies = new Map<string, Tensor>()
 
-/** theta^(−2j / channels) for j = 0 … channels/2 − 1, in float32 as the published models compute it. */
-export function inverseFrequencies(channels: number, theta: number, device: Device): Tensor {
-  const key = `${channels} ${theta} ${device}`
+const exponents = (channels: number): Tensor =>
+  tensor(Float32Array.from({ length: channels / 2 }, (_, j) => (2 * j) / channels))
+
+/** theta^(−2j / channels) for j = 0 … channels/2 − 1, in float32 as the published models compute it, scaled or not. */
+export function inverseFrequencies(
+  channels: number,
+  theta: number,
+  device: Device,
+  scaling?: RopeScaling,
+  rounding: DType = "float32",
+): Tensor {
+  const key = `${channels} ${theta} ${device} ${rounding} ${scaling ? JSON.stringify(scaling) : ""}`
   let found = frequencies.get(key)
   if (!found) {
-    const exponents = Float32Array.from({ length: channels / 2 }, (_, j) => (2 * j) / channels)
-    found = untidied(() => pow.call(theta, tensor(exponents)).pow(-1).to({ device }))
+    found = untidied(() => {
+      const periods = tidy(() => pow.call(theta, exponents(channels)).toFloat32())
+      return tensor(scaledFrequencies(periods, theta, scaling))
+        .to(rounding)
+        .to({ device, dtype: "float32" })
+    })
     frequencies.set(key, found)
   }
   return found
 }
 
+/** Dynamic scaling's frequencies for a sequence beyond the model's positions, by its length alone. */
+function dynamicFrequencies(channels: number, theta: number, ratio: number, device: Device): Tensor {
+  const base = tensor(Float32Array.of(ratio))
+    .pow(channels / (channels - 2))
+    .mul(theta)
+  return powTensor.call(base, exponents(channels)).pow(-1).to({ device })
+}
+
+export interface RopeOptions {
+  /** d, the width of a head. */
+  headDim: number
+  theta: number
+  scaling?: RopeScaling
+  /** Type that frequencies are rounded to before they are used; none if absent. */
+  rounding?: DType
+  /** Channels (of d/2) that turn by time, by height and by width, for positions on three axes. */
+  sections?: readonly number[]
+}
+
 /**
- * Tables for text rows.
- * @param positions int64 [B, R]; or [3, B, R] for M-RoPE (time, height, width), with `sections`
- * @param options.sections channels (of d/2) that turn by time, by height and by width
+ * Tables for text tokens.
+ * @param positions int64 [B, L]; or [3, B, L] for M-RoPE (time, height, width), with `sections`
  * @param options.dtype of the activations; angles are always float32
  */
-export function ropeTables(
-  positions: Tensor,
-  { headDim, theta, sections, dtype }: { headDim: number; theta: number; sections?: readonly number[]; dtype: DType },
-): RopeTables {
-  const frequency = inverseFrequencies(headDim, theta, positions.device)
+export function ropeTables(positions: Tensor, options: RopeOptions & { dtype: DType }): RopeTables {
+  const { headDim, sections, scaling, dtype } = options
+  const frequency = frequenciesFor(positions, options)
   const angle = (rows: Tensor, from: number, channels: number): Tensor =>
     rows
       .to("float32")
       .unsqueeze(2)
       .mul(frequency.narrow(0, from, channels))
-  if (positions.rank === 2) return tablesOfAngles(angle(positions, 0, headDim / 2).unsqueeze(1), dtype)
+  const factor = attentionFactor(scaling)
+  if (positions.rank === 2) return tablesOfAngles(angle(positions, 0, headDim / 2).unsqueeze(1), dtype, factor)
   if (!sections || sections.reduce((a, b) => a + b, 0) !== headDim / 2) {
     throw new RangeError(
       `positions of ${positions.shape[0]} axes need rope sections that sum to ${headDim / 2}, not ${sections}`,
@@ -53,12 +85,23 @@ export function ropeTables(
     from += channels
     return angle(positions.select(0, axis), from - channels, channels)
   })
-  return tablesOfAngles(cat(parts, 2).unsqueeze(1), dtype)
+  return tablesOfAngles(cat(parts, 2).unsqueeze(1), dtype, factor)
 }
 
-/** Tables from angles [..., d/2] in radians. */
-export function tablesOfAngles(angles: Tensor, dtype: DType): RopeTables {
-  const [cos, sin] = [angles.cos(), angles.sin()]
+/** Of all scalings, the dynamic one alone looks at the sequence: at its last position, however many tokens are in the call. */
+function frequenciesFor(positions: Tensor, { headDim, theta, scaling, rounding }: RopeOptions): Tensor {
+  if (scaling?.type === "dynamic") {
+    const length = positions.max().item() + 1
+    if (length > scaling.maxPositions)
+      return dynamicFrequencies(headDim, theta, dynamicRatio(scaling, length), positions.device)
+  }
+  return inverseFrequencies(headDim, theta, positions.device, scaling, rounding)
+}
+
+/** Tables from angles [..., d/2] in radians; cos and sin are multiplied by `factor`. */
+export function tablesOfAngles(angles: Tensor, dtype: DType, factor = 1): RopeTables {
+  const scaled = (x: Tensor): Tensor => (factor === 1 ? x : x.mul(factor))
+  const [cos, sin] = [scaled(angles.cos()), scaled(angles.sin())]
   return { cos: cat([cos, cos], angles.rank - 1).to(dtype), sin: cat([sin.neg(), sin], angles.rank - 1).to(dtype) }
 }
 

@@ -75,6 +75,7 @@ describe("likelihoods of given answers", () => {
   it("block size 1 with the next-token shift is the autoregressive likelihood", () => {
     const block = blockLikelihoods(model, withPicture, answers, { blockSize: 1, maskToken: MASK, shift: "next" })
     const autoregressive = autoregressiveLikelihoods(model, withPicture, answers)
+    expect(block.length).toBe(answers.length)
     block.forEach((value, i) => {
       expect(value).toBeCloseTo(autoregressive[i], 9)
     })

@@ -1,4 +1,4 @@
-/** Tokens and confidences from logits: greedy or sampled (reference behaviour 6.2). Shared by all decoders. */
+/** Tokens and confidences from logits: greedy or sampled (docs/reference.md, "Sampling"). Shared by all decoders. */
 
 import { cat, type Tensor, tensor, where, zeros } from "../torch/index.js"
 import { ModelLogits } from "./model-logits.js"

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, expect, it } from "vitest"
 import { ChatTemplate } from "./chat-template.js"
+import { strftime } from "./python-strings.js"
 
 const root = mkdtempSync(join(tmpdir(), "dvl-template-"))
 afterAll(() => rmSync(root, { recursive: true }))
@@ -40,6 +41,63 @@ it("adds the header of the answer only when asked", () => {
   const template = new ChatTemplate("{% if add_generation_prompt %}go{% endif %}")
   expect(template.render(hello)).toBe("go")
   expect(template.render(hello, { addGenerationPrompt: false })).toBe("")
+})
+
+it("takes the only template of a list, and says which there are where none is the default", () => {
+  const list = (...names: string[]) =>
+    folderWith({
+      "chat_template.json": JSON.stringify({ chat_template: names.map((name) => ({ name, template: name })) }),
+    })
+  expect(ChatTemplate.load(list("rag"))?.render([])).toBe("rag")
+  expect(() => ChatTemplate.load(list("rag", "tool_use"))).toThrow(/several chat templates \(rag, tool_use\), and none/)
+})
+
+it("knows the special tokens that are set, from the older file as well, and no others", () => {
+  const folder = folderWith({
+    "special_tokens_map.json": JSON.stringify({ bos_token: { content: "<s>" }, eos_token: "</s>" }),
+    "tokenizer_config.json": JSON.stringify({ eos_token: "<end>", pad_token: null, add_bos_token: true }),
+    "chat_template.jinja": "{{ bos_token }}{{ eos_token }}{{ pad_token is defined }}{{ add_bos_token is defined }}",
+  })
+  expect(ChatTemplate.load(folder)?.render([])).toBe("<s><end>FalseFalse".toLowerCase())
+})
+
+it("has Python's string methods, equality and dates", () => {
+  const value = (expression: string, variables = {}) =>
+    new ChatTemplate(`{{ ${expression} }}`).render([], { variables })
+  expect(value("'\\n a\\n'.lstrip('\\n') ~ '|'")).toBe(" a\n|")
+  expect(value("'xxaxx'.strip('x') ~ 'xxaxx'.rstrip('x')")).toBe("axxa")
+  const odd = { a: "\ufeff a \x1f\x85" }
+  expect(value("(a | trim) ~ '|' ~ a.strip() ~ '|' ~ a.lstrip()", odd)).toBe("\ufeff a|\ufeff a|\ufeff a \x1f\x85")
+  expect(value("'a b  c'.split() | join(',')")).toBe("a,b,c")
+  expect(value("'a,b,c'.split(',', 1)[1] ~ 'hELLO'.capitalize()")).toBe("b,cHello")
+  expect(value("'abc'.removeprefix('a') ~ 'abc'.removesuffix('c') ~ 'abc'.find('c')")).toBe("bcab2")
+  expect(value("'a b c'.rsplit(' ', 1) | join('|')")).toBe("a b|c")
+  expect(value("'a-wOrd'.title() ~ 'abca'.count('a') ~ 'abc'.index('c') ~ '+'.join(['x', 'y'])")).toBe("A-Word22x+y")
+  expect(value("(text | length) ~ ([1, 2] | length) ~ (nothing | length)", { text: "👍a" })).toBe("220")
+  const loops = "{% for x in nothing %}x{% else %}none{% endfor %}{% for x in [1, 2, 3] if x != 2 %}{{ x }}{% endfor %}"
+  expect(new ChatTemplate(loops).render([])).toBe("none13")
+  const same = { a: { b: [1, "x"] }, c: { b: [1, "x"] }, d: { b: [1] } }
+  expect(value("a == c and a != d and '' != false and 1 == true and none != false", same)).toBe("true")
+  const now = new Date(2025, 2, 5, 14, 7, 9)
+  expect(strftime(now, "%d %b %Y|%-d %B %y|%A %a|%H:%M:%S %I %p|%F|%%d %Q")).toBe(
+    "05 Mar 2025|5 March 25|Wednesday Wed|14:07:09 02 PM|2025-03-05|%d %Q",
+  )
+  expect(value("strftime_now('%Y')")).toBe(String(new Date().getFullYear()))
+})
+
+it("writes marks around what is generated only when asked, and leaves white space as the tags have it", () => {
+  const template = new ChatTemplate("a\n  {% generation %}\nb\n  {%- endgeneration -%}\n c")
+  expect(template.marksAnswers).toBe(true)
+  expect(template.render([])).toBe("a\nbc")
+  expect(template.render([], { generation: { start: "[", end: "]" } })).toBe("a\n[b]c")
+})
+
+it("passes on what a template says, whatever words it uses, and stops one that writes without end", () => {
+  expect(() => new ChatTemplate("{{ raise_exception('role is undefined') }}").render([])).toThrow(
+    /: role is undefined$/,
+  )
+  const doubles = `{% set ns = namespace(x='a') %}{% for i in range(26) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}{{ ns.x }}`
+  expect(() => new ChatTemplate(doubles).render([])).toThrow(/writes too much/)
 })
 
 it("says which file is broken and what the template refuses", () => {

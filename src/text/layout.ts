@@ -14,7 +14,7 @@ export interface SequenceLayout {
 export interface LayoutOptions {
   /** Rows beyond are cut. */
   maxLength?: number
-  /** Pads with EOS, labelled, to whole blocks (block diffusion, reference behaviour 3.5). */
+  /** Pads with EOS, labelled, to whole blocks (block diffusion; docs/reference.md, "Sequences"). */
   blocks?: { size: number; eos: number }
 }
 

@@ -1,11 +1,11 @@
-/** LLaDA's conversation formats (reference behaviour 3.3). */
+/** LLaDA's conversation formats (docs/reference.md, "Chat formats of LLaDA"). */
 
 import { IMAGE, type Message, type Part, partsOf, withSystem } from "./message.js"
 import type { Tokenizer } from "./tokenizer.js"
 import { bodyIds, type Encoded, type EncodeOptions, SequenceWriter } from "./writer.js"
 
 export interface LladaPromptOptions extends EncodeOptions {
-  /** Lose the token after each image, as the authors' evaluation does (quirk Q22). @default false */
+  /** Lose the token after each image, as the authors' evaluation does (docs/reference.md, Q22). @default false */
   dropAfterImage?: boolean
 }
 

@@ -1,4 +1,4 @@
-/** The chat formats of Qwen: DiffusionVL's (reference behaviour 3.1, 3.2) and Qwen2.5-VL's own. */
+/** The chat formats of Qwen: DiffusionVL's (docs/reference.md, "Chat format of Qwen") and Qwen2.5-VL's own. */
 
 import { UserError } from "../errors.js"
 import { IMAGE, type Message, type Part, partsOf, withSystem } from "./message.js"
@@ -83,8 +83,9 @@ function requireNoPixels(ids: readonly number[], tokenizer: Tokenizer): void {
 
 /**
  * Training ids and labels of DiffusionVL: assistant messages are learned whole, header included, and so is every line
- * break and message mark anywhere, also inside questions (reference behaviour 3.2, kept for parity), unless only the
- * answers are asked for. The system sentence of training does not depend on the format's name.
+ * break and message mark anywhere, also inside questions (docs/reference.md, "Labels of Qwen"; kept
+ * for parity), unless only the answers are asked for. The system sentence of training does not depend on the format's
+ * name.
  *
  * Of the answers alone, the last ends the sequence with its <|im_end|>: what fills its block is then <|im_end|> all over,
  * and nobody reads what follows the first one.

@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { type Json, readJsonObject } from "../checkpoint/json.js"
+import { isObject, type Json, readJsonObject } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
 import type { AddedToken } from "./added-tokens.js"
 
@@ -12,10 +12,33 @@ const MOST_IDS = 1 << 24
 /** tokenizer.json and, if there is one, tokenizer_config.json of a model folder. */
 export function readTokenizerFiles(folder: string): { path: string; definition: Json; config: Json } {
   const path = join(folder, "tokenizer.json")
+  if (!existsSync(path)) refuseOtherFiles(folder)
   const configPath = join(folder, "tokenizer_config.json")
   const definition = readFile(path)
   const config = existsSync(configPath) ? readFile(configPath) : {}
   return { path, definition, config }
+}
+
+/** Files of tokenizers in other forms, and what turns them into tokenizer.json. */
+const OTHER_FORMS = [
+  { files: ["tokenizer.model"], kind: "SentencePiece's tokenizer.model" },
+  { files: ["vocab.json", "merges.txt"], kind: "the older vocab.json and merges.txt" },
+  { files: ["tekken.json"], kind: "Mistral's tekken.json" },
+]
+
+function refuseOtherFiles(folder: string): void {
+  const form = OTHER_FORMS.find(({ files }) => files.every((file) => existsSync(join(folder, file))))
+  if (!form) return
+  const quoted = `'${folder.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`
+  const program = `from transformers import AutoTokenizer; AutoTokenizer.from_pretrained(${quoted}).save_pretrained(${quoted})`
+  throw new UserError(`the folder has ${form.kind}, but no tokenizer.json, which is what is read`, {
+    where: folder,
+    fix: [
+      "convert it once:",
+      "    pip install transformers sentencepiece protobuf tiktoken",
+      `    python -c "${program.replace(/[\\"$`]/g, "\\$&")}"`,
+    ].join("\n"),
+  })
 }
 
 function readFile(path: string): Json {
@@ -30,9 +53,6 @@ function readFile(path: string): Json {
     })
   }
 }
-
-export const isObject = (value: unknown): value is Json =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 const isId = (value: unknown): value is number =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) < MOST_IDS
@@ -87,18 +107,64 @@ const quoted = (text: string): string => JSON.stringify(text.length > 40 ? `${te
 
 /**
  * The added tokens, as transformers puts them together: those of tokenizer.json, with the flags of
- * tokenizer_config.json where it lists them too, and those that only the latter has.
+ * tokenizer_config.json where it lists them too, those that only the latter has, and tokens of the vocabulary that it
+ * names as special (eos_token and so on).
  */
-export function addedTokens(
-  { added_tokens: listed = [] }: Json,
-  { added_tokens_decoder: decoder = {} }: Json,
-): AddedToken[] {
+export function addedTokens({ added_tokens: listed = [], model }: Json, config: Json): AddedToken[] {
+  const { added_tokens_decoder: decoder = {} } = config
   const tokens = new Map((listed as unknown[]).map((entry) => addedToken(entry)).map((token) => [token.content, token]))
   for (const [id, entry] of Object.entries(isObject(decoder) ? decoder : {})) {
     const token = addedToken({ ...(isObject(entry) && entry), id: Number(id) })
     tokens.set(token.content, { ...token, id: tokens.get(token.content)?.id ?? token.id })
   }
+  const { vocab } = model as Json
+  for (const content of isObject(vocab) ? specialNames(config) : []) {
+    if (!tokens.has(content) && Object.hasOwn(vocab as Json, content))
+      tokens.set(content, addedToken({ id: (vocab as Json)[content], content, special: true }))
+  }
   return [...tokens.values()].sort((a, b) => a.id - b.id)
+}
+
+/** What tokenizer_config.json names as special: bos_token, eos_token, …, and the additional ones. */
+function specialNames(config: Json): string[] {
+  const named = Object.keys(config).filter((key) => /^(bos|eos|unk|sep|pad|cls|mask)_token$/.test(key))
+  const more = Array.isArray(config.additional_special_tokens) ? config.additional_special_tokens : []
+  return [...named.map((key) => config[key]), ...more].flatMap((token) => contentOf(token) ?? [])
+}
+
+/** A special token is written as its text, or as an object with its text. */
+export function contentOf(token: unknown): string | undefined {
+  const text = isObject(token) ? token.content : token
+  return typeof text === "string" && text !== "" ? text : undefined
+}
+
+/** What transformers puts before and after a plain text: its Llama class by the configuration, others by the post-processor. */
+export function endsOf(
+  { post_processor: step }: Json,
+  config: Json,
+  ids: ReadonlyMap<string, number>,
+): { before: number[]; after: number[] } {
+  if (isObject(step) && typeof step.type !== "string") throw new UserError("its parts are not those of a tokenizer")
+  if (/^LlamaTokenizer(Fast)?$/.test(String(config.tokenizer_class))) {
+    const idOf = (name: string, usual: string): number[] => {
+      const id = ids.get(contentOf(config[name]) ?? usual)
+      return id === undefined ? [] : [id]
+    }
+    return {
+      before: config.add_bos_token === false ? [] : idOf("bos_token", "<s>"),
+      after: config.add_eos_token === true ? idOf("eos_token", "</s>") : [],
+    }
+  }
+  const steps = isObject(step) && Array.isArray(step.processors) ? step.processors : [step]
+  const template = steps.find((step): step is Json => isObject(step) && step.type === "TemplateProcessing")
+  const single = Array.isArray(template?.single) ? template.single : []
+  const text = single.findIndex((item) => isObject(item) && item.Sequence !== undefined)
+  const idsOf = (items: readonly unknown[]): number[] =>
+    items.flatMap((item) => {
+      const token = isObject(item) && isObject(item.SpecialToken) ? contentOf(item.SpecialToken.id) : undefined
+      return token === undefined ? [] : (ids.get(token) ?? [])
+    })
+  return { before: idsOf(single.slice(0, Math.max(text, 0))), after: idsOf(text < 0 ? [] : single.slice(text + 1)) }
 }
 
 function addedToken(entry: unknown): AddedToken {

@@ -1,49 +1,27 @@
 /** tokenizer.json → ids and back. Markup typed by people never becomes a token unless the text is trusted. */
 
-import { Tokenizer as HubTokenizer } from "@huggingface/tokenizers"
 import type { Json } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
-import { shown } from "../readable.js"
-import { type AddedToken, AddedTokens } from "./added-tokens.js"
+import { AddedTokens, type Section } from "./added-tokens.js"
 import { mayBacktrack } from "./backtracking.js"
+import { type Cut, cutAt, cutIn, type Encoded } from "./cuts.js"
+import { type Decode, decoderOf } from "./decoder.js"
+import { normalizerOf } from "./normalizer.js"
+import { regexesOf } from "./pattern.js"
+import { type PreTokenize, preTokenizerOf } from "./pre-tokenizer.js"
 import { OutOfTime, withTimeLimit } from "./time-limit.js"
-import { addedTokens, checkDefinition, isObject, readTokenizerFiles } from "./tokenizer-file.js"
-
-/** GPT-2's split pattern, which ByteLevel applies by itself when `use_regex` is set. */
-const GPT2_PATTERN = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
-
-const split = (pattern: string): Json => ({
-  type: "Split",
-  pattern: { Regex: pattern },
-  behavior: "Isolated",
-  invert: false,
-})
-
-/** The library's own digit and GPT-2 splits differ from the reference on rare characters; its Split does not. */
-function exactPreTokenizer(step: Json): Json {
-  if (step.type === "Sequence") return { ...step, pretokenizers: (step.pretokenizers as Json[]).map(exactPreTokenizer) }
-  if (step.type === "Digits") return split(step.individual_digits ? "\\p{N}" : "\\p{N}+")
-  // With a prefix space the order of the two would matter: the space belongs to the text, not to each piece.
-  if (step.type === "ByteLevel" && step.use_regex !== false && !step.add_prefix_space) {
-    return { type: "Sequence", pretokenizers: [split(GPT2_PATTERN), { ...step, use_regex: false }] }
-  }
-  return step
-}
-
-/** Every regular expression of a part of the definition. */
-function patternsOf(part: unknown): string[] {
-  if (typeof part !== "object" || part === null) return []
-  const { Regex: own } = part as Json
-  return [...(typeof own === "string" ? [own] : []), ...Object.values(part).flatMap(patternsOf)]
-}
+import { addedTokens, checkDefinition, endsOf, readTokenizerFiles } from "./tokenizer-file.js"
+import { Vocabulary } from "./vocabulary.js"
 
 /** Longer texts are always encoded under the time limit: two unbounded parts of a pattern can need their cube. */
 const LONG_TEXT = 2048
 const LEAST_TIME = 3000
 
 export class Tokenizer {
-  readonly #library: HubTokenizer
   readonly #addedTokens: AddedTokens
+  readonly #preTokenize: PreTokenize
+  readonly #vocabulary: Vocabulary
+  readonly #decode: Decode
   /** Every added token, special or not. */
   readonly #added: ReadonlyMap<string, number>
   readonly #addedIds: ReadonlySet<number>
@@ -52,6 +30,9 @@ export class Tokenizer {
   readonly #slow: boolean
   /** Ids of the special tokens, by their text: those that `decode` leaves out. */
   readonly specialTokens: ReadonlyMap<string, number>
+  readonly #specialIds: ReadonlySet<number>
+  /** Ids that a plain text of this model begins and ends with, such as the <s> of Llama. */
+  readonly ends: { before: readonly number[]; after: readonly number[] }
   /** One more than the largest id. */
   readonly size: number
 
@@ -81,25 +62,19 @@ export class Tokenizer {
     this.#path = path
     checkDefinition(definition)
     const { normalizer, pre_tokenizer: preTokenizer, decoder } = definition
-    const patterns = patternsOf([normalizer, preTokenizer, decoder])
-    this.#slow = patterns.some(mayBacktrack)
+    this.#slow = regexesOf([normalizer, preTokenizer, decoder]).some(mayBacktrack)
     const added = addedTokens(definition, config)
-    try {
-      this.#library = this.#limited(0, () => libraryTokenizer(definition, config, added))
-    } catch (cause) {
-      const what = (cause as Error).name === "SyntaxError" ? brokenPattern(patterns) : undefined
-      throw what === undefined ? cause : new UserError(what, { where: path, cause })
-    }
-    const model = this.#library.model!
-    const step = this.#library.normalizer
-    this.#addedTokens = this.#limited(
-      0,
-      () => new AddedTokens(added, step ? (text) => step.normalize(text) : (text) => text),
-    )
+    this.#preTokenize = preTokenizerOf(preTokenizer)
+    this.#decode = decoderOf(decoder)
+    this.#vocabulary = new Vocabulary(definition.model as Json, config, added)
+    const normalize = normalizerOf(normalizer)
+    this.#addedTokens = this.#limited(0, () => new AddedTokens(added, normalize))
     this.#added = new Map(added.map(({ content, id }) => [content, id]))
     this.#addedIds = new Set(this.#added.values())
     this.specialTokens = new Map(added.filter(({ special }) => special).map(({ content, id }) => [content, id]))
-    this.size = model.vocab.length
+    this.#specialIds = new Set(this.specialTokens.values())
+    this.ends = endsOf(definition, config, this.#added)
+    this.size = this.#vocabulary.size
   }
 
   /**
@@ -110,28 +85,88 @@ export class Tokenizer {
    */
   encode(text: string, { special = false }: { special?: boolean } = {}): number[] {
     if (text === "") return []
-    const { pre_tokenizer: preTokenizer, model } = this.#library
+    const whole = wellFormed(text)
     return this.#limited(text.length, () =>
-      this.#addedTokens.split(text, special).flatMap((section, i) => {
-        if (typeof section === "number") return [section]
-        const pieces = preTokenizer ? preTokenizer.pre_tokenize(section, { section_index: i }) : [section]
-        return model!._call(pieces).map((token: string) => model!.tokens_to_ids.get(token) ?? model!.unk_token_id!)
+      this.#addedTokens.split(whole, special).flatMap((section) => {
+        if (section.text === undefined) return [section.id!]
+        return this.#tokensOf(section).map((token) => this.#vocabulary.idOf(token))
       }),
     )
   }
 
-  /** Ids without a token, such as the mask id or an image slot, decode to nothing. */
-  decode(ids: ArrayLike<number>, { skipSpecial = true }: { skipSpecial?: boolean } = {}): string {
-    const known = Array.from(ids).filter((id) => this.token(id) !== undefined)
-    if (known.length === 0) return ""
-    // Some configurations ask for a clean-up that deletes spaces before punctuation.
-    const options = { skip_special_tokens: skipSpecial, clean_up_tokenization_spaces: false }
-    return this.#limited(known.length, () => this.#library.decode(known, options))
+  /**
+   * As `encode` with markup, but for markup that was typed and stays its characters.
+   * @param guards places in the text, each behind the first character of such markup
+   * @param cuts places in the text that are wanted in tokens
+   */
+  encodeAround(text: string, guards: readonly number[], cuts: readonly number[]): { ids: number[]; cuts: Cut[] } {
+    const whole = wellFormed(text)
+    const { normalize } = this.#addedTokens
+    return this.#limited(text.length, () => {
+      const ids: number[] = []
+      const parts = this.#addedTokens.split(whole, true, new Set(guards)).map((section): Encoded => {
+        const before = ids.length
+        if (section.text === undefined) {
+          ids.push(section.id!)
+          return { section, before, cut: (place) => ({ ended: 0, begun: Math.min(place, 1) }) }
+        }
+        const tokens = this.#tokensOf(section)
+        for (const token of tokens) ids.push(this.#vocabulary.idOf(token))
+        return { section, before, cut: (place) => this.#cut(place, section, tokens) }
+      })
+      return { ids, cuts: cuts.map((place) => cutAt(place, whole, parts, ids.length, normalize)) }
+    })
+  }
+
+  /** Places where markup begins in a text; `normalized`: there is more of it once the text is normalised. */
+  marksIn(text: string): { raw: number[]; normalized: boolean } {
+    return this.#limited(text.length, () => this.#addedTokens.marksIn(text))
+  }
+
+  #tokensOf(section: Section): string[] {
+    return this.#vocabulary.tokensOf(this.#pieces(section))
+  }
+
+  #pieces({ text, start, offset }: Section, end?: number): string[] {
+    return this.#preTokenize([text!.slice(0, end)], start === 0 && offset === 0)
+  }
+
+  #cut(place: number, section: Section, tokens: readonly string[]): Cut {
+    const before = this.#pieces(section, place)
+    const [whole, part] = [this.#pieces(section).join(""), before.join("")]
+    const lengths = tokens.map((token) => this.#vocabulary.lengthOf(token))
+    const known = lengths.reduce((sum, length) => sum + length, 0) === characters(whole)
+    if (known && whole.startsWith(part)) return cutIn(characters(part), lengths)
+    // Characters that the vocabulary or the pieces leave out: as if the text ended here.
+    const ended = this.#vocabulary.tokensOf(before).length
+    return { ended, begun: ended }
+  }
+
+  /**
+   * Ids without a token, such as the mask id or an image slot, decode to nothing.
+   * @param options.inside as in the middle of a text: the first token keeps the space that a text's beginning loses
+   */
+  decode(
+    ids: ArrayLike<number>,
+    { skipSpecial = true, inside = false }: { skipSpecial?: boolean; inside?: boolean } = {},
+  ): string {
+    const tokens: string[] = []
+    for (const id of Array.from(ids)) {
+      const token = this.token(id)
+      if (token !== undefined && !(skipSpecial && this.#specialIds.has(id))) tokens.push(token)
+    }
+    if (tokens.length === 0) return ""
+    if (!inside) return this.#limited(tokens.length, () => this.#decode(tokens).join(""))
+    const before = this.encode("a").flatMap((id) => this.token(id) ?? [])
+    const [text, start] = this.#limited(tokens.length, () =>
+      [[...before, ...tokens], before].map((tokens) => this.#decode(tokens).join("")),
+    )
+    return text.startsWith(start) ? text.slice(start.length) : text
   }
 
   /** The token of an id as the vocabulary has it, or undefined where there is none. */
   token(id: number): string | undefined {
-    return this.#library.id_to_token(id)
+    return this.#vocabulary.token(id)
   }
 
   /** Whether the id belongs to an added token, special or not. */
@@ -174,29 +209,10 @@ export class Tokenizer {
   }
 }
 
-function libraryTokenizer(definition: Json, config: Json, added: readonly AddedToken[]): HubTokenizer {
-  const { pre_tokenizer: preTokenizer, normalizer = null, decoder = null, post_processor = null } = definition
-  const vocabulary = (definition.model as Json).vocab as Json
-  const library = new HubTokenizer(
-    {
-      ...definition,
-      normalizer,
-      decoder,
-      post_processor,
-      added_tokens: added.map(({ singleWord, ...token }) => ({ ...token, single_word: singleWord })),
-      pre_tokenizer: preTokenizer ? exactPreTokenizer(preTokenizer as Json) : null,
-    },
-    config,
-  )
-  // For decoding the library has to know the added tokens; the model itself, as in the reference, must not make them.
-  const known = library.model!.tokens_to_ids
-  if (isObject(vocabulary))
-    for (const { content } of added) {
-      if (Object.hasOwn(vocabulary, content)) known.set(content, vocabulary[content] as number)
-      else known.delete(content)
-    }
-  return library
-}
+/** Half a character, which UTF-8 cannot write, is the sign for what cannot be read. */
+const wellFormed = (text: string): string => text.replace(/\p{Cs}/gu, "\ufffd")
+
+const characters = (text: string): number => Array.from(text).length
 
 /** The library's own sentences are kept; what the engine throws says nothing to people. */
 function reasonOf(cause: unknown): string {
@@ -205,25 +221,3 @@ function reasonOf(cause: unknown): string {
   const isNamed = name === "Error" && /^Unknown [\w ]+: (?!undefined|null)"?\w{1,60}"?$/.test(message)
   return isNamed ? message : "its parts are not those of a tokenizer"
 }
-
-/** What is wrong with the first pattern that the library cannot use; undefined when it can use all. */
-function brokenPattern(patterns: readonly string[]): string | undefined {
-  for (const pattern of patterns)
-    try {
-      new HubTokenizer(onlySplitting(pattern), {})
-    } catch (cause) {
-      const reason = (cause as Error).message.replace(/^.*: /s, "")
-      return `the pattern ${shown(pattern)} is no regular expression: ${reason.charAt(0).toLowerCase()}${reason.slice(1)}`
-    }
-  return undefined
-}
-
-/** A tokenizer that does nothing but to split by a pattern. */
-const onlySplitting = (pattern: string): Json => ({
-  model: { type: "BPE", vocab: {}, merges: [] },
-  added_tokens: [],
-  normalizer: null,
-  pre_tokenizer: split(pattern),
-  post_processor: null,
-  decoder: null,
-})

@@ -4,11 +4,17 @@ import { type Device, type DType, deviceName, dtypeName } from "./dtype.js"
 import { Generator } from "./generator.js"
 import { collectIfNeeded, register } from "./memory.js"
 import { ARGS, addon, COUNT, frame, OP, RESULTS, Tag, text, WARNINGS } from "./native.js"
-import type { Tensor } from "./tensor.js"
+
+/** A tensor as calls see it; tensor.ts has the class. */
+export interface Handle {
+  readonly handle: number
+  readonly dtype: DType
+  readonly shape: readonly number[]
+}
 
 /** What an operator takes. `undefined` is the schema's default, `null` is None, BigInt an exact 64-bit integer. */
 export type Value =
-  | Tensor
+  | Handle
   | Generator
   | number
   | bigint
@@ -18,15 +24,15 @@ export type Value =
   | undefined
   | readonly number[]
   | readonly boolean[]
-  | readonly (Tensor | null)[]
+  | readonly (Handle | null)[]
 
 /** What an operator returns. */
-export type Result = Tensor | number | boolean | null | Tensor[] | number[]
+export type Result<T extends Handle> = T | number | boolean | null | T[] | number[]
 
-type Construct = (handle: number, dtype: DType, shape: number[], device: Device) => Tensor
+type Construct = (handle: number, dtype: DType, shape: number[], device: Device) => Handle
 let construct: Construct
 
-/** tensor.ts hands over its constructor: the two files need each other. */
+/** tensor.ts hands over its constructor. */
 export function setConstructor(make: Construct): void {
   construct = make
 }
@@ -56,7 +62,7 @@ function writeArray(at: number, list: readonly unknown[]): number {
   if (typeof first === "object" || (first === undefined && list.length > 0)) {
     frame[at++] = Tag.TENSORS
     frame[at++] = list.length
-    for (const tensor of list) frame[at++] = tensor ? (tensor as Tensor).handle : -1
+    for (const tensor of list) frame[at++] = tensor ? (tensor as Handle).handle : -1
   } else if (typeof first === "boolean") {
     frame[at++] = Tag.BOOLS
     frame[at++] = list.length
@@ -94,7 +100,7 @@ function write(at: number, value: Value): number {
         return at + 2
       }
       frame[at] = Tag.TENSOR
-      frame[at + 1] = (value as Tensor).handle
+      frame[at + 1] = (value as Handle).handle
       return at + 2
     case "number":
       frame[at] = Tag.NUMBER
@@ -121,7 +127,7 @@ function write(at: number, value: Value): number {
 
 let cursor = 0
 
-function readTensor(): Tensor {
+function readTensor(): Handle {
   const at = cursor
   const rank = frame[at + 5]
   const shape = new Array<number>(rank)
@@ -133,13 +139,13 @@ function readTensor(): Tensor {
   return tensor
 }
 
-function readResult(args: readonly Value[] | undefined): Result {
+function readResult(args: readonly Value[] | undefined): Result<Handle> {
   switch (frame[cursor]) {
     case Tag.TENSOR:
       return readTensor()
     case Tag.SAME:
       cursor += 2
-      return args![frame[cursor - 1]] as Tensor
+      return args![frame[cursor - 1]] as Handle
     case Tag.NONE:
       cursor += 1
       return null
@@ -165,11 +171,11 @@ function readResult(args: readonly Value[] | undefined): Result {
 }
 
 /** Reads the results the addon left in the frame. */
-export function readResults(args?: readonly Value[]): Result[] {
+export function readResults(args?: readonly Value[]): Result<Handle>[] {
   const count = frame[RESULTS]
   // Constructing a tensor may collect garbage but never calls an operator, so the frame stays as it is.
   cursor = ARGS
-  const results = new Array<Result>(count)
+  const results = new Array<Result<Handle>>(count)
   for (let i = 0; i < count; i++) results[i] = readResult(args)
   afterCall()
   return results
@@ -206,8 +212,8 @@ export function explained<T>(operator: string, args: readonly Value[], body: () 
   }
 }
 
-/** An operator, looked up on its first call. */
-export class Operator {
+/** An operator, looked up on its first call. `T` is the class whose constructor was handed over. */
+export class Operator<T extends Handle> {
   #id = -1
 
   /** @param name such as "aten::add.Tensor" */
@@ -220,16 +226,16 @@ export class Operator {
   }
 
   /** Calls with positional arguments and returns every result. */
-  callAll(args: readonly Value[]): Result[] {
+  callAll(args: readonly Value[]): Result<T>[] {
     this.#run(args)
-    return readResults(args)
+    return readResults(args) as Result<T>[]
   }
 
   /** Calls an operator with one tensor result. */
-  call(...args: Value[]): Tensor {
+  call(...args: Value[]): T {
     this.#run(args)
     cursor = ARGS
-    const result = readResult(args) as Tensor
+    const result = readResult(args) as T
     afterCall()
     return result
   }

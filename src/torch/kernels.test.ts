@@ -154,11 +154,21 @@ describe("thinLinear", () => {
     })
   })
 
-  it("gives the same bits again, and for a row alone or among others", () => {
+  it.each(SETS)("gives the same bits again, and for a row alone or among others: %s", (instructionSet) => {
     noGrad(() => {
-      const [x, weight] = [randn([8, 777]), randn([500, 777]).to("bfloat16")]
-      const product = thinLinear(x, weight)
-      expect(thinLinear(x, weight).toFloat32()).toEqual(product.toFloat32())
+      for (const dtype of ["bfloat16", "float16", "float32"] satisfies DType[]) {
+        // Several tiles of rows and blocks of outputs, and a rest of each.
+        const [rows, x] = [33, randn([33, 4609])]
+        const [weight, bias] = [randn([130, 4609]).to(dtype), randn([130])]
+        const product = (input: Tensor): Float32Array =>
+          thinLinear(input, weight, bias, { instructionSet }).toFloat32() as Float32Array
+        const together = product(x)
+        expect(together.length).toBe(rows * 130)
+        expect(product(x)).toEqual(together)
+        for (let row = 0; row < rows; row++)
+          expect(product(x.narrow(0, row, 1)), `row ${row}`).toEqual(together.slice(row * 130, (row + 1) * 130))
+        expect(product(x.narrow(0, 3, 7))).toEqual(together.slice(3 * 130, 10 * 130))
+      }
     })
   })
 

@@ -12,7 +12,6 @@ const ops = {
   linear: o("linear"),
   embedding: o("embedding"),
   rmsNorm: o("rms_norm"),
-  layerNorm: o("layer_norm"),
   crossEntropy: o("cross_entropy_loss"),
   sdpa: o("scaled_dot_product_attention"),
   fusedAdamW_: o("_fused_adamw_"),
@@ -20,8 +19,6 @@ const ops = {
   foreachAdd_: o("_foreach_add_.List"),
   foreachNorm: o("_foreach_norm.Scalar"),
   norm: o("linalg_vector_norm"),
-  outer: o("outer"),
-  addmm: o("addmm"),
 }
 
 /** Joined along `dim`; a single tensor comes back as it is. */
@@ -47,10 +44,6 @@ export function embedding(weight: Tensor, ids: Tensor): Tensor {
 /** x / rms(x) * weight over the last dimension. */
 export function rmsNorm(x: Tensor, weight: Tensor | null, eps: number): Tensor {
   return ops.rmsNorm.call(x, [x.shape[x.rank - 1]], weight, eps)
-}
-/** (x − mean) / deviation · weight + bias over the last dimension. */
-export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number): Tensor {
-  return ops.layerNorm.call(x, [x.shape[x.rank - 1]], weight, bias, eps)
 }
 /** Cross entropy of logits [N, V] against ids int64 [N]; "none" gives [N]. */
 export function crossEntropy(

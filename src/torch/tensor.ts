@@ -6,39 +6,39 @@ import { BYTES, type Device, type DType, dtypeCode } from "./dtype.js"
 import { dispose } from "./memory.js"
 import { ARGS, addon, frame } from "./native.js"
 
-const operators = new Map<string, Operator>()
+const operators = new Map<string, Operator<Tensor>>()
 
 /** The operator of this name, resolved once. */
-export function operator(name: string): Operator {
+export function operator(name: string): Operator<Tensor> {
   let found = operators.get(name)
   if (!found) {
-    found = new Operator(name)
+    found = new Operator<Tensor>(name)
     operators.set(name, found)
   }
   return found
 }
 
-const o = (name: string): Operator => operator(`aten::${name}`)
+const o = (name: string): Operator<Tensor> => operator(`aten::${name}`)
 const op = {
   add: o("add.Tensor"), addScalar: o("add.Scalar"), sub: o("sub.Tensor"), subScalar: o("sub.Scalar"),
   mul: o("mul.Tensor"), mulScalar: o("mul.Scalar"), div: o("div.Tensor"), divScalar: o("div.Scalar"),
-  add_: o("add_.Tensor"), addScalar_: o("add_.Scalar"), sub_: o("sub_.Tensor"), mul_: o("mul_.Tensor"), mulScalar_: o("mul_.Scalar"),
-  div_: o("div_.Tensor"), divScalar_: o("div_.Scalar"), pow: o("pow.Tensor_Scalar"), neg: o("neg"), abs: o("abs"), exp: o("exp"), log: o("log"),
-  sqrt: o("sqrt"), rsqrt: o("rsqrt"), sin: o("sin"), cos: o("cos"), sigmoid: o("sigmoid"), silu: o("silu"), gelu: o("gelu"),
-  floor: o("floor"), clamp: o("clamp"), eq: o("eq.Tensor"), eqScalar: o("eq.Scalar"), ne: o("ne.Tensor"), neScalar: o("ne.Scalar"),
+  add_: o("add_.Tensor"), addScalar_: o("add_.Scalar"), mul_: o("mul_.Tensor"), mulScalar_: o("mul_.Scalar"),
+  pow: o("pow.Tensor_Scalar"), neg: o("neg"), abs: o("abs"), exp: o("exp"), log: o("log"),
+  sqrt: o("sqrt"), rsqrt: o("rsqrt"), sin: o("sin"), cos: o("cos"), silu: o("silu"), gelu: o("gelu"),
+  clamp: o("clamp"), eq: o("eq.Tensor"), eqScalar: o("eq.Scalar"), ne: o("ne.Tensor"), neScalar: o("ne.Scalar"),
   lt: o("lt.Tensor"), ltScalar: o("lt.Scalar"), le: o("le.Tensor"), leScalar: o("le.Scalar"), gt: o("gt.Tensor"), gtScalar: o("gt.Scalar"),
-  ge: o("ge.Tensor"), geScalar: o("ge.Scalar"), not: o("logical_not"), and: o("logical_and"), or: o("logical_or"),
+  ge: o("ge.Tensor"), geScalar: o("ge.Scalar"), and: o("logical_and"),
   matmul: o("matmul"), sum: o("sum"), sumDim: o("sum.dim_IntList"), mean: o("mean"), meanDim: o("mean.dim"),
   max: o("max"), maxDim: o("max.dim"), min: o("min"), amax: o("amax"), argmax: o("argmax"), topk: o("topk"), sort: o("sort"), cumsum: o("cumsum"),
   softmax: o("softmax.int"), logSoftmax: o("log_softmax.int"), logsumexp: o("logsumexp"),
   view: o("view"), reshape: o("reshape"), permute: o("permute"), transpose: o("transpose.int"), unsqueeze: o("unsqueeze"),
   squeeze: o("squeeze.dim"), expand: o("expand"), narrow: o("narrow"), select: o("select.int"), contiguous: o("contiguous"),
-  flatten: o("flatten.using_ints"), split: o("split.Tensor"), splitSizes: o("split_with_sizes"), chunk: o("chunk"), repeatInterleave: o("repeat_interleave.self_int"),
-  indexSelect: o("index_select"), gather: o("gather"), maskedFill: o("masked_fill.Scalar"), maskedSelect: o("masked_select"),
-  indexCopy_: o("index_copy_"), indexAdd: o("index_add"), indexCopy: o("index_copy"), indexPut: o("index_put"), index: o("index.Tensor"), scatter: o("scatter.src"),
-  copy_: o("copy_"), zero_: o("zero_"), fill_: o("fill_.Scalar"), maskedFill_: o("masked_fill_.Scalar"),
+  flatten: o("flatten.using_ints"), split: o("split.Tensor"), splitSizes: o("split_with_sizes"), repeatInterleave: o("repeat_interleave.self_int"),
+  indexSelect: o("index_select"), gather: o("gather"), maskedFill: o("masked_fill.Scalar"),
+  indexCopy: o("index_copy"), scatter: o("scatter.src"),
+  copy_: o("copy_"), zero_: o("zero_"), fill_: o("fill_.Scalar"),
   toDtype: o("to.dtype"), toDevice: o("to.device"), detach: o("detach"), clone: o("clone"), requiresGrad_: o("requires_grad_"),
-  alias: o("alias"), nonzero: o("nonzero"), any: o("any"), all: o("all"), isfinite: o("isfinite"), triu: o("triu"),
+  all: o("all"), isfinite: o("isfinite"),
 }
 
 type TypedArray = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array | Int8Array | Int16Array | Uint16Array
@@ -73,9 +73,7 @@ export class Tensor {
   div(other: Tensor | number): Tensor { return typeof other === "number" ? op.divScalar.call(this, other) : op.div.call(this, other) }
   /** In place; returns this same object, as every method that ends in `_`. */
   add_(other: Tensor | number, alpha?: number): Tensor { return typeof other === "number" ? op.addScalar_.call(this, other, alpha) : op.add_.call(this, other, alpha) }
-  sub_(other: Tensor): Tensor { return op.sub_.call(this, other) }
   mul_(other: Tensor | number): Tensor { return typeof other === "number" ? op.mulScalar_.call(this, other) : op.mul_.call(this, other) }
-  div_(other: Tensor | number): Tensor { return typeof other === "number" ? op.divScalar_.call(this, other) : op.div_.call(this, other) }
   pow(exponent: number): Tensor { return op.pow.call(this, exponent) }
   neg(): Tensor { return op.neg.call(this) }
   abs(): Tensor { return op.abs.call(this) }
@@ -85,11 +83,9 @@ export class Tensor {
   rsqrt(): Tensor { return op.rsqrt.call(this) }
   sin(): Tensor { return op.sin.call(this) }
   cos(): Tensor { return op.cos.call(this) }
-  sigmoid(): Tensor { return op.sigmoid.call(this) }
   silu(): Tensor { return op.silu.call(this) }
   /** @param approximate "none" is the exact (erf) form. */
   gelu(approximate: "none" | "tanh" = "none"): Tensor { return op.gelu.call(this, approximate) }
-  floor(): Tensor { return op.floor.call(this) }
   clamp(min?: number | null, max?: number | null): Tensor { return op.clamp.call(this, min ?? null, max ?? null) }
 
   // Comparisons give bool tensors.
@@ -99,11 +95,8 @@ export class Tensor {
   le(other: Tensor | number): Tensor { return typeof other === "number" ? op.leScalar.call(this, other) : op.le.call(this, other) }
   gt(other: Tensor | number): Tensor { return typeof other === "number" ? op.gtScalar.call(this, other) : op.gt.call(this, other) }
   ge(other: Tensor | number): Tensor { return typeof other === "number" ? op.geScalar.call(this, other) : op.ge.call(this, other) }
-  not(): Tensor { return op.not.call(this) }
   and(other: Tensor): Tensor { return op.and.call(this, other) }
-  or(other: Tensor): Tensor { return op.or.call(this, other) }
   isfinite(): Tensor { return op.isfinite.call(this) }
-  any(): Tensor { return op.any.call(this) }
   all(): Tensor { return op.all.call(this) }
 
   matmul(other: Tensor): Tensor { return op.matmul.call(this, other) }
@@ -139,29 +132,17 @@ export class Tensor {
   flatten(start = 0, end = -1): Tensor { return op.flatten.call(this, start, end) }
   /** Pieces of one size (the last may be smaller), or of the given sizes. */
   split(size: number | number[], dim = 0): Tensor[] { return (typeof size === "number" ? op.split : op.splitSizes).callAll([this, size, dim])[0] as Tensor[] }
-  chunk(chunks: number, dim = 0): Tensor[] { return op.chunk.callAll([this, chunks, dim])[0] as Tensor[] }
   /** Each element `repeats` times in a row along `dim`. */
   repeatInterleave(repeats: number, dim: number): Tensor { return op.repeatInterleave.call(this, repeats, dim) }
 
   // Picking and placing.
   indexSelect(dim: number, indices: Tensor): Tensor { return op.indexSelect.call(this, dim, indices) }
   gather(dim: number, indices: Tensor): Tensor { return op.gather.call(this, dim, indices) }
-  /** Advanced indexing by tensors (null = the whole dimension). */
-  index(indices: (Tensor | null)[]): Tensor { return op.index.call(this, indices) }
-  /** A copy with `values` at these places; `accumulate` adds them instead. */
-  indexPut(indices: (Tensor | null)[], values: Tensor, accumulate = false): Tensor { return op.indexPut.call(this, indices, values, accumulate) }
   /** A copy with the rows `indices` along `dim` replaced by those of `source`. */
   indexCopy(dim: number, indices: Tensor, source: Tensor): Tensor { return op.indexCopy.call(this, dim, indices, source) }
-  indexCopy_(dim: number, indices: Tensor, source: Tensor): Tensor { return op.indexCopy_.call(this, dim, indices, source) }
-  /** A copy with the rows of `source` added at `indices` along `dim`. */
-  indexAdd(dim: number, indices: Tensor, source: Tensor): Tensor { return op.indexAdd.call(this, dim, indices, source) }
   /** A copy with `source` written to the places `indices` names along `dim`, element by element. */
   scatter(dim: number, indices: Tensor, source: Tensor): Tensor { return op.scatter.call(this, dim, indices, source) }
   maskedFill(mask: Tensor, value: number): Tensor { return op.maskedFill.call(this, mask, value) }
-  maskedFill_(mask: Tensor, value: number): Tensor { return op.maskedFill_.call(this, mask, value) }
-  maskedSelect(mask: Tensor): Tensor { return op.maskedSelect.call(this, mask) }
-  nonzero(): Tensor { return op.nonzero.call(this) }
-  triu(diagonal = 0): Tensor { return op.triu.call(this, diagonal) }
   copy_(source: Tensor): Tensor { return op.copy_.call(this, source) }
   zero_(): Tensor { return op.zero_.call(this) }
   fill_(value: number): Tensor { return op.fill_.call(this, value) }
@@ -176,8 +157,6 @@ export class Tensor {
     return op.toDevice.call(this, target.device, dtypeCode(dtype))
   }
   clone(): Tensor { return op.clone.call(this) }
-  /** Another tensor over the same memory and history. */
-  alias(): Tensor { return op.alias.call(this) }
 
   // Autograd.
   detach(): Tensor { return op.detach.call(this) }
@@ -186,16 +165,6 @@ export class Tensor {
   get requiresGrad(): boolean {
     addon().describe(this.handle)
     return frame[ARGS] !== 0
-  }
-  /** Whether the elements lie in row-major order without gaps. */
-  get contiguousLayout(): boolean {
-    addon().describe(this.handle)
-    return frame[ARGS + 2] !== 0
-  }
-  /** In elements. */
-  get strides(): number[] {
-    addon().describe(this.handle)
-    return Array.from(frame.subarray(ARGS + 5, ARGS + 5 + this.rank))
   }
   /** The accumulated gradient of a leaf, or null. */
   get grad(): Tensor | null {
@@ -257,6 +226,6 @@ function makeArray(dtype: DType, n: number): TypedArray {
 setConstructor((handle, dtype, shape, device) => new Tensor(handle, dtype, shape, device))
 
 /** Calls any operator by name with its schema's positional arguments; every result is returned. */
-export function callOperator(name: string, ...args: Value[]): Result[] {
+export function callOperator(name: string, ...args: Value[]): Result<Tensor>[] {
   return operator(name).callAll(args)
 }

@@ -1,7 +1,7 @@
 /** From a data file to training batches. Everything random depends on (seed, step) only, so a run resumes bit-exactly. */
 
 import { dirname } from "node:path"
-import type { ModelConfig } from "../checkpoint/config.js"
+import { endToken, type ModelConfig } from "../checkpoint/config.js"
 import { JsonRecords } from "../data/json-array.js"
 import { countWords, named, parseSample, recordParts, type Sample } from "../data/llava.js"
 import { ofPicture } from "../data/picture-error.js"
@@ -16,9 +16,10 @@ import {
 import { messageOf, UserError } from "../errors.js"
 import { type AugmentOptions, augment } from "../image/augment.js"
 import { decodeImage, type RgbImage } from "../image/decode.js"
-import { prepareImage, type QwenImage, type QwenImageOptions } from "../image/qwen.js"
-import { imageRows } from "../image/size.js"
-import { mropePositions } from "../models/mrope-positions.js"
+import type { ImageProcessor } from "../models/architecture.js"
+import { chatFormatOf } from "../models/chat-format.js"
+import { requireImages } from "../models/images.js"
+import type { ImageInput } from "../models/types.js"
 import type { TrainingBatch, TrainingSample } from "../paradigms/batch.js"
 import { encodeTraining, type Message } from "../text/conversation.js"
 import { layOut } from "../text/layout.js"
@@ -65,7 +66,7 @@ export class TrainingData {
     readonly config: TrainingConfig,
     readonly tokenizer: Tokenizer,
     readonly modelConfig: ModelConfig,
-    readonly imageOptions: QwenImageOptions,
+    readonly imageProcessor: ImageProcessor | undefined,
     indexFile?: string,
     /** Hash of the data file, which tells whether a kept index is its own. */
     content?: string,
@@ -104,7 +105,7 @@ export class TrainingData {
   async batch(step: number, micro: number, progress: number): Promise<TrainingBatch> {
     const { seed, micro_batch_size: size, accumulate } = this.config.train
     const forward = step * accumulate + micro
-    const images: QwenImage[] = []
+    const images: ImageInput[] = []
     const samples: TrainingSample[] = []
     if (this.config.data.sampler === "pictures") {
       const draws = drawPictures(this.#pictures, {
@@ -134,7 +135,7 @@ export class TrainingData {
   /** @param shown images already prepared for this picture, by path: its questions share them */
   async #sample(
     index: number,
-    images: QwenImage[],
+    images: ImageInput[],
     random: Random,
     shown: Map<string, number>,
   ): Promise<TrainingSample> {
@@ -164,15 +165,14 @@ export class TrainingData {
   #encode(messages: readonly Message[]): Encoded {
     const { paradigm, block_diffusion, data } = this.config
     const special = data.trusted
-    return paradigm === "block-diffusion"
-      ? encodeTraining(messages, this.tokenizer, "qwen_2_5", { learn: block_diffusion.learn, special })
-      : encodeTraining(messages, this.tokenizer, "qwen2_5_vl", { special })
+    const learn = paradigm === "block-diffusion" ? block_diffusion.learn : undefined
+    return encodeTraining(messages, this.tokenizer, chatFormatOf(this.modelConfig), { special, learn })
   }
 
   async #image(
     path: string,
     sample: Sample,
-    images: QwenImage[],
+    images: ImageInput[],
     random: Random,
     shown: Map<string, number>,
   ): Promise<number> {
@@ -180,9 +180,11 @@ export class TrainingData {
     const overlaid = options !== undefined && sample.mix.length > 0 && random() < options.overlay
     const known = shown.get(path)
     if (known !== undefined && !overlaid) return known
+    const processor = requireImages(this.imageProcessor)
+    const pad = this.config.data.image_aspect === "pad"
     let image = await ofPicture(path, async () => {
       const decoded = await this.#decode(path)
-      imageRows(decoded, this.config.data.image_aspect, this.imageOptions)
+      processor.rows(decoded.width, decoded.height, pad)
       return decoded
     })
     if (options) {
@@ -190,7 +192,7 @@ export class TrainingData {
       const overlay = over === undefined ? undefined : await ofPicture(over, () => this.#decode(over))
       image = augment(image, augmentOptions(options, sample.mirror), random, overlay)
     }
-    images.push(await prepareImage(image, this.imageOptions, this.config.data.image_aspect === "pad"))
+    images.push(await processor.prepare(image, pad))
     if (!overlaid) shown.set(path, images.length - 1)
     return images.length - 1
   }
@@ -206,20 +208,15 @@ export class TrainingData {
     return image
   }
 
-  #layOut(encoded: Encoded, images: readonly QwenImage[]): Omit<TrainingSample, "imageIndices" | "where"> {
+  #layOut(encoded: Encoded, images: readonly ImageInput[]): Omit<TrainingSample, "imageIndices" | "where"> {
     const { paradigm, data, block_diffusion } = this.config
-    const { mergeSize } = this.modelConfig.vision
-    const rows = images.map(({ grid }) => (grid[0] * grid[1] * grid[2]) / mergeSize ** 2)
+    const rows = images.map((image) => image.rows)
     if (paradigm === "block-diffusion") {
-      const blocks = { size: block_diffusion.block_size, eos: this.modelConfig.tokens.eos }
+      const blocks = { size: block_diffusion.block_size, eos: endToken(this.modelConfig) }
       return layOut(encoded, rows, { maxLength: data.max_length, blocks })
     }
-    const { axes } = mropePositions(
-      encoded.ids,
-      images.map(({ grid }) => grid),
-      mergeSize,
-    )
-    return { ...layOut(encoded, rows, { maxLength: data.max_length }), positions: axes }
+    const positions = this.imageProcessor?.positions?.(encoded.ids, images)
+    return { ...layOut(encoded, rows, { maxLength: data.max_length }), positions: positions?.axes }
   }
 
   #epochOrder(epoch: number): Int32Array {

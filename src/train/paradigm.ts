@@ -1,10 +1,11 @@
 /** The paradigm of a recipe: the configuration of the model that comes out, and the objective of a batch. */
 
-import { asDiffusion, type ModelConfig, maskToken } from "../checkpoint/config.js"
+import { endToken, type ModelConfig, maskToken } from "../checkpoint/config.js"
 import { type TokenAt, withMaskToken } from "../checkpoint/mask-token.js"
 import { randomFrom } from "../data/prng.js"
 import { UserError } from "../errors.js"
 import type { Model } from "../models/registry.js"
+import { asDiffusion } from "../models/translate.js"
 import { autoregressiveObjective } from "../paradigms/autoregressive/objective.js"
 import type { Objective, TrainingBatch } from "../paradigms/batch.js"
 import { blockDiffusionObjective } from "../paradigms/block-diffusion/objective.js"
@@ -16,14 +17,14 @@ import type { TrainingConfig } from "./config.js"
  */
 export function targetConfig(source: ModelConfig, config: TrainingConfig, tokenAt: TokenAt): ModelConfig {
   if (config.paradigm === "autoregressive") {
-    if (source.modelType !== "qwen2_5_vl")
+    if (source.paradigm.name !== "autoregressive")
       throw new UserError("a diffusion model cannot be trained autoregressively", {
         where: config.model,
-        fix: "start from a qwen2_5_vl model",
+        fix: "start from an autoregressive model",
       })
     return source
   }
-  const { eos } = source.tokens
+  const eos = endToken(source)
   if (eos >= source.text.vocabSize)
     throw new UserError(
       `the end-of-sequence token ${eos}, which pads answers, is outside the vocabulary of ${source.text.vocabSize}`,
@@ -31,7 +32,7 @@ export function targetConfig(source: ModelConfig, config: TrainingConfig, tokenA
     )
   const { min_pixels: minPixels, max_pixels: maxPixels } = config.data
   const { block_size: blockSize, shift } = config.block_diffusion
-  return asDiffusion(withMaskToken(source, tokenAt, config.model), {
+  return asDiffusion(withMaskToken(source, tokenAt, config.model, { grow: true }), {
     blockDiffusion: { enabled: true, blockSize, shift },
     ...(minPixels && maxPixels && { image: { minPixels, maxPixels } }),
   })

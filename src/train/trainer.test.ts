@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { digestsOf, lossesOf, run, weightsOf } from "../../test/support/run-training.js"
 import { type SmallData, smallTraining, writeSmallVlm } from "../../test/support/small-vlm.js"
+import { withVocabulary } from "../checkpoint/config.js"
 import { checkDataset } from "../data/check.js"
 import { UserError } from "../errors.js"
 import { loadModel } from "../models/load.js"
@@ -115,6 +116,7 @@ describe("a training", () => {
         .replace("model.mm_projector.merger.", "visual.merger.")
     for (const name of vision) expect(tensors.get(name), name).toBe(before.get(source(name)))
     const text = [...tensors.keys()].filter((name) => name.startsWith("model.layers."))
+    expect(text.length).toBeGreaterThan(5)
     expect(text.filter((name) => tensors.get(name) === before.get(name))).toEqual([])
   })
 
@@ -274,6 +276,25 @@ describe("a training", () => {
     const config = { ...valid, train: { ...valid.train, ...keys } }
     await expect(run(config)).rejects.toThrow(/there are numbers that are none/)
     expect(readdirSync(config.output).filter((name) => name.startsWith("checkpoint"))).toEqual([])
+  })
+
+  it("gives a model whose every token is text a mask of its own: embedding and head grow", async () => {
+    const full = join(folder, "full")
+    const { model, checkpoint } = loadModel(small.model, { dtype: "float32", device: "cpu" })
+    const tokenizer = Tokenizer.load(small.model)
+    let rows = checkpoint.config.text.vocabSize
+    while (tokenizer.token(rows - 1) === undefined) rows--
+    const { mask: _, ...tokens } = checkpoint.config.tokens
+    const config = { ...withVocabulary(checkpoint.config, rows), tokens, raw: {} }
+    const parameters = new Map(model.parameters())
+    parameters.set("model.embed_tokens.weight", parameters.get("model.embed_tokens.weight")!.narrow(0, 0, rows).clone())
+    await saveModel(full, { config, parameters, companions: small.model })
+    const starting = { ...recipe({ train: { max_steps: 2 } }), model: full }
+    await run(starting)
+    for (const name of ["model", "checkpoint-2"]) {
+      const trained = loadModel(join(starting.output, name), { dtype: "float32", device: "cpu" })
+      expect([trained.model.config.tokens.mask, trained.model.vocabSize], name).toEqual([rows, rows + 1])
+    }
   })
 
   it("blames the starting model for weights that it came with", async () => {

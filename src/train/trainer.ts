@@ -3,12 +3,12 @@
 import { join } from "node:path"
 import { explaining, sweepPartials } from "../checkpoint/files.js"
 import { type FileLock, lockFolder } from "../checkpoint/lock.js"
-import { readConfig } from "../checkpoint/read-config.js"
-import { requireConfigTokens } from "../checkpoint/token-ids.js"
 import { type ResolveOptions, resolveModel } from "../hub/resolve.js"
-import { imageOptionsOf } from "../image/settings.js"
+import { imageProcessorOf } from "../models/images.js"
 import { loadModel } from "../models/load.js"
+import { readConfig } from "../models/read-config.js"
 import { saveModel } from "../models/save.js"
+import { requireConfigTokens } from "../models/token-ids.js"
 import { Tokenizer } from "../text/tokenizer.js"
 import { keepFreedMemory } from "../torch/index.js"
 import type { TrainingConfig } from "./config.js"
@@ -85,11 +85,14 @@ async function* trainAlone(
   const tokenizer = Tokenizer.load(source)
   requireConfigTokens(readConfig(source), tokenizer, source)
   keepFreedMemory()
-  const { model, checkpoint, dtype, device } = loadModel(resumed?.folder ?? source, {
+  const folder = resumed?.folder ?? source
+  const before = readConfig(folder)
+  const target = targetConfig(before, config, (id) => tokenizer.token(id))
+  const { model, dtype, device } = loadModel(folder, {
     dtype: config.train.dtype,
     trainable: true,
+    vocabSize: target.text.vocabSize,
   })
-  const target = targetConfig(checkpoint.config, config, (id) => tokenizer.token(id))
   model.checkpointLayers = config.train.gradient_checkpointing
   const parameters = groupParameters(model, config)
   const { betas, eps, max_grad_norm: maxGradNorm } = config.train
@@ -99,7 +102,7 @@ async function* trainAlone(
     config,
     tokenizer,
     target,
-    imageOptionsOf(source, target, { minPixels: config.data.min_pixels, maxPixels: config.data.max_pixels }),
+    imageProcessorOf(target, source, { minPixels: config.data.min_pixels, maxPixels: config.data.max_pixels }),
     join(config.output, "data.index"),
     identity.data.sha256,
   )

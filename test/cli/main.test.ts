@@ -7,7 +7,7 @@ import { Command } from "commander"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { Interrupted, reportError } from "../../src/cli/errors.js"
 import { interruptible, type Signals } from "../../src/cli/interrupt.js"
-import { createProgram, main } from "../../src/cli/main.js"
+import { type Commands, createProgram, main } from "../../src/cli/main.js"
 import { collect, numberBetween, wholeNumber } from "../../src/cli/options.js"
 import { UserError } from "../../src/errors.js"
 
@@ -48,7 +48,6 @@ describe("main", () => {
     ["train", "r.yaml", "--out"],
     ["translate", "--recipe", "r.yaml", "--out"],
     ["convert", "m", "--out"],
-    ["demo", "--out"],
     ["data", "check", "d.json", "--image-root"],
   ])("%s takes no folder without a name, and none that is an address", async (...command) => {
     for (const name of ["", " "])
@@ -62,8 +61,33 @@ describe("main", () => {
     expect((await run(...command, "file:///tmp/x")).printed).toContain("Give the path, without file:// (/tmp/x).")
   })
 
+  it.each(["demo", "fixtures"])("says that %s is a script of the repository", async (name) => {
+    const { code, printed } = await run(name, "--out", "x", "y")
+    expect(code).toBe(1)
+    expect(printed).toContain(`npm run ${name}`)
+    expect((await run("--help")).printed).not.toContain(`  ${name}`)
+  })
+
+  it("runs a script of the repository as a program of its own", async () => {
+    const seen: object[] = []
+    const register = (program: Command) =>
+      program
+        .command("walk")
+        .option("--far <n>", "", wholeNumber(1))
+        .action((options) => void seen.push(options))
+    const script: Commands = { name: "npm run", separator: "--", register: [register], writesFiles: [] }
+    await main(["node", "file", "walk", "--far", "2"], undefined, script)
+    expect(seen).toEqual([{ far: 2 }])
+    await main(["node", "file", "walk", "--fa", "2"], undefined, script)
+    expect(process.exitCode).toBe(2)
+    expect(printed).toContain("(npm run walk -- --help lists its options)")
+    await main(["node", "file", "walk", "--help"], undefined, script)
+    expect(printed).toContain("Usage: npm run walk -- [options]")
+  })
+
   it("names every command once", () => {
     const names = createProgram().commands.map((command) => command.name())
+    expect(names.length).toBeGreaterThan(5)
     expect(new Set(names).size).toBe(names.length)
   })
 })
@@ -71,7 +95,9 @@ describe("main", () => {
 describe("commands", () => {
   it("import nothing heavy before they run, so that help is quick", () => {
     const folder = resolve(import.meta.dirname, "../../src/cli/commands")
-    for (const name of readdirSync(folder).filter((file) => file.endsWith(".ts"))) {
+    const files = readdirSync(folder).filter((file) => file.endsWith(".ts"))
+    expect(files.length).toBeGreaterThan(3)
+    for (const name of files) {
       const source = readFileSync(join(folder, name), "utf8")
       const imports = [...source.matchAll(/^import (?!type)[^"]*"([^"]+)"/gm)].map((match) => match[1])
       const light = ["commander", "../options.js", "../errors.js", "../interrupt.js", "../../errors.js"]

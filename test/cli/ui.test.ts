@@ -21,7 +21,7 @@ describe("width", () => {
   it("shortens to what fits", () => {
     expect(shorten("diffusion", 20)).toBe("diffusion")
     expect(shorten("diffusion", 5)).toBe("diff…")
-    expect(columnsOf(shorten("日本語文字", 6))).toBeLessThanOrEqual(6)
+    expect(shorten("日本語文字", 6)).toBe("日本…")
   })
 })
 
@@ -122,6 +122,7 @@ describe("progress", () => {
     const terminal = new Terminal(20)
     new Progress("a label that is long", { stream: terminal }).update(1, 2, "and details that are longer")
     expect(columnsOf(terminal.screen)).toBeLessThan(20)
+    expect(terminal.screen).toMatch(/^a label that is/)
   })
 })
 

@@ -52,7 +52,7 @@ const POLL = 100
 function causeOf({ target, fault, text }: Finding): string {
   const shape = text.replaceAll(/"[^"]*"|'[^']*'|\/\S+|\d+|(.)\1{30,}/g, "#")
   // An image may have any name, a file of a model has its own.
-  const file = /\/([\w.-]+\.(?:json|jsonl|yaml|safetensors))[:,]/.exec(text)?.[1]
+  const file = /\/([\w.-]+\.(?:json|jsonl|yaml|safetensors|gguf))[:,]/.exec(text)?.[1]
   const kind = fault.replaceAll(/\d+/g, "#")
   return kind.startsWith("raw") ? `${target} ${kind.slice(0, 24)} ${file}` : `${target} ${kind} ${shape.slice(0, 160)}`
 }

@@ -16,8 +16,11 @@ const FORBIDDEN = [
   ["src/models/file.ts", "../paradigms/block-diffusion/decoder.js"],
   ["src/paradigms/block-diffusion/file.ts", "../../train/config.js"],
   ["src/generate/file.ts", "../cli/main.js"],
-  ["src/train/file.ts", "../demo/report.js"],
+  ["src/train/file.ts", "../../examples/emoji/report.js"],
+  ["src/data/file.ts", "../../test/golden/folder.js"],
+  ["src/cli/commands/file.ts", "../../../examples/emoji/demo.js"],
   ["src/eval/file.ts", "../torch/native.js"],
+  ["examples/emoji/file.ts", "../../src/torch/native.js"],
 ]
 const ALLOWED = [
   ["src/nn/allowed.ts", "../torch/index.js"],
@@ -25,6 +28,8 @@ const ALLOWED = [
   ["src/cli/commands/allowed.ts", "../../train/trainer.js"],
   ["src/train/allowed.ts", "../checkpoint/safetensors.js"],
   ["src/data/allowed.ts", "../errors.js"],
+  ["examples/emoji/allowed.ts", "../../src/cli/ui/table.js"],
+  ["test/golden/allowed.ts", "../../src/nn/attention-pattern.js"],
 ]
 
 /** The configuration of this repository over a folder of small files: which rule complains about which file. */

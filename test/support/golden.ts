@@ -5,22 +5,24 @@ import { join, resolve } from "node:path"
 import { readHeader } from "../../src/checkpoint/safetensors.js"
 import { decodeImage } from "../../src/image/decode.js"
 import { padToSquare, qwenImage } from "../../src/image/qwen.js"
-import { loadModel } from "../../src/models/load.js"
+import type { QwenVlConfig } from "../../src/models/families/qwen2_5_vl-read.js"
 import type { Model } from "../../src/models/registry.js"
 import { mapFile, noGrad, type Tensor, viewBytes } from "../../src/torch/index.js"
 
-const folder = resolve(import.meta.dirname, "..", "..", "..", "shared", "fixtures")
-export const goldenPresent = existsSync(join(folder, "manifest.json"))
+/** Beside the clone, or where DIFFUSIONVL_FIXTURES says. */
+export const goldenFolder =
+  process.env.DIFFUSIONVL_FIXTURES ?? resolve(import.meta.dirname, "..", "..", "..", "shared", "fixtures")
+export const goldenPresent = existsSync(join(goldenFolder, "manifest.json"))
 
-export const goldenPath = (...path: string[]): string => join(folder, ...path)
+export const goldenPath = (...path: string[]): string => join(goldenFolder, ...path)
 
 /** Parsed JSON; the shape is the test's to know. */
 // biome-ignore lint/suspicious/noExplicitAny: golden files have no types
-export const goldenJson = (...path: string[]): any => JSON.parse(readFileSync(join(folder, ...path), "utf8"))
+export const goldenJson = (...path: string[]): any => JSON.parse(readFileSync(goldenPath(...path), "utf8"))
 
 /** Tensors of one file, by name. */
 export function goldenTensors(...path: string[]): (name: string) => Tensor {
-  const file = join(folder, ...path)
+  const file = goldenPath(...path)
   const { tensors } = readHeader(file)
   const mapped = mapFile(file)
   return (name) => {
@@ -30,26 +32,14 @@ export function goldenTensors(...path: string[]): (name: string) => Tensor {
   }
 }
 
-export const goldenModelFolder = (name: string): string => join(folder, "models", name)
+export const goldenModelFolder = (name: string): string => goldenPath("models", name)
 
-export const goldenModel = (name: string, options: { trainable?: boolean } = {}): Model =>
-  loadModel(goldenModelFolder(name), { dtype: "float32", device: "cpu", ...options }).model
-
-/** Features of images, within the pixel limits of the model's own config unless others are given. */
-export async function goldenFeatures(
-  model: Model,
-  names: readonly string[],
-  {
-    pad,
-    gradients = false,
-    limits = model.config.image,
-  }: { pad: boolean; gradients?: boolean; limits?: { minPixels: number; maxPixels: number } },
-): Promise<Tensor[]> {
+/** Features of images on a square canvas, within the pixel limits of the model's own config. */
+export async function goldenFeatures(model: Model, names: readonly string[]): Promise<Tensor[]> {
   const images = await Promise.all(
-    names.map(async (name) => {
-      const image = await decodeImage(join(folder, "images", name))
-      return qwenImage(pad ? padToSquare(image) : image, limits)
-    }),
+    names.map(async (name) =>
+      qwenImage(padToSquare(await decodeImage(goldenPath("images", name))), (model.config as QwenVlConfig).image),
+    ),
   )
-  return gradients ? model.encodeImages(images) : noGrad(() => model.encodeImages(images))
+  return noGrad(() => model.encodeImages(images))
 }

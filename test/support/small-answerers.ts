@@ -1,11 +1,11 @@
 /** Two folders of one random model with a tokenizer of its own: autoregressive, and translated without training. */
 
 import { join } from "node:path"
-import { asDiffusion } from "../../src/checkpoint/config.js"
+import { trainTokenizer, writeTokenizer } from "../../examples/emoji/bpe.js"
 import { writeJson } from "../../src/checkpoint/files.js"
-import { trainTokenizer, writeTokenizer } from "../../src/demo/bpe.js"
 import { initialiseWeights } from "../../src/models/registry.js"
 import { saveModel } from "../../src/models/save.js"
+import { asDiffusion } from "../../src/models/translate.js"
 import type { Tensor } from "../../src/torch/index.js"
 import { tinyConfig } from "./tiny-model.js"
 
@@ -33,7 +33,7 @@ export async function writeSmallAnswerers(
       vocabSize: rows,
     },
     tokens: {
-      eos: ids["<|im_end|>"],
+      eos: [ids["<|im_end|>"]],
       imagePad: ids["<|image_pad|>"],
       videoPad: ids["<|video_pad|>"],
       visionStart: ids["<|vision_start|>"],

@@ -1,10 +1,11 @@
 /** Builds small Qwen2.5-VL checkpoints with reproducible weights, for tests that need a model folder. */
 import fs from "node:fs"
 import path from "node:path"
-import { expectedTensors } from "../../src/checkpoint/expected-tensors.js"
-import { qwen2_5_vl } from "../../src/checkpoint/layouts/qwen2_5_vl.js"
-import { normaliseConfig } from "../../src/checkpoint/read-config.js"
 import { type TensorEntry, type WriteOptions, writeTensors } from "../../src/checkpoint/safetensors.js"
+import { storedEntries } from "../../src/checkpoint/stored-entries.js"
+import { published } from "../../src/models/families/qwen2_5_vl.js"
+import { normaliseConfig } from "../../src/models/read-config.js"
+import { expectedTensors } from "../../src/models/registry.js"
 
 /** Flat config.json of a published-style model: about 20 000 parameters. */
 export function smallConfig(overrides: Record<string, unknown> = {}): Record<string, unknown> {
@@ -62,7 +63,7 @@ export function canonicalEntries(config: Record<string, unknown>): TensorEntry[]
   return [...expectedTensors(normaliseConfig(config))].map(([name, shape]) => ({
     name,
     dtype: "bfloat16",
-    shape,
+    shape: [...shape],
     data: () =>
       weightBytes(
         name,
@@ -71,6 +72,10 @@ export function canonicalEntries(config: Record<string, unknown>): TensorEntry[]
   }))
 }
 
+/** Entries of all tensors under published names. */
+export const publishedEntries = (config: Record<string, unknown>): TensorEntry[] =>
+  storedEntries(published, canonicalEntries(config))
+
 /** Writes config.json, weights in the published layout and two small companion files. */
 export async function writeSmallModel(
   folder: string,
@@ -78,10 +83,7 @@ export async function writeSmallModel(
   options: WriteOptions & { rename?: (name: string) => string } = {},
 ): Promise<void> {
   const rename = options.rename ?? ((name: string) => name)
-  const entries = canonicalEntries(config).map((entry) => ({
-    ...entry,
-    name: rename(qwen2_5_vl.fromCanonical(entry.name).name),
-  }))
+  const entries = publishedEntries(config).map((entry) => ({ ...entry, name: rename(entry.name) }))
   await writeTensors(folder, entries, options)
   fs.writeFileSync(path.join(folder, "config.json"), JSON.stringify(config))
   fs.writeFileSync(path.join(folder, "tokenizer_config.json"), '{"model_max_length":128}')

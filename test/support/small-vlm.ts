@@ -3,8 +3,8 @@
 import { mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import sharp from "sharp"
-import { createDemoModel } from "../../src/demo/model.js"
-import { demoSchema } from "../../src/demo/recipe.js"
+import { createDemoModel } from "../../examples/emoji/model.js"
+import { demoSchema } from "../../examples/emoji/recipe.js"
 import { type TrainingConfig, trainingSchema } from "../../src/train/config.js"
 
 const SIDE = 56

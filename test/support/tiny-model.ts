@@ -1,15 +1,19 @@
 /** A random Qwen2.5-VL-shaped model of a few thousand weights, in float64: for properties that should hold exactly. */
 
-import type { ModelConfig } from "../../src/checkpoint/config.js"
-import { type InitialiseOptions, type Model, newModel } from "../../src/models/registry.js"
+import type { QwenVlConfig } from "../../src/models/families/qwen2_5_vl-read.js"
+import type { Qwen25VL } from "../../src/models/qwen2_5_vl.js"
+import { type InitialiseOptions, newModel } from "../../src/models/registry.js"
 
 /** Ids with a meaning in the tiny model's vocabulary. */
 export const EOS = 1
 export const MASK = 6
 export const VOCABULARY = 60
 
-export const tinyConfig: ModelConfig = {
-  modelType: "qwen2_5_vl",
+export const tinyConfig: QwenVlConfig = {
+  family: "qwen2_5_vl",
+  form: "qwen2_5_vl",
+  chat: "qwen2_5_vl",
+  paradigm: { name: "autoregressive", options: {} },
   text: {
     hiddenSize: 16,
     intermediateSize: 24,
@@ -20,6 +24,7 @@ export const tinyConfig: ModelConfig = {
     vocabSize: VOCABULARY,
     tie: false,
     rmsNormEps: 1e-6,
+    biases: { qkv: true, output: false, mlp: false },
     ropeTheta: 1e4,
     mropeSection: [1, 1, 0],
     maxPositions: 512,
@@ -39,12 +44,12 @@ export const tinyConfig: ModelConfig = {
     tokensPerSecond: 2,
     rmsNormEps: 1e-6,
   },
-  tokens: { eos: EOS, imagePad: 2, videoPad: 3, visionStart: 4, visionEnd: 5, mask: MASK },
+  tokens: { eos: [EOS], imagePad: 2, videoPad: 3, visionStart: 4, visionEnd: 5, mask: MASK },
   image: { minPixels: 784, maxPixels: 78400 },
   raw: {},
 }
 
 /** Weights large enough that attention and predictions are sharp. */
-export function tinyModel(seed: number, options: InitialiseOptions = {}): Model {
-  return newModel(tinyConfig, seed, { std: 0.35, embeddingStd: 1, dtype: "float64", ...options })
+export function tinyModel(seed: number, options: InitialiseOptions = {}): Qwen25VL {
+  return newModel(tinyConfig, seed, { std: 0.35, embeddingStd: 1, dtype: "float64", ...options }) as Qwen25VL
 }

@@ -36,6 +36,8 @@ it("samples that share a row of the batch have the losses and the gradients they
   const together = run(samples)
   const alone = samples.map((one) => run([one]))
   const total = together.losses.length
+  expect(total).toBe(samples.reduce((sum, { labels }) => sum + labels.slice(1).filter((label) => label >= 0).length, 0))
+  expect(together.gradient.some((value) => Math.abs(value) > 1e-6)).toBe(true)
   expect(together.counts).toEqual(alone.flatMap(({ counts }) => counts))
   alone
     .flatMap(({ losses }) => losses)

@@ -1,6 +1,6 @@
 /** The autoregressive objective (paper, equation 1): cross entropy of each labelled token given all before it. */
 
-import type { VisionLanguageModel } from "../../models/types.js"
+import type { LanguageModel } from "../../models/types.js"
 import { causal } from "../../nn/attention-pattern.js"
 import { type Tensor, tensor } from "../../torch/index.js"
 import { forwardSelected, inputRows, type Objective, type SelectedRows, type TrainingBatch } from "../batch.js"
@@ -13,7 +13,7 @@ import { RowSources } from "../rows.js"
  * @param features of the batch's images in the model's space; encoded here if not given
  */
 export function autoregressiveObjective(
-  model: VisionLanguageModel,
+  model: LanguageModel,
   batch: TrainingBatch,
   features: readonly Tensor[] = model.encodeImages(batch.images),
 ): Objective {

@@ -1,16 +1,13 @@
 /**
- * Block decoding (paper, section 3.5; reference behaviour 6.1): block after block is denoised over the cached blocks
- * before it. Exact and fast by default; token for token the authors' loop with `reference`.
+ * Block decoding (paper, section 3.5, equations 4 to 7; docs/reference.md, "Block decoding"): block after block is
+ * denoised over the cached blocks before it. Exact and fast by default; token for token the authors' loop with
+ * `reference`.
  */
 
-import { setImmediate as nextTurn } from "node:timers/promises"
 import { randomFrom } from "../../data/prng.js"
-import type { LanguageModel } from "../../models/types.js"
-import { noGrad } from "../../torch/index.js"
-import type { DecodeEvent } from "../decode-events.js"
-import { embedPrompt, type Prompt } from "../prompt.js"
-import { checkSampling, type SamplingOptions, type UniformSource } from "../sampling.js"
-import { Denoiser } from "./denoiser.js"
+import type { DecodeLoop, Decoding } from "../decode-loop.js"
+import { checkSampling, type SamplingOptions, sampleTokens, type UniformSource } from "../sampling.js"
+import { type BlockChoice, Denoiser } from "./denoiser.js"
 import { fastLoop, referenceLoop } from "./loops.js"
 import type { TokenShift } from "./needed-rows.js"
 import type { RemaskingStrategy } from "./remasking.js"
@@ -35,61 +32,53 @@ export interface BlockDecoderOptions extends SamplingOptions {
   shift?: TokenShift
   /** The authors' loop with all its forwards; answers are equal up to the first end-of-sequence token. */
   reference?: boolean
-  signal?: AbortSignal
 }
 
 /**
- * Decodes one answer. Yields between forwards, so that the caller's timers, signals and sockets are served.
- * @throws RangeError for options outside their range; the reason of `signal` when it is aborted
+ * How one answer is decoded.
+ * @param promptLength tokens of the prompt, those of images included
+ * @throws RangeError for options outside their range
  */
-export async function* decodeBlocks(
-  model: LanguageModel,
-  prompt: Prompt,
-  options: BlockDecoderOptions,
-): AsyncGenerator<DecodeEvent, void, undefined> {
-  const { blockSize, maskToken, eos, signal, shift = "same", uniform = randomFrom(0) } = options
+export function blockDecoding(promptLength: number, options: BlockDecoderOptions): Decoding<BlockChoice> {
+  const { blockSize, maskToken, eos, shift = "same", uniform = randomFrom(0) } = options
   const { steps = blockSize, genLength = 128, strategy = "low_confidence_static", threshold = 0.85 } = options
-  checkOptions({ ...options, steps, genLength, threshold }, prompt)
-  const sequence = new BlockSequence(
-    noGrad(() => embedPrompt(model, prompt)),
-    { promptRows: prompt.ids.length, genLength, blockSize, maskToken, eos },
-  )
-  const denoiser = new Denoiser(model, sequence, { blockSize, maskToken, shift, sampling: options, uniform })
+  checkOptions({ ...options, steps, genLength, threshold }, promptLength)
+  const sequence = new BlockSequence({ promptRows: promptLength, genLength, blockSize, maskToken, eos })
+  const denoiser = new Denoiser(sequence, { blockSize, shift, draws: Boolean(options.temperature), uniform })
   const loop = options.reference ? referenceLoop : fastLoop
-  let forwardsToEnd: number | undefined
-  signal?.throwIfAborted()
-  for (const event of loop(sequence, denoiser, { blockSize, steps, strategy, threshold })) {
-    if (forwardsToEnd === undefined && sequence.isSettled()) forwardsToEnd = denoiser.forwards
-    yield event
-    await nextTurn()
-    signal?.throwIfAborted()
-  }
-  const ids = sequence.answer()
-  const eosIndex = sequence.eosIndex()
-  const { forwards, rows, milliseconds } = denoiser
-  yield {
-    type: "done",
-    ids,
-    eosIndex,
-    stats: {
-      forwards,
-      rows,
-      tokens: eosIndex ?? ids.length,
-      forwardsToEnd: forwardsToEnd ?? forwards,
-      milliseconds,
+  return {
+    loop: decode(sequence, denoiser, loop(sequence, denoiser, { blockSize, steps, strategy, threshold })),
+    length: sequence.rows,
+    choose(logits, { uniforms }) {
+      // Nothing trained with the shift ever predicts the mask; without it, the authors let it happen.
+      return sampleTokens(logits, options, uniforms, shift === "next" ? maskToken : undefined)
     },
   }
 }
 
+/** Through the blocks, and the answer at the end. */
+function* decode(
+  sequence: BlockSequence,
+  denoiser: Denoiser,
+  blocks: ReturnType<typeof fastLoop>,
+): DecodeLoop<BlockChoice> {
+  yield* blocks
+  const ids = sequence.answer()
+  const eosIndex = sequence.eosIndex()
+  const { forwards, rows, milliseconds, forwardsToEnd = forwards } = denoiser
+  const tokens = eosIndex ?? ids.length
+  yield { type: "done", ids, eosIndex, stats: { forwards, rows, tokens, forwardsToEnd, milliseconds } }
+}
+
 function checkOptions(
   options: BlockDecoderOptions & { steps: number; genLength: number; threshold: number },
-  { ids }: Prompt,
+  promptLength: number,
 ): void {
   for (const name of ["blockSize", "steps", "genLength"] as const)
     if (!Number.isInteger(options[name]) || options[name] < 1)
       throw new RangeError(`${name} must be a positive integer, not ${options[name]}`)
   if (!(options.threshold >= 0 && options.threshold <= 1))
     throw new RangeError(`threshold must be between 0 and 1, not ${options.threshold}`)
-  if (ids.length === 0) throw new RangeError("the prompt is empty")
+  if (promptLength === 0) throw new RangeError("the prompt is empty")
   checkSampling(options)
 }

@@ -1,7 +1,8 @@
 /** The two ways through the blocks of a sequence: the authors' and the fast one. Both know no tensors. */
 
 import type { CommitEvent, PrefillEvent, StepEvent } from "../decode-events.js"
-import type { Denoiser } from "./denoiser.js"
+import type { ForwardRequest, ForwardResult } from "../decode-loop.js"
+import type { BlockChoice, Denoiser } from "./denoiser.js"
 import { type RemaskingStrategy, selectTokens, transferSchedule } from "./remasking.js"
 import type { BlockSequence } from "./sequence.js"
 
@@ -12,41 +13,42 @@ export interface LoopOptions {
   threshold: number
 }
 
-type LoopEvents = Generator<PrefillEvent | StepEvent | CommitEvent, void, undefined>
+type LoopEvents = Generator<ForwardRequest<BlockChoice> | PrefillEvent | StepEvent | CommitEvent, void, ForwardResult>
 
 /** Predicts the block's masked tokens once and makes the schedule's share of them final. */
-function denoise(
+function* denoise(
   sequence: BlockSequence,
   denoiser: Denoiser,
   { strategy, threshold }: LoopOptions,
   { block, step, count, pending }: { block: number; step: number; count: number; pending: number },
-): StepEvent {
+): Generator<ForwardRequest<BlockChoice>, StepEvent, ForwardResult> {
   const [start, end] = sequence.block(block)
-  const { positions, ids, confidences, forward } = denoiser.predict(start, end, pending)
+  const { positions, ids, confidences, forward } = yield* denoiser.predict(start, end, pending)
   const chosen = selectTokens(confidences, count, strategy, threshold, (i) => sequence.endsAnswer(ids[i]))
   for (const i of chosen) sequence.fix(positions[i], ids[i])
   const fixed = Int32Array.from(chosen, (i) => positions[i])
+  if (sequence.isSettled()) denoiser.forwardsToEnd ??= denoiser.forwards
   return { type: "step", block, step, start, end, positions, ids, confidences, fixed, forward }
 }
 
 /**
- * The authors' loop, quirks included (reference behaviour 6.1): a forward of its own for the prompt and for storing each
- * finished block; one iteration more than there are steps; a block that is not finished before the last iteration is
- * never stored, and later blocks do not see it; end-of-sequence tokens are looked for in finished blocks only; rows
- * behind the asked length are generated to fill the last block.
+ * The authors' loop, quirks included (docs/reference.md, "Block decoding"): a forward of its own for the prompt and for
+ * storing each finished block; one iteration more than there are steps; a block that is not finished before the last
+ * iteration is never stored, and later blocks do not see it; end-of-sequence tokens are looked for in finished blocks
+ * only; rows behind the asked length are generated to fill the last block.
  */
 export function* referenceLoop(sequence: BlockSequence, denoiser: Denoiser, options: LoopOptions): LoopEvents {
   const schedule = transferSchedule(options.blockSize, options.steps)
   const prefix = sequence.prefixRows
-  if (prefix > 0) yield { type: "prefill", rows: prefix, forward: denoiser.store(0, prefix) }
+  if (prefix > 0) yield { type: "prefill", rows: prefix, forward: yield* denoiser.store(0, prefix) }
   for (let block = sequence.firstBlock; block < sequence.endBlock; block++) {
     const [start, end] = sequence.block(block)
     for (const [step, count] of schedule.entries()) {
       if (sequence.maskedIn(start, end).length === 0) {
-        yield { type: "commit", block, rows: end - start, forward: denoiser.store(start, end) }
+        yield { type: "commit", block, rows: end - start, forward: yield* denoiser.store(start, end) }
         break
       }
-      yield denoise(sequence, denoiser, options, { block, step, count, pending: 0 })
+      yield yield* denoise(sequence, denoiser, options, { block, step, count, pending: 0 })
     }
     if (sequence.hasEos(start, end)) return
   }
@@ -65,7 +67,7 @@ export function* fastLoop(sequence: BlockSequence, denoiser: Denoiser, options: 
     for (const [step, count] of schedule.entries()) {
       finished = sequence.maskedIn(start, end).length === 0
       if (finished) break
-      const event = denoise(sequence, denoiser, options, { block, step, count, pending })
+      const event = yield* denoise(sequence, denoiser, options, { block, step, count, pending })
       if (pending > 0)
         yield block === sequence.firstBlock
           ? { type: "prefill", rows: pending }

@@ -1,6 +1,6 @@
 /**
  * Which rows a training step must compute. The formulation of the paper is a noised and a clean copy of the whole
- * sequence; most of these rows influence nothing that is learned (reference behaviour 8.1–8.3). Knows no tensors.
+ * sequence; most of these rows influence nothing that is learned (docs/reference.md, S1 to S3). Knows no tensors.
  */
 
 import { type AttentionPattern, noisedOverClean } from "../../nn/attention-pattern.js"

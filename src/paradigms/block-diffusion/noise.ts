@@ -1,4 +1,7 @@
-/** How much noise each block gets and which tokens it masks (paper, section 3.4; reference behaviour 4.1). Plain numbers. */
+/**
+ * How much noise each block gets and which tokens it masks (paper, section 3.4; docs/reference.md, "Noise"). Plain
+ * numbers.
+ */
 
 /**
  * ordered: antithetic levels in order, as the authors' code: t grows along the sequence and across the batch.

@@ -1,20 +1,9 @@
 import { describe, expect, it } from "vitest"
-import {
-  goldenFeatures,
-  goldenJson,
-  goldenModel,
-  goldenModelFolder,
-  goldenPresent,
-  goldenTensors,
-} from "../../../test/support/golden.js"
 import { MASK, tinyModel, VOCABULARY } from "../../../test/support/tiny-model.js"
-import { conversationOf } from "../../data/llava.js"
 import { randomFrom } from "../../data/prng.js"
 import type { Model } from "../../models/registry.js"
 import type { AttentionPattern } from "../../nn/attention-pattern.js"
-import { encodeTraining, IMAGE } from "../../text/conversation.js"
-import { layOut } from "../../text/layout.js"
-import { Tokenizer } from "../../text/tokenizer.js"
+import { IMAGE } from "../../text/conversation.js"
 import { arange, backward, cat, Generator, randn, type Tensor } from "../../torch/index.js"
 import type { TrainingSample } from "../batch.js"
 import { lossScale, maskedPositions, noiseLevels } from "./noise.js"
@@ -145,6 +134,7 @@ describe("block-diffusion objective", () => {
       const { copies = 1 } = options
       expect(ours.metrics.rows).toBeLessThan((1 + copies) * options.lengths.reduce((a, b) => a + b))
       expect([...gradients.keys()]).toEqual([...expected.keys()])
+      expect(gradients.size).toBeGreaterThan(10)
       for (const [name, gradient] of gradients) {
         expect(
           gradient
@@ -155,9 +145,9 @@ describe("block-diffusion objective", () => {
           name,
         ).toBeLessThan(1e-11)
       }
-      const imageDifference =
-        imageGradient && features[0].grad ? imageGradient.sub(features[0].grad).abs().max().item() : 0
-      expect(imageDifference).toBeLessThan(1e-11)
+      const [wholeGradient] = features.map(({ grad }) => grad!)
+      expect(wholeGradient.abs().max().item()).toBeGreaterThan(0)
+      expect(imageGradient!.sub(wholeGradient).abs().max().item()).toBeLessThan(1e-11)
       features[0].grad = null
     },
   )
@@ -194,90 +184,5 @@ describe("block-diffusion objective", () => {
         .metrics.rows
     expect(rows("next")).toBe(8)
     expect(rows("same")).toBe(16)
-  })
-})
-
-interface GoldenCase {
-  key: string
-  samples: number[]
-  D: number
-  L: number
-  n_masked: number
-  loss: number
-  grad_l2: Record<string, number>
-  grad_first16: Record<string, number[]>
-  embed_row_grads: Record<string, { l2: number; first16: number[] }>
-}
-
-describe.skipIf(!goldenPresent)("golden training", () => {
-  const { samples, cases } = goldenPresent ? goldenJson("train", "cases.json") : { samples: [], cases: [] }
-  const golden = (cases as GoldenCase[]).filter(({ key }) => key.startsWith("vl."))
-  const model = goldenPresent ? goldenModel("tiny-dvl-qwenvl", { trainable: true }) : (undefined as never)
-  // The trained folder has a cut tokenizer.
-  const tokenizer = goldenPresent ? Tokenizer.load(goldenModelFolder("tiny-qwen2_5_vl")) : (undefined as never)
-
-  it.each(golden)("$key", async (one) => {
-    const { key } = one
-    const tensors = goldenTensors("train", "tensors.safetensors")
-    const numbers = (name: string): number[] => tensors(`${key}.${name}`).toNumbers()
-    const features: Tensor[] = []
-    const batch: TrainingSample[] = []
-    for (const index of one.samples) {
-      const { image = [], conversations } = samples[index]
-      const own = await goldenFeatures(model, [image].flat(), { pad: true, gradients: true })
-      const encoded = encodeTraining(conversationOf(conversations, own.length > 0), tokenizer, "qwen_2_5", {
-        special: true,
-      })
-      const rows = own.map((feature) => feature.shape[0])
-      batch.push({
-        ...layOut(encoded, rows, { maxLength: 8192, blocks: { size: one.D, eos: 151645 } }),
-        imageIndices: own.map((_, i) => features.length + i),
-        where: key,
-      })
-      features.push(...own)
-    }
-    const spliced = numbers("spliced_labels")
-    batch.forEach(({ labels }, b) => {
-      expect([...labels]).toEqual(spliced.slice(b * one.L, b * one.L + labels.length))
-    })
-    const uniforms = [...numbers("u"), ...numbers("r")].values()
-    const options = { blockSize: one.D, maskToken: 151671 }
-    const { loss, tokenCrossEntropy, metrics } = blockDiffusionObjective(
-      model,
-      { samples: batch, images: [] },
-      options,
-      () => uniforms.next().value as number,
-      features,
-    )
-    expect(uniforms.next().done).toBe(true)
-    expect(metrics.maskedTokens).toBe(one.n_masked)
-    expect(Math.abs(loss.item() - one.loss) / one.loss).toBeLessThan(1e-5)
-    expect(
-      tokenCrossEntropy
-        .sub(tensors(`${key}.token_ce`))
-        .abs()
-        .max()
-        .item(),
-    ).toBeLessThan(2e-4)
-
-    const gradients = gradientsOf(model, loss)
-    const first16 = (gradient: Tensor): number[] => gradient.view(-1).narrow(0, 0, 16).toNumbers()
-    const near = (ours: number[], expected: number[], name: string): void => {
-      const scale = Math.max(...expected.map(Math.abs))
-      ours.forEach((value, i) => {
-        expect(Math.abs(value - expected[i]), name).toBeLessThanOrEqual(1e-3 * scale)
-      })
-    }
-    const gradientOf = (name: string): Tensor => gradients.get(name) ?? model.parameters().get(name)!.mul(0)
-    const norm = (x: Tensor): number => Math.sqrt(x.mul(x).sum().item())
-    for (const [name, l2] of Object.entries(one.grad_l2)) {
-      expect(Math.abs(norm(gradientOf(name)) - l2), name).toBeLessThanOrEqual(5e-4 * l2)
-    }
-    for (const [name, expected] of Object.entries(one.grad_first16)) near(first16(gradientOf(name)), expected, name)
-    for (const [row, { l2, first16: expected }] of Object.entries(one.embed_row_grads)) {
-      const gradient = gradientOf("model.embed_tokens.weight").select(0, Number(row))
-      expect(Math.abs(norm(gradient) - l2), row).toBeLessThanOrEqual(5e-4 * l2)
-      near(first16(gradient), expected, row)
-    }
   })
 })

@@ -1,9 +1,9 @@
 /**
- * The block-diffusion objective (paper, equation 3; reference behaviour 4.1–4.3): cross entropy of the masked tokens of
- * noised blocks that see the clean blocks before them, weighted by 1/t.
+ * The block-diffusion objective (paper, equation 3; docs/reference.md, "Block-diffusion loss"): cross entropy of the
+ * masked tokens of noised blocks that see the clean blocks before them, weighted by 1/t.
  */
 
-import type { VisionLanguageModel } from "../../models/types.js"
+import type { LanguageModel } from "../../models/types.js"
 import { type Tensor, tensor } from "../../torch/index.js"
 import { forwardSelected, inputRows, type Objective, type SelectedRows, type TrainingBatch } from "../batch.js"
 import { tokenCrossEntropy, zeroLoss } from "../cross-entropy.js"
@@ -37,7 +37,7 @@ interface Prediction {
  * clean rows and pictures are computed once: noise of little variance at a fraction of the price of a larger batch.
  *
  * Equal to the formulation with a noised and a clean copy of everything, but computed with the rows that reach the loss
- * only (reference behaviour 8.1–8.6): noised copies of blocks with a masked token, clean copies of the blocks before the
+ * only (docs/reference.md, S1 to S6): noised copies of blocks with a masked token, clean copies of the blocks before the
  * last of these; and the last layer's queries, the head and the cross entropy at rows that predict.
  *
  * With the shift "next" a clean row predicts the first token of a block, masked or not: what is seen does not depend on
@@ -49,7 +49,7 @@ interface Prediction {
  * @param features of the batch's images in the model's space; encoded here if not given
  */
 export function blockDiffusionObjective(
-  model: VisionLanguageModel,
+  model: LanguageModel,
   batch: TrainingBatch,
   options: BlockDiffusionOptions,
   uniform: UniformSource,

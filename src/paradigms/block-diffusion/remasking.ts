@@ -1,4 +1,7 @@
-/** How many masked tokens of a block become final in each step, and which (paper, section 3.5; reference behaviour 6.3). */
+/**
+ * How many masked tokens of a block become final in each step, and which (paper, section 3.5; docs/reference.md,
+ * "Remasking").
+ */
 
 export const REMASKING_STRATEGIES = ["low_confidence_static", "low_confidence_dynamic", "sequential_dynamic"] as const
 

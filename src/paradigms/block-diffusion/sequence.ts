@@ -1,8 +1,5 @@
 /** The sequence under decoding: prompt and answer rows, which of them are masked, and how far the answer is settled. */
 
-import type { LanguageModel } from "../../models/types.js"
-import { cat, type Tensor } from "../../torch/index.js"
-
 export interface SequenceOptions {
   promptRows: number
   /** Length of the answer in tokens. */
@@ -21,18 +18,15 @@ export class BlockSequence {
   readonly firstBlock: number
   readonly endBlock: number
   readonly #options: SequenceOptions
-  readonly #promptEmbeddings: Tensor
   readonly #ids: Int32Array
   /** Never decided by comparing ids: a model may predict the mask token. */
   readonly #masked: Uint8Array
   #settled: number
   #eos: number | undefined
 
-  /** @param promptEmbeddings [P, H] */
-  constructor(promptEmbeddings: Tensor, options: SequenceOptions) {
+  constructor(options: SequenceOptions) {
     const { promptRows, genLength, blockSize, maskToken } = options
     this.#options = options
-    this.#promptEmbeddings = promptEmbeddings
     this.full = blockSize >= promptRows + genLength
     this.firstBlock = Math.floor(promptRows / blockSize)
     this.endBlock = Math.ceil((promptRows + genLength) / blockSize)
@@ -83,13 +77,9 @@ export class BlockSequence {
     return !this.#masked[row] && this.endsAnswer(this.#ids[row])
   }
 
-  /** Rows [start, end) as the model sees them now, [n, H]. */
-  embed(model: LanguageModel, start: number, end: number): Tensor {
-    const { promptRows } = this.#options
-    const parts: Tensor[] = []
-    if (start < promptRows) parts.push(this.#promptEmbeddings.narrow(0, start, Math.min(end, promptRows) - start))
-    if (end > promptRows) parts.push(model.embed(this.#ids.slice(Math.max(start, promptRows), end)))
-    return cat(parts)
+  /** Tokens at positions [start, end), the mask where they are masked; those of the prompt mean nothing. */
+  tokens(start: number, end: number): Int32Array {
+    return this.#ids.slice(start, end)
   }
   /** The answer, with the mask token where a row is still masked. */
   answer(): Int32Array {

@@ -1,8 +1,13 @@
 /** Mutations of bytes, whatever they mean. */
 
 import type { Random } from "../../../src/data/prng.js"
-import type { Mutated } from "./json.js"
 import { below, pick } from "./values.js"
+
+export interface Mutated {
+  bytes: Uint8Array
+  /** What was done, for a person. */
+  what: string
+}
 
 const WORDS = [0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x1_0000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff]
 

@@ -1,14 +1,10 @@
 /** Structured mutations of JSON: what it says changes, and it mostly stays JSON. */
 
 import type { Random } from "../../../src/data/prng.js"
-import { mutateBytes } from "./bytes.js"
+import { type Mutated, mutateBytes } from "./bytes.js"
 import { below, oddKey, oddNumber, oddString, oddValue, pick, Raw } from "./values.js"
 
-export interface Mutated {
-  bytes: Uint8Array
-  /** What was done, for a person. */
-  what: string
-}
+export type { Mutated } from "./bytes.js"
 
 type Holder = Record<string | number, unknown>
 

@@ -1,18 +1,20 @@
 /** Recipes of the demo: read, planned, and their first model made. */
 
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import { parse } from "yaml"
-import { createDemoModel } from "../../../src/demo/model.js"
-import { measurements } from "../../../src/demo/plan.js"
-import { demoSchema } from "../../../src/demo/recipe.js"
+import { createDemoModel } from "../../../examples/emoji/model.js"
+import { measurements } from "../../../examples/emoji/plan.js"
+import { demoSchema } from "../../../examples/emoji/recipe.js"
 import { readRecipe } from "../../../src/train/config.js"
 import { acceptedAsItIs } from "../accepted.js"
 import { mutateText, mutateValue } from "../mutate/json.js"
 import { pick } from "../mutate/values.js"
 import { mutateYaml, oddSetting } from "../mutate/yaml.js"
 import type { Fuzzer } from "../target.js"
-import { keysOf, RECIPES, toFile } from "./recipes.js"
+import { keysOf, toFile } from "./recipes.js"
+
+const RECIPES = resolve(import.meta.dirname, "../../../examples/emoji/recipes")
 
 async function use(path: string, overrides: string[], folder: string): Promise<void> {
   const recipe = readRecipe(demoSchema, path, overrides)
@@ -21,7 +23,7 @@ async function use(path: string, overrides: string[], folder: string): Promise<v
 }
 
 export async function prepare(base: string): Promise<Fuzzer> {
-  const names = readdirSync(RECIPES).filter((name) => name.startsWith("emoji-"))
+  const names = readdirSync(RECIPES)
   const texts = names.map((name) => readFileSync(join(RECIPES, name), "utf8"))
   const small = { ...parse(texts[0]) }
   small.model = {

@@ -2,9 +2,11 @@
 
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { main } from "../../../src/cli/main.js"
+import { demo } from "../../../examples/emoji/command.js"
+import { type Commands, main } from "../../../src/cli/main.js"
 import type { Random } from "../../../src/data/prng.js"
 import { UserError } from "../../../src/errors.js"
+import { fixtures } from "../../golden/command.js"
 import { acceptedAsItIs } from "../accepted.js"
 import { oddString, pick } from "../mutate/values.js"
 import { oddSetting } from "../mutate/yaml.js"
@@ -93,6 +95,8 @@ const CHOICES = [
 
 type Kind = "number" | "name" | "choice" | "setting" | "text"
 interface CommandLine {
+  /** Where the command is a script of the repository. */
+  program?: Commands
   /** What is right. */
   words: readonly string[]
   /** Options, and positions without a name, that may be given an odd value. */
@@ -144,9 +148,9 @@ function commandLines({ folders, data, picture }: SmallModels, recipe: string): 
       options: { ...training, "--recipe": "name" },
       arguments: { 1: "name" },
     },
-    { words: ["fixtures", "nowhere"], options: { "--only": "text" }, arguments: { 1: "name" } },
+    { program: fixtures, words: ["fixtures", "nowhere"], options: { "--only": "text" }, arguments: { 1: "name" } },
     { words: ["bench", "nothing"], options: { "--rows": "number", "--shape": "choice" }, arguments: { 1: "choice" } },
-    { words: ["demo", "--recipe", "nowhere.yaml"], options: training },
+    { program: demo, words: ["demo", "--recipe", "nowhere.yaml"], options: training },
     { words: ["doctor", "--json"], options: {}, arguments: { 1: "text" } },
   ]
 }
@@ -193,7 +197,7 @@ interface Ended {
 }
 
 /** Runs a command line and keeps what it writes. */
-async function run(words: readonly string[]): Promise<Ended> {
+async function run(words: readonly string[], program?: Commands): Promise<Ended> {
   const kept = { out: process.stdout.write, error: process.stderr.write, exit: process.exit }
   const written = { output: "", errors: "" }
   const into = (name: keyof typeof written) =>
@@ -208,7 +212,7 @@ async function run(words: readonly string[]): Promise<Ended> {
     throw new Error("the command line ended the program")
   }) as typeof process.exit
   try {
-    await main(["node", "diffusionvl", ...words])
+    await main(["node", "diffusionvl", ...words], undefined, program)
     return { code: Number(process.exitCode ?? 0), ...written }
   } finally {
     Object.assign(process.stdout, { write: kept.out })
@@ -233,11 +237,11 @@ export async function prepare(base: string): Promise<Fuzzer> {
     }),
   )
   const lines = commandLines(small, recipe)
-  const runIn = async (folder: string, words: readonly string[]): Promise<Ended> => {
+  const runIn = async (folder: string, words: readonly string[], program?: Commands): Promise<Ended> => {
     const here = process.cwd()
     process.chdir(folder)
     try {
-      return await run(words)
+      return await run(words, program)
     } finally {
       process.chdir(here)
     }
@@ -249,10 +253,11 @@ export async function prepare(base: string): Promise<Fuzzer> {
     })
   return {
     async run({ random, folder, note, shown }) {
-      const words = oddCommandLine(random, pick(random, lines))
+      const line = pick(random, lines)
+      const words = oddCommandLine(random, line)
       note(words.map((word) => JSON.stringify(word.slice(0, 80))).join(" "))
       writeFileSync(join(folder, "file"), "x")
-      const { code, output, errors } = await runIn(folder, words)
+      const { code, output, errors } = await runIn(folder, words, line.program)
       // What was typed may be repeated; what a model answers is its own.
       const typed = words.filter((word) => /NaN|Infinity/.test(word))
       // `data check` prints a line or two for each record.

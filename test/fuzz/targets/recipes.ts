@@ -13,7 +13,7 @@ import { mutateYaml, oddSetting } from "../mutate/yaml.js"
 import type { Fuzzer } from "../target.js"
 import { trainBriefly } from "./training.js"
 
-export const RECIPES = resolve(import.meta.dirname, "../../../recipes")
+const RECIPES = resolve(import.meta.dirname, "../../../recipes")
 
 export async function prepare(base: string): Promise<Fuzzer> {
   const small = await writeSmallVlm(base)

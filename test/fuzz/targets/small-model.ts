@@ -2,12 +2,12 @@
 
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { convert } from "../../../src/checkpoint/convert.js"
 import { openTensors, readTensor, type TensorEntry, writeTensors } from "../../../src/checkpoint/safetensors.js"
 import { generateText } from "../../../src/generate/generate.js"
 import { preparePrompt } from "../../../src/generate/prepare.js"
 import { scoreAnswers } from "../../../src/generate/score.js"
 import { loadSession, type Session } from "../../../src/generate/session.js"
+import { convert } from "../../../src/models/convert.js"
 import { ChatTemplate } from "../../../src/text/chat-template.js"
 import { imagePrompt } from "../../../src/text/conversation.js"
 import { type SmallData, writeSmallVlm } from "../../support/small-vlm.js"

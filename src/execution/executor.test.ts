@@ -1,0 +1,194 @@
+/** Many requests on one model: the same tokens as alone, prompt ends, and nothing left behind. */
+
+import fc from "fast-check"
+import { beforeAll, describe, expect, it } from "vitest"
+import { EOS, MASK, tinyModel, VOCABULARY } from "../../test/support/tiny-model.js"
+import { randomFrom } from "../data/prng.js"
+import type { LanguageModel } from "../models/types.js"
+import { autoregressiveDecoding } from "../paradigms/autoregressive/decoder.js"
+import { blockDecoding } from "../paradigms/block-diffusion/decoder.js"
+import type { DecodeDone, DecodeEvent } from "../paradigms/decode-events.js"
+import type { Decoding } from "../paradigms/decode-loop.js"
+import type { Prompt } from "../paradigms/prompt.js"
+import { collect, Generator, memory, randn } from "../torch/index.js"
+import { Executor } from "./executor.js"
+
+let model: LanguageModel
+beforeAll(() => {
+  model = tinyModel(4)
+})
+
+function promptOf(length: number, seed: number): Prompt {
+  const random = randomFrom(seed)
+  const ids = Int32Array.from({ length }, () => 7 + Math.floor(random() * (VOCABULARY - 7)))
+  if (length < 6) return { ids }
+  ids.fill(-200, 2, 5)
+  return { ids, features: [randn([3, 16], { generator: new Generator(seed), dtype: "float64" })] }
+}
+
+/** What one request asks for; plain, so that it can be asked again. */
+interface Asked {
+  length: number
+  seed: number
+  genLength: number
+  blockSize: number
+  shift: "same" | "next"
+  temperature: number
+  threshold: number
+}
+const asked: fc.Arbitrary<Asked> = fc.record({
+  length: fc.integer({ min: 1, max: 30 }),
+  seed: fc.nat({ max: 1000 }),
+  genLength: fc.integer({ min: 1, max: 16 }),
+  // 0 stands for autoregressive decoding.
+  blockSize: fc.constantFrom(0, 1, 3, 4, 8, 64),
+  shift: fc.constantFrom("same" as const, "next" as const),
+  temperature: fc.constantFrom(0, 0.8),
+  threshold: fc.constantFrom(0.05, 0.3),
+})
+
+function decodingOf(prompt: Prompt, { seed, genLength, blockSize, shift, temperature, threshold }: Asked): Decoding {
+  const options = { eos: [EOS], genLength, temperature, uniform: randomFrom(seed) }
+  if (blockSize === 0) return autoregressiveDecoding(prompt, { ...options, repetitionPenalty: 1.2 }) as Decoding
+  const strategy = "low_confidence_dynamic" as const
+  const block = { ...options, blockSize, shift, strategy, threshold, maskToken: MASK }
+  return blockDecoding(prompt.ids.length, block) as Decoding
+}
+
+async function answerOf(events: AsyncGenerator<DecodeEvent>): Promise<number[]> {
+  let done: DecodeDone | undefined
+  for await (const event of events) if (event.type === "done") done = event
+  return [...(done as DecodeDone).ids]
+}
+
+const ask = (executor: Executor, what: Asked): Promise<number[]> => {
+  const prompt = promptOf(what.length, what.seed)
+  return answerOf(executor.run(prompt, decodingOf(prompt, what)))
+}
+
+describe("an executor", () => {
+  it("gives every sequence the tokens that it gets alone, whatever is beside it", async () => {
+    let together = 0
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(asked, { minLength: 2, maxLength: 6 }),
+        fc.constantFrom(4, 16, 512),
+        async (requests, mostRows) => {
+          const alone: number[][] = []
+          for (const request of requests) alone.push(await ask(new Executor(model), request))
+          const executor = new Executor(model, { mostRows })
+          expect(await Promise.all(requests.map((request) => ask(executor, request)))).toEqual(alone)
+          together += requests.length
+        },
+      ),
+      { numRuns: 40, seed: 8 },
+    )
+    expect(together).toBeGreaterThan(80)
+  })
+
+  it("computes a prompt once for several answers", async () => {
+    for (const blockSize of [0, 4]) {
+      const what: Asked = {
+        length: 21,
+        seed: 3,
+        genLength: 9,
+        blockSize,
+        shift: "same",
+        temperature: 0.8,
+        threshold: 0.3,
+      }
+      const prompt = promptOf(what.length, what.seed)
+      const executor = new Executor(model)
+      const prefix = await executor.prefill(prompt, { tokens: 20, blockSize: Math.max(1, blockSize) })
+      const seeds = [1, 2, 3]
+      const run = (seed: number, options = {}) =>
+        answerOf(executor.run(prompt, decodingOf(prompt, { ...what, seed }), options))
+      const shared = await Promise.all(seeds.map((seed) => run(seed, { prefix })))
+      prefix.dispose()
+      const own = await Promise.all(seeds.map((seed) => run(seed)))
+      expect(shared).toEqual(own)
+      expect(new Set(own.map(String)).size).toBeGreaterThan(1)
+    }
+    await expect(new Executor(model).prefill(promptOf(9, 1), { tokens: 9, blockSize: 4 })).rejects.toThrow(RangeError)
+  })
+
+  it("leaves no tensor behind: after an end, an error, an abort, and when nobody listens any more", async () => {
+    const what: Asked = {
+      length: 20,
+      seed: 5,
+      genLength: 16,
+      blockSize: 4,
+      shift: "next",
+      temperature: 0,
+      threshold: 0.3,
+    }
+    const prompt = promptOf(what.length, what.seed)
+    const executor = new Executor(model)
+    await answerOf(executor.run(prompt, decodingOf(prompt, what)))
+    // What tests before this one dropped is gone after two collections.
+    for (let i = 0; i < 3; i++) {
+      collect()
+      await new Promise(setImmediate)
+    }
+    // No collection from here on: what a request made it gives back itself.
+    const before = memory()
+    const count = memory
+    await answerOf(executor.run(prompt, decodingOf(prompt, what)))
+    expect(count()).toEqual(before)
+
+    const broken: Decoding = {
+      ...decodingOf(prompt, what),
+      choose: () => {
+        throw new RangeError("no token")
+      },
+    }
+    const beside = answerOf(executor.run(prompt, decodingOf(prompt, what)))
+    await expect(answerOf(executor.run(prompt, broken))).rejects.toThrow("no token")
+    expect((await beside).length).toBe(16)
+    expect(count()).toEqual(before)
+
+    const abort = new AbortController()
+    const aborted = executor.run(prompt, decodingOf(prompt, what), { signal: abort.signal })
+    await aborted.next()
+    abort.abort(new Error("enough"))
+    await expect(answerOf(aborted)).rejects.toThrow("enough")
+    expect(count()).toEqual(before)
+
+    for await (const event of executor.run(prompt, decodingOf(prompt, what))) if (event.type === "step") break
+    expect(count()).toEqual(before)
+  })
+
+  it("computes a long prompt in pieces, and can be aborted between them", async () => {
+    const prompt = promptOf(400, 9)
+    const what: Asked = {
+      length: 400,
+      seed: 9,
+      genLength: 4,
+      blockSize: 4,
+      shift: "same",
+      temperature: 0,
+      threshold: 0.3,
+    }
+    const rows: number[] = []
+    const counting: LanguageModel = Object.create(model, {
+      forward: {
+        value: (input: Parameters<LanguageModel["forward"]>[0]) => {
+          rows.push(input.embeddings.shape[1])
+          return model.forward(input)
+        },
+      },
+    })
+    const executor = new Executor(counting, { mostRows: 100 })
+    expect(await answerOf(executor.run(prompt, decodingOf(prompt, what)))).toEqual(await ask(new Executor(model), what))
+    expect(Math.max(...rows)).toBeLessThanOrEqual(104)
+    expect(rows.slice(0, 3)).toEqual([100, 100, 100])
+
+    rows.length = 0
+    const abort = new AbortController()
+    const run = answerOf(executor.run(prompt, decodingOf(prompt, what), { signal: abort.signal }))
+    while (rows.length < 2) await new Promise(setImmediate)
+    abort.abort(new Error("enough"))
+    await expect(run).rejects.toThrow("enough")
+    expect(rows.length).toBeLessThanOrEqual(3)
+  })
+})

@@ -1,0 +1,164 @@
+/**
+ * Runs the decoding loops of any number of requests on one model: collects what they ask for, computes it in one forward,
+ * and tells each what was predicted. A sequence gets the same tokens alone or among others.
+ */
+
+import type { LanguageModel } from "../models/types.js"
+import type { DecodeEvent } from "../paradigms/decode-events.js"
+import type { Decoding, ForwardRequest, ForwardResult } from "../paradigms/decode-loop.js"
+import type { Prompt } from "../paradigms/prompt.js"
+import { noGrad, tidy } from "../torch/index.js"
+import { forwardSlots } from "./forward.js"
+import { Slot } from "./slot.js"
+
+/** Rows of a forward, over all its sequences; a longer prompt is computed in pieces, so that it can be aborted and shares the device. */
+const MOST_ROWS = 512
+
+interface Waiting {
+  slot: Slot
+  request: ForwardRequest
+  choose: Decoding["choose"]
+  resolve(result: ForwardResult): void
+  reject(error: unknown): void
+}
+
+export interface RunOptions {
+  signal?: AbortSignal
+  /** A prompt that was computed before, of which this one may be the same: its tokens are not computed again. */
+  prefix?: Prefix
+}
+
+/** The keys and values of a prompt's beginning, for any number of answers. */
+export interface Prefix {
+  readonly slot: Slot
+  dispose(): void
+}
+
+export class Executor {
+  readonly #model: LanguageModel
+  readonly #mostRows: number
+  #waiting: Waiting[] = []
+  #scheduled = false
+
+  constructor(model: LanguageModel, { mostRows = MOST_ROWS }: { mostRows?: number } = {}) {
+    this.#model = model
+    this.#mostRows = mostRows
+  }
+
+  /**
+   * Decodes one answer; others may be decoded at the same time. Memory is given back when the loop ends, throws, is
+   * aborted, or nobody listens any more.
+   * @throws what the loop throws; the reason of `signal` when it is aborted
+   */
+  async *run(
+    prompt: Prompt,
+    { loop, length, choose }: Decoding,
+    { signal, prefix }: RunOptions = {},
+  ): AsyncGenerator<DecodeEvent, void, undefined> {
+    signal?.throwIfAborted()
+    const slot = new Slot(this.#model, prompt, length, prefix?.slot)
+    try {
+      let next = loop.next({ ids: new Int32Array(), confidences: new Float32Array(), milliseconds: 0 })
+      while (!next.done) {
+        const value = next.value
+        if (value.type === "forward") next = loop.next(await this.#forward(slot, value, choose, signal))
+        else {
+          yield value
+          next = loop.next({ ids: new Int32Array(), confidences: new Float32Array(), milliseconds: 0 })
+        }
+      }
+    } finally {
+      slot.dispose()
+    }
+  }
+
+  /**
+   * Computes the first `tokens` tokens of a prompt, for several answers to it.
+   * @param blockSize as the answers will be decoded: 1 for autoregressive ones; `tokens` must be whole blocks
+   */
+  async prefill(
+    prompt: Prompt,
+    { tokens, blockSize, signal }: { tokens: number; blockSize: number; signal?: AbortSignal },
+  ): Promise<Prefix> {
+    if (tokens % blockSize !== 0) throw new RangeError(`${tokens} tokens are no whole blocks of ${blockSize}`)
+    const slot = new Slot(this.#model, prompt, tokens)
+    try {
+      const ids = prompt.ids.slice(0, tokens)
+      const request = { start: 0, ids, blockSize, commit: tokens, wanted: new Int32Array() }
+      await this.#forward(slot, { type: "forward", ...request }, neverChoose, signal)
+      return { slot, dispose: () => slot.dispose() }
+    } catch (error) {
+      slot.dispose()
+      throw error
+    }
+  }
+
+  /** In pieces where it is long: all but the last only fill the cache. */
+  async #forward(
+    slot: Slot,
+    whole: ForwardRequest,
+    choose: Decoding["choose"],
+    signal: AbortSignal | undefined,
+  ): Promise<ForwardResult> {
+    let milliseconds = 0
+    for (const request of slot.pieces(whole, this.#mostRows)) {
+      signal?.throwIfAborted()
+      const result = await new Promise<ForwardResult>((resolve, reject) => {
+        this.#waiting.push({ slot, request, choose, resolve, reject })
+        this.#schedule()
+      })
+      milliseconds += result.milliseconds
+      if (request.last) {
+        signal?.throwIfAborted()
+        return { ...result, milliseconds }
+      }
+    }
+    throw new Error("a forward has no last piece")
+  }
+
+  /** One forward per turn of the event loop, so that timers, signals and sockets are served between them. */
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      const batch = this.#take()
+      if (this.#waiting.length > 0) this.#schedule()
+      this.#compute(batch)
+    })
+  }
+
+  /** The oldest requests that fit into one forward. */
+  #take(): Waiting[] {
+    let rows = 0
+    const fits = this.#waiting.findIndex(({ request }, i) => {
+      rows += request.ids.length
+      return i > 0 && rows > this.#mostRows
+    })
+    return this.#waiting.splice(0, fits < 0 ? this.#waiting.length : fits)
+  }
+
+  #compute(batch: readonly Waiting[]): void {
+    const live = batch.filter(({ slot, reject }) => {
+      if (slot.isDisposed) reject(new Error("the sequence was given up"))
+      return !slot.isDisposed
+    })
+    if (live.length === 0) return
+    const started = performance.now()
+    try {
+      const results = noGrad(() => tidy(() => forwardSlots(this.#model, live)))
+      const milliseconds = performance.now() - started
+      for (const [i, { resolve, reject }] of live.entries()) {
+        const result = results[i]
+        if (result instanceof Error) reject(result)
+        else resolve({ ...result, milliseconds })
+      }
+    } catch (error) {
+      for (const { reject } of live) reject(error)
+    }
+  }
+}
+
+const neverChoose = (): never => {
+  throw new Error("nothing is predicted while a prompt is computed")
+}

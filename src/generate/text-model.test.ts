@@ -1,0 +1,74 @@
+/** A model that reads text only: opened, decoded by token ids, scored; and what it cannot do is said. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, expect, it } from "vitest"
+import { SMALL_FAMILIES } from "../../test/support/small-families.js"
+import { normaliseConfig } from "../models/read-config.js"
+import { initialiseWeights } from "../models/registry.js"
+import { saveModel } from "../models/save.js"
+import { asDiffusion } from "../models/translate.js"
+import { decode } from "./generate.js"
+import { preparePrompt } from "./prepare.js"
+import { scoreAnswers } from "./score.js"
+import { loadSession, type Session } from "./session.js"
+
+const root = mkdtempSync(join(tmpdir(), "text-model-"))
+const letters = Object.fromEntries(Array.from("abcdefghijklmnopqrstuvwxyz", (letter, i) => [letter, i + 3]))
+let autoregressive: Session
+let diffusion: Session
+
+beforeAll(async () => {
+  const config = normaliseConfig(SMALL_FAMILIES.llama)
+  const parameters = initialiseWeights(config, 3, { std: 0.3, embeddingStd: 1 })
+  const open = async (name: string, target: typeof config): Promise<Session> => {
+    const folder = join(root, name)
+    await saveModel(folder, { config: target, parameters })
+    writeFileSync(
+      join(folder, "tokenizer.json"),
+      JSON.stringify({ model: { type: "BPE", vocab: letters, merges: [] } }),
+    )
+    return loadSession(folder, { dtype: "float32", device: "cpu" })
+  }
+  autoregressive = await open("ar", config)
+  // One token at a time, each predicted by the one before: the same text, whatever was trained.
+  diffusion = await open("bd", asDiffusion(config, { blockDiffusion: { blockSize: 1, shift: "next" } }))
+})
+afterAll(() => rmSync(root, { recursive: true }))
+
+const prompt = { ids: Int32Array.of(1, 5, 9, 17) }
+
+async function answer(session: Session): Promise<number[]> {
+  for await (const event of decode(session, prompt, { maxTokens: 12 })) if (event.type === "done") return [...event.ids]
+  throw new Error("no end")
+}
+
+it("decodes, and in blocks of one by the next token the same", async () => {
+  expect([autoregressive.paradigm, diffusion.paradigm]).toEqual(["autoregressive", "block-diffusion"])
+  expect(autoregressive.images).toBeUndefined()
+  const ids = await answer(autoregressive)
+  expect(ids.length).toBeGreaterThan(0)
+  expect(await answer(diffusion)).toEqual(ids)
+})
+
+it("scores answers the same either way", () => {
+  const [a, b] = [autoregressive, diffusion].map((session) => scoreAnswers(session, prompt, ["abc", "z"]))
+  expect(a.map(({ tokens }) => tokens)).toEqual([4, 2])
+  for (const [i, { logLikelihood }] of a.entries()) expect(b[i].logLikelihood).toBeCloseTo(logLikelihood, 3)
+})
+
+it("says that it cannot see", async () => {
+  const picture = { width: 2, height: 2, data: new Uint8Array(12) }
+  const shown = [{ role: "user" as const, content: [{ type: "image" as const }] }]
+  await expect(preparePrompt(autoregressive, shown, [picture])).rejects.toThrow(
+    /reads text only: it cannot see pictures/,
+  )
+})
+
+it("needs a decoder for its paradigm", async () => {
+  const config = normaliseConfig(SMALL_FAMILIES.llada)
+  const folder = join(root, "llada")
+  await saveModel(folder, { config, parameters: initialiseWeights(config, 3) })
+  writeFileSync(join(folder, "tokenizer.json"), JSON.stringify({ model: { type: "BPE", vocab: letters, merges: [] } }))
+  expect(() => loadSession(folder)).toThrow(/trained by full-diffusion, which has no decoder yet/)
+})

@@ -1,0 +1,165 @@
+/** Conversion of a model folder to another layout, weights only, streamed: the first step of translating a model. */
+import { existsSync } from "node:fs"
+import path from "node:path"
+import { copyFiles, filesBesideWeights } from "../checkpoint/auxiliary-files.js"
+import { EMBEDDING, HEAD } from "../checkpoint/checkpoint.js"
+import { type ElementType, isFloatType, toFloat32 } from "../checkpoint/element-types.js"
+import { createFolder, requireFreeSpace, writeJson } from "../checkpoint/files.js"
+import { withMaskToken } from "../checkpoint/mask-token.js"
+import type { BlockDiffusionConfig, ParadigmRecord } from "../checkpoint/paradigm-record.js"
+import { type TensorEntry, writeTensorFile } from "../checkpoint/safetensors.js"
+import { bytesOf } from "../checkpoint/safetensors-header.js"
+import { INDEX_FILE } from "../checkpoint/safetensors-index.js"
+import { storedEntries } from "../checkpoint/stored-entries.js"
+import { joinOf, readView, type TensorView } from "../checkpoint/tensor-view.js"
+import { UserError } from "../errors.js"
+import { Tokenizer } from "../text/tokenizer.js"
+import { tensor } from "../torch/index.js"
+import type { PixelLimits } from "./architecture.js"
+import { type Checkpoint, readCheckpoint } from "./checkpoint.js"
+import { architectureOf } from "./registry.js"
+import { tensorBytes, writeModel } from "./save.js"
+import { requireConfigTokens } from "./token-ids.js"
+import { asDiffusion, asParadigm } from "./translate.js"
+
+export interface PlannedTensor {
+  /** Stored name. */
+  name: string
+  dtype: ElementType
+  shape: number[]
+  data: () => Iterable<Uint8Array>
+}
+
+export interface ConversionPlan {
+  source: Checkpoint
+  weightFiles: { file: string; tensors: PlannedTensor[] }[]
+  jsonFiles: { file: string; value: unknown }[]
+  /** Base names of files that go along unchanged: tokenizer, preprocessor, templates, licence. */
+  copiedFiles: string[]
+  /** Bytes of all weights to be written. */
+  weightBytes: number
+}
+
+export interface ConvertOptions {
+  /** `released` (default) keeps the source's element type; `converted` is the authors' float32 training input. */
+  layout?: "released" | "converted"
+  /** Settings of the block-diffusion model, for the released layout. */
+  blockDiffusion?: Partial<BlockDiffusionConfig>
+  /** Another paradigm instead, as config.json is to record it. */
+  paradigm?: ParadigmRecord
+  image?: PixelLimits
+  maxShardBytes?: number
+  onProgress?: (writtenBytes: number, totalBytes: number) => void
+}
+
+/**
+ * What the authors' converter writes for a source folder: three float32 files without metadata,
+ * vision_config.json, config.json, and copies of everything that is not weights.
+ */
+export function planConversion(sourceFolder: string): ConversionPlan {
+  const source = readSource(sourceFolder)
+  const target = architectureOf(source.config).converted?.(source.config)
+  if (!target)
+    throw new UserError("there is no converted layout for models of this family", {
+      where: sourceFolder,
+      fix: "leave --layout out: the authors convert Qwen2.5-VL models only",
+    })
+  const entries = grownViews(source).map(([name, view]): TensorEntry => {
+    return { name, dtype: "float32", shape: [...view.shape], data: () => widened(view, sourceFolder) }
+  })
+  const files = new Map<string, PlannedTensor[]>()
+  for (const { file, ...entry } of storedEntries(target.layout, entries))
+    files.set(file!, [...(files.get(file!) ?? []), entry as PlannedTensor])
+  const weightFiles = [...files].map(([file, tensors]) => ({ file, tensors }))
+  return {
+    source,
+    weightFiles,
+    jsonFiles: target.jsonFiles,
+    copiedFiles: filesBesideWeights(sourceFolder, NOT_COPIED),
+    weightBytes: weightFiles.flatMap(({ tensors }) => tensors).reduce((sum, tensor) => sum + bytesOf(tensor), 0),
+  }
+}
+
+/**
+ * Converts a checkpoint of any layout to one of another paradigm: a Qwen2.5-VL one into a DiffusionVL one. The output folder appears whole at
+ * the end or not at all. Memory stays flat: tensors are copied in pieces of a few megabytes.
+ * @throws UserError when the source is not strict, the target is not empty, or the disk is too small.
+ */
+export async function convert(sourceFolder: string, out: string, options: ConvertOptions = {}): Promise<void> {
+  if (options.layout === "converted") await writeConverted(planConversion(sourceFolder), out, options)
+  else await writeReleased(sourceFolder, out, options)
+}
+
+async function writeConverted(plan: ConversionPlan, out: string, options: ConvertOptions): Promise<void> {
+  await requireFreeSpace(out, plan.weightBytes)
+  await createFolder(out, async (staging) => {
+    let finished = 0
+    for (const { file, tensors } of plan.weightFiles) {
+      const onProgress = (written: number) => options.onProgress?.(finished + written, plan.weightBytes)
+      await writeTensorFile(path.join(staging, file), tensors, { metadata: null, onProgress })
+      finished += tensors.reduce((sum, tensor) => sum + bytesOf(tensor), 0)
+    }
+    await copyFiles(plan.source.folder, staging, plan.copiedFiles)
+    for (const { file, value } of plan.jsonFiles) await writeJson(path.join(staging, file), value)
+  })
+}
+
+async function writeReleased(sourceFolder: string, out: string, options: ConvertOptions): Promise<void> {
+  const source = readSource(sourceFolder)
+  const { config } = source
+  const { paradigm, image } = options
+  const target = paradigm
+    ? asParadigm(config, paradigm, { image })
+    : asDiffusion(config, { blockDiffusion: { enabled: true, ...options.blockDiffusion }, image })
+  const entries = grownViews(source).map(([name, view]): TensorEntry => {
+    return { name, dtype: view.dtype, shape: view.shape, data: () => readView(view) }
+  })
+  await requireFreeSpace(
+    out,
+    entries.reduce((sum, entry) => sum + bytesOf(entry), 0),
+  )
+  await createFolder(out, async (staging) => {
+    await writeModel(staging, target, entries, { maxShardBytes: options.maxShardBytes, onProgress: options.onProgress })
+    await copyFiles(sourceFolder, staging, filesBesideWeights(sourceFolder, NOT_COPIED))
+  })
+}
+
+/** The tensors of a model, embedding and head with as many rows as its configuration says by now. */
+const grownViews = ({ config, tensors }: Checkpoint): [string, TensorView][] =>
+  [...tensors].map(([name, view]) =>
+    name === EMBEDDING || name === HEAD ? [name, withMeanRows(view, config.text.vocabSize)] : [name, view],
+  )
+
+/** New tokens begin as the mean of the others. */
+function withMeanRows(matrix: TensorView, rows: number): TensorView {
+  const [known, width] = matrix.shape
+  if (known === rows) return matrix
+  const row = (): Uint8Array => {
+    const sums = new Float64Array(width)
+    let at = 0
+    // Pieces may end inside a row, but in no element.
+    for (const piece of readView(matrix))
+      for (const value of toFloat32(piece, matrix.dtype)) sums[at++ % width] += value
+    return tensorBytes(tensor(Float32Array.from(sums, (sum) => sum / known)).to(matrix.dtype))
+  }
+  const added = Array.from({ length: rows - known }, () => ({ dtype: matrix.dtype, shape: [1, width], data: row }))
+  return joinOf([matrix, ...added], 0)
+}
+
+/** The checkpoint, its mask chosen beside the tokenizer that goes along. */
+function readSource(folder: string): Checkpoint {
+  const source = readCheckpoint(folder)
+  if (!existsSync(path.join(folder, "tokenizer.json"))) return source
+  const tokenizer = Tokenizer.load(folder)
+  requireConfigTokens(source.config, tokenizer, folder)
+  return { ...source, config: withMaskToken(source.config, (id) => tokenizer.token(id), folder, { grow: true }) }
+}
+
+function* widened(from: TensorView, folder: string): Generator<Uint8Array> {
+  if (!isFloatType(from.dtype) || from.dtype === "float64")
+    throw new UserError(`${from.dtype} weights cannot be converted to float32`, { where: folder })
+  for (const piece of readView(from)) yield new Uint8Array(toFloat32(piece, from.dtype).buffer)
+}
+
+/** Written anew, or of no use beside other weights. */
+const NOT_COPIED = ["config.json", "vision_config.json", INDEX_FILE]

@@ -1,0 +1,335 @@
+/** Every language-model family: configurations old and new, saved and loaded again, translated, and in every naming. */
+import fs from "node:fs"
+import os from "node:os"
+import path from "node:path"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { goldenModelFolder, goldenPresent } from "../../test/support/golden.js"
+import { SMALL_FAMILIES } from "../../test/support/small-families.js"
+import { writeTensors } from "../checkpoint/safetensors.js"
+import { storedEntries } from "../checkpoint/stored-entries.js"
+import { bidirectional, blockCausal, causal } from "../nn/attention-pattern.js"
+import { arange, cat, noGrad, type Tensor, tidy } from "../torch/index.js"
+import { checkpointOf } from "./checkpoint.js"
+import type { DecoderConfig } from "./decoder-config.js"
+import { loadCheckpoint, loadModel } from "./load.js"
+import { normaliseConfig, readConfig } from "./read-config.js"
+import { architectureOf, buildModel, expectedTensors, initialiseWeights, type Model, newModel } from "./registry.js"
+import { saveModel, tensorEntries } from "./save.js"
+import { asDiffusion, asParadigm } from "./translate.js"
+
+let root: string
+beforeEach(() => {
+  root = fs.mkdtempSync(path.join(os.tmpdir(), "families-"))
+})
+afterEach(() => fs.rmSync(root, { recursive: true, force: true }))
+
+const FAMILIES = Object.entries(SMALL_FAMILIES)
+const ids = Int32Array.from({ length: 20 }, (_, i) => (i * i * 5 + 3 * i + 7) % 48)
+const difference = (a: Tensor, b: Tensor): number => a.sub(b).abs().max().item()
+const decoderOf = (json: Record<string, unknown>): DecoderConfig => normaliseConfig(json).text as DecoderConfig
+
+function logits(model: Model, pattern = causal(ids.length)): Tensor {
+  const embeddings = model.embed(ids).unsqueeze(0)
+  return noGrad(() =>
+    model.logits(model.forward({ embeddings, positions: arange(0, 20).unsqueeze(0), patterns: [pattern] }).squeeze(0)),
+  )
+}
+
+describe.each(FAMILIES)("%s", (_, json) => {
+  const config = normaliseConfig(json)
+  const parameters = initialiseWeights(config, 3, { std: 0.3, dtype: "bfloat16" })
+
+  it("is saved and loaded as the same model, with a configuration that keeps every key", async () => {
+    await saveModel(root, { config, parameters })
+    const { model, checkpoint } = loadModel(root, { dtype: "float32", device: "cpu" })
+    const { raw: before, ...ours } = config
+    const { raw: after, ...again } = checkpoint.config
+    expect(again).toEqual(ours)
+    expect(after).toMatchObject(before)
+    expect([...model.parameters().keys()]).toEqual([...expectedTensors(config).keys()])
+    for (const [name, weight] of model.parameters()) expect(difference(weight, parameters.get(name)!), name).toBe(0)
+    expect(logits(model).shape).toEqual([20, 48])
+  })
+
+  it("records a paradigm beside what its library reads, and nothing when it is the published one", async () => {
+    const target = asDiffusion(config, { blockDiffusion: { blockSize: 4, shift: "next" } })
+    await saveModel(root, { config: target, parameters })
+    const written = JSON.parse(fs.readFileSync(path.join(root, "config.json"), "utf8"))
+    expect(written).toMatchObject({
+      ...json,
+      diffusionvl: { paradigm: "block-diffusion", block_size: 4, shift: "next" },
+    })
+    const back = readConfig(root)
+    expect(back.paradigm).toEqual(target.paradigm)
+    expect(architectureOf(back).write(asParadigm(back, config.paradigm), "bfloat16").diffusionvl).toBeUndefined()
+  })
+
+  it("gives the same with a cache as without, in pieces", () =>
+    noGrad(() => {
+      const model = newModel(config, 5, { std: 0.3, dtype: "float64" })
+      for (const blockSize of [1, 4]) {
+        const whole = logits(model, blockCausal(20, blockSize))
+        const cache = model.newCache(8)
+        const pieces: Tensor[] = []
+        for (let start = 0; start < 20; ) {
+          const rows = Math.min(20 - start, blockSize * (start === 0 ? 2 : 1))
+          const embeddings = model.embed(ids.slice(start, start + rows)).unsqueeze(0)
+          const positions = arange(start, start + rows).unsqueeze(0)
+          const patterns = [blockCausal(rows, blockSize, start)]
+          pieces.push(tidy(() => model.forward({ embeddings, positions, patterns, caches: [cache] })))
+          cache.commit(rows)
+          start += rows
+        }
+        expect(difference(model.logits(cat(pieces, 1).squeeze(0)), whole)).toBeLessThan(1e-11)
+      }
+    }))
+
+  it("computes only the wanted rows, and the same", () =>
+    noGrad(() => {
+      const model = newModel(config, 6, { std: 0.3, dtype: "float64" })
+      const outputRows = [Int32Array.of(3, 11, 19)]
+      const input = {
+        embeddings: model.embed(ids).unsqueeze(0),
+        positions: arange(0, 20).unsqueeze(0),
+        patterns: [blockCausal(20, 4)],
+      }
+      const some = model.forward({ ...input, outputRows })
+      const all = model.forward(input).squeeze(0)
+      expect(difference(some, cat([3, 11, 19].map((row) => all.narrow(0, row, 1))))).toBeLessThan(1e-12)
+    }))
+
+  it("cannot see pictures, and says so", () => {
+    const model = newModel(config, 1)
+    expect(model.encodeImages([])).toEqual([])
+    expect(() => model.encodeImages([{ rows: 4 }])).toThrow(/reads text only/)
+  })
+
+  it("is read as newer releases write it: nested, rope_parameters, other prefixes, dtype", async () => {
+    const { model_type, architectures, torch_dtype: _, rope_theta, rope_scaling, ...text } = json
+    const nested = {
+      model_type,
+      architectures,
+      dtype: "bfloat16",
+      text_config: {
+        ...text,
+        model_type,
+        rope_parameters: { rope_type: "default", ...(rope_scaling as object), rope_theta },
+      },
+    }
+    if (rope_theta === undefined) delete (nested.text_config.rope_parameters as { rope_theta?: unknown }).rope_theta
+    const { raw: _r, ...expected } = config
+    const { raw: _n, ...found } = normaliseConfig(nested)
+    expect(found).toEqual(expected)
+    for (const prefix of ["model.language_model.", ""]) {
+      const folder = path.join(root, prefix || "none")
+      const rename = (name: string) => name.replace(/^model\./, prefix)
+      const stored = storedEntries(architectureOf(config).layouts(config)[0], tensorEntries(parameters))
+      await writeTensors(
+        folder,
+        stored.map((entry) => ({ ...entry, name: rename(entry.name) })),
+      )
+      fs.writeFileSync(path.join(folder, "config.json"), JSON.stringify(nested))
+      const { model } = loadModel(folder, { dtype: "bfloat16", device: "cpu" })
+      for (const [name, weight] of model.parameters()) expect(difference(weight, parameters.get(name)!), name).toBe(0)
+    }
+  })
+})
+
+describe("what makes the families differ", () => {
+  it("is in their options", () => {
+    const [qwen2, qwen3, llama, mistral, smollm3, llada] = Object.values(SMALL_FAMILIES).map(decoderOf)
+    expect([qwen2.biases, qwen2.windows, qwen2.tie]).toEqual([
+      { qkv: true, output: false, mlp: false },
+      [null, null, 5, 5],
+      true,
+    ])
+    expect([qwen3.headNorms, qwen3.headDim, qwen3.biases.qkv]).toEqual([true, 8, false])
+    expect([llama.biases, llama.ropeScaling?.type]).toEqual([{ qkv: true, output: true, mlp: true }, "llama3"])
+    expect([mistral.windows, mistral.biases.qkv]).toEqual([[6, 6, 6, 6], false])
+    expect([smollm3.ropeLayers, smollm3.tie]).toEqual([[true, true, true, false], true])
+    expect([llada.kvHeads, normaliseConfig(SMALL_FAMILIES.llada).paradigm.name]).toEqual([4, "full-diffusion"])
+  })
+
+  it("a window hides what is further away, a layer without one does not", () => {
+    const plain = { ...SMALL_FAMILIES.mistral, sliding_window: null }
+    const [narrow, wide] = [SMALL_FAMILIES.mistral, plain].map((json) =>
+      newModel(normaliseConfig(json), 4, { std: 0.3 }),
+    )
+    const [a, b] = [logits(narrow), logits(wide)]
+    expect(difference(a.narrow(0, 0, 6), b.narrow(0, 0, 6))).toBeLessThan(1e-5)
+    expect(difference(a.narrow(0, 6, 14), b.narrow(0, 6, 14))).toBeGreaterThan(1e-3)
+    expect(difference(logits(narrow, bidirectional(20)), logits(wide, bidirectional(20)))).toBeGreaterThan(1e-3)
+  })
+
+  it.each([
+    [{ rope_scaling: { type: "longrope" } }, /rope scaling of type "longrope" is not supported/],
+    [{ rope_scaling: { rope_type: "yarn" } }, /rope_scaling.factor is missing: yarn scaling needs it/],
+    [
+      { rope_scaling: { ...(SMALL_FAMILIES.llama.rope_scaling as object), low_freq_factor: 4 } },
+      /low_freq_factor 4 is not below/,
+    ],
+    [
+      { rope_parameters: { rope_type: "linear", factor: "two" } },
+      /rope_parameters.factor: expected a number, found "two"/,
+    ],
+    [{ head_dim: 7 }, /head_dim 7 is odd/],
+    [{ num_key_value_heads: 3 }, /num_attention_heads 4 is not a multiple of num_key_value_heads 3/],
+    [{ hidden_act: "gelu" }, /hidden_act: expected "silu", found "gelu"/],
+    [{ mask_token_id: 48 }, /mask_token_id 48 is outside the vocabulary of 48/],
+    [{ partial_rotary_factor: 0.5 }, /partial_rotary_factor: expected 1, found 0.5/],
+    [{ diffusionvl: { paradigm: "telepathy" } }, /diffusionvl.paradigm: expected .* found "telepathy"/],
+    [
+      { diffusionvl: { paradigm: "block-diffusion", block_size: 0 } },
+      /diffusionvl.block_size: expected at least 1, found 0/,
+    ],
+    [{ quantization_config: { bits: 4 } }, /quantised/],
+    [{ text_config: [] }, /text_config: expected an object, found an empty list/],
+  ])("an error names the key: %j", (change, expected) => {
+    expect(() => normaliseConfig({ ...SMALL_FAMILIES.llama, ...change })).toThrow(expected)
+  })
+
+  it("a file of endless levels is refused", () => {
+    let deep: unknown = 1
+    for (let i = 0; i < 200_000; i++) deep = [deep]
+    expect(() => normaliseConfig({ ...SMALL_FAMILIES.llama, extra: deep })).toThrow(/more than 100 levels/)
+  })
+
+  it("lists of layers have an entry for each", () => {
+    expect(() => normaliseConfig({ ...SMALL_FAMILIES.smollm3, no_rope_layers: [1, 0] })).toThrow(
+      /no_rope_layers does not have one entry for each of the 4/,
+    )
+    const sliding = { ...SMALL_FAMILIES.qwen2, layer_types: ["sliding_attention"] }
+    expect(() => normaliseConfig(sliding)).toThrow(/layer_types does not have one entry for each of the 4/)
+  })
+})
+
+/** Options as files combine them; the values are those of transformers 4.57.6 on the folders that are saved here. */
+const { llada: _llada, ...causalFamilies } = SMALL_FAMILIES
+const OPTIONS: Record<string, Record<string, unknown>> = {
+  ...causalFamilies,
+  dynamic: { ...SMALL_FAMILIES.llama, rope_scaling: { rope_type: "dynamic", factor: 2 }, max_position_embeddings: 8 },
+  yarn: {
+    ...SMALL_FAMILIES.llama,
+    rope_scaling: { rope_type: "yarn", factor: 4, original_max_position_embeddings: 8 },
+  },
+  yarn2: { ...SMALL_FAMILIES.qwen3, rope_scaling: { rope_type: "yarn", factor: 4 }, tie_word_embeddings: true },
+  smolwin: { ...SMALL_FAMILIES.smollm3, use_sliding_window: true, sliding_window: 4 },
+  q3bias: {
+    ...SMALL_FAMILIES.qwen3,
+    attention_bias: true,
+    layer_types: ["full_attention", "sliding_attention", "full_attention", "sliding_attention"],
+    use_sliding_window: true,
+    sliding_window: 3,
+  },
+}
+
+describe("logits are those of transformers", () => {
+  const file = new URL("../../test/fixtures/families/transformers.json", import.meta.url)
+  const golden: Record<string, number[][]> = JSON.parse(fs.readFileSync(file, "utf8"))
+
+  it.each(Object.entries(OPTIONS))("%s", (name, json) => {
+    const config = normaliseConfig(json)
+    const parameters = initialiseWeights(config, 3, { std: 0.3 })
+    // New biases are 0, which would hide them.
+    const others = initialiseWeights(config, 9, { std: 0.3 })
+    noGrad(() => {
+      for (const [name, weight] of parameters)
+        if (name.endsWith(".bias")) weight.copy_(others.get(name.replace(/bias$/, "weight"))!.select(1, 0))
+    })
+    const ours = logits(buildModel(config, parameters, "float32"))
+    const largest = ours.abs().max().item()
+    for (const [i, row] of [7, 19].entries())
+      for (const [column, value] of ours.select(0, row).toNumbers().entries())
+        expect(Math.abs(value - golden[name][i][column]) / largest).toBeLessThan(1e-5)
+  })
+})
+
+it("weights that are made when they are asked for are loaded as those of files", () => {
+  const config = normaliseConfig(SMALL_FAMILIES.qwen3)
+  const parameters = initialiseWeights(config, 3, { std: 0.3 })
+  const stored = tensorEntries(parameters).map((entry) => [entry.name, entry] as const)
+  const { model } = loadCheckpoint(checkpointOf(config, stored, "somewhere"), { dtype: "float32", device: "cpu" })
+  expect(difference(logits(model), logits(buildModel(config, parameters, "float32")))).toBe(0)
+  expect(() => checkpointOf(config, stored.slice(1), "somewhere")).toThrow(/1 tensor missing: model.embed_tokens/)
+})
+
+describe("a vocabulary that grows", () => {
+  it.each([true, false])("has the mean of its rows in the new ones, tied: %s", async (tie) => {
+    const config = normaliseConfig({ ...SMALL_FAMILIES.qwen3, tie_word_embeddings: tie })
+    await saveModel(root, { config, parameters: initialiseWeights(config, 3, { std: 0.3 }) })
+    const { model } = loadModel(root, { dtype: "float32", device: "cpu", vocabSize: 50, trainable: true })
+    expect([model.vocabSize, model.config.text.vocabSize]).toEqual([50, 50])
+    for (const name of ["model.embed_tokens.weight", ...(tie ? [] : ["lm_head.weight"])]) {
+      const weight = model.parameters().get(name)!
+      expect(weight.shape).toEqual([50, 16])
+      const mean = weight.narrow(0, 0, 48).mean([0])
+      for (const row of [48, 49]) expect(difference(weight.select(0, row), mean)).toBeLessThan(1e-7)
+    }
+    expect(logits(model).shape).toEqual([20, 50])
+  })
+})
+
+describe("LLaDA", () => {
+  const published = {
+    model_type: "llada",
+    d_model: 16,
+    n_layers: 4,
+    n_heads: 4,
+    n_kv_heads: 4,
+    mlp_hidden_size: 24,
+    vocab_size: 48,
+    embedding_size: 48,
+    max_sequence_length: 64,
+    rms_norm_eps: 1e-6,
+    rope_theta: 5e5,
+    weight_tying: false,
+    eos_token_id: 2,
+    mask_token_id: 47,
+  }
+
+  it("has the same weights under the names it is published in, and is saved in the ones it came in", async () => {
+    const theirs = normaliseConfig(published)
+    const ours = normaliseConfig(SMALL_FAMILIES.llada)
+    expect(theirs.text).toEqual(ours.text)
+    const parameters = initialiseWeights(theirs, 3, { std: 0.3 })
+    await saveModel(path.join(root, "theirs"), { config: theirs, parameters })
+    await saveModel(path.join(root, "ours"), { config: ours, parameters })
+    const [a, b] = ["theirs", "ours"].map((name) =>
+      loadModel(path.join(root, name), { dtype: "float32", device: "cpu" }),
+    )
+    expect([a.checkpoint.layout, b.checkpoint.layout]).toEqual(["llada", "transformers"])
+    const file = fs.readFileSync(path.join(root, "theirs", "model.safetensors"), "latin1")
+    expect(file).toContain('"model.transformer.blocks.3.ff_proj.weight"')
+    expect(JSON.parse(fs.readFileSync(path.join(root, "theirs", "config.json"), "utf8"))).toMatchObject(published)
+    expect(difference(logits(a.model, bidirectional(20)), logits(b.model, bidirectional(20)))).toBe(0)
+  })
+
+  it("says what of the published options it does not know", () => {
+    expect(() => normaliseConfig({ ...published, alibi: true })).toThrow(/alibi: expected false, found true/)
+    expect(() => normaliseConfig({ ...published, d_model: "wide" })).toThrow(/d_model: expected a number, found "wide"/)
+  })
+
+  it("knows its mask and the end of a turn where the vocabulary has them", () => {
+    const { tokens } = normaliseConfig({
+      ...SMALL_FAMILIES.llada,
+      mask_token_id: undefined,
+      vocab_size: 126464,
+      eos_token_id: 126081,
+    })
+    expect([tokens.mask, tokens.eos]).toEqual([126336, [126348, 126081]])
+  })
+
+  it.skipIf(!goldenPresent)("golden folders in both namings are one model", () => {
+    const [a, b] = ["small-llada", "small-llada-gsai"].map(
+      (name) => loadModel(goldenModelFolder(name), { dtype: "float32", device: "cpu" }).model,
+    )
+    for (const [name, weight] of a.parameters()) expect(difference(weight, b.parameters().get(name)!), name).toBe(0)
+    const { biases, ...text } = a.config.text as DecoderConfig
+    expect(b.config.text).toMatchObject({
+      biases,
+      layers: text.layers,
+      rmsNormEps: text.rmsNormEps,
+      ropeTheta: text.ropeTheta,
+    })
+  })
+})

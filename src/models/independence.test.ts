@@ -1,0 +1,28 @@
+/** Nothing outside models/ asks which architecture a model has, and checkpoint/ knows none. */
+import { readdirSync, readFileSync } from "node:fs"
+import { join, relative } from "node:path"
+import { expect, it } from "vitest"
+
+const source = join(import.meta.dirname, "..")
+const files = readdirSync(source, { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
+  .map((name) => ({ name: relative(source, join(source, name)), text: readFileSync(join(source, name), "utf8") }))
+/** Golden cases compare the inside of a family with the reference's. */
+const outside = files.filter(({ name }) => !/^(models|fixtures)\//.test(name))
+const having = (list: typeof files, pattern: RegExp): string[] =>
+  list.filter(({ text }) => pattern.test(text)).map(({ name }) => name)
+
+it("no file outside models/ imports a family or asks for one", () => {
+  expect(outside.length).toBeGreaterThan(100)
+  expect(having(files, /from "\.\/families\//)).toEqual(
+    ["models/registry.ts", "models/qwen2_5-vision.ts", "models/qwen2_5_vl.ts"].sort(),
+  )
+  expect(having(outside, /models\/(families\/|qwen|decoder)/)).toEqual([])
+  expect(having(outside, /\.family\b|\bmodelType\b/)).toEqual([])
+})
+
+it("checkpoint/ names no family", () => {
+  const checkpoint = files.filter(({ name }) => /^checkpoint\/[^/]+$/.test(name))
+  expect(checkpoint.length).toBeGreaterThan(15)
+  expect(having(checkpoint, /qwen|llama|mistral|smollm|vision_tower|mm_projector|model\.layers/i)).toEqual([])
+})

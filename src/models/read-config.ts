@@ -1,0 +1,88 @@
+/** config.json of a model folder → the configuration of its family. */
+import fs from "node:fs"
+import path from "node:path"
+import type { ModelConfig } from "../checkpoint/config.js"
+import { findImageSettings } from "../checkpoint/image-settings.js"
+import { type Json, readJsonObject, readOptionalJson } from "../checkpoint/json.js"
+import { UserError } from "../errors.js"
+import { shown } from "../readable.js"
+import type { Architecture, ConfigFiles } from "./architecture.js"
+import { ARCHITECTURES } from "./registry.js"
+
+const BY_TYPE = new Map(
+  ARCHITECTURES.flatMap((one) => one.modelTypes.map((type): [string, Architecture] => [type, one])),
+)
+
+/** Types that people may try, and what they are. */
+const RECOGNISED: Record<string, string> = {
+  llava_llada: "a LLaDA-V model",
+  llava_llada_bd3lm: "a LLaDA block-diffusion model",
+  diffusionvl_qwen: "a DiffusionVL model with a SigLIP tower",
+  llava_qwen: "a LLaVA model with a SigLIP tower",
+  siglip: "a SigLIP vision tower",
+  siglip_vision_model: "a SigLIP vision tower",
+}
+
+/**
+ * Reads a model folder's configuration.
+ * @throws UserError for a missing or damaged config.json, an unknown model type, or a key that cannot be right.
+ */
+export function readConfig(folder: string): ModelConfig {
+  const file = path.join(folder, "config.json")
+  if (!fs.existsSync(file)) {
+    const kind = fs.statSync(folder.replaceAll("\0", "\uFFFD"), { throwIfNoEntry: false })
+    const what = kind?.isDirectory() ? "it has no config.json" : kind ? "it is not a folder" : "there is no such folder"
+    throw new UserError(what, {
+      where: folder,
+      fix: "A model is a folder with config.json and weights, or a hub id such as org/name.",
+    })
+  }
+  return normaliseConfig(readJsonObject(file), {
+    where: file,
+    visionConfig: readOptionalJson(path.join(folder, "vision_config.json")),
+    imageSettings: findImageSettings(folder),
+  })
+}
+
+/** The content of config.json, checked by its family. */
+export function normaliseConfig(raw: Json, files: ConfigFiles = {}): ModelConfig {
+  const { where } = files
+  if (isDeep(raw))
+    throw new UserError(`it has more than ${MOST_LEVELS} levels`, { where, fix: "use the model's own file" })
+  const architecture = architectureOfType(raw, where)
+  if (raw.quantization_config != null)
+    throw new UserError("the model is quantised, which is not supported", { where, fix: "Use the unquantised model." })
+  return architecture.read(raw, files)
+}
+
+/** Levels of a config.json at most: what is carried over is written again, by a function that calls itself. */
+const MOST_LEVELS = 100
+
+function isDeep(raw: Json): boolean {
+  let level: unknown[] = [raw]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MOST_LEVELS) return true
+    level = level.flatMap((value) => (typeof value === "object" && value !== null ? Object.values(value) : []))
+  }
+  return false
+}
+
+/** Whether there is code for a `model_type` of config.json. */
+export function isKnownModelType(name: unknown): boolean {
+  return typeof name === "string" && BY_TYPE.has(name)
+}
+
+function architectureOfType(raw: Json, where?: string): Architecture {
+  const name = raw.model_type
+  const known = BY_TYPE.get(name as string)
+  if (known) return known
+  const list = ARCHITECTURES.map(({ title, modelTypes }) => `${modelTypes.slice(0, 2).join(", ")} (${title})`)
+  const fix = `Supported are ${list.slice(0, -1).join("; ")}; and ${list[list.length - 1]}.`
+  if (typeof name === "string" && Object.hasOwn(RECOGNISED, name))
+    throw new UserError(`this is ${RECOGNISED[name]} (model_type "${name}"), which is not supported yet`, {
+      where,
+      fix,
+    })
+  const what = name === undefined ? "config.json has no model_type" : `unknown model_type ${shown(name)}`
+  throw new UserError(what, { where, fix })
+}

@@ -1,0 +1,48 @@
+/**
+ * What decoding is made of: a loop of plain data that asks for forwards of one sequence and is told what was predicted, and
+ * a rule that chooses tokens from logits. Neither knows the model, the cache or other sequences.
+ */
+
+import type { Tensor } from "../torch/index.js"
+import type { DecodeEvent } from "./decode-events.js"
+import type { Predictions } from "./sampling.js"
+
+/** One forward over positions [start, start + L) of a sequence whose earlier positions are in its cache. */
+export interface ForwardRequest<C = unknown> {
+  type: "forward"
+  /** What the cache holds from here on is forgotten. */
+  start: number
+  /** The token at each position; any number where the prompt stands. */
+  ids: Int32Array
+  /** Blocks of this many positions, counted from position 0, see themselves and those before; 1: causal, Infinity: all see all. */
+  blockSize: number
+  /** How many of these positions, the first ones, stay in the cache. */
+  commit: number
+  /** Positions whose hidden states predict something, ascending. The one kept before may come first, and is not computed again. */
+  wanted: Int32Array
+  /** Position, one of `wanted`, whose logits are kept for later requests, until another is. */
+  keep?: number
+  /** Given to the rule that chooses; left out when logits are only kept. */
+  choice?: C
+}
+
+/** What was predicted at the wanted positions. */
+export interface ForwardResult extends Predictions {
+  /** Time spent computing, with the sequences computed beside it. */
+  milliseconds: number
+}
+
+/** Yields requests, whose results it is sent, and events; the last event is "done". */
+export type DecodeLoop<C = unknown> = Generator<ForwardRequest<C> | DecodeEvent, void, ForwardResult>
+
+/** How one answer is decoded. */
+export interface Decoding<C = unknown> {
+  loop: DecodeLoop<C>
+  /** Positions of prompt and answer together, at most: how much the cache must hold. */
+  length: number
+  /**
+   * Tokens from logits [n, V] of the wanted positions; called within a `tidy`.
+   * @throws NotFiniteError, EqualLogitsError or NothingLeftError when no token can be chosen
+   */
+  choose(logits: Tensor, choice: C): Predictions
+}

@@ -1,0 +1,55 @@
+/** Both paradigms on every language-model family: one step of learning, and decoding that agrees where it must. */
+import { describe, expect, it } from "vitest"
+import { SMALL_FAMILIES } from "../../test/support/small-families.js"
+import { decodeAutoregressive, decodeBlocks } from "../execution/decode.js"
+import { normaliseConfig } from "../models/read-config.js"
+import { type Model, newModel } from "../models/registry.js"
+import { backward } from "../torch/index.js"
+import { autoregressiveObjective } from "./autoregressive/objective.js"
+import type { TrainingBatch } from "./batch.js"
+import { blockDiffusionObjective } from "./block-diffusion/objective.js"
+import type { DecodeEvent } from "./decode-events.js"
+
+const MASK = 47
+const ids = Int32Array.from({ length: 24 }, (_, i) => (i * i * 5 + 3 * i + 7) % 46)
+const labels = ids.map((id, i) => (i < 9 ? -100 : id))
+const batch: TrainingBatch = { samples: [{ ids, labels, images: [], imageIndices: [], where: "here" }], images: [] }
+
+async function answer(events: AsyncGenerator<DecodeEvent>): Promise<number[]> {
+  for await (const event of events) if (event.type === "done") return [...event.ids]
+  throw new Error("no end")
+}
+
+describe.each(Object.entries(SMALL_FAMILIES))("%s", (_, json) => {
+  const config = normaliseConfig(json)
+  const step = (objective: (model: Model) => ReturnType<typeof autoregressiveObjective>): string[] => {
+    const model = newModel(config, 5, { std: 0.3, dtype: "float64", trainable: true })
+    const { loss } = objective(model)
+    expect(loss.item()).toBeGreaterThan(0)
+    backward(loss)
+    return [...model.parameters()]
+      .filter(([, { grad }]) => !grad || !(grad.abs().max().item() > 0))
+      .map(([name]) => name)
+  }
+
+  it("every weight learns from both objectives", () => {
+    expect(step((model) => autoregressiveObjective(model, batch))).toEqual([])
+    const options = { blockSize: 8, maskToken: MASK }
+    expect(step((model) => blockDiffusionObjective(model, batch, options, () => 0.6))).toEqual([])
+  })
+
+  it("decodes the same in blocks of one by the next token, the fast way and the reference's", async () => {
+    const model = newModel(config, 9, { std: 0.3, embeddingStd: 1, dtype: "float64" })
+    const prompt = { ids: ids.slice(0, 9) }
+    const options = { eos: [], genLength: 14 }
+    // The mask is never an answer: the autoregressive decoder must not choose it either.
+    const suppressTokens = [MASK]
+    const expected = await answer(decodeAutoregressive(model, prompt, { ...options, suppressTokens }))
+    const blocks = { ...options, maskToken: MASK, blockSize: 1, shift: "next" as const }
+    for (const reference of [false, true])
+      expect(await answer(decodeBlocks(model, prompt, { ...blocks, reference })), String(reference)).toEqual(expected)
+    const four = { ...options, maskToken: MASK, blockSize: 4, steps: 4 }
+    const ways = [false, true].map((reference) => answer(decodeBlocks(model, prompt, { ...four, reference })))
+    expect(await ways[0]).toEqual(await ways[1])
+  })
+})

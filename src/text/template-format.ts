@@ -1,0 +1,144 @@
+/** Conversations → ids in the words of a model's own chat template. */
+
+import { UserError } from "../errors.js"
+import { type AnswerSpan, answerSpans, generationSpans, type Render } from "./answer-spans.js"
+import { ChatTemplate, type TemplateMessage } from "./chat-template.js"
+import { IGNORE, IMAGE, type Message, partsOf } from "./message.js"
+import { privateCharacters, takeOut } from "./private-characters.js"
+import type { Tokenizer } from "./tokenizer.js"
+import { guardMessages } from "./typed-text.js"
+import type { Encoded } from "./writer.js"
+
+export interface TemplateOptions {
+  /** Let markup written inside messages be tokens: for text that is trusted. @default false */
+  special?: boolean
+  /** Names that the template may look at, such as enable_thinking or date_string. Markup in them is tokens. */
+  variables?: Record<string, unknown>
+}
+
+export interface TemplatePromptOptions extends TemplateOptions {
+  /** End with the header of the answer to come. @default true */
+  addGenerationPrompt?: boolean
+}
+
+export interface TrainingTurns extends Encoded {
+  /** 1 where a token belongs to an answer (or to what marks its end), as the labels have it; 0 elsewhere. */
+  answer: Uint8Array
+  /** First token of each answer and the one behind its last. */
+  answers: AnswerSpan[]
+}
+
+export class TemplateFormat {
+  /**
+   * @param image the template's token that stands for an image, where it has one: each becomes IMAGE
+   */
+  constructor(
+    readonly template: ChatTemplate,
+    readonly tokenizer: Tokenizer,
+    readonly image?: string,
+  ) {}
+
+  /**
+   * The chat format of a model folder.
+   * @throws UserError when the folder has no chat template, or one that cannot be parsed
+   */
+  static load(folder: string, tokenizer: Tokenizer, image?: string): TemplateFormat {
+    const template = ChatTemplate.load(folder)
+    if (template) return new TemplateFormat(template, tokenizer, image)
+    throw new UserError("the model has no chat template, so it is not known how a conversation is written for it", {
+      where: folder,
+      fix: "use its instruction-tuned version, put a chat_template.jinja into the folder, or give plain text to be continued",
+    })
+  }
+
+  /**
+   * Token ids as transformers' apply_chat_template(tokenize=True) gives them, but that markup typed inside a message
+   * stays characters. One IMAGE per image.
+   * @throws UserError when the template refuses the messages
+   */
+  prompt(messages: readonly Message[], options: TemplatePromptOptions = {}): Int32Array {
+    const { guard, guarded, render } = this.#prepare(messages, options)
+    const { addGenerationPrompt = true } = options
+    const { text, places } = takeOut(render(guarded, { addGenerationPrompt }), [guard])
+    const { ids } = this.tokenizer.encodeAround(text, places[0], [])
+    return Int32Array.from(this.#withImages(ids, messages))
+  }
+
+  /**
+   * A training sample: the whole conversation, and which of its tokens the model writes itself. Those are what the
+   * template marks with {% generation %}, or else each answer with the mark that ends it, found turn by turn.
+   * @throws UserError when there is no answer, or the template's turns cannot be told apart
+   */
+  training(messages: readonly Message[], options: TemplateOptions = {}): TrainingTurns {
+    if (!messages.some(({ role }) => role === "assistant"))
+      throw new UserError("the conversation has no answer to learn")
+    const { guard, open, close, guarded, render } = this.#prepare(messages, options)
+    const found = this.template.marksAnswers
+      ? generationSpans(render(guarded, { addGenerationPrompt: false, generation: { start: open, end: close } }), {
+          guard,
+          open,
+          close,
+        })
+      : answerSpans(guarded, { guard, open, close }, render, [...this.tokenizer.specialTokens.keys()])
+    const cuts = found.spans.flatMap(({ start, end }) => [start, end])
+    const { ids, cuts: places } = this.tokenizer.encodeAround(found.text, found.guards, cuts)
+    const answers = found.spans.map((_, i): AnswerSpan => {
+      const start = places[2 * i]
+      // What the template marks is meant as transformers means it: with the token that the mark cuts in two.
+      return { start: this.template.marksAnswers ? start.ended : start.begun, end: places[2 * i + 1].begun }
+    })
+    const all = this.#withImages(ids, messages)
+    const answer = new Uint8Array(all.length)
+    for (const { start, end } of answers) answer.fill(1, start, end)
+    const labels = Int32Array.from(all, (id, i) => (answer[i] === 1 && id !== IMAGE ? id : IGNORE))
+    return { ids: Int32Array.from(all), labels, answer, answers, answerStart: answers[0].start }
+  }
+
+  #prepare(messages: readonly Message[], { special = false, variables }: TemplateOptions) {
+    const written = messages.map((message) => this.#message(message))
+    const texts = messages.flatMap(({ content }) =>
+      partsOf(content).map((part) => (part.type === "text" ? part.text : "")),
+    )
+    const render: Render = (messages, options) => this.template.render(messages, { ...options, variables })
+    const [guard, open, close] = privateCharacters(3, [
+      ...texts,
+      this.template.source,
+      ...Object.values(variables ?? {}).map(String),
+    ])
+    if (guard === undefined || open === undefined || close === undefined)
+      throw new UserError("the conversation uses all characters of Unicode's private areas")
+    const plain = (messages: readonly TemplateMessage[]): string => render(messages, { addGenerationPrompt: false })
+    const guarded = special ? written : guardMessages(written, this.tokenizer, guard, plain)
+    return { guard, open, close, guarded, render }
+  }
+
+  /** Text alone is given as text, as templates of language models want it. */
+  #message({ role, content }: Message): TemplateMessage {
+    if (typeof content === "string") return { role, content }
+    const hasImages = content.some(({ type }) => type === "image")
+    if (!hasImages) return { role, content: content.map((part) => (part.type === "text" ? part.text : "")).join("") }
+    if (this.image !== undefined) return { role, content }
+    throw new UserError("the model's chat template has no place for images", {
+      fix: "use a vision-language model, or leave the images out",
+    })
+  }
+
+  #withImages(ids: readonly number[], messages: readonly Message[]): number[] {
+    const images = messages.flatMap(({ content }) => partsOf(content)).filter(({ type }) => type === "image").length
+    if (this.image === undefined) return [...ids]
+    const slot = this.tokenizer.require(this.image)
+    const slots = ids.filter((id) => id === slot).length
+    if (slots === images) return ids.map((id) => (id === slot ? IMAGE : id))
+    throw new UserError(`the chat template writes ${slots} of its image token ${this.image} for ${images} images`, {
+      fix: "write no image token into the text, and use a template that has one for each image",
+    })
+  }
+}
+
+/**
+ * Ids of a text to be continued, for a model without a chat template: with what its tokenizer puts before a text.
+ * @param options.special whether markup in the text is tokens
+ */
+export function plainPrompt(text: string, tokenizer: Tokenizer, options: { special?: boolean } = {}): Int32Array {
+  return Int32Array.from([...tokenizer.ends.before, ...tokenizer.encode(text, options)])
+}

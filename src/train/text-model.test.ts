@@ -1,0 +1,89 @@
+/** A model that reads text only is trained, goes on where it was stopped, is saved in its family's words, and answers. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, expect, it } from "vitest"
+import { lossesOf, run, weightsOf } from "../../test/support/run-training.js"
+import { SMALL_FAMILIES } from "../../test/support/small-families.js"
+import { UserError } from "../errors.js"
+import { generateText } from "../generate/generate.js"
+import { loadSession } from "../generate/session.js"
+import { normaliseConfig } from "../models/read-config.js"
+import { initialiseWeights } from "../models/registry.js"
+import { saveModel } from "../models/save.js"
+import { type TrainingConfig, trainingSchema } from "./config.js"
+import { finishedModel } from "./trainer.js"
+
+const root = mkdtempSync(join(tmpdir(), "text-training-"))
+const SPECIAL = ["<|startoftext|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|mdm_mask|>"]
+const model = join(root, "model")
+const file = join(root, "data.json")
+
+beforeAll(async () => {
+  // Every token is text or a mark but the mask, whose own mark says so.
+  const letters = Array.from("abcdefghijklmnopqrstuvwxyz ,.\nABCDEFGHIJKL")
+  const vocab = Object.fromEntries(letters.map((letter, i) => [letter, i]))
+  const first = letters.length
+  const added_tokens = SPECIAL.map((content, i) => ({ id: first + i, content, special: true }))
+  const ids = { eos_token_id: first + 3, mask_token_id: first + 4, vocab_size: first + SPECIAL.length }
+  const config = normaliseConfig({ ...SMALL_FAMILIES.llada, ...ids, max_position_embeddings: 512 })
+  await saveModel(model, { config, parameters: initialiseWeights(config, 3, { std: 0.2 }) })
+  const tokenizer = { added_tokens, model: { type: "BPE", vocab, merges: [] } }
+  writeFileSync(join(model, "tokenizer.json"), JSON.stringify(tokenizer))
+  const turns = (question: string, answer: string) => ({
+    conversations: [
+      { from: "human", value: question },
+      { from: "gpt", value: answer },
+    ],
+  })
+  writeFileSync(file, JSON.stringify([turns("a", "abc"), turns("b", "bcd"), turns("c", "cde"), turns("d", "def")]))
+})
+afterAll(() => rmSync(root, { recursive: true }))
+
+const recipe = (output: string, keys: object = {}): TrainingConfig =>
+  trainingSchema.parse({
+    model,
+    output: join(root, output),
+    paradigm: "block-diffusion",
+    data: { file },
+    block_diffusion: { block_size: 4 },
+    train: { max_steps: 4, micro_batch_size: 2, accumulate: 1, learning_rate: 0.01, dtype: "float32" },
+    ...keys,
+  })
+
+it("learns in blocks, interrupted or not, and is still of its family", async () => {
+  const [whole, parts] = [recipe("whole"), recipe("parts")]
+  await run(whole)
+  const losses = lossesOf(whole)
+  expect(losses.map(([step]) => step)).toEqual([0, 1, 2, 3])
+  expect(losses.every(([, loss]) => loss > 0 && Number.isFinite(loss))).toBe(true)
+  expect((await run(parts, 2)).at(-1)).toMatchObject({ type: "interrupted" })
+  await run(parts)
+  expect(weightsOf(parts)).toEqual(weightsOf(whole))
+  const written = JSON.parse(readFileSync(join(finishedModel(whole.output), "config.json"), "utf8"))
+  expect(written).toMatchObject({ model_type: "llada", diffusionvl: { paradigm: "block-diffusion", block_size: 4 } })
+})
+
+it("answers", async () => {
+  const session = loadSession(finishedModel(join(root, "whole")), { dtype: "float32", device: "cpu" })
+  expect([session.paradigm, session.format]).toEqual(["block-diffusion", "llava_llada"])
+  const { stats, text } = await generateText(session, { messages: [{ role: "user", content: "a" }], maxTokens: 8 })
+  expect(stats.forwards).toBeGreaterThan(0)
+  expect(text).not.toContain("mdm_mask")
+})
+
+it("has no use for pictures, and says where they are", async () => {
+  const pictures = join(root, "pictures.json")
+  const conversations = [
+    { from: "human", value: "<image>\nwhat" },
+    { from: "gpt", value: "this" },
+  ]
+  writeFileSync(pictures, JSON.stringify([{ image: "p.png", conversations }]))
+  const { default: sharp } = await import("sharp")
+  await sharp({ create: { width: 8, height: 8, channels: 3, background: "red" } })
+    .png()
+    .toFile(join(root, "p.png"))
+  const failure = await run(recipe("pictures", { data: { file: pictures } })).catch((error) => error)
+  expect(failure).toBeInstanceOf(UserError)
+  expect(failure.format()).toMatch(/pictures\.json, record 0: the model reads text only/)
+})

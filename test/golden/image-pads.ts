@@ -1,0 +1,42 @@
+/** Sequences as Hugging Face stores them, one image_pad id per image row, in the forms our models take. */
+
+import { DIFFUSION_IMAGE } from "../../src/image/qwen.js"
+import type { PixelLimits } from "../../src/models/architecture.js"
+import { type MropePositions, mropePositions } from "../../src/models/mrope-positions.js"
+import { Qwen25VL } from "../../src/models/qwen2_5_vl.js"
+import type { Model } from "../../src/models/registry.js"
+import { IMAGE } from "../../src/text/conversation.js"
+import { Mismatch } from "./check.js"
+
+export type Grid = [number, number, number]
+
+/** Ids of a prompt: image rows are negative. */
+export function withImageRows(ids: readonly number[], { config }: Model): Int32Array {
+  return Int32Array.from(ids, (id) => (id === config.tokens.imagePad ? IMAGE : id))
+}
+
+/** A model whose golden cases tell the grids of pictures. */
+export function qwenVl(model: Model): Qwen25VL {
+  if (model instanceof Qwen25VL) return model
+  throw new Mismatch("the case shows pictures with grids, and its model is no Qwen2.5-VL")
+}
+
+/** Limits of a model's pictures, for cases that name none. */
+export const limitsOf = (model: Model): PixelLimits =>
+  model instanceof Qwen25VL ? model.config.image : DIFFUSION_IMAGE
+
+/** Whether a model has positions on three axes. */
+export const hasAxes = (model: Model): boolean => model instanceof Qwen25VL && model.config.form === "qwen2_5_vl"
+
+/** The autoregressive model's positions on three axes. */
+export function positionsOfPads(ids: readonly number[], grids: readonly Grid[], model: Model): MropePositions {
+  const { config, vision } = qwenVl(model)
+  const slots: number[] = []
+  let image = 0
+  for (let row = 0; row < ids.length; row++) {
+    const isImage = ids[row] === config.tokens.imagePad && image < grids.length
+    slots.push(isImage ? IMAGE : ids[row])
+    if (isImage) row += vision.tokens(grids[image++]) - 1
+  }
+  return mropePositions(slots, grids, config.vision.mergeSize)
+}

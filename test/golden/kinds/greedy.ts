@@ -1,0 +1,63 @@
+/** Golden cases of autoregressive decoding: greedy answers of Hugging Face's generate. */
+
+import { decodeAutoregressive } from "../../../src/execution/decode.js"
+import type { Model } from "../../../src/models/registry.js"
+import { noGrad } from "../../../src/torch/index.js"
+import { expectEqual, Mismatch } from "../check.js"
+import type { FixtureFolder, JsonDocument } from "../folder.js"
+import { type Grid, hasAxes, limitsOf, positionsOfPads, withImageRows } from "../image-pads.js"
+import { namesOf, recordsWith } from "../json.js"
+import type { ShelfModel } from "../models.js"
+import type { FixtureCase, FixtureGroup, Recogniser } from "../types.js"
+
+interface GreedyRecord {
+  id: string
+  model: string
+  images?: string[] | null
+  image_grid_thw?: Grid[] | null
+  eos: number[]
+  input_ids: number[]
+  max_new_tokens: number
+  /** With the end-of-sequence token, when one was produced. */
+  new_ids: number[]
+}
+
+export const recogniseGreedy: Recogniser = (document, folder) => {
+  const records = recordsWith(document.value, "input_ids", "new_ids", "max_new_tokens") as unknown[] as GreedyRecord[]
+  const cases: FixtureCase[] = []
+  const skipped: FixtureGroup[] = []
+  for (const record of records) {
+    const model = folder.models.named(record.model)
+    if (model && !model.supported) skipped.push({ kind: `greedy decoding, ${model.modelType}`, skipped: 1 })
+    else cases.push({ id: record.id, run: () => checkRecord(record, model, document, folder) })
+  }
+  return records.length === 0 ? [] : [{ kind: "greedy decoding", cases }, ...skipped]
+}
+
+async function checkRecord(
+  record: GreedyRecord,
+  named: ShelfModel | undefined,
+  document: JsonDocument,
+  folder: FixtureFolder,
+): Promise<void> {
+  if (!named) throw new Mismatch(`the folder has no model ${record.model}`)
+  await folder.models.checkEitherRounding(named, (model) => checkModel(record, model, document, folder))
+}
+
+async function checkModel(
+  record: GreedyRecord,
+  model: Model,
+  document: JsonDocument,
+  folder: FixtureFolder,
+): Promise<void> {
+  const grids = record.image_grid_thw ?? []
+  const images = await folder.pictures.fitting(namesOf(record.images), document, limitsOf(model), grids)
+  const prompt = {
+    ids: withImageRows(record.input_ids, model),
+    features: noGrad(() => model.encodeImages(images)),
+    ...(hasAxes(model) && { positions: positionsOfPads(record.input_ids, grids, model) }),
+  }
+  const options = { eos: record.eos, genLength: record.max_new_tokens }
+  for await (const event of decodeAutoregressive(model, prompt, options))
+    if (event.type === "done") expectEqual(event.ids, record.new_ids, "answer")
+}

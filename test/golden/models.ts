@@ -1,0 +1,120 @@
+/** The models of a folder of golden files: found by name, by mention or by type; loaded in float32, two at a time. */
+
+import { existsSync } from "node:fs"
+import { basename, join } from "node:path"
+import type { ModelConfig } from "../../src/checkpoint/config.js"
+import { readJsonObject } from "../../src/checkpoint/json.js"
+import { messageOf } from "../../src/errors.js"
+import { loadModel } from "../../src/models/load.js"
+import { isKnownModelType, readConfig } from "../../src/models/read-config.js"
+import { buildModel, type Model } from "../../src/models/registry.js"
+import { collect, noGrad } from "../../src/torch/index.js"
+import { Mismatch } from "./check.js"
+
+/** Models held in memory at a time: cases come sorted by model. */
+const HELD = 2
+
+export interface ShelfModel {
+  name: string
+  folder: string
+  /** As config.json has it; undefined where there is none (a projector alone). */
+  modelType: string | undefined
+  /** There is code for this type of model. */
+  supported: boolean
+}
+
+/** Multiplies one row of a weight, named by its canonical name. */
+export interface WeightPatch {
+  tensor: string
+  row: number
+  scale: number
+}
+
+export class ModelShelf {
+  readonly models: readonly ShelfModel[]
+  readonly #held = new Map<string, Model>()
+
+  constructor(folders: readonly string[]) {
+    this.models = folders.map((folder) => {
+      const file = join(folder, "config.json")
+      const modelType = existsSync(file) ? readJsonObject(file).model_type : undefined
+      const supported = isKnownModelType(modelType)
+      return { name: basename(folder), folder, modelType: modelType as string | undefined, supported }
+    })
+  }
+
+  /** The model whose name stands in a text, a `model` key or a note; the longest name, where one holds another. */
+  named(text: unknown): ShelfModel | undefined {
+    if (typeof text !== "string") return undefined
+    const mentioned = this.models.filter(({ name }) => text.includes(name))
+    return mentioned.sort((a, b) => b.name.length - a.name.length)[0]
+  }
+
+  ofType(type: string): ShelfModel[] {
+    return this.models.filter(({ modelType, supported }) => supported && modelType === type)
+  }
+
+  config(model: ShelfModel): ModelConfig {
+    return readConfig(model.folder)
+  }
+
+  /** The model in float32 in memory of its own: what products would convert in every forward is converted once. */
+  load(model: ShelfModel, patch?: WeightPatch): Model {
+    const key = JSON.stringify([model.folder, patch])
+    let loaded = this.#held.get(key)
+    this.#held.delete(key)
+    if (!loaded) {
+      while (this.#held.size >= HELD) this.#held.delete(this.#held.keys().next().value as string)
+      collect()
+      loaded = loadModel(model.folder, { dtype: "float32", device: "cpu", trainable: true }).model
+      if (patch) scaleRow(loaded, patch)
+    }
+    this.#held.set(key, loaded)
+    return loaded
+  }
+
+  /**
+   * Runs a check on a model; where it does not hold, on the same model with its rotary frequencies rounded to bfloat16:
+   * the reference rounds them too when a whole module is cast, buffers included, and no file tells. The two differ by
+   * hundreds of tolerances.
+   * @throws Mismatch of the model as it is, when neither holds
+   */
+  async checkEitherRounding(model: ShelfModel, check: (loaded: Model) => void | Promise<void>): Promise<void> {
+    const loaded = this.load(model)
+    try {
+      await check(loaded)
+    } catch (error) {
+      if (!(error instanceof Mismatch)) throw error
+      const config = { ...loaded.config, text: { ...loaded.config.text, ropeRounding: "bfloat16" } }
+      try {
+        await check(buildModel(config, loaded.parameters(), "float32"))
+      } catch {
+        throw error
+      }
+    }
+  }
+
+  /**
+   * Runs a check on each model until it holds for one: for documents that do not say which model they are of. Weights
+   * are random, so that a wrong model never passes.
+   */
+  checkAny(candidates: readonly ShelfModel[], check: (model: ShelfModel) => void): void {
+    if (candidates.length === 0) throw new Mismatch("no model in the folder has these shapes")
+    const failures: string[] = []
+    for (const model of candidates) {
+      try {
+        check(model)
+        return
+      } catch (error) {
+        failures.push(`${model.name}: ${messageOf(error)}`)
+      }
+    }
+    throw new Mismatch(failures.join("; "))
+  }
+}
+
+function scaleRow(model: Model, { tensor, row, scale }: WeightPatch): void {
+  const weight = model.parameters().get(tensor)
+  if (!weight) throw new Mismatch(`the case changes ${tensor}, which the model does not have`)
+  noGrad(() => weight.narrow(0, row, 1).mul_(scale))
+}
