@@ -54,10 +54,11 @@ export async function missingFiles(snapshot: string, begun = false): Promise<str
   return [...missing].sort()
 }
 
-/** Whether config.json speaks of a vision tower. What is damaged, loading tells. */
+/** Whether config.json speaks of a vision tower, or of a VL model. What is damaged, loading tells. */
 function sees(snapshot: string): boolean {
   try {
-    return Object.keys(readJsonObject(path.join(snapshot, "config.json"))).some((key) => key.includes("vision"))
+    const config = readJsonObject(path.join(snapshot, "config.json"))
+    return Object.keys(config).some((key) => key.includes("vision")) || /vl/i.test(String(config.model_type))
   } catch {
     return false
   }
