@@ -2,11 +2,11 @@
 
 import { z } from "zod"
 import { UserError } from "../../src/errors.js"
+import { blockDiffusionRecipe } from "../../src/paradigms/block-diffusion/recipe.js"
 import { readable } from "../../src/readable.js"
 import {
   augmentSchema,
   betasSchema,
-  blockDiffusionSchema,
   fraction,
   mixtureSchema,
   modelSchema,
@@ -83,7 +83,7 @@ const keys = z.strictObject({
      * and mixture.
      */
     diffusion: stageSchema.extend({
-      block_diffusion: blockDiffusionSchema.omit({ shift: true }).prefault({}),
+      block_diffusion: blockDiffusionRecipe.omit({ shift: true }).prefault({}),
       /** One translation for each: next keeps the autoregressive model's shift, same is the authors' position. */
       shifts: z
         .array(z.enum(["next", "same"]))
@@ -125,7 +125,7 @@ function requireTrainings({ stages, training, data }: Stages, context: z.core.$R
       train: { learning_rate, weight_decay, micro_batch_size, save_every, seed },
       ...("block_diffusion" in stage && { block_diffusion: stage.block_diffusion }),
     }
-    for (const { path, what } of problemsOf(trainingSchema.safeParse(value).error?.issues ?? [], value)) {
+    for (const { path, what } of problemsOf(trainingSchema().safeParse(value).error?.issues ?? [], value)) {
       const own = ownKey(name, path)
       const isTold = context.issues.some((issue) => String(issue.path) === String(own))
       if (!isTold) context.addIssue({ code: "custom", path: own, message: `as a training: ${what}` })

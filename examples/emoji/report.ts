@@ -117,7 +117,7 @@ function reportModel(
   return {
     id: name,
     title: name === "autoregressive" ? "autoregressive, before translation" : stageTitle(name),
-    paradigm: config?.paradigm ?? "autoregressive",
+    paradigm: config?.paradigm === "block-diffusion" ? "block-diffusion" : "autoregressive",
     role: name === "autoregressive" ? "first-stage" : name === "control" ? "control" : "translated",
     ...(config?.paradigm === "block-diffusion" && { shift: config.block_diffusion.shift }),
     parameters: parameterCount(models[name]),

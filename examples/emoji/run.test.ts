@@ -109,11 +109,11 @@ it("ends with a report and models with cards, however often it was stopped", asy
     expect(readFileSync(join(model, "README.md"), "utf8")).toMatch(
       /CC[ -]BY[\s\S]*\| a vendor never seen in training \|/,
     )
-    const { paradigm, remasking } = await openModel(model)
-    expect({ paradigm, remasking }).toEqual(
+    const { paradigm, generation } = await openModel(model)
+    expect([paradigm.name, generation.values]).toMatchObject(
       name === "autoregressive"
-        ? { paradigm: "autoregressive" }
-        : { paradigm: "block-diffusion", remasking: { strategy: "sequential_dynamic", threshold: 0.9 } },
+        ? ["autoregressive", {}]
+        : ["block-diffusion", { remasking_strategy: "sequential_dynamic", confidence_threshold: 0.9 }],
     )
   }
 

@@ -49,7 +49,7 @@ export function demoStages(
   ): Stage => ({
     name,
     title: TITLES[name],
-    config: trainingSchema.parse({
+    config: trainingSchema().parse({
       model,
       output: join(folder, name),
       data: {

@@ -2,9 +2,11 @@
 
 import type { ModelConfig } from "../checkpoint/config.js"
 import { randomFrom } from "../data/prng.js"
-import { decodeBlocks } from "../execution/decode.js"
+import { Executor } from "../execution/executor.js"
 import type { LanguageModel } from "../models/types.js"
 import type { TrainingSample } from "../paradigms/batch.js"
+import { meanLoss } from "../paradigms/batch.js"
+import { blockDecoding } from "../paradigms/block-diffusion/decoder.js"
 import { blockDiffusionObjective } from "../paradigms/block-diffusion/objective.js"
 import { IGNORE } from "../text/conversation.js"
 import { backward, type Device, noGrad, synchronize, tidy } from "../torch/index.js"
@@ -34,11 +36,8 @@ export function answerer(
   return async (steps) => {
     const start = performance.now()
     // No token ends this: every run makes the same number of tokens.
-    for await (const event of decodeBlocks(
-      model,
-      { ids },
-      { maskToken, eos: [], blockSize, steps, genLength: length, signal },
-    ))
+    const decoding = blockDecoding(prompt, { maskToken, eos: [], blockSize, steps, genLength: length })
+    for await (const event of new Executor(model).run({ ids }, decoding, { signal }))
       if (event.type === "done") return { seconds: (performance.now() - start) / 1000, forwards: event.stats.forwards }
     throw new Error("decoding ended without a result")
   }
@@ -76,16 +75,15 @@ export function trainer(
   const maskToken = vocabSize - 1
   return (seed) => {
     const random = randomFrom(seed)
-    const batch = Array.from({ length: samples }, (): TrainingSample => {
+    const own = Array.from({ length: samples }, (): TrainingSample => {
       const ids = Int32Array.from({ length: rows }, () => Math.floor(random() * (vocabSize - 10)))
       const labels = ids.map((id, i) => (i < rows - answer ? IGNORE : id))
       return { ids, labels, images: [], imageIndices: [], where: "benchmark" }
     })
     synchronize(device)
     const start = performance.now()
-    tidy(() =>
-      backward(blockDiffusionObjective(model, { samples: batch, images: [] }, { blockSize, maskToken }, random).loss),
-    )
+    const batch = { samples: own, images: [] }
+    tidy(() => backward(meanLoss(blockDiffusionObjective(model, batch, { blockSize, maskToken }, random))))
     optimizer.step(1)
     synchronize(device)
     return (performance.now() - start) / 1000

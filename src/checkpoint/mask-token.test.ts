@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
+import { asDiffusion } from "../../test/support/as-diffusion.js"
 import { smallConfig } from "../../test/support/small-checkpoint.js"
 import { normaliseConfig } from "../models/read-config.js"
-import { asDiffusion } from "../models/translate.js"
 import { type TokenAt, withMaskToken } from "./mask-token.js"
 
 /** A tokenizer that knows the first ids, and some others. */
@@ -42,7 +42,7 @@ describe("the mask", () => {
     const learned = asDiffusion(config)
     expect(maskOf(tokenizer(151665), learned)).toBe(151671)
     expect(() => maskOf(tokenizer(151700), learned)).toThrow(/mask, id 151671, is the token "token 151671"/)
-    const untrained = asDiffusion(config, { blockDiffusion: { enabled: false } })
+    const untrained = asDiffusion(config, { record: { enabled: false } })
     expect(maskOf(tokenizer(151700), untrained)).toBe(151935)
   })
 

@@ -3,7 +3,6 @@
 import { UserError } from "../errors.js"
 import { readable } from "../readable.js"
 import { type ModelConfig, withVocabulary } from "./config.js"
-import { hasLearnedMask } from "./paradigm-record.js"
 
 /** The token of an id, or undefined when the tokenizer has none there. */
 export type TokenAt = (id: number) => string | undefined
@@ -15,13 +14,14 @@ const isMaskToken = (token: string): boolean => /^[<[]\|?(mdm_)?mask(_?token)?\|
  * The configuration with its mask token: the one that a diffusion model has learned; otherwise the one that config.json
  * names or the usual one, unless it is a token of the text; otherwise the last row of the embedding without a token.
  * @param grow whether the vocabulary may grow by a token where no row is spare: the weights must then grow with it
+ * @param learned whether the model was trained with the mask that it names
  * @throws UserError when there is no row for it, or the learned mask is a token of the text
  */
 export function withMaskToken(
   config: ModelConfig,
   tokenAt: TokenAt,
   where?: string,
-  { grow = false }: { grow?: boolean } = {},
+  { grow = false, learned = false }: { grow?: boolean; learned?: boolean } = {},
 ): ModelConfig {
   const { tokens, text } = config
   const isFree = (id: number): boolean => {
@@ -30,7 +30,7 @@ export function withMaskToken(
   }
   const named = tokens.mask
   if (named !== undefined && isFree(named)) return config
-  if (named !== undefined && hasLearnedMask(config.paradigm))
+  if (named !== undefined && learned)
     throw new UserError(
       `the model's mask, id ${named}, is the token "${readable(tokenAt(named)!)}" of the tokenizer: what the model learned as a mask would be read as text`,
       { where, fix: "use the tokenizer that the model was trained with, or start from the autoregressive model" },

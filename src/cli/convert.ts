@@ -2,7 +2,7 @@
 
 import { UserError } from "../errors.js"
 import { resolveModel } from "../hub/resolve.js"
-import { type ConvertOptions, convert } from "../models/convert.js"
+import { type ConvertOptions, convert } from "../paradigms/convert.js"
 import { shown } from "../readable.js"
 import { interruptible } from "./interrupt.js"
 import { downloadObserver } from "./open-model.js"
@@ -32,7 +32,7 @@ export async function convertCommand(
     }
     await convert(folder, out, {
       layout,
-      blockDiffusion: { ...(blockSize && { blockSize }), ...(shift && { shift }) },
+      record: { ...(blockSize && { block_size: blockSize }), ...(shift && { shift }) },
       onProgress,
     })
     progress.finish()

@@ -12,9 +12,10 @@ import { imageRows, imageSize } from "../image/size.js"
 import { chatFormatOf } from "../models/chat-format.js"
 import { imageProcessorOf, requireImages } from "../models/images.js"
 import { readConfig } from "../models/read-config.js"
-import { asDiffusion } from "../models/translate.js"
+import { DEFAULT_PARADIGM, paradigmNamed } from "../paradigms/registry.js"
+import { asParadigm } from "../paradigms/translate.js"
 import { Tokenizer } from "../text/tokenizer.js"
-import { readTrainingRecipe, type TrainingConfig } from "../train/config.js"
+import { chosenParadigm, readTrainingRecipe, type TrainingConfig } from "../train/config.js"
 import { EXIT_FAILED } from "./errors.js"
 import { formatCount } from "./ui/format.js"
 import { Progress } from "./ui/progress.js"
@@ -31,8 +32,9 @@ interface DataCheckOptions {
 
 /** How a training with this recipe, or one without settings of its own, would prepare the records. */
 function trainingOptions(recipe: TrainingConfig | undefined, config: ModelConfig | undefined): CheckOptions {
-  const { data, block_diffusion } = recipe ?? {}
-  const own = config && (recipe?.paradigm === "autoregressive" ? config : asDiffusion(config))
+  const { data } = recipe ?? {}
+  const paradigm = paradigmNamed(recipe?.paradigm ?? DEFAULT_PARADIGM)
+  const own = config && (paradigm.name === config.paradigm.name ? config : asParadigm(config, paradigm))
   const limits = { minPixels: data?.min_pixels, maxPixels: data?.max_pixels }
   const images = own && imageProcessorOf(own, undefined, limits)
   const aspect = data?.image_aspect ?? "pad"
@@ -45,8 +47,8 @@ function trainingOptions(recipe: TrainingConfig | undefined, config: ModelConfig
         })
   return {
     imageRoot: data?.image_root,
-    format: own ? chatFormatOf(own) : recipe?.paradigm === "autoregressive" ? "qwen2_5_vl" : "qwen_2_5",
-    learn: block_diffusion?.learn,
+    format: own ? chatFormatOf(own) : paradigm.masks ? "qwen_2_5" : "qwen2_5_vl",
+    learn: recipe && paradigm.learn?.(chosenParadigm(recipe).section),
     trusted: data?.trusted,
     maxLength: data?.max_length,
     rows: async (path) => rowsOf(await imageSize(path)),

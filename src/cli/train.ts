@@ -3,6 +3,7 @@
 import { join, resolve } from "node:path"
 import { writeFileAtomic } from "../checkpoint/files.js"
 import { UserError } from "../errors.js"
+import { DEFAULT_PARADIGM, paradigmNamed } from "../paradigms/registry.js"
 import { readTrainingRecipe, type TrainingConfig } from "../train/config.js"
 import { requirePlaces } from "../train/output-places.js"
 import { renderTrainingReport } from "../train/report.js"
@@ -30,10 +31,10 @@ export async function translateCommand(
   { recipe, set, out }: TrainOptions & { recipe: string },
 ): Promise<void> {
   const read = readTrainingRecipe(recipe, set)
-  if (read.paradigm !== "block-diffusion")
-    throw new UserError("translating means block diffusion, the recipe says autoregressive", {
+  if (!paradigmNamed(read.paradigm).masks)
+    throw new UserError(`translating means diffusion, the recipe says ${read.paradigm}`, {
       where: recipe,
-      fix: "set paradigm: block-diffusion, or use `diffusionvl train`",
+      fix: `set paradigm: ${DEFAULT_PARADIGM}, or use \`diffusionvl train\``,
     })
   const config = withOutput({ ...read, model: model ?? read.model }, out)
   const report = join(config.output, "report.html")

@@ -2,19 +2,19 @@
 
 import { randomFrom } from "../data/prng.js"
 import { UserError } from "../errors.js"
-import { decodeAutoregressive, decodeBlocks } from "../execution/decode.js"
+import { checkOptions } from "../paradigms/check-options.js"
 import type { DecodeDone, DecodeEvent, DecodeStats } from "../paradigms/decode-events.js"
+import type { DecodingOptions } from "../paradigms/decoding-options.js"
+import { DEFAULT_SEED, type DecodingReport } from "../paradigms/decoding-report.js"
 import type { Prompt } from "../paradigms/prompt.js"
 import type { Message } from "../text/conversation.js"
 import { AnswerView } from "./answer-view.js"
-import { type DecodingReport, type ResolvedDecoding, resolveDecoding } from "./decoding.js"
-import { DEFAULT_SEED } from "./decoding-report.js"
+import { type ResolvedDecoding, resolveDecoding } from "./decoding.js"
 import { explainDecodingError } from "./not-finite.js"
-import { checkOptions, type DecodingOptions } from "./options.js"
 import { type ImageSource, preparePrompt } from "./prepare.js"
 import type { Session } from "./session.js"
 
-export type { DecodingOptions } from "./options.js"
+export type { DecodingOptions } from "../paradigms/decoding-options.js"
 
 export interface GenerateOptions extends DecodingOptions {
   messages: readonly Message[]
@@ -46,22 +46,21 @@ export async function* generate(
   session: Session,
   options: GenerateOptions,
 ): AsyncGenerator<GenerateEvent, void, undefined> {
-  checkOptions(session, options)
+  requireOptions(session, options)
   const started = performance.now()
   const prompt = await preparePrompt(session, options.messages, options.images)
   const prepareMilliseconds = performance.now() - started
   const promptRows = prompt.ids.length
   const decoding = resolveDecoding(session, options, promptRows)
-  const { genLength, eos } = decoding.settings
-  const mask = decoding.paradigm === "block-diffusion" ? decoding.settings.maskToken : undefined
+  const { genLength, eos, maskToken } = decoding.settings
   const view = new AnswerView(session.tokenizer, { promptRows, length: genLength, eos })
   let done: DecodeDone | undefined
   for await (const event of run(session, prompt, decoding, options)) {
     if (event.type === "done") done = event
     if (event.type !== "step") continue
-    const { text, cells } = view.update(event, mask)
+    const { text, cells } = view.update(event, maskToken)
     if (text !== "") yield { type: "text", text }
-    if (session.paradigm === "block-diffusion") yield { type: "step", cells }
+    if (session.paradigm.masks) yield { type: "step", cells }
   }
   const { ids, eosIndex, stats } = done as DecodeDone
   const answer = ids.slice(0, eosIndex)
@@ -97,8 +96,13 @@ export function decode(
   prompt: Prompt,
   options: DecodingOptions & { signal?: AbortSignal } = {},
 ): AsyncGenerator<DecodeEvent, void, undefined> {
-  checkOptions(session, options)
+  requireOptions(session, options)
   return run(session, prompt, resolveDecoding(session, options, prompt.ids.length), options)
+}
+
+/** @throws UserError naming the option that cannot be used */
+export function requireOptions({ name, paradigm, config }: Session, options: DecodingOptions): void {
+  checkOptions({ name, paradigm, maxPositions: config.text.maxPositions }, options)
 }
 
 async function* run(
@@ -107,18 +111,16 @@ async function* run(
   decoding: ResolvedDecoding,
   { seed = DEFAULT_SEED, signal }: DecodingOptions & { signal?: AbortSignal },
 ): AsyncGenerator<DecodeEvent, void, undefined> {
-  const { model, config } = session
+  const { config, executor, paradigm } = session
   const { genLength } = decoding.settings
   if (prompt.ids.length + genLength > config.text.maxPositions)
     throw new UserError(
       `the prompt of ${prompt.ids.length} tokens and an answer of ${genLength} exceed the model's ${config.text.maxPositions}`,
       { fix: "shorten the prompt, show fewer images or ask for fewer tokens" },
     )
-  const random = { uniform: randomFrom(seed), signal }
   try {
-    yield* decoding.paradigm === "autoregressive"
-      ? decodeAutoregressive(model, prompt, { ...decoding.settings, ...random })
-      : decodeBlocks(model, prompt, { ...decoding.settings, ...random })
+    const loop = paradigm.decode(prompt, { ...decoding.settings, uniform: randomFrom(seed) })
+    yield* executor.run(prompt, loop, { signal })
   } catch (error) {
     throw explainDecodingError(error, session, prompt)
   }

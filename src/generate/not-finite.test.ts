@@ -38,7 +38,7 @@ const asked = (session: Session, options: Partial<GenerateOptions> = {}) =>
 /** Greedily, drawn, with rules that leave few tokens, and scored: every way names the same cause. */
 async function askedInEveryWay(session: Session, named: RegExp) {
   const own: Partial<GenerateOptions>[] =
-    session.paradigm === "autoregressive"
+    session.paradigm.name === "autoregressive"
       ? [{ repetitionPenalty: 1.3 }, { temperature: 0.7, minP: 0.1, typicalP: 0.3 }, { temperature: 0.7, topH: 0.01 }]
       : [{ shift: "next" }, { shift: "next", temperature: 0.7 }, { threshold: 0.5, temperature: 1e6 }]
   const drawn = [{ temperature: 0.7 }, { temperature: 0.7, topP: 0.5, topK: 3 }, { temperature: 1, topP: 1e-4 }]

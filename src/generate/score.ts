@@ -1,13 +1,11 @@
 /** How likely a model finds given answers: for multiple choice without generating. */
 
-import { endToken, maskToken } from "../checkpoint/config.js"
-import { blockDiffusionOf } from "../checkpoint/paradigm-record.js"
+import { endToken } from "../checkpoint/config.js"
 import { UserError } from "../errors.js"
-import { autoregressiveLikelihoods } from "../paradigms/autoregressive/likelihood.js"
-import { blockLikelihoods } from "../paradigms/block-diffusion/likelihood.js"
+import type { DecodingOptions } from "../paradigms/decoding-options.js"
 import type { Prompt } from "../paradigms/prompt.js"
+import { requireOptions } from "./generate.js"
 import { explainDecodingError } from "./not-finite.js"
-import { checkOptions, type DecodingOptions } from "./options.js"
 import type { Session } from "./session.js"
 
 export interface AnswerScore {
@@ -29,7 +27,7 @@ export function scoreAnswers(
   answers: readonly string[],
   options: Pick<DecodingOptions, "blockSize" | "shift"> = {},
 ): AnswerScore[] {
-  checkOptions(session, options)
+  requireOptions(session, options)
   const { model, tokenizer, config, paradigm } = session
   const end = endToken(config)
   if (end >= model.vocabSize)
@@ -38,13 +36,8 @@ export function scoreAnswers(
       fix: "set eos_token_id in config.json to the token that ends its answers",
     })
   const ids = answers.map((answer) => Int32Array.from([...tokenizer.encode(answer), end]))
-  const trained = blockDiffusionOf(config)
-  const { blockSize = trained?.blockSize ?? 8, shift = trained?.shift } = options
   try {
-    const sums =
-      paradigm === "autoregressive"
-        ? autoregressiveLikelihoods(model, prompt, ids)
-        : blockLikelihoods(model, prompt, ids, { blockSize, maskToken: maskToken(config), shift })
+    const sums = paradigm.likelihoods(model, prompt, ids, config, options)
     return sums.map((logLikelihood, i) => ({ logLikelihood, tokens: ids[i].length }))
   } catch (error) {
     throw explainDecodingError(error, session, prompt)

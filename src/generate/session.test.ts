@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
-import { convert } from "../models/convert.js"
+import { convert } from "../paradigms/convert.js"
 import { loadSession } from "./session.js"
 
 const folder = mkdtempSync(join(tmpdir(), "dvl-session-"))

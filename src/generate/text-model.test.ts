@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, it } from "vitest"
+import { asDiffusion } from "../../test/support/as-diffusion.js"
 import { SMALL_FAMILIES } from "../../test/support/small-families.js"
 import { normaliseConfig } from "../models/read-config.js"
 import { initialiseWeights } from "../models/registry.js"
 import { saveModel } from "../models/save.js"
-import { asDiffusion } from "../models/translate.js"
 import { decode } from "./generate.js"
 import { preparePrompt } from "./prepare.js"
 import { scoreAnswers } from "./score.js"
@@ -32,7 +32,7 @@ beforeAll(async () => {
   }
   autoregressive = await open("ar", config)
   // One token at a time, each predicted by the one before: the same text, whatever was trained.
-  diffusion = await open("bd", asDiffusion(config, { blockDiffusion: { blockSize: 1, shift: "next" } }))
+  diffusion = await open("bd", asDiffusion(config, { record: { block_size: 1, shift: "next" } }))
 })
 afterAll(() => rmSync(root, { recursive: true }))
 

@@ -57,8 +57,8 @@ export interface Architecture<C extends ModelConfig = ModelConfig> {
   layouts(config: C): readonly Layout[]
   /** The model over these weights, computing in `dtype`. Takes every weight in the constructors, and computes nothing there. */
   build(config: C, weights: WeightSource, dtype: DType): LanguageModel
-  /** The same weights for another paradigm, where more than the record changes. `image`: other limits for pictures. */
-  asParadigm?(config: C, paradigm: ParadigmRecord, options: { image?: PixelLimits }): C
+  /** The same weights for another paradigm, where more than the record changes. `masks`: whether it hides tokens; `image`: other limits for pictures. */
+  asParadigm?(config: C, paradigm: ParadigmRecord, options: { masks: boolean; image?: PixelLimits }): C
   /**
    * How the model's pictures are prepared, with the settings of its folder.
    * @throws UserError naming file and key for a setting that cannot be right

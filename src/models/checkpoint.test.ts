@@ -3,6 +3,7 @@ import fs from "node:fs"
 import os from "node:os"
 import path from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { asDiffusion } from "../../test/support/as-diffusion.js"
 import {
   canonicalEntries,
   publishedEntries,
@@ -14,13 +15,12 @@ import { createFolder } from "../checkpoint/files.js"
 import { fillName, ruleOfCanonical, ruleOfStored } from "../checkpoint/layout.js"
 import { readTensor, type TensorLocation, writeTensors } from "../checkpoint/safetensors.js"
 import { UserError } from "../errors.js"
+import { convert } from "../paradigms/convert.js"
 import { readCheckpoint } from "./checkpoint.js"
-import { convert } from "./convert.js"
 import { converted, published, released } from "./families/qwen2_5_vl.js"
 import { normaliseConfig } from "./read-config.js"
 import { expectedTensors } from "./registry.js"
 import { writeModel } from "./save.js"
-import { asDiffusion } from "./translate.js"
 
 let root: string
 let model: string

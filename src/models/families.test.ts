@@ -3,11 +3,14 @@ import fs from "node:fs"
 import os from "node:os"
 import path from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { asDiffusion } from "../../test/support/as-diffusion.js"
 import { goldenModelFolder, goldenPresent } from "../../test/support/golden.js"
 import { SMALL_FAMILIES } from "../../test/support/small-families.js"
 import { writeTensors } from "../checkpoint/safetensors.js"
 import { storedEntries } from "../checkpoint/stored-entries.js"
 import { bidirectional, blockCausal, causal } from "../nn/attention-pattern.js"
+import { paradigmOf } from "../paradigms/registry.js"
+import { asParadigm } from "../paradigms/translate.js"
 import { arange, cat, noGrad, type Tensor, tidy } from "../torch/index.js"
 import { checkpointOf } from "./checkpoint.js"
 import type { DecoderConfig } from "./decoder-config.js"
@@ -15,7 +18,6 @@ import { loadCheckpoint, loadModel } from "./load.js"
 import { normaliseConfig, readConfig } from "./read-config.js"
 import { architectureOf, buildModel, expectedTensors, initialiseWeights, type Model, newModel } from "./registry.js"
 import { saveModel, tensorEntries } from "./save.js"
-import { asDiffusion, asParadigm } from "./translate.js"
 
 let root: string
 beforeEach(() => {
@@ -52,7 +54,7 @@ describe.each(FAMILIES)("%s", (_, json) => {
   })
 
   it("records a paradigm beside what its library reads, and nothing when it is the published one", async () => {
-    const target = asDiffusion(config, { blockDiffusion: { blockSize: 4, shift: "next" } })
+    const target = asDiffusion(config, { record: { block_size: 4, shift: "next" } })
     await saveModel(root, { config: target, parameters })
     const written = JSON.parse(fs.readFileSync(path.join(root, "config.json"), "utf8"))
     expect(written).toMatchObject({
@@ -61,7 +63,7 @@ describe.each(FAMILIES)("%s", (_, json) => {
     })
     const back = readConfig(root)
     expect(back.paradigm).toEqual(target.paradigm)
-    expect(architectureOf(back).write(asParadigm(back, config.paradigm), "bfloat16").diffusionvl).toBeUndefined()
+    expect(architectureOf(back).write(asParadigm(back, paradigmOf(config)), "bfloat16").diffusionvl).toBeUndefined()
   })
 
   it("gives the same with a cache as without, in pieces", () =>

@@ -2,16 +2,15 @@
 import fs from "node:fs"
 import path from "node:path"
 import { describe, expect, it } from "vitest"
+import * as translating from "../../test/support/as-diffusion.js"
 import { smallConfig } from "../../test/support/small-checkpoint.js"
 import { maskToken } from "../checkpoint/config.js"
-import { blockDiffusionOf } from "../checkpoint/paradigm-record.js"
 import { UserError } from "../errors.js"
 import type { ConfigFiles } from "./architecture.js"
 import type { QwenVlConfig } from "./families/qwen2_5_vl-read.js"
 import { toConvertedConfig, toQwenConfig, toReleasedConfig } from "./families/qwen2_5_vl-write.js"
 import * as reading from "./read-config.js"
 import { expectedTensors } from "./registry.js"
-import * as translating from "./translate.js"
 
 // All configurations here are of one family.
 const normaliseConfig = (json: Record<string, unknown>, files?: ConfigFiles): QwenVlConfig =>
@@ -242,7 +241,7 @@ describe("errors name the key or list what is supported", () => {
 
   it("a block beyond the positions is refused before anything is converted", () => {
     const config = normaliseConfig(smallConfig({ mask_token_id: 60 }))
-    expect(() => asDiffusion(config, { blockDiffusion: { blockSize: 1e9 } })).toThrow(
+    expect(() => asDiffusion(config, { record: { block_size: 1e9 } })).toThrow(
       /a block of 1000000000 tokens exceeds the model's \d+ positions/,
     )
   })
@@ -255,7 +254,7 @@ describe("errors name the key or list what is supported", () => {
 
 describe("writing", () => {
   const diffusion = asDiffusion(normaliseConfig(smallConfig({ mask_token_id: 60 })), {
-    blockDiffusion: { blockSize: 4, shift: "next" },
+    record: { block_size: 4, shift: "next" },
     image: { minPixels: 3136, maxPixels: 12544 },
   })
   const throughJson = (value: unknown) => JSON.parse(JSON.stringify(value))
@@ -280,7 +279,7 @@ describe("writing", () => {
   it("converted: read back it has the same sizes and tokens", () => {
     const back = normaliseConfig(throughJson(toConvertedConfig(diffusion)))
     expect([back.text, back.vision, back.tokens]).toEqual([diffusion.text, diffusion.vision, diffusion.tokens])
-    expect(blockDiffusionOf(back)).toMatchObject({ enabled: false, blockSize: 4 })
+    expect(back.paradigm.options).toMatchObject({ enabled: false, block_size: 4 })
   })
 })
 
@@ -293,11 +292,9 @@ describe.skipIf(!fs.existsSync(models))("reference checkpoints", () => {
     const source = readConfig(path.join(models, "tiny-qwen2_5_vl"))
     expect([trained.text, trained.vision]).toEqual([source.text, source.vision])
     expect(trained.image).toEqual({ minPixels: 12544, maxPixels: 50176 })
-    expect(blockDiffusionOf(trained)).toMatchObject({
-      enabled: true,
-      blockSize: 8,
-      shift: "same",
-      samplingEpsMin: 0.001,
+    expect(trained.paradigm).toMatchObject({
+      name: "block-diffusion",
+      options: { enabled: true, block_size: 8, sampling_eps_min: 0.001 },
     })
   })
 

@@ -4,10 +4,11 @@ import type { ModelConfig } from "../checkpoint/config.js"
 import type { ElementType } from "../checkpoint/element-types.js"
 import type { Json } from "../checkpoint/json.js"
 import { kept, type Layout } from "../checkpoint/layout.js"
-import { paradigmJson, readParadigm } from "../checkpoint/paradigm-record.js"
+import { type ParadigmRecord, paradigmJson, readParadigm } from "../checkpoint/paradigm-record.js"
 import type { Architecture } from "./architecture.js"
 import { Decoder } from "./decoder.js"
 import { type DecoderConfig, type DecoderFacts, readDecoder, textOf, validateMask } from "./decoder-config.js"
+import { AUTOREGRESSIVE } from "./published-paradigms.js"
 
 export interface TextModelConfig extends ModelConfig {
   text: DecoderConfig
@@ -54,23 +55,23 @@ export function textModel({ name, title, facts, spareMask }: TextFamily): Archit
         text,
         tokens: { ...tokens, ...(mask !== undefined && { mask }) },
         chat: "template",
-        paradigm: readParadigm(raw, where) ?? { name: "autoregressive", options: {} },
+        paradigm: readParadigm(raw, where) ?? AUTOREGRESSIVE,
         raw,
       }
     },
-    write: (config, dtype) => writeText(config, dtype, "autoregressive"),
+    write: (config, dtype) => writeText(config, dtype, AUTOREGRESSIVE),
     layouts: () => [decoderLayout],
     build: (config, weights, dtype) => new Decoder(config, weights, dtype),
   }
 }
 
 /** config.json as it was read, with what translating changes. */
-export function writeText(config: TextModelConfig, dtype: ElementType, published: string): Json {
+export function writeText(config: TextModelConfig, dtype: ElementType, published: ParadigmRecord): Json {
   const { raw, text, tokens, paradigm } = config
   const { text_config: _, ...shared } = raw
   const isNested = raw.text_config != null
   const ofText = isNested ? textOf(raw) : {}
-  const namesMask = raw.mask_token_id != null || paradigm.name !== published
+  const namesMask = raw.mask_token_id != null || paradigm.name !== published.name
   return {
     ...ofText,
     ...shared,
@@ -79,6 +80,6 @@ export function writeText(config: TextModelConfig, dtype: ElementType, published
     dtype,
     torch_dtype: dtype, // the key that loaders before transformers 4.56 look for
     ...(namesMask && tokens.mask !== undefined && { mask_token_id: tokens.mask }),
-    ...paradigmJson(paradigm, published),
+    ...paradigmJson(paradigm, published.name),
   }
 }

@@ -22,9 +22,18 @@ export interface TrainingBatch {
   images: readonly ImageInput[]
 }
 
+/**
+ * What a loss is a mean over. samples: each counts the same, however long its answer (the authors). tokens: every token
+ * to learn counts the same, in whatever sample.
+ */
+export type LossUnit = "samples" | "tokens"
+
+/** The loss is `sum / count`; over several batches or machines it is the sum of the sums over the sum of the counts. */
 export interface Objective {
   /** A scalar to go backward from: 0 when the batch has nothing to learn. */
-  loss: Tensor
+  sum: Tensor
+  /** Samples, or tokens that are learned, hidden or not. */
+  count: number
   /** Unweighted cross entropy of every predicted token, [n], without history. */
   tokenCrossEntropy: Tensor
   /** How many of these tokens each sample has, in order. */
@@ -32,6 +41,10 @@ export interface Objective {
   /** Numbers for the log. */
   metrics: Record<string, number>
 }
+
+/** The loss of one batch by itself. */
+export const meanLoss = ({ sum, count }: Pick<Objective, "sum" | "count">): Tensor =>
+  count === 0 ? sum : sum.div(count)
 
 /** A sample with its images' features. */
 export function inputRows(sample: TrainingSample, features: readonly Tensor[]): InputRows {

@@ -1,12 +1,12 @@
 /** Both paradigms on every language-model family: one step of learning, and decoding that agrees where it must. */
 import { describe, expect, it } from "vitest"
+import { decodeAutoregressive, decodeBlocks } from "../../test/support/decode.js"
 import { SMALL_FAMILIES } from "../../test/support/small-families.js"
-import { decodeAutoregressive, decodeBlocks } from "../execution/decode.js"
 import { normaliseConfig } from "../models/read-config.js"
 import { type Model, newModel } from "../models/registry.js"
 import { backward } from "../torch/index.js"
 import { autoregressiveObjective } from "./autoregressive/objective.js"
-import type { TrainingBatch } from "./batch.js"
+import { meanLoss, type TrainingBatch } from "./batch.js"
 import { blockDiffusionObjective } from "./block-diffusion/objective.js"
 import type { DecodeEvent } from "./decode-events.js"
 
@@ -24,7 +24,7 @@ describe.each(Object.entries(SMALL_FAMILIES))("%s", (_, json) => {
   const config = normaliseConfig(json)
   const step = (objective: (model: Model) => ReturnType<typeof autoregressiveObjective>): string[] => {
     const model = newModel(config, 5, { std: 0.3, dtype: "float64", trainable: true })
-    const { loss } = objective(model)
+    const loss = meanLoss(objective(model))
     expect(loss.item()).toBeGreaterThan(0)
     backward(loss)
     return [...model.parameters()]

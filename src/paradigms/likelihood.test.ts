@@ -7,6 +7,7 @@ import { blockCausal } from "../nn/attention-pattern.js"
 import { arange, Generator, noGrad, randn } from "../torch/index.js"
 import { autoregressiveLikelihoods } from "./autoregressive/likelihood.js"
 import { autoregressiveObjective } from "./autoregressive/objective.js"
+import { meanLoss } from "./batch.js"
 import { blockLikelihoods } from "./block-diffusion/likelihood.js"
 import type { Prompt } from "./prompt.js"
 
@@ -33,7 +34,9 @@ describe("likelihoods of given answers", () => {
         positions: axes && (axes.axes.map(count) as [Int32Array, Int32Array, Int32Array]),
         where: "test",
       }
-      const { loss } = noGrad(() => autoregressiveObjective(model, { samples: [sample], images: [] }, features))
+      const loss = noGrad(() =>
+        meanLoss(autoregressiveObjective(model, { samples: [sample], images: [] }, {}, features)),
+      )
       expect(together[i]).toBeCloseTo(-loss.item() * answer.length, 5)
     })
   })

@@ -77,7 +77,7 @@ describe("recipes", () => {
   ])("name the line of what is wrong: %j", (text, sentence) => {
     const failure = (() => {
       try {
-        parseYaml(trainingSchema, text, "r.yaml")
+        parseYaml(trainingSchema(), text, "r.yaml")
       } catch (error) {
         return error as { format(): string }
       }
@@ -100,7 +100,7 @@ describe("recipes", () => {
       ],
     ],
   ])("name a key once: %s", (line, sentences) => {
-    expect(() => parseYaml(trainingSchema, `${SMALL}${line}\n`, "r.yaml")).toThrow(
+    expect(() => parseYaml(trainingSchema(), `${SMALL}${line}\n`, "r.yaml")).toThrow(
       expect.objectContaining({ message: sentences.map((sentence) => `line 5: ${sentence}`).join("\n  ") }),
     )
   })
@@ -169,7 +169,7 @@ describe("recipes", () => {
     const base = `model: m\noutput: out\nparadigm: block-diffusion\n`
     const data = section === "data" ? "" : "data: { file: d.json }\n"
     const text = `${base}${data}${section === "data" && !keys.includes("file:") ? keys.replace("{", "{ file: d.json,") : keys}\n`
-    const failure = failureOf(() => parseYaml(trainingSchema, text, "r.yaml"))
+    const failure = failureOf(() => parseYaml(trainingSchema(), text, "r.yaml"))
     expect(failure).toMatch(sentence)
     expect(failure).not.toMatch(/undefined|received|Invalid input|JSON at/)
     expect(failure.length).toBeLessThan(1000)
@@ -177,7 +177,7 @@ describe("recipes", () => {
 
   it("cut a long list of problems, and aliases that multiply", () => {
     const keys = Array.from({ length: 10_000 }, (_, i) => `key_number_${i}: 1\n`).join("")
-    const failure = failureOf(() => parseYaml(trainingSchema, SMALL + keys, "r.yaml"))
+    const failure = failureOf(() => parseYaml(trainingSchema(), SMALL + keys, "r.yaml"))
     expect(failure.split("\n").slice(0, 2)).toEqual([
       "r.yaml: line 5: key_number_0: there is no such key",
       "  line 6: key_number_1: there is no such key",
@@ -188,11 +188,11 @@ describe("recipes", () => {
         ? line
         : `${line}: &${line} [*${"abcdefghijklmnopqrst"[i - 1]}, *${"abcdefghijklmnopqrst"[i - 1]}]`,
     )
-    expect(failureOf(() => parseYaml(trainingSchema, bomb.join("\n"), "r.yaml"))).toMatch(
+    expect(failureOf(() => parseYaml(trainingSchema(), bomb.join("\n"), "r.yaml"))).toMatch(
       /its aliases \(\*name\) repeat/,
     )
     const shared = `${SMALL}train: { learning_rate: &rate 0.5, vision_learning_rate: *rate }\n`
-    expect(parseYaml(trainingSchema, shared, "r.yaml").train.vision_learning_rate).toBe(0.5)
+    expect(parseYaml(trainingSchema(), shared, "r.yaml").train.vision_learning_rate).toBe(0.5)
   })
 
   it("must be text files with keys", () => {

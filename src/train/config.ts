@@ -3,6 +3,14 @@
 import { dirname, resolve } from "node:path"
 import { z } from "zod"
 import { modelUrlProblem } from "../hub/model-url.js"
+import { sectionKey } from "../paradigms/paradigm.js"
+import {
+  type AnyParadigm,
+  DEFAULT_PARADIGM,
+  type ParadigmSections,
+  paradigmNamed,
+  paradigms,
+} from "../paradigms/registry.js"
 import { type UrlProblem, urlProblem, urlScheme, urlSentence } from "../url.js"
 import { readRecipe } from "./recipe-file.js"
 
@@ -70,28 +78,6 @@ export const mixtureSchema = z
     "`until` must grow from phase to phase",
   )
   .refine((phases) => phases.at(-1)?.until === 1, "the last `until` must be 1: it says what is learned to the end")
-
-export const blockDiffusionSchema = z.strictObject({
-  /** D of the paper. */
-  block_size: upTo(LARGE).default(8),
-  /** ordered: as the authors' code (t grows along the sequence); shuffled: the same levels, permuted; uniform: as the paper says. */
-  noise: z.enum(["ordered", "shuffled", "uniform"]).default("ordered"),
-  /** t lies between these; a narrower range has less variance (Arriola et al. 2025, "clipped" schedules). */
-  noise_range: z
-    .tuple([fraction, fraction])
-    .refine(([low, high]) => low < high, "the second number must be the larger one")
-    .refine(([low]) => low > 0, "noise of 0 masks nothing, and its weight 1/t has no value")
-    .refine(([low]) => low === 0 || low >= 1e-6, "the first number must be at least 1e-6: its weight 1/t is too large")
-    .refine(([, high]) => high >= 0.01, "the second number must be at least 0.01: below, hardly a token is ever masked")
-    .default([0.001, 1]),
-  /** same: row i predicts token i (the authors); next: row i−1 predicts token i, as the autoregressive model did. */
-  shift: z.enum(["same", "next"]).default("same"),
-  weight: z.enum(["1/t", "one"]).default("1/t"),
-  /** Noised copies of each sample in a step; its clean rows and pictures are computed once for all of them. */
-  copies: upTo(1024).default(1),
-  /** authors: the template's tokens are masked and learned too, also those of the prompt; answers: only the answers (the paper). */
-  learn: z.enum(["authors", "answers"]).default("authors"),
-})
 
 export const augmentSchema = z.strictObject({
   scale: z
@@ -164,17 +150,34 @@ export const optimizationSchema = z.strictObject({
   keep: z.int().min(0).max(MANY).default(0),
 })
 
-export const trainingSchema = z
-  .strictObject({
-    /** The model to start from: a folder or a hub id. */
-    model: modelSchema,
-    output: pathOf("output folder"),
-    paradigm: z.enum(["block-diffusion", "autoregressive"]).default("block-diffusion"),
-    block_diffusion: blockDiffusionSchema.prefault({}),
-    data: dataSchema,
-    train: optimizationSchema.prefault({}),
+export const lossSchema = z.strictObject({
+  /** samples: the mean of the losses of the samples, as the authors; tokens: of all tokens of a step. @default the paradigm's */
+  per: z.enum(["samples", "tokens"]).optional(),
+})
+
+const recipeShape = {
+  /** The model to start from: a folder or a hub id. */
+  model: modelSchema,
+  output: pathOf("output folder"),
+  loss: lossSchema.prefault({}),
+  data: dataSchema,
+  train: optimizationSchema.prefault({}),
+}
+
+export type TrainingConfig = z.output<z.ZodObject<typeof recipeShape>> & { paradigm: string } & ParadigmSections
+
+/** Of a recipe: a section for every paradigm, and the one that is trained. Made when it is needed, since paradigms may be added. */
+export function trainingSchema(): z.ZodType<TrainingConfig> {
+  const all = paradigms()
+  const sections = all.map(({ name, recipe }) => [sectionKey(name), recipe.prefault({})])
+  const schema = z.strictObject({
+    ...recipeShape,
+    paradigm: z.enum(all.map(({ name }) => name) as [string, ...string[]]).default(DEFAULT_PARADIGM),
+    ...(Object.fromEntries(sections) as Record<string, z.ZodType>),
   })
-  .superRefine(({ block_diffusion, data, train, paradigm }, context) => {
+  return (schema as unknown as z.ZodType<TrainingConfig>).superRefine((recipe, context) => {
+    const { data, train } = recipe
+    const { paradigm, section } = chosenParadigm(recipe)
     const rules: [broken: boolean, path: string[], what: string][] = [
       [
         (data.min_pixels ?? 0) > (data.max_pixels ?? Number.POSITIVE_INFINITY),
@@ -185,11 +188,6 @@ export const trainingSchema = z
         data.mixture !== undefined && data.sampler !== "pictures",
         ["data", "mixture"],
         `counts only with data.sampler: pictures, which is ${data.sampler}`,
-      ],
-      [
-        paradigm === "block-diffusion" && block_diffusion.block_size > data.max_length,
-        ["block_diffusion", "block_size"],
-        `${block_diffusion.block_size} is above data.max_length, ${data.max_length}`,
       ],
       [
         train.micro_batch_size * train.accumulate > 1 << 20,
@@ -203,10 +201,18 @@ export const trainingSchema = z
         ["train", key],
         `times train.weight_decay, ${train.weight_decay}, must be below 1: each step would turn the weights around`,
       ])
+    for (const [path, what] of paradigm.problems?.(section, { maxLength: data.max_length }) ?? [])
+      rules.push([true, [sectionKey(paradigm.name), ...path], what])
     for (const [broken, path, message] of rules) if (broken) context.addIssue({ code: "custom", path, message })
   })
+}
 
-export type TrainingConfig = z.output<typeof trainingSchema>
+/** The paradigm of a recipe, with its section. */
+export function chosenParadigm(config: Pick<TrainingConfig, "paradigm">): { paradigm: AnyParadigm; section: object } {
+  const paradigm = paradigmNamed(config.paradigm)
+  return { paradigm, section: (config as unknown as Record<string, object>)[sectionKey(paradigm.name)] }
+}
+
 export type AugmentConfig = z.output<typeof augmentSchema>
 
 /** A training recipe. Relative data paths of the file start at its folder, those of overrides at the working directory. */
@@ -216,7 +222,7 @@ export function readTrainingRecipe(file: string, overrides: readonly string[] = 
     const [, key, value] = /^(data\.(?:file|image_root))=(.+)$/s.exec(override) ?? []
     return key && urlScheme(value) === undefined ? `${key}=${JSON.stringify(resolve(value))}` : override
   })
-  const config = readRecipe(trainingSchema, file, here)
+  const config = readRecipe(trainingSchema(), file, here)
   const from = (own: string): string => resolve(dirname(file), own)
   const { image_root } = config.data
   return {

@@ -1,7 +1,7 @@
 /** From a data file to training batches. Everything random depends on (seed, step) only, so a run resumes bit-exactly. */
 
 import { dirname } from "node:path"
-import { endToken, type ModelConfig } from "../checkpoint/config.js"
+import type { ModelConfig } from "../checkpoint/config.js"
 import { JsonRecords } from "../data/json-array.js"
 import { countWords, named, parseSample, recordParts, type Sample } from "../data/llava.js"
 import { ofPicture } from "../data/picture-error.js"
@@ -19,13 +19,13 @@ import { decodeImage, type RgbImage } from "../image/decode.js"
 import type { ImageProcessor } from "../models/architecture.js"
 import { chatFormatOf } from "../models/chat-format.js"
 import { requireImages } from "../models/images.js"
+import type { MropePositions } from "../models/mrope-positions.js"
 import type { ImageInput } from "../models/types.js"
 import type { TrainingBatch, TrainingSample } from "../paradigms/batch.js"
 import { encodeTraining, type Message } from "../text/conversation.js"
-import { layOut } from "../text/layout.js"
 import type { Tokenizer } from "../text/tokenizer.js"
 import type { Encoded } from "../text/writer.js"
-import type { AugmentConfig, TrainingConfig } from "./config.js"
+import { type AugmentConfig, chosenParadigm, type TrainingConfig } from "./config.js"
 
 /** Decoded pictures and encoded records are kept while they fit: small data sets are read once. */
 const CACHE_BYTES = 256 * 2 ** 20
@@ -50,6 +50,12 @@ interface EncodedSample {
   sample: Sample
   encoded: Encoded
 }
+
+/** Positions on three axes of a sequence that may be cut, or padded beyond what has some. */
+const extended = ({ axes, delta }: MropePositions, length: number): TrainingSample["positions"] =>
+  axes.map((axis) =>
+    Int32Array.from({ length }, (_, i) => (i < axis.length ? axis[i] : i + delta)),
+  ) as unknown as TrainingSample["positions"]
 
 export class TrainingData {
   readonly #records: JsonRecords
@@ -163,10 +169,9 @@ export class TrainingData {
   }
 
   #encode(messages: readonly Message[]): Encoded {
-    const { paradigm, block_diffusion, data } = this.config
-    const special = data.trusted
-    const learn = paradigm === "block-diffusion" ? block_diffusion.learn : undefined
-    return encodeTraining(messages, this.tokenizer, chatFormatOf(this.modelConfig), { special, learn })
+    const { paradigm, section } = chosenParadigm(this.config)
+    const options = { special: this.config.data.trusted, learn: paradigm.learn?.(section) }
+    return encodeTraining(messages, this.tokenizer, chatFormatOf(this.modelConfig), options)
   }
 
   async #image(
@@ -209,14 +214,14 @@ export class TrainingData {
   }
 
   #layOut(encoded: Encoded, images: readonly ImageInput[]): Omit<TrainingSample, "imageIndices" | "where"> {
-    const { paradigm, data, block_diffusion } = this.config
-    const rows = images.map((image) => image.rows)
-    if (paradigm === "block-diffusion") {
-      const blocks = { size: block_diffusion.block_size, eos: endToken(this.modelConfig) }
-      return layOut(encoded, rows, { maxLength: data.max_length, blocks })
-    }
+    const { paradigm, section } = chosenParadigm(this.config)
+    const layout = paradigm.layOut(encoded, section, {
+      maxLength: this.config.data.max_length,
+      imageTokens: images.map((image) => image.rows),
+      config: this.modelConfig,
+    })
     const positions = this.imageProcessor?.positions?.(encoded.ids, images)
-    return { ...layOut(encoded, rows, { maxLength: data.max_length }), positions: positions?.axes }
+    return { ...layout, positions: positions && extended(positions, layout.ids.length) }
   }
 
   #epochOrder(epoch: number): Int32Array {

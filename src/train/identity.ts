@@ -10,7 +10,8 @@ import { digestFile } from "../checkpoint/manifest.js"
 import { openTensors } from "../checkpoint/safetensors.js"
 import { openDataFile } from "../data/json-array.js"
 import { UserError } from "../errors.js"
-import { type TrainingConfig, trainingSchema } from "./config.js"
+import { sectionKey } from "../paradigms/paradigm.js"
+import { chosenParadigm, type TrainingConfig, trainingSchema } from "./config.js"
 
 const settingsSchema = z.record(z.string(), z.unknown())
 
@@ -25,9 +26,12 @@ export const identitySchema = z.object({
 export type RunIdentity = z.output<typeof identitySchema>
 
 /** The length of a training and its bookkeeping may change between sessions. */
-function fixedSettings({ paradigm, block_diffusion, data, train }: TrainingConfig): object {
+function fixedSettings(config: TrainingConfig): object {
+  const { paradigm, loss, data, train } = config
   const { file, image_root, ...reading } = data
-  return { paradigm, block_diffusion, data: reading, train: fixedTraining(train) }
+  // The other paradigms' sections have no effect.
+  const own = { [sectionKey(paradigm)]: chosenParadigm(config).section }
+  return { paradigm, loss, ...own, data: reading, train: fixedTraining(train) }
 }
 
 function fixedTraining(train: TrainingConfig["train"]): object {
@@ -146,7 +150,7 @@ export function requireSameRun(saved: RunIdentity, now: RunIdentity, checkpoint:
 
 /** Settings that a newer version of the program knows were at their defaults before. */
 function settingDifferences(saved: Record<string, unknown>, now: Record<string, unknown>): string[] {
-  const defaults = flat(fixedSettings(trainingSchema.parse({ model: "-", output: "-", data: { file: "-" } })))
+  const defaults = flat(fixedSettings(trainingSchema().parse({ model: "-", output: "-", data: { file: "-" } })))
   const shown = (value: unknown): string => {
     const text = value === undefined ? "not set" : JSON.stringify(value)
     return text.length <= 80 ? text : `${text.slice(0, 80)}…`

@@ -19,6 +19,8 @@ export interface StepMetrics {
   tokensPerSecond: number
   /** Resident memory of the process. */
   memoryBytes: number
+  /** Tokens that the loss is about. */
+  learned: number
   /** Training time so far, earlier sessions included. */
   seconds: number
   /** Any other number an objective reports, such as the masked share. */
@@ -35,6 +37,8 @@ const metricsSchema = z
     tokensPerSecond: z.number(),
     memoryBytes: z.number(),
     seconds: z.number(),
+    // Logs of earlier versions have none.
+    learned: z.number().default(0),
   })
   .catchall(z.number().nullable())
 

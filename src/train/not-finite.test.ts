@@ -30,7 +30,7 @@ it.each([
   [{ eps: 1e-40 }, /train\.eps of 1e-40/],
   [{ max_grad_norm: 0 }, /a lower train\.learning_rate \(it is 0\.00001\), train\.max_grad_norm above 0/],
 ])("the likely setting is named: %j", (keys, sentence) => {
-  const config = trainingSchema.parse({ model: "m", output: "/out", data: { file: "d" } })
+  const config = trainingSchema().parse({ model: "m", output: "/out", data: { file: "d" } })
   const train = { ...config.train, ...keys } as typeof config.train
   const error = brokenTensors(["a", "b", "c"], 7, { ...config, train }, [])
   expect(error.format()).toMatch(/^\/out: after the update of step 7 there are numbers .*: a and 2 more\n/)

@@ -92,11 +92,11 @@ export class AdamW {
   }
 
   /**
-   * One update from the accumulated `.grad`s, which are cleared. `factor` scales every learning rate.
-   * Returns the norm of the gradients before clipping; one that is not finite leaves all weights untouched. And the
+   * One update from the accumulated `.grad`s, which are cleared. `factor` scales every learning rate; `count` divides the
+   * gradients, which may be of sums. Returns the norm of the gradients before clipping; one that is not finite leaves all weights untouched. And the
    * norm of the updated weights, which is not finite when one of them is not.
    */
-  step(factor: number): { gradNorm: number; weightNorm: number } {
+  step(factor: number, count = 1): { gradNorm: number; weightNorm: number } {
     return noGrad(() =>
       tidy(() => {
         const grads = new Map<Slot, Tensor>()
@@ -109,13 +109,13 @@ export class AdamW {
           .map((slab) => slab.filter(({ slot }) => grads.has(slot)))
           .filter((slab) => slab.length > 0)
         const norms = slabs.flat().map((piece) => tidy(() => vectorNorm(widened(piece, grads)).to("float32")))
-        const gradNorm = vectorNorm(stack(norms)).item()
+        const gradNorm = vectorNorm(stack(norms)).item() / count
         let weightNorm = 0
         if (Number.isFinite(gradNorm)) {
           const { maxGradNorm } = this.options
-          const clip = maxGradNorm > 0 && gradNorm > maxGradNorm
+          const clip = maxGradNorm > 0 && gradNorm > maxGradNorm ? (gradNorm + 1e-6) / maxGradNorm : 1
           const { device } = slabs[0][0].master
-          const gradientScale = clip ? tensor([(gradNorm + 1e-6) / maxGradNorm], []).to({ device }) : undefined
+          const gradientScale = count * clip === 1 ? undefined : tensor([count * clip], []).to({ device })
           const one = tensor([1], [])
           const steps = [...grads.keys()].map((slot) => slot.steps)
           foreachAdd_(

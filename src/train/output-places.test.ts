@@ -13,7 +13,7 @@ afterAll(() => rmSync(root, { recursive: true }))
 
 /** A training of a model that is not there: only what is looked at before the model can fail otherwise. */
 async function start(output: string): Promise<void> {
-  const config = trainingSchema.parse({ model: join(root, "none"), output, data: { file: join(root, "none.json") } })
+  const config = trainingSchema().parse({ model: join(root, "none"), output, data: { file: join(root, "none.json") } })
   for await (const _ of train(config)) break
 }
 

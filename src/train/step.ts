@@ -1,15 +1,15 @@
 /** One optimizer step: forwards, backward and update, while the next batch is being prepared. */
 
-import type { ModelConfig } from "../checkpoint/config.js"
+import { type ModelConfig, maskToken } from "../checkpoint/config.js"
+import { randomFrom } from "../data/prng.js"
 import type { Model } from "../models/registry.js"
-import type { TrainingBatch, TrainingSample } from "../paradigms/batch.js"
+import { meanLoss, type TrainingBatch, type TrainingSample } from "../paradigms/batch.js"
 import { backward, tidy } from "../torch/index.js"
-import type { TrainingConfig } from "./config.js"
+import { chosenParadigm, type TrainingConfig } from "./config.js"
 import type { TrainingData } from "./data.js"
 import type { StepMetrics } from "./metrics.js"
 import { brokenTensors, brokenWeights, culprits, isSoundNorm, notFinite } from "./not-finite.js"
 import type { AdamW } from "./optimizer.js"
-import { objectiveOf } from "./paradigm.js"
 import { learningRateFactor } from "./schedule.js"
 import type { TrainerState } from "./state.js"
 
@@ -46,8 +46,10 @@ export class Stepper {
     const { config, optimizer } = this.parts
     const { accumulate, schedule, warmup_ratio: warmup } = config.train
     const start = performance.now()
-    let loss = 0
+    let sum = 0
+    let count = 0
     let tokens = 0
+    let learned = 0
     const extras: Record<string, number> = {}
     const seen: TrainingSample[] = []
     for (let micro = 0; micro < accumulate; micro++) {
@@ -60,25 +62,28 @@ export class Stepper {
         micro + 1 < accumulate
           ? this.#prepare(state.step, micro + 1, state.drawnAt)
           : this.#prepare(state.step + 1, 0, state.progress)
-      const { value, metrics } = this.#forwardBackward(batch, state.step, micro)
+      const { metrics, ...own } = this.#forwardBackward(batch, state.step, micro)
       if (accumulate > 1) optimizer.accumulate()
-      loss += value / accumulate
+      sum += own.sum
+      count += own.count
+      learned += own.learned
       tokens += batch.samples.reduce((n, sample) => n + sample.ids.length, 0)
       for (const [name, value] of Object.entries(metrics)) extras[name] = (extras[name] ?? 0) + value
       seen.push(...batch.samples)
     }
     const factor = learningRateFactor(schedule, state.progress, warmup)
-    const gradNorm = this.#update(factor, state.step, seen)
+    const gradNorm = this.#update(factor, accumulate > 1 ? count : 1, state.step, seen)
     const seconds = (performance.now() - start) / 1000
     return {
       step: state.step,
       progress: state.progress,
-      loss,
+      loss: sum / Math.max(1, count),
       gradNorm,
       learningRate: config.train.learning_rate * factor,
       tokensPerSecond: tokens / seconds,
       memoryBytes: process.memoryUsage().rss,
       seconds: state.seconds + seconds,
+      learned,
       ...extras,
     }
   }
@@ -95,28 +100,41 @@ export class Stepper {
     return batch
   }
 
+  /** Gradients of the sum, or of the mean where this batch is all of the step. */
   #forwardBackward(
     batch: TrainingBatch,
     step: number,
     micro: number,
-  ): { value: number; metrics: Record<string, number> } {
+  ): { sum: number; count: number; learned: number; metrics: Record<string, number> } {
     const { model, config, target, brokenBefore } = this.parts
     const { accumulate, seed } = config.train
+    const { paradigm, section } = chosenParadigm(config)
     return tidy(() => {
-      const result = objectiveOf(model, batch, config, target, [seed, step, micro])
-      const value = result.loss.item()
+      const result = paradigm.objective(model, batch, {
+        recipe: section,
+        per: config.loss.per ?? paradigm.per,
+        maskToken: paradigm.masks ? maskToken(target) : undefined,
+        uniform: randomFrom(seed, step, micro, 3),
+      })
+      const loss = accumulate > 1 ? result.sum : meanLoss(result)
+      const value = loss.item()
       if (!Number.isFinite(value)) throw notFinite("the loss", value, step, culprits(batch, result), brokenBefore)
       // Nothing to go backward to when nothing that trains was used.
-      if (result.loss.requiresGrad) backward(accumulate > 1 ? result.loss.div(accumulate) : result.loss)
-      return { value, metrics: result.metrics }
+      if (loss.requiresGrad) backward(loss)
+      const { count, metrics, tokensPerSample } = result
+      const sum = accumulate > 1 ? value : value * Math.max(1, count)
+      return { sum, count, learned: tokensPerSample.reduce((n, own) => n + own, 0), metrics }
     })
   }
 
-  /** @returns the norm of the gradients */
-  #update(factor: number, step: number, seen: readonly TrainingSample[]): number {
+  /**
+   * @param count what the gradients are the sum over
+   * @returns the norm of the gradients
+   */
+  #update(factor: number, count: number, step: number, seen: readonly TrainingSample[]): number {
     const { optimizer, model, config, brokenBefore } = this.parts
     this.#updating = true
-    const { gradNorm, weightNorm } = optimizer.step(factor)
+    const { gradNorm, weightNorm } = optimizer.step(factor, Math.max(1, count))
     if (!isSoundNorm(weightNorm)) throw brokenTensors(brokenWeights(model.parameters()), step, config, brokenBefore)
     this.#updating = false
     if (!Number.isFinite(gradNorm)) throw notFinite("the gradient", gradNorm, step, seen, brokenBefore)

@@ -41,7 +41,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(root, { recursive: true }))
 
 const recipe = (output: string, keys: object = {}): TrainingConfig =>
-  trainingSchema.parse({
+  trainingSchema().parse({
     model,
     output: join(root, output),
     paradigm: "block-diffusion",

@@ -18,7 +18,7 @@ import { MetricsLog, type StepMetrics } from "./metrics.js"
 import { brokenTensors, brokenWeights, notFiniteTensors } from "./not-finite.js"
 import { AdamW } from "./optimizer.js"
 import { requireTrainingPlaces } from "./output-places.js"
-import { learnedTokens, nothingLearned, targetConfig } from "./paradigm.js"
+import { nothingLearned, targetConfig } from "./paradigm.js"
 import { groupParameters } from "./parameters.js"
 import {
   checkpointFolder,
@@ -155,7 +155,7 @@ async function* trainAlone(
         drawnAt: state.progress,
       }
       unsaved = true
-      learned += learnedTokens(metrics)
+      learned += metrics.learned
       if (metrics.step % config.train.log_every === 0 || state.progress >= 1) {
         log.write(metrics)
         yield { type: "step", metrics }

@@ -56,7 +56,7 @@ describe.each(names)("%s", (name) => {
 
   it("streams a description that is the whole answer", async () => {
     const session = await openModel(name, { dtype: "float32" })
-    const threshold = session.paradigm === "block-diffusion" ? { threshold: 0.9 } : {}
+    const threshold = session.paradigm.name === "block-diffusion" ? { threshold: 0.9 } : {}
     let streamed = ""
     let whole: string | undefined
     for await (const event of generate(session, {

@@ -4,7 +4,7 @@ import { PassThrough, Readable } from "node:stream"
 import { describe, expect, it } from "vitest"
 import { decodingNotes, decodingOptions, readQuestion } from "../../src/cli/generate.js"
 import { createProgram } from "../../src/cli/main.js"
-import { DecodingReport } from "../../src/generate/decoding-report.js"
+import { DecodingReport } from "../../src/paradigms/decoding-report.js"
 
 const WAITING = "reading the question from standard input; end with Ctrl-D\n"
 

@@ -5,8 +5,8 @@ import { trainTokenizer, writeTokenizer } from "../../examples/emoji/bpe.js"
 import { writeJson } from "../../src/checkpoint/files.js"
 import { initialiseWeights } from "../../src/models/registry.js"
 import { saveModel } from "../../src/models/save.js"
-import { asDiffusion } from "../../src/models/translate.js"
 import type { Tensor } from "../../src/torch/index.js"
+import { asDiffusion } from "./as-diffusion.js"
 import { tinyConfig } from "./tiny-model.js"
 
 export interface SmallAnswerers {
@@ -43,7 +43,7 @@ export async function writeSmallAnswerers(
   }
   const parameters = initialiseWeights(config, 4, { std: 0.35, embeddingStd: 1 })
   change(parameters)
-  const models = [config, asDiffusion(config, { blockDiffusion: { blockSize: 4 }, image: config.image })]
+  const models = [config, asDiffusion(config, { record: { block_size: 4 }, image: config.image })]
   for (const [i, folder] of Object.values(folders).entries()) {
     await saveModel(folder, { config: models[i], parameters })
     await writeTokenizer(folder, tokenizer)

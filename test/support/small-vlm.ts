@@ -77,7 +77,7 @@ export function smallTraining(
   output: string,
   { data: dataKeys, train, ...rest }: { data?: object; train?: object; [key: string]: unknown } = {},
 ): TrainingConfig {
-  return trainingSchema.parse({
+  return trainingSchema().parse({
     model,
     output,
     data: { file: data, min_pixels: SIDE ** 2, max_pixels: SIDE ** 2, sampler: "shuffle", ...dataKeys },

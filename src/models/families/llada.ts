@@ -9,6 +9,7 @@ import { heads, layers, normEps, size, theta, token, tokens, upTo } from "../../
 import type { Architecture } from "../architecture.js"
 import { Decoder } from "../decoder.js"
 import { readDecoder, validateMask } from "../decoder-config.js"
+import { FULL_DIFFUSION } from "../published-paradigms.js"
 import { decoderLayout, type TextModelConfig, writeText } from "../text-model.js"
 
 /** <|mdm_mask|>, and <|eot_id|>, which ends an answer and fills its last block. */
@@ -119,12 +120,12 @@ export const llada: Architecture<LladaConfig> = {
       text: published ? { ...text, biases: { ...text.biases, output: false } } : text,
       tokens: { ...tokens, eos: [...new Set(eos)], ...(mask !== undefined && { mask }) },
       chat: "llava_llada",
-      paradigm: readParadigm(raw, where) ?? { name: "full-diffusion", options: {} },
+      paradigm: readParadigm(raw, where) ?? FULL_DIFFUSION,
       raw,
     }
   },
   write(config, dtype: ElementType) {
-    const json = writeText(config, dtype, "full-diffusion")
+    const json = writeText(config, dtype, FULL_DIFFUSION)
     return config.published ? { ...json, embedding_size: config.text.vocabSize } : json
   },
   layouts: ({ published }) => (published ? [publishedLayout, decoderLayout] : [decoderLayout, publishedLayout]),

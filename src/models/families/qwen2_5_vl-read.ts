@@ -10,6 +10,7 @@ import { pixelLimits } from "../../image/pixel-limits.js"
 import { DIFFUSION_IMAGE } from "../../image/qwen.js"
 import type { ConfigFiles, PixelLimits } from "../architecture.js"
 import { type DecoderConfig, validateDecoder, validateMask } from "../decoder-config.js"
+import { AUTOREGRESSIVE, BLOCK_DIFFUSION } from "../published-paradigms.js"
 import { QWEN_MASK } from "./qwen2.js"
 
 /** The two published forms of one architecture: the autoregressive model, and what translating makes of it. */
@@ -115,6 +116,10 @@ const sharedSchema = z.looseObject({
   bd3lm_antithetic_sampling: z.boolean().nullish(),
   bd3lm_sampling_eps_min: z.number().min(0).max(1).nullish(),
   bd3lm_sampling_eps_max: z.number().min(0).max(1).nullish(),
+  bd3lm_noise: z.string().nullish(),
+  bd3lm_weight: z.string().nullish(),
+  bd3lm_copies: z.int().min(1).nullish(),
+  bd3lm_learn: z.string().nullish(),
 })
 type Shared = z.infer<typeof sharedSchema>
 
@@ -211,12 +216,16 @@ export const BD3LM: Record<string, string> = {
   bd3lm_antithetic_sampling: "antithetic_sampling",
   bd3lm_sampling_eps_min: "sampling_eps_min",
   bd3lm_sampling_eps_max: "sampling_eps_max",
+  bd3lm_noise: "noise",
+  bd3lm_weight: "weight",
+  bd3lm_copies: "copies",
+  bd3lm_learn: "learn",
 }
 
 function paradigmOf(form: QwenVlForm, shared: Shared): ParadigmRecord {
-  if (form === "qwen2_5_vl") return { name: "autoregressive", options: {} }
+  if (form === "qwen2_5_vl") return AUTOREGRESSIVE
   const recorded = Object.entries(BD3LM).filter(([key]) => shared[key] != null)
-  return { name: "block-diffusion", options: Object.fromEntries(recorded.map(([key, name]) => [name, shared[key]])) }
+  return { ...BLOCK_DIFFUSION, options: Object.fromEntries(recorded.map(([key, name]) => [name, shared[key]])) }
 }
 
 /** More pixels than any model asks for: smaller pictures would be enlarged to this. */
@@ -224,8 +233,7 @@ const LARGEST_MINIMUM = 1 << 24
 
 export function validate({ text, vision, tokens, image, paradigm }: QwenVlConfig, where?: string): void {
   validateDecoder(text, where)
-  const { block_size = 8, sampling_eps_min = 0.001, sampling_eps_max = 1 } = paradigm.options as Record<string, number>
-  const hasBlocks = paradigm.name === "block-diffusion"
+  const { block_size = 1, sampling_eps_min = 0.001, sampling_eps_max = 1 } = paradigm.options as Record<string, number>
   const rules: [boolean, string][] = [
     [
       text.mropeSection.reduce((a, b) => a + b) * 2 === text.headDim,
@@ -253,11 +261,11 @@ export function validate({ text, vision, tokens, image, paradigm }: QwenVlConfig
       `min_pixels must be at most ${LARGEST_MINIMUM}, not ${image.minPixels}: every smaller picture is enlarged to it`,
     ],
     [
-      !hasBlocks || block_size <= text.maxPositions,
+      block_size <= text.maxPositions,
       `bd3lm_block_size ${block_size} exceeds max_position_embeddings ${text.maxPositions}`,
     ],
     [
-      !hasBlocks || sampling_eps_min < sampling_eps_max,
+      sampling_eps_min < sampling_eps_max,
       `bd3lm_sampling_eps_min ${sampling_eps_min} is not below bd3lm_sampling_eps_max ${sampling_eps_max}`,
     ],
   ]

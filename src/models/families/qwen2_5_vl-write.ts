@@ -1,9 +1,10 @@
 /** The normalised configuration back to config.json of each layout, in the keys that other loaders look for. */
 import type { ElementType } from "../../checkpoint/element-types.js"
 import type { Json } from "../../checkpoint/json.js"
-import { blockDiffusionOf, DEFAULT_BLOCK_DIFFUSION, paradigmJson } from "../../checkpoint/paradigm-record.js"
+import { type ParadigmRecord, paradigmJson } from "../../checkpoint/paradigm-record.js"
+import { BLOCK_DIFFUSION } from "../published-paradigms.js"
 import { QWEN_MASK } from "./qwen2.js"
-import type { QwenVlConfig } from "./qwen2_5_vl-read.js"
+import { BD3LM, type QwenVlConfig } from "./qwen2_5_vl-read.js"
 
 /** Keys of released checkpoints that describe the authors' training set-up; a checkpoint's own values win over these. */
 const RELEASED_DEFAULTS: Json = {
@@ -39,11 +40,32 @@ const RELEASED_DEFAULTS: Json = {
   pos_skipping_range: 4096,
 }
 
+/** The authors' settings where a record leaves them out, or is of a paradigm that their code does not have. */
+const AUTHORS: Json = {
+  enabled: true,
+  block_size: 8,
+  block_aligned_eos: true,
+  antithetic_sampling: true,
+  sampling_eps_min: 0.001,
+  sampling_eps_max: 1,
+}
+
+/** The bd3lm_… keys. Those that the authors' code does not know only where they say something. */
+function blocksJson({ name, options }: ParadigmRecord): Json {
+  const all: Json = { ...AUTHORS, ...(name === BLOCK_DIFFUSION.name && options) }
+  return Object.fromEntries(
+    Object.entries(BD3LM).flatMap(([key, option]) => {
+      // Absent means "same"; other loaders know no shift.
+      const isSaid = all[option] != null && !(option === "shift" && all[option] === "same")
+      return isSaid ? [[key, all[option]]] : []
+    }),
+  )
+}
+
 /** config.json of a trained or released DVL-QwenVL checkpoint. `dtype` is that of the stored weights. */
 export function toReleasedConfig(config: QwenVlConfig, dtype: ElementType): Json {
   const text = textJson(config)
   const own = config.raw.model_type === "qwen2_5_vl" ? {} : config.raw
-  const block = blockDiffusionOf(config) ?? DEFAULT_BLOCK_DIFFUSION
   return {
     ...RELEASED_DEFAULTS,
     ...own,
@@ -58,17 +80,10 @@ export function toReleasedConfig(config: QwenVlConfig, dtype: ElementType): Json
     ...tokenJson(config),
     ...(config.tokens.mask !== undefined && { mask_token_id: config.tokens.mask }),
     mm_hidden_size: config.vision.hiddenSize,
-    enable_bd3lm: block.enabled,
-    bd3lm_block_size: block.blockSize,
-    // Absent means "same"; other loaders know no shift.
-    ...(block.shift === "next" && { bd3lm_token_shift: block.shift }),
-    bd3lm_block_aligned_eos: block.blockAlignedEos,
-    bd3lm_antithetic_sampling: block.antitheticSampling,
-    bd3lm_sampling_eps_min: block.samplingEpsMin,
-    bd3lm_sampling_eps_max: block.samplingEpsMax,
+    ...blocksJson(config.paradigm),
     min_pixels: config.image.minPixels,
     max_pixels: config.image.maxPixels,
-    ...paradigmJson(config.paradigm, "block-diffusion"),
+    ...paradigmJson(config.paradigm, BLOCK_DIFFUSION.name),
   }
 }
 

@@ -72,8 +72,8 @@ export const qwen2_5_vl: Architecture<QwenVlConfig> = {
   build: (config, weights, dtype) => new Qwen25VL(config, weights, dtype),
 
   /** The DiffusionVL form has row numbers for positions, its own conversations, and limits for pictures unless it is told others. */
-  asParadigm(config, paradigm, { image }) {
-    const form = paradigm.name === "autoregressive" ? "qwen2_5_vl" : "diffusionvl"
+  asParadigm(config, paradigm, { masks, image }) {
+    const form = masks ? "diffusionvl" : "qwen2_5_vl"
     const { min_pixels: minPixels, max_pixels: maxPixels } = config.raw
     const isNamed = typeof minPixels === "number" && typeof maxPixels === "number"
     const limits = isNamed ? { minPixels, maxPixels } : form === "diffusionvl" ? DIFFUSION_IMAGE : config.image

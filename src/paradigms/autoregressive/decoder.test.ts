@@ -1,9 +1,9 @@
 /** Autoregressive decoding: properties on random models. */
 
 import { describe, expect, it } from "vitest"
+import { decodeAutoregressive } from "../../../test/support/decode.js"
 import { EOS, tinyModel } from "../../../test/support/tiny-model.js"
 import { randomFrom } from "../../data/prng.js"
-import { decodeAutoregressive } from "../../execution/decode.js"
 import { type MropePositions, mropePositions } from "../../models/mrope-positions.js"
 import type { Model } from "../../models/registry.js"
 import { causal } from "../../nn/attention-pattern.js"

@@ -2,7 +2,7 @@ import { expect, it } from "vitest"
 import { tinyModel, VOCABULARY } from "../../../test/support/tiny-model.js"
 import { randomFrom } from "../../data/prng.js"
 import { backward } from "../../torch/index.js"
-import type { TrainingSample } from "../batch.js"
+import { meanLoss, type TrainingSample } from "../batch.js"
 import { autoregressiveObjective } from "./objective.js"
 
 function sample(length: number, seed: number): TrainingSample {
@@ -24,8 +24,9 @@ it("samples that share a row of the batch have the losses and the gradients they
   const samples = [sample(9, 1), sample(40, 2), sample(12, 3), sample(17, 4), sample(11, 5)]
   const run = (own: TrainingSample[]): { losses: number[]; counts: readonly number[]; gradient: Float64Array } => {
     for (const parameter of model.parameters().values()) parameter.grad = null
-    const { loss, tokenCrossEntropy, tokensPerSample } = autoregressiveObjective(model, { samples: own, images: [] })
-    backward(loss)
+    const objective = autoregressiveObjective(model, { samples: own, images: [] })
+    const { tokenCrossEntropy, tokensPerSample } = objective
+    backward(meanLoss(objective))
     const gradient = model.parameters().get("model.layers.0.self_attn.q_proj.weight")!.grad!
     return {
       losses: tokenCrossEntropy.toNumbers(),

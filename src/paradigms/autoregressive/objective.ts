@@ -3,18 +3,26 @@
 import type { LanguageModel } from "../../models/types.js"
 import { causal } from "../../nn/attention-pattern.js"
 import { type Tensor, tensor } from "../../torch/index.js"
-import { forwardSelected, inputRows, type Objective, type SelectedRows, type TrainingBatch } from "../batch.js"
+import {
+  forwardSelected,
+  inputRows,
+  type LossUnit,
+  type Objective,
+  type SelectedRows,
+  type TrainingBatch,
+} from "../batch.js"
 import { tokenCrossEntropy, zeroLoss } from "../cross-entropy.js"
 import { RowSources } from "../rows.js"
 
 /**
- * The mean cross entropy over all labelled tokens of the batch but those at position 0; row i predicts token i + 1.
- * Rows behind the last one that predicts are left out, and only rows that predict get logits; both change nothing.
+ * Per token: Σ CE over all labelled tokens of the batch but those at position 0; row i predicts token i + 1. Per sample:
+ * Σ_b 1/n_b Σ CE, with n_b these tokens of sample b. Rows behind the last one that predicts are left out, and only rows that predict get logits; both change nothing.
  * @param features of the batch's images in the model's space; encoded here if not given
  */
 export function autoregressiveObjective(
   model: LanguageModel,
   batch: TrainingBatch,
+  { per = "tokens" }: { per?: LossUnit } = {},
   features: readonly Tensor[] = model.encodeImages(batch.images),
 ): Objective {
   const sources = new RowSources(model)
@@ -37,7 +45,12 @@ export function autoregressiveObjective(
     })
   }
   const metrics = { tokens: targets.length, rows: rows.reduce((sum, { pattern }) => sum + pattern.rows, 0) }
-  if (targets.length === 0) return { loss: zeroLoss(model), tokenCrossEntropy: tensor([]), tokensPerSample, metrics }
+  const count = per === "tokens" ? targets.length : batch.samples.length
+  if (targets.length === 0)
+    return { sum: zeroLoss(model), count, tokenCrossEntropy: tensor([]), tokensPerSample, metrics }
   const crossEntropy = tokenCrossEntropy(model, forwardSelected(model, rows, sources), targets)
-  return { loss: crossEntropy.mean(), tokenCrossEntropy: crossEntropy.detach(), tokensPerSample, metrics }
+  const shares = Float64Array.from(tokensPerSample.flatMap((n) => Array<number>(n).fill(1 / n)))
+  const { device, dtype } = crossEntropy
+  const weighted = per === "tokens" ? crossEntropy : crossEntropy.mul(tensor(shares).to({ device, dtype }))
+  return { sum: weighted.sum(), count, tokenCrossEntropy: crossEntropy.detach(), tokensPerSample, metrics }
 }

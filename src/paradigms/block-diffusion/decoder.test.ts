@@ -2,9 +2,9 @@
 
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { decodeAutoregressive, decodeBlocks } from "../../../test/support/decode.js"
 import { EOS, MASK, tinyModel, VOCABULARY } from "../../../test/support/tiny-model.js"
 import { randomFrom } from "../../data/prng.js"
-import { decodeAutoregressive, decodeBlocks } from "../../execution/decode.js"
 import { blockCausal } from "../../nn/attention-pattern.js"
 import { arange, cat, Generator, noGrad, randn, type Tensor } from "../../torch/index.js"
 import type { DecodeDone, DecodeEvent } from "../decode-events.js"

@@ -5,7 +5,7 @@ import type { Model } from "../../models/registry.js"
 import type { AttentionPattern } from "../../nn/attention-pattern.js"
 import { IMAGE } from "../../text/conversation.js"
 import { arange, backward, cat, Generator, randn, type Tensor } from "../../torch/index.js"
-import type { TrainingSample } from "../batch.js"
+import { meanLoss, type TrainingSample } from "../batch.js"
 import { lossScale, maskedPositions, noiseLevels } from "./noise.js"
 import { type BlockDiffusionOptions, blockDiffusionObjective } from "./objective.js"
 
@@ -124,13 +124,13 @@ describe("block-diffusion objective", () => {
     (options) => {
       const samples = options.lengths.map((length, i) => sample(length, options.seed * 10 + i, i !== 1))
       const ours = blockDiffusionObjective(model, { samples, images: [] }, options, randomFrom(options.seed), features)
-      const gradients = gradientsOf(model, ours.loss)
+      const gradients = gradientsOf(model, meanLoss(ours))
       const imageGradient = features[0].grad
       features[0].grad = null
       const full = fullLoss(model, samples, options, randomFrom(options.seed), features)
       const expected = gradientsOf(model, full)
       expect(full.item()).toBeGreaterThan(0)
-      expect(ours.loss.item()).toBeCloseTo(full.item(), 11)
+      expect(meanLoss(ours).item()).toBeCloseTo(full.item(), 11)
       const { copies = 1 } = options
       expect(ours.metrics.rows).toBeLessThan((1 + copies) * options.lengths.reduce((a, b) => a + b))
       expect([...gradients.keys()]).toEqual([...expected.keys()])
@@ -157,12 +157,12 @@ describe("block-diffusion objective", () => {
     // r = 0 masks every labelled position; the levels follow from u, which differ between the two draws.
     const options = { blockSize: 8, maskToken: MASK, weight: "one" } as const
     const loss = (own: TrainingSample[]): number =>
-      blockDiffusionObjective(model, { samples: own, images: [] }, options, () => 0, features).loss.item()
+      meanLoss(blockDiffusionObjective(model, { samples: own, images: [] }, options, () => 0, features)).item()
     expect(loss(samples)).toBeCloseTo((loss([samples[0]]) + loss([samples[1]])) / 2, 12)
   })
 
   it("a batch with nothing masked has loss 0 and gradients 0", () => {
-    const { loss, metrics } = blockDiffusionObjective(
+    const { sum: loss, metrics } = blockDiffusionObjective(
       model,
       { samples: [sample(16, 1)], images: [] },
       { blockSize: 8, maskToken: MASK },

@@ -5,9 +5,17 @@
 
 import type { LanguageModel } from "../../models/types.js"
 import { type Tensor, tensor } from "../../torch/index.js"
-import { forwardSelected, inputRows, type Objective, type SelectedRows, type TrainingBatch } from "../batch.js"
+import {
+  forwardSelected,
+  inputRows,
+  type LossUnit,
+  type Objective,
+  type SelectedRows,
+  type TrainingBatch,
+} from "../batch.js"
 import { tokenCrossEntropy, zeroLoss } from "../cross-entropy.js"
 import { RowSources } from "../rows.js"
+import type { UniformSource } from "../sampling.js"
 import { neededRows, predictedByClean, type TokenShift } from "./needed-rows.js"
 import { lossScale, maskedPositions, type NoiseOptions, noiseLevels } from "./noise.js"
 
@@ -18,10 +26,9 @@ export interface BlockDiffusionOptions extends NoiseOptions {
   shift?: TokenShift
   /** Weight of a masked token: 1/t of its block (the paper), or 1. @default "1/t" */
   weight?: "1/t" | "one"
+  /** @default "samples" */
+  per?: LossUnit
 }
-
-/** Uniform numbers in [0, 1). */
-export type UniformSource = () => number
 
 /** The predicted tokens of one sample. */
 interface Prediction {
@@ -32,8 +39,9 @@ interface Prediction {
 }
 
 /**
- * loss = 1/B Σ_b 1/n_b Σ_{i masked} CE_i / t_i, with n_b the labelled positions of sample b (template and EOS padding
- * included; without position 0 when the shift is "next"). With K noised copies it is the mean of K such losses, whose
+ * Per sample: Σ_b 1/n_b Σ_{i masked} CE_i / t_i, with n_b the labelled positions of sample b (template and EOS padding
+ * included; without position 0 when the shift is "next"), over the number of samples. Per token: Σ_b Σ_{i masked} CE_i / t_i
+ * over Σ_b n_b. With K noised copies it is the mean of K such losses, whose
  * clean rows and pictures are computed once: noise of little variance at a fraction of the price of a larger batch.
  *
  * Equal to the formulation with a noised and a clean copy of everything, but computed with the rows that reach the loss
@@ -55,7 +63,7 @@ export function blockDiffusionObjective(
   uniform: UniformSource,
   features: readonly Tensor[] = model.encodeImages(batch.images),
 ): Objective {
-  const { blockSize, maskToken, shift = "same", weight = "1/t", copies = 1 } = options
+  const { blockSize, maskToken, shift = "same", weight = "1/t", per = "samples", copies = 1 } = options
   const { samples } = batch
   const length = Math.max(0, ...samples.map((sample) => sample.labels.length))
   const blocks = Math.ceil(length / blockSize)
@@ -97,7 +105,7 @@ export function blockDiffusionObjective(
       factors: needed.targets.map(
         ({ position, copy }) =>
           (copy < 0 ? expectedWeight(position) : weightIn(copy, position)) /
-          (copies * samples.length * labelled.length),
+          (copies * (per === "samples" ? labelled.length : 1)),
       ),
     })
   })
@@ -108,7 +116,9 @@ export function blockDiffusionObjective(
     maskedTokens: targets.length,
     rows: predictions.reduce((sum, { rows }) => sum + rows.pattern.rows, 0),
   }
-  if (targets.length === 0) return { loss: zeroLoss(model), tokenCrossEntropy: tensor([]), tokensPerSample, metrics }
+  const count = per === "samples" ? samples.length : labelledTokens
+  if (targets.length === 0)
+    return { sum: zeroLoss(model), count, tokenCrossEntropy: tensor([]), tokensPerSample, metrics }
   const hidden = forwardSelected(
     model,
     predictions.map(({ rows }) => rows),
@@ -118,7 +128,8 @@ export function blockDiffusionObjective(
   const { device, dtype } = crossEntropy
   const factors = tensor(Float64Array.from(predictions.flatMap((prediction) => prediction.factors)))
   return {
-    loss: crossEntropy.mul(factors.to({ device, dtype })).sum(),
+    sum: crossEntropy.mul(factors.to({ device, dtype })).sum(),
+    count,
     tokenCrossEntropy: crossEntropy.detach(),
     tokensPerSample,
     metrics,

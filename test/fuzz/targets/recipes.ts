@@ -18,7 +18,7 @@ const RECIPES = resolve(import.meta.dirname, "../../../recipes")
 export async function prepare(base: string): Promise<Fuzzer> {
   const small = await writeSmallVlm(base)
   const text = readFileSync(join(RECIPES, "qwen2.5-vl-3b.yaml"), "utf8")
-  const valid = smallTraining(small, "out", { data: { augment: {} } }) as Record<string, unknown>
+  const valid = smallTraining(small, "out", { data: { augment: {} } }) as unknown as Record<string, unknown>
   const keys = keysOf(valid)
   const published = parse(text)
   const readAndTrain = async (path: string, overrides: string[], folder: string): Promise<void> => {

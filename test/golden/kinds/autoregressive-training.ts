@@ -2,6 +2,7 @@
 
 import type { Model } from "../../../src/models/registry.js"
 import { autoregressiveObjective } from "../../../src/paradigms/autoregressive/objective.js"
+import { meanLoss } from "../../../src/paradigms/batch.js"
 import { tidy } from "../../../src/torch/index.js"
 import { expectNear, Mismatch } from "../check.js"
 import type { FixtureFolder } from "../folder.js"
@@ -44,7 +45,7 @@ async function checkRecord(record: Record, named: ShelfModel | undefined, folder
 function checkModel(record: Record, ids: Int32Array, model: Model): void {
   tidy(() => {
     const sample = { ids, labels: Int32Array.from(record.labels), images: [], imageIndices: [], where: record.key }
-    const { loss } = autoregressiveObjective(model, { samples: [sample], images: [] })
+    const loss = meanLoss(autoregressiveObjective(model, { samples: [sample], images: [] }))
     expectNear(loss.item(), record.loss, TOLERANCES.loss * Math.abs(record.loss), "loss")
     const gradientOf = gradientsOf(model, loss)
     for (const [name, norm] of Object.entries(record.grad_l2)) checkNorm(gradientOf(name), norm, name)

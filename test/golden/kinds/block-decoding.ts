@@ -1,7 +1,6 @@
 /** Golden cases of block decoding: every step in the reference's own loop, and the same answer from the fast one. */
 
 import { endToken, maskToken } from "../../../src/checkpoint/config.js"
-import { decodeBlocks } from "../../../src/execution/decode.js"
 import type { Model } from "../../../src/models/registry.js"
 import type { BlockDecoderOptions } from "../../../src/paradigms/block-diffusion/decoder.js"
 import type { RemaskingStrategy } from "../../../src/paradigms/block-diffusion/remasking.js"
@@ -10,6 +9,7 @@ import type { Prompt } from "../../../src/paradigms/prompt.js"
 import { IGNORE } from "../../../src/text/conversation.js"
 import { layOut } from "../../../src/text/layout.js"
 import { noGrad } from "../../../src/torch/index.js"
+import { decodeBlocks } from "../../support/decode.js"
 import { expectEqual, expectNear, Mismatch } from "../check.js"
 import type { FixtureFolder, JsonDocument } from "../folder.js"
 import { limitsOf } from "../image-pads.js"

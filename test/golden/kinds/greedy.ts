@@ -1,8 +1,8 @@
 /** Golden cases of autoregressive decoding: greedy answers of Hugging Face's generate. */
 
-import { decodeAutoregressive } from "../../../src/execution/decode.js"
 import type { Model } from "../../../src/models/registry.js"
 import { noGrad } from "../../../src/torch/index.js"
+import { decodeAutoregressive } from "../../support/decode.js"
 import { expectEqual, Mismatch } from "../check.js"
 import type { FixtureFolder, JsonDocument } from "../folder.js"
 import { type Grid, hasAxes, limitsOf, positionsOfPads, withImageRows } from "../image-pads.js"

@@ -2,7 +2,7 @@
 
 import { endToken, maskToken } from "../../../src/checkpoint/config.js"
 import type { Model } from "../../../src/models/registry.js"
-import type { TrainingSample } from "../../../src/paradigms/batch.js"
+import { meanLoss, type TrainingSample } from "../../../src/paradigms/batch.js"
 import { blockDiffusionObjective } from "../../../src/paradigms/block-diffusion/objective.js"
 import { layOut } from "../../../src/text/layout.js"
 import { backward, type Tensor, tidy } from "../../../src/torch/index.js"
@@ -69,13 +69,15 @@ async function checkRecord(
     const features = model.encodeImages(images)
     const samples = samplesOf(record, imageNames, features, stored, model)
     const uniforms = [...stored("u").toNumbers(), ...stored("r").toNumbers()].values()
-    const { loss, tokenCrossEntropy, metrics } = blockDiffusionObjective(
+    const objective = blockDiffusionObjective(
       model,
       { samples, images: [] },
       { blockSize: record.D, maskToken: maskToken(model.config) },
       () => uniforms.next().value as number,
       features,
     )
+    const loss = meanLoss(objective)
+    const { tokenCrossEntropy, metrics } = objective
     expectEqual(uniforms.next().done, true, "all uniforms are drawn")
     expectEqual(metrics.maskedTokens, record.n_masked, "masked tokens")
     expectNear(loss.item(), record.loss, TOLERANCES.loss * Math.abs(record.loss), "loss")

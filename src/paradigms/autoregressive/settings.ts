@@ -1,14 +1,14 @@
 /** How an autoregressive model decodes: as transformers' `generate()` with the model's file, unless options say otherwise. */
 
 import { join } from "node:path"
-import type { GenerationConfig, GenerationValues } from "../checkpoint/generation-config.js"
-import { UserError } from "../errors.js"
-import type { AutoregressiveDecoderOptions } from "../paradigms/autoregressive/decoder.js"
-import type { ProcessorOptions } from "../paradigms/autoregressive/logits-processors.js"
-import type { WarperOptions } from "../paradigms/autoregressive/warpers.js"
-import type { DecodingReport } from "./decoding-report.js"
-import { type DecodingOptions, MAX_TOKENS } from "./options.js"
-import type { Session } from "./session.js"
+import type { GenerationConfig, GenerationValues } from "../../checkpoint/generation-config.js"
+import { UserError } from "../../errors.js"
+import { type DecodingOptions, MAX_TOKENS } from "../decoding-options.js"
+import type { DecodingReport } from "../decoding-report.js"
+import type { OpenedModel } from "../paradigm.js"
+import type { AutoregressiveDecoderOptions } from "./decoder.js"
+import type { ProcessorOptions } from "./logits-processors.js"
+import type { WarperOptions } from "./warpers.js"
 
 /** What transformers keeps when it samples and nobody says. */
 const TOP_K = 50
@@ -24,44 +24,49 @@ const SAMPLING = [
   ["etaCutoff", "eta_cutoff", 0],
 ] as const
 
+export type AutoregressiveSettings = Omit<AutoregressiveDecoderOptions, "uniform"> & { genLength: number }
+
 /**
- * @param promptRows length of the prompt: the legacy limits max_length and min_length count it in
+ * @param promptTokens length of the prompt: the legacy limits max_length and min_length count it in
  * @throws UserError when the model's own settings cannot be used with this prompt
  */
 export function autoregressiveSettings(
-  session: Session,
-  generation: GenerationConfig,
+  model: OpenedModel,
   options: DecodingOptions,
-  promptRows: number,
+  promptTokens: number,
   report: DecodingReport,
-): Omit<AutoregressiveDecoderOptions, "uniform" | "signal"> & { genLength: number } {
+): AutoregressiveSettings {
+  const { generation, config, folder } = model
   const { file = "", values, unsupported } = generation
   for (const { key, value, why } of unsupported) report.leaveOut(key, value, file, why, true)
-  const genLength = longest(session, generation, options, promptRows, report)
+  const genLength = longest(model, options, promptTokens, report)
   return {
-    eos: session.eos,
+    eos: model.eos,
     genLength,
-    imageToken: session.config.tokens.imagePad,
-    ...processors(file, withinVocabulary(session, file, values, report), options, promptRows, report),
-    ...sampling(session.folder, generation, options, report),
+    imageToken: config.tokens.imagePad,
+    ...processors(file, withinVocabulary(model, file, values, report), options, promptTokens, report),
+    ...sampling(folder, generation, options, report),
   }
 }
 
 /** Tokens to generate at most: `max_new_tokens`, else what `max_length` leaves; what a file wants ends with the positions. */
 function longest(
-  { folder, config }: Session,
-  { file = "", values: { max_new_tokens, max_length } }: GenerationConfig,
+  { folder, config, generation }: OpenedModel,
   { maxTokens }: DecodingOptions,
-  promptRows: number,
+  promptTokens: number,
   report: DecodingReport,
 ): number {
-  const own = max_new_tokens ?? (max_length === undefined ? undefined : max_length - promptRows)
+  const {
+    file = "",
+    values: { max_new_tokens, max_length },
+  } = generation
+  const own = max_new_tokens ?? (max_length === undefined ? undefined : max_length - promptTokens)
   if (own !== undefined && own < 1 && maxTokens === undefined)
-    throw new UserError(`max_length ${max_length} leaves no room behind the prompt of ${promptRows} tokens`, {
+    throw new UserError(`max_length ${max_length} leaves no room behind the prompt of ${promptTokens} tokens`, {
       where: join(folder, file),
       fix: "ask for a number of tokens (--max-tokens), or set max_new_tokens in the file",
     })
-  const room = Math.max(1, config.text.maxPositions - promptRows)
+  const room = Math.max(1, config.text.maxPositions - promptTokens)
   return report.choose("maxTokens", [
     ["option", maxTokens],
     [file, own && Math.min(own, room)],
@@ -71,7 +76,7 @@ function longest(
 
 /** Ids without a logit, which change nothing, are told and left out. */
 function withinVocabulary(
-  { config }: Session,
+  { config }: OpenedModel,
   file: string,
   values: GenerationValues,
   report: DecodingReport,
@@ -97,11 +102,11 @@ function processors(
   file: string,
   values: GenerationValues,
   options: DecodingOptions,
-  promptRows: number,
+  promptTokens: number,
   report: DecodingReport,
 ): ProcessorOptions {
   const { min_new_tokens, min_length, forced_eos_token_id } = values
-  const least = min_new_tokens ?? (min_length === undefined ? undefined : Math.max(0, min_length - promptRows))
+  const least = min_new_tokens ?? (min_length === undefined ? undefined : Math.max(0, min_length - promptTokens))
   const pick = (name: "repetitionPenalty" | "noRepeatNgramSize" | "minTokens", own: number | undefined, none: number) =>
     report.choose(name, [["option", options[name]] as const, [file, own] as const], none)
   const own = <T>(name: string, value: T | undefined): T | undefined => report.choose(name, [[file, value]])

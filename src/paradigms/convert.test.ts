@@ -7,10 +7,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { goldenPath } from "../../test/support/golden.js"
 import { smallConfig, writeSmallModel } from "../../test/support/small-checkpoint.js"
 import { toFloat32 } from "../checkpoint/element-types.js"
-import { blockDiffusionOf } from "../checkpoint/paradigm-record.js"
 import { openTensors, readHeader, readTensor, type TensorLocation } from "../checkpoint/safetensors.js"
 import { readView, type TensorView } from "../checkpoint/tensor-view.js"
-import { readCheckpoint } from "./checkpoint.js"
+import { readCheckpoint } from "../models/checkpoint.js"
 import { convert, planConversion } from "./convert.js"
 
 let root: string
@@ -74,9 +73,9 @@ describe("converting", () => {
   })
 
   it("the released layout keeps types and bytes, and takes block-diffusion settings", async () => {
-    await convert(source(), out(), { blockDiffusion: { blockSize: 16, shift: "next" } })
+    await convert(source(), out(), { record: { block_size: 16, shift: "next" } })
     const [before, after] = [readCheckpoint(source()), readCheckpoint(out())]
-    expect(blockDiffusionOf(after.config)).toMatchObject({ enabled: true, blockSize: 16, shift: "next" })
+    expect(after.config.paradigm.options).toMatchObject({ enabled: true, block_size: 16, shift: "next" })
     for (const [name, location] of after.tensors as Map<string, TensorLocation>) {
       expect(location.dtype).toBe("bfloat16")
       expect(Buffer.from(readTensor(location))).toEqual(

@@ -1,13 +1,17 @@
 /** How a block-diffusion model decodes: as its authors' code, with what the model asks for, unless options say otherwise. */
 
-import { maskToken } from "../checkpoint/config.js"
-import type { GenerationConfig } from "../checkpoint/generation-config.js"
-import { blockDiffusionOf } from "../checkpoint/paradigm-record.js"
-import type { BlockDecoderOptions } from "../paradigms/block-diffusion/decoder.js"
-import type { SamplingOptions } from "../paradigms/sampling.js"
-import type { DecodingReport } from "./decoding-report.js"
-import { type DecodingOptions, MAX_TOKENS } from "./options.js"
-import type { RemaskingDefaults, Session } from "./session.js"
+import { join } from "node:path"
+import { maskToken } from "../../checkpoint/config.js"
+import type { GenerationConfig } from "../../checkpoint/generation-config.js"
+import { UserError } from "../../errors.js"
+import { shown } from "../../readable.js"
+import { type DecodingOptions, MAX_TOKENS } from "../decoding-options.js"
+import type { DecodingReport } from "../decoding-report.js"
+import type { OpenedModel } from "../paradigm.js"
+import type { SamplingOptions } from "../sampling.js"
+import type { BlockDecoderOptions } from "./decoder.js"
+import { trainedBlocks } from "./recipe.js"
+import { REMASKING_STRATEGIES, type RemaskingStrategy } from "./remasking.js"
 
 /** Members of generation_config.json that block diffusion goes by, or that change nothing. */
 const USED = ["remasking_strategy", "confidence_threshold", "eos_token_id"]
@@ -36,27 +40,55 @@ const OPTIONS: Record<string, keyof DecodingOptions> = {
   max_length: "maxTokens",
 }
 
+export type BlockSettings = Omit<BlockDecoderOptions, "uniform"> & { genLength: number }
+
+/** Of generation_config.json: `remasking_strategy` and `confidence_threshold`, called as the authors call them. */
+interface RemaskingDefaults {
+  strategy: RemaskingStrategy
+  threshold?: number
+}
+
+/**
+ * How the model wants its blocks decoded when nothing else is asked for.
+ * @throws UserError for a strategy that there is not
+ */
+export function remaskingDefaults(
+  { file = "generation_config.json", values }: GenerationConfig,
+  folder: string,
+): RemaskingDefaults | undefined {
+  const { remasking_strategy: named, confidence_threshold: threshold } = values
+  const strategy = REMASKING_STRATEGIES.find((strategy) => strategy === named)
+  if (named !== undefined && !strategy)
+    throw new UserError(`unknown remasking_strategy ${shown(named)}`, {
+      where: join(folder, file),
+      fix: `it can be ${REMASKING_STRATEGIES.join(", ")}`,
+    })
+  if (strategy === "low_confidence_static") return { strategy }
+  return strategy || threshold !== undefined ? { strategy: strategy ?? "low_confidence_dynamic", threshold } : undefined
+}
+
 /** The authors' decoder reads none of the sampling settings of generation_config.json, and neither does this. */
 export function blockSettings(
-  session: Session,
-  { file = "", values, unsupported }: GenerationConfig,
+  { config, generation, folder, eos }: OpenedModel,
   options: DecodingOptions,
+  _promptTokens: number,
   report: DecodingReport,
-): Omit<BlockDecoderOptions, "uniform" | "signal"> & { genLength: number } {
+): BlockSettings {
+  const { file = "", values, unsupported } = generation
   const why = "block diffusion decodes as its authors' code, which does not read it"
   for (const [key, value] of Object.entries(values))
     if (!USED.includes(key) && !NEUTRAL[key]?.includes(value) && options[OPTIONS[key]] === undefined)
       report.leaveOut(key, value, file, why)
   for (const { key, value } of unsupported) report.leaveOut(key, value, file, why)
 
-  const trained = blockDiffusionOf(session.config)
+  const trained = config.paradigm.name === "block-diffusion" ? trainedBlocks(config) : undefined
   const genLength = report.choose("maxTokens", [["option", options.maxTokens], ["default", MAX_TOKENS] as const])
   const blockSize = report.choose("blockSize", [
     ["option", options.blockSize],
     ["config.json", trained?.blockSize],
     ["default", 8],
   ])
-  const model = options.generationConfig === false ? undefined : session.remasking
+  const model = remaskingDefaults(generation, folder)
   const { strategy, threshold } = remasking(model, options)
   const { remasking_strategy: wanted, confidence_threshold: above } = values
   if (wanted !== undefined && wanted !== strategy && options.strategy === undefined)
@@ -71,9 +103,9 @@ export function blockSettings(
   if (model && above !== undefined && threshold === undefined)
     report.leaveOut("confidence_threshold", above, file, "the static strategy has no threshold")
   return {
-    eos: session.eos,
+    eos,
     genLength,
-    maskToken: maskToken(session.config),
+    maskToken: maskToken(config),
     blockSize,
     steps: report.choose("steps", [["option", options.steps], ["default", blockSize] as const]),
     strategy: report.choose("strategy", [

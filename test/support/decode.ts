@@ -1,11 +1,14 @@
 /** One answer at a time: the decoders of the library, on an executor of their own. */
 
-import type { LanguageModel } from "../models/types.js"
-import { type AutoregressiveDecoderOptions, autoregressiveDecoding } from "../paradigms/autoregressive/decoder.js"
-import { type BlockDecoderOptions, blockDecoding } from "../paradigms/block-diffusion/decoder.js"
-import type { DecodeEvent } from "../paradigms/decode-events.js"
-import type { Prompt } from "../paradigms/prompt.js"
-import { Executor } from "./executor.js"
+import { Executor } from "../../src/execution/executor.js"
+import type { LanguageModel } from "../../src/models/types.js"
+import {
+  type AutoregressiveDecoderOptions,
+  autoregressiveDecoding,
+} from "../../src/paradigms/autoregressive/decoder.js"
+import { type BlockDecoderOptions, blockDecoding } from "../../src/paradigms/block-diffusion/decoder.js"
+import type { DecodeEvent } from "../../src/paradigms/decode-events.js"
+import type { Prompt } from "../../src/paradigms/prompt.js"
 
 type Events = AsyncGenerator<DecodeEvent, void, undefined>
 

@@ -4,17 +4,20 @@ import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { type GenerationConfig, normaliseGeneration } from "../checkpoint/generation-config.js"
 import { processLogits } from "../paradigms/autoregressive/logits-processors.js"
+import { autoregressive } from "../paradigms/autoregressive/paradigm.js"
+import type { AutoregressiveSettings } from "../paradigms/autoregressive/settings.js"
 import { warpLogits } from "../paradigms/autoregressive/warpers.js"
+import { blockDiffusion } from "../paradigms/block-diffusion/paradigm.js"
+import type { DecodingOptions } from "../paradigms/decoding-options.js"
 import { noGrad, tensor } from "../torch/index.js"
 import { type ResolvedDecoding, resolveDecoding } from "./decoding.js"
-import type { DecodingOptions } from "./options.js"
 import type { Session } from "./session.js"
 
 const EOS = [3, 8]
 
 const sessionWith = (generation: GenerationConfig, more: object = {}): Session =>
   ({
-    paradigm: "autoregressive",
+    paradigm: autoregressive,
     folder: "/model",
     eos: EOS,
     generation,
@@ -44,8 +47,7 @@ describe("as transformers", () => {
 
   it.each(golden.cases)("$name", ({ options, ids, prompt, rows }) => {
     const decoding = resolve(options, {}, prompt)
-    if (decoding.paradigm !== "autoregressive") throw new Error("the wrong paradigm")
-    const { settings } = decoding
+    const settings = decoding.settings as AutoregressiveSettings
     const state = { ids, promptLength: prompt, genLength: settings.genLength, eos: EOS }
     const logits = tensor(golden.logits.flat(), [golden.logits.length, golden.logits[0].length])
     const scores = noGrad(() => {
@@ -79,7 +81,7 @@ describe("tokens without a logit", () => {
 describe("where settings come from", () => {
   const applied = (json: object, options: DecodingOptions = {}, promptRows = 5) => {
     const { settings, report } = resolve(json, options, promptRows)
-    return { settings: settings as Record<string, unknown>, applied: report.applied, left: report.notApplied }
+    return { settings: settings as unknown as Record<string, unknown>, applied: report.applied, left: report.notApplied }
   }
 
   it("nothing is asked for: greedy, 128 tokens", () => {
@@ -137,7 +139,7 @@ describe("where settings come from", () => {
     expect(applied(json, options).left).toEqual([])
     const generation = normaliseGeneration({ ...json, do_sample: false }, "/model/generation_config.json")
     const { minP: _, ...known } = options
-    const diffusion = sessionWith(generation, { paradigm: "block-diffusion" })
+    const diffusion = sessionWith(generation, { paradigm: blockDiffusion })
     expect(resolveDecoding(diffusion, known, 5).report.notApplied).toEqual([])
   })
 
@@ -145,7 +147,7 @@ describe("where settings come from", () => {
     expect(applied({}, { temperature: 1, seed: 4 }).applied.seed).toEqual({ value: 4, from: "option" })
     expect(applied({ do_sample: true }).applied.seed).toEqual({ value: 0, from: "default" })
     expect(applied({}, { seed: 4 }).left).toMatchObject([{ key: "seed", value: "4", from: "option" }])
-    const diffusion = sessionWith(normaliseGeneration({}, ""), { paradigm: "block-diffusion" })
+    const diffusion = sessionWith(normaliseGeneration({}, ""), { paradigm: blockDiffusion })
     expect(resolveDecoding(diffusion, { temperature: 1 }, 5).report.applied.seed).toMatchObject({ value: 0 })
     expect(resolveDecoding(diffusion, { seed: 4 }, 5).report.notApplied).toMatchObject([{ key: "seed" }])
   })
@@ -174,7 +176,7 @@ describe("where settings come from", () => {
       { do_sample: true, temperature: 0.7, top_k: 50, repetition_penalty: 1.05, confidence_threshold: 0.5 },
       "/model/generation_config.json",
     )
-    const session = sessionWith(generation, { paradigm: "block-diffusion" })
+    const session = sessionWith(generation, { paradigm: blockDiffusion })
     const { settings, report } = resolveDecoding(session, { topP: 0.5 }, 5)
     expect(settings).toMatchObject({ temperature: 0, blockSize: 8 })
     expect(report.notApplied.map(({ key }) => key)).toEqual(["do_sample", "temperature", "repetition_penalty", "topP"])
@@ -184,8 +186,7 @@ describe("where settings come from", () => {
   it("block diffusion tells of its own settings in the file that an option puts aside", () => {
     const json = { remasking_strategy: "sequential_dynamic", confidence_threshold: 0.5 }
     const generation = normaliseGeneration(json, "/model/generation_config.json")
-    const remasking = { strategy: "sequential_dynamic" as const, threshold: 0.5 }
-    const session = sessionWith(generation, { paradigm: "block-diffusion", remasking })
+    const session = sessionWith(generation, { paradigm: blockDiffusion })
     const left = (options: DecodingOptions) => resolveDecoding(session, options, 5).report.notApplied
     expect(left({})).toEqual([])
     expect(left({ threshold: 0.9 })).toEqual([])

@@ -5,22 +5,22 @@ import { copyFiles, filesBesideWeights } from "../checkpoint/auxiliary-files.js"
 import { EMBEDDING, HEAD } from "../checkpoint/checkpoint.js"
 import { type ElementType, isFloatType, toFloat32 } from "../checkpoint/element-types.js"
 import { createFolder, requireFreeSpace, writeJson } from "../checkpoint/files.js"
-import { withMaskToken } from "../checkpoint/mask-token.js"
-import type { BlockDiffusionConfig, ParadigmRecord } from "../checkpoint/paradigm-record.js"
+import type { Json } from "../checkpoint/json.js"
 import { type TensorEntry, writeTensorFile } from "../checkpoint/safetensors.js"
 import { bytesOf } from "../checkpoint/safetensors-header.js"
 import { INDEX_FILE } from "../checkpoint/safetensors-index.js"
 import { storedEntries } from "../checkpoint/stored-entries.js"
 import { joinOf, readView, type TensorView } from "../checkpoint/tensor-view.js"
 import { UserError } from "../errors.js"
+import type { PixelLimits } from "../models/architecture.js"
+import { type Checkpoint, readCheckpoint } from "../models/checkpoint.js"
+import { architectureOf } from "../models/registry.js"
+import { tensorBytes, writeModel } from "../models/save.js"
+import { requireConfigTokens } from "../models/token-ids.js"
 import { Tokenizer } from "../text/tokenizer.js"
 import { tensor } from "../torch/index.js"
-import type { PixelLimits } from "./architecture.js"
-import { type Checkpoint, readCheckpoint } from "./checkpoint.js"
-import { architectureOf } from "./registry.js"
-import { tensorBytes, writeModel } from "./save.js"
-import { requireConfigTokens } from "./token-ids.js"
-import { asDiffusion, asParadigm } from "./translate.js"
+import { DEFAULT_PARADIGM, paradigmNamed } from "./registry.js"
+import { asParadigm, withMask } from "./translate.js"
 
 export interface PlannedTensor {
   /** Stored name. */
@@ -43,10 +43,13 @@ export interface ConversionPlan {
 export interface ConvertOptions {
   /** `released` (default) keeps the source's element type; `converted` is the authors' float32 training input. */
   layout?: "released" | "converted"
-  /** Settings of the block-diffusion model, for the released layout. */
-  blockDiffusion?: Partial<BlockDiffusionConfig>
-  /** Another paradigm instead, as config.json is to record it. */
-  paradigm?: ParadigmRecord
+  /** What it is converted to, in the released layout. @default "block-diffusion" */
+  paradigm?: string
+  /**
+   * What config.json is to record of it, in the words of its section of a recipe.
+   * @default what the model records already where it is of this paradigm, else the paradigm's defaults
+   */
+  record?: Json
   image?: PixelLimits
   maxShardBytes?: number
   onProgress?: (writtenBytes: number, totalBytes: number) => void
@@ -105,12 +108,17 @@ async function writeConverted(plan: ConversionPlan, out: string, options: Conver
 }
 
 async function writeReleased(sourceFolder: string, out: string, options: ConvertOptions): Promise<void> {
-  const source = readSource(sourceFolder)
+  const paradigm = paradigmNamed(options.paradigm ?? DEFAULT_PARADIGM)
+  const source = readSource(sourceFolder, paradigm.masks)
   const { config } = source
-  const { paradigm, image } = options
-  const target = paradigm
-    ? asParadigm(config, paradigm, { image })
-    : asDiffusion(config, { blockDiffusion: { enabled: true, ...options.blockDiffusion }, image })
+  // It may say that the weights do not know their mask yet; the form that is written says nothing of the kind.
+  const { enabled: _, ...known } = config.paradigm.options
+  const recorded = {
+    ...paradigm.record(),
+    ...(config.paradigm.name === paradigm.name && known),
+    ...options.record,
+  }
+  const target = asParadigm(config, paradigm, { recorded, image: options.image })
   const entries = grownViews(source).map(([name, view]): TensorEntry => {
     return { name, dtype: view.dtype, shape: view.shape, data: () => readView(view) }
   })
@@ -146,13 +154,14 @@ function withMeanRows(matrix: TensorView, rows: number): TensorView {
   return joinOf([matrix, ...added], 0)
 }
 
-/** The checkpoint, its mask chosen beside the tokenizer that goes along. */
-function readSource(folder: string): Checkpoint {
+/** The checkpoint, its mask chosen beside the tokenizer that goes along where one is needed. */
+function readSource(folder: string, masks = true): Checkpoint {
   const source = readCheckpoint(folder)
   if (!existsSync(path.join(folder, "tokenizer.json"))) return source
   const tokenizer = Tokenizer.load(folder)
   requireConfigTokens(source.config, tokenizer, folder)
-  return { ...source, config: withMaskToken(source.config, (id) => tokenizer.token(id), folder, { grow: true }) }
+  if (!masks) return source
+  return { ...source, config: withMask(source.config, (id) => tokenizer.token(id), folder, true) }
 }
 
 function* widened(from: TensorView, folder: string): Generator<Uint8Array> {

@@ -1,0 +1,65 @@
+/** Block diffusion (paper, section 3.4 and 3.5): blocks one after the other, the tokens of each denoised together. */
+
+import { endToken, maskToken } from "../../checkpoint/config.js"
+import { UserError } from "../../errors.js"
+import { shown } from "../../readable.js"
+import { layOut } from "../../text/layout.js"
+import type { Paradigm } from "../paradigm.js"
+import { blockDecoding } from "./decoder.js"
+import { blockLikelihoods } from "./likelihood.js"
+import { blockDiffusionObjective } from "./objective.js"
+import {
+  type BlockDiffusionRecipe,
+  blockDiffusionRecipe,
+  checkRecord,
+  checkTraining,
+  recordOf,
+  trainedBlocks,
+} from "./recipe.js"
+import { REMASKING_STRATEGIES } from "./remasking.js"
+import { type BlockSettings, blockSettings, remaskingDefaults } from "./settings.js"
+
+export const blockDiffusion: Paradigm<BlockDiffusionRecipe, BlockSettings> = {
+  name: "block-diffusion",
+  noun: "a block-diffusion model",
+  masks: true,
+  per: "samples",
+  recipe: blockDiffusionRecipe,
+  problems: ({ block_size: size }, { maxLength }) =>
+    size > maxLength ? [[["block_size"], `${size} is above data.max_length, ${maxLength}`]] : [],
+  record: recordOf,
+  check: checkRecord,
+  checkTraining,
+  learn: ({ learn }) => learn,
+  layOut: (encoded, { block_size: size }, { imageTokens, maxLength, config }) =>
+    layOut(encoded, imageTokens, { maxLength, blocks: { size, eos: endToken(config) } }),
+  objective(model, batch, { recipe, maskToken, per, uniform }) {
+    const { block_size: blockSize, noise: schedule, noise_range, shift, weight, copies } = recipe
+    const [epsMin, epsMax] = noise_range
+    const options = { blockSize, maskToken: maskToken!, schedule, epsMin, epsMax, shift, weight, copies, per }
+    return blockDiffusionObjective(model, batch, options, uniform)
+  },
+  nothingLearned: ["was masked", "raise block_diffusion.noise_range, or train more steps"],
+  options: ["blockSize", "steps", "strategy", "threshold", "shift", "reference"],
+  checkOptions({ strategy, threshold }) {
+    if (strategy !== undefined && !REMASKING_STRATEGIES.some((name) => name === strategy))
+      throw new UserError(`there is no remasking strategy ${shown(strategy)}`, {
+        fix: `use ${REMASKING_STRATEGIES.join(", ")}`,
+      })
+    if (strategy === "low_confidence_static" && threshold !== undefined)
+      throw new UserError("the static strategy has no threshold", { fix: "leave one of the two out" })
+  },
+  // The authors' decoder ends at what config.json names only.
+  ends: ({ config }) => [...new Set([endToken(config), ...config.tokens.eos])],
+  checkGeneration: ({ generation, folder }) => void remaskingDefaults(generation, folder),
+  settings: blockSettings,
+  decode: ({ ids }, settings) => blockDecoding(ids.length, settings),
+  likelihoods(model, prompt, answers, config, { blockSize, shift }) {
+    const trained = trainedBlocks(config)
+    return blockLikelihoods(model, prompt, answers, {
+      blockSize: blockSize ?? trained.blockSize,
+      shift: shift ?? trained.shift,
+      maskToken: maskToken(config),
+    })
+  },
+}

@@ -1,0 +1,46 @@
+/** What people may ask of a decoder. A paradigm says which of the options that not all have are its own. */
+
+import type { WarperOptions } from "./autoregressive/warpers.js"
+import type { TokenShift } from "./block-diffusion/needed-rows.js"
+import type { RemaskingStrategy } from "./block-diffusion/remasking.js"
+import type { SamplingOptions } from "./sampling.js"
+
+/** Tokens of an answer when nobody says. */
+export const MAX_TOKENS = 128
+
+/**
+ * Everything left out is as the model's generation_config.json wants it: for an autoregressive model as transformers'
+ * `generate()` reads that file, for block diffusion `remasking_strategy` and `confidence_threshold`.
+ */
+export interface DecodingOptions extends SamplingOptions, WarperOptions {
+  /** Tokens to generate at most. @default the model's, else 128 */
+  maxTokens?: number
+  /** Seed of the sampling, used when the temperature is not 0. @default 0 */
+  seed?: number
+  /** false: as if the model had no generation_config.json; its end tokens stay. @default true */
+  generationConfig?: boolean
+  // Autoregressive models only, beside what only sampling looks at (minP and what follows):
+  /** Makes tokens that occur already, in the prompt too, less likely (above 1) or more likely (below). @default 1 */
+  repetitionPenalty?: number
+  /** No sequence of this many tokens occurs twice, prompt included; 0: no limit. @default 0 */
+  noRepeatNgramSize?: number
+  /** The answer does not end before this many tokens. @default 0 */
+  minTokens?: number
+  // Block diffusion only:
+  /** @default the block size the model was trained with */
+  blockSize?: number
+  /** Denoising steps per block. @default the block size: one token each */
+  steps?: number
+  /**
+   * Which masked tokens a step makes final.
+   * @default what the model's generation_config.json says, unless `steps` are given; else "low_confidence_dynamic" when a
+   * threshold is given, else "low_confidence_static"
+   */
+  strategy?: RemaskingStrategy
+  /** Confidence, 0 to 1, above which a token becomes final at once. @default the model's, else 0.85, with a dynamic strategy */
+  threshold?: number
+  /** Which row predicts a token. @default as the model was trained */
+  shift?: TokenShift
+  /** The authors' loop, forward for forward. */
+  reference?: boolean
+}
