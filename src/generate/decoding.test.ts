@@ -81,7 +81,11 @@ describe("tokens without a logit", () => {
 describe("where settings come from", () => {
   const applied = (json: object, options: DecodingOptions = {}, promptRows = 5) => {
     const { settings, report } = resolve(json, options, promptRows)
-    return { settings: settings as unknown as Record<string, unknown>, applied: report.applied, left: report.notApplied }
+    return {
+      settings: settings as unknown as Record<string, unknown>,
+      applied: report.applied,
+      left: report.notApplied,
+    }
   }
 
   it("nothing is asked for: greedy, 128 tokens", () => {

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest"
 import { type SmallAnswerers, writeSmallAnswerers } from "../../test/support/small-answerers.js"
 import { tinyConfig } from "../../test/support/tiny-model.js"
 import { writeJson } from "../checkpoint/files.js"
@@ -54,8 +54,8 @@ const doneOf = (events: GenerateEvent[]) => {
 
 describe("sessions", () => {
   it("know how to ask each model", () => {
-    expect(autoregressive).toMatchObject({ paradigm: "autoregressive", format: "qwen2_5_vl", name: "ar" })
-    expect(diffusion).toMatchObject({ paradigm: "block-diffusion", format: "qwen_2_5" })
+    expect(autoregressive).toMatchObject({ paradigm: { name: "autoregressive" }, format: "qwen2_5_vl", name: "ar" })
+    expect(diffusion).toMatchObject({ paradigm: { name: "block-diffusion" }, format: "qwen_2_5" })
     expect(diffusion.name).toBe(folders["block-diffusion"])
     expect(autoregressive.eos.length).toBe(2)
     expect(diffusion.eos).toEqual(diffusion.config.tokens.eos)
@@ -138,6 +138,38 @@ describe("generating", () => {
     expect((await generateText(diffusion, options)).text).toBe(fast.text)
     expect((await generateText(diffusion, { ...options, seed: 6 })).text).not.toBe(fast.text)
   })
+
+  it.each(["autoregressive", "block-diffusion"] as const)(
+    "%s: several requests at once get the answers that they get alone",
+    async (kind) => {
+      const session = kind === "autoregressive" ? autoregressive : diffusion
+      const wrong = { messages: question, maxTokens: 1e9 }
+      const requests: GenerateOptions[] = [
+        { messages: question, maxTokens: 12 },
+        { messages: shown, images: [picture], maxTokens: 9, temperature: 0.8, seed: 5 },
+        wrong,
+        { messages: question, maxTokens: 5, temperature: 1.2, seed: 7, topK: 9 },
+        { messages: [{ role: "user", content: "这是什么 🐕🐕🐕" }], maxTokens: 12 },
+      ]
+      const forward = vi.spyOn(session.model, "forward")
+      onTestFinished(() => forward.mockRestore())
+      const alone: (GenerateEvent & { type: "done" })[] = []
+      for (const request of requests.filter((own) => own !== wrong)) alone.push(doneOf(await all(session, request)))
+      const apart = forward.mock.calls.length
+      const answers = new Map<number, string>()
+      const failures: unknown[] = []
+      const texts = requests.map(() => "")
+      for await (const event of generate(session, requests, { concurrent: 4 })) {
+        if (event.type === "text") texts[event.request] += event.text
+        if (event.type === "done") answers.set(event.request, event.text)
+        if (event.type === "failed") failures.push([event.request, (event.error as Error).message])
+      }
+      expect([...answers].sort(([a], [b]) => a - b).map(([, text]) => text)).toEqual(alone.map(({ text }) => text))
+      expect(texts).toEqual(requests.map((_, i) => answers.get(i) ?? ""))
+      expect(failures).toEqual([[2, expect.stringContaining("max-tokens of 1000000000 would exceed")]])
+      expect(forward.mock.calls.length - apart).toBeLessThan(apart)
+    },
+  )
 
   it("an autoregressive model writes text only", async () => {
     const events = await all(autoregressive, { messages: shown, images: [picture], maxTokens: 20 })

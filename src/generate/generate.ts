@@ -10,6 +10,7 @@ import type { Prompt } from "../paradigms/prompt.js"
 import type { Message } from "../text/conversation.js"
 import { AnswerView } from "./answer-view.js"
 import { type ResolvedDecoding, resolveDecoding } from "./decoding.js"
+import { merged } from "./merged.js"
 import { explainDecodingError } from "./not-finite.js"
 import { type ImageSource, preparePrompt } from "./prepare.js"
 import type { Session } from "./session.js"
@@ -38,11 +39,51 @@ export type GenerateEvent =
   /** `ids` are the answer's tokens before the first end-of-sequence token; `decoding` says what was applied. */
   | { type: "done"; text: string; ids: Int32Array; stats: GenerateStats; decoding: DecodingReport }
 
+/** An event of one of several requests; a request that failed says why, and the others go on. */
+export type RequestEvent = { request: number } & (GenerateEvent | { type: "failed"; error: unknown })
+
+/** Requests that are answered at the same time when nobody says: their caches lie in memory together. */
+const CONCURRENT = 8
+
 /**
  * Answers a conversation, in pieces.
  * @throws UserError for messages, images and options that do not fit the model; the reason of `signal` when aborted
  */
-export async function* generate(
+export function generate(session: Session, request: GenerateOptions): AsyncGenerator<GenerateEvent, void, undefined>
+/**
+ * Answers several, their forwards computed together: each gets the answer it gets alone.
+ * @param options.concurrent how many are under way at a time; the others wait. @default 8
+ */
+export function generate(
+  session: Session,
+  requests: readonly GenerateOptions[],
+  options?: { concurrent?: number },
+): AsyncGenerator<RequestEvent, void, undefined>
+export function generate(
+  session: Session,
+  requests: GenerateOptions | readonly GenerateOptions[],
+  { concurrent = CONCURRENT }: { concurrent?: number } = {},
+): AsyncGenerator<GenerateEvent | RequestEvent, void, undefined> {
+  return isList(requests) ? generateAll(session, requests, concurrent) : generateOne(session, requests)
+}
+
+const isList = (requests: GenerateOptions | readonly GenerateOptions[]): requests is readonly GenerateOptions[] =>
+  Array.isArray(requests)
+
+async function* generateAll(
+  session: Session,
+  requests: readonly GenerateOptions[],
+  concurrent: number,
+): AsyncGenerator<RequestEvent, void, undefined> {
+  if (!Number.isInteger(concurrent) || concurrent < 1)
+    throw new RangeError(`concurrent must be a positive integer, not ${concurrent}`)
+  for await (const event of merged(requests.length, concurrent, (i) => generateOne(session, requests[i])))
+    yield "error" in event
+      ? { request: event.index, type: "failed", error: event.error }
+      : { request: event.index, ...event.value }
+}
+
+async function* generateOne(
   session: Session,
   options: GenerateOptions,
 ): AsyncGenerator<GenerateEvent, void, undefined> {

@@ -44,7 +44,7 @@ async function answer(session: Session): Promise<number[]> {
 }
 
 it("decodes, and in blocks of one by the next token the same", async () => {
-  expect([autoregressive.paradigm, diffusion.paradigm]).toEqual(["autoregressive", "block-diffusion"])
+  expect([autoregressive.paradigm.name, diffusion.paradigm.name]).toEqual(["autoregressive", "block-diffusion"])
   expect(autoregressive.images).toBeUndefined()
   const ids = await answer(autoregressive)
   expect(ids.length).toBeGreaterThan(0)

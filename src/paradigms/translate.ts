@@ -19,10 +19,9 @@ export function asParadigm(
   { recorded = paradigm.record(), image }: { recorded?: Json; image?: PixelLimits } = {},
 ): ModelConfig {
   const record = { name: paradigm.name, options: recorded }
+  paradigm.check({ ...config, paradigm: record })
   const change = architectureOf(config).asParadigm
-  const target = change ? change(config, record, { masks: paradigm.masks, image }) : { ...config, paradigm: record }
-  paradigm.check(target)
-  return target
+  return change ? change(config, record, { masks: paradigm.masks, image }) : { ...config, paradigm: record }
 }
 
 /**

@@ -38,7 +38,7 @@ const metricsSchema = z
     memoryBytes: z.number(),
     seconds: z.number(),
     // Logs of earlier versions have none.
-    learned: z.number().default(0),
+    learned: z.number().optional(),
   })
   .catchall(z.number().nullable())
 

@@ -66,7 +66,7 @@ it("learns in blocks, interrupted or not, and is still of its family", async () 
 
 it("answers", async () => {
   const session = loadSession(finishedModel(join(root, "whole")), { dtype: "float32", device: "cpu" })
-  expect([session.paradigm, session.format]).toEqual(["block-diffusion", "llava_llada"])
+  expect([session.paradigm.name, session.format]).toEqual(["block-diffusion", "llava_llada"])
   const { stats, text } = await generateText(session, { messages: [{ role: "user", content: "a" }], maxTokens: 8 })
   expect(stats.forwards).toBeGreaterThan(0)
   expect(text).not.toContain("mdm_mask")

@@ -38,11 +38,7 @@ export type BlockDiffusionRecipe = z.output<typeof blockDiffusionRecipe>
 /** As config.json records it: the authors' keys without "bd3lm_", and what their code has no choice of. */
 const recordSchema = z.looseObject({
   enabled: z.boolean().optional(),
-  block_size: z
-    .int()
-    .min(1)
-    .max(1 << 24)
-    .optional(),
+  block_size: z.int().min(1).optional(),
   shift: z.enum(["same", "next"]).optional(),
   block_aligned_eos: z.boolean().optional(),
   antithetic_sampling: z.boolean().optional(),
@@ -50,9 +46,11 @@ const recordSchema = z.looseObject({
   sampling_eps_max: z.number().min(0).max(1).optional(),
 })
 
+const DEFAULTS = blockDiffusionRecipe.parse({})
+
 /** The options of a training. What is as in the authors' code, and not among the authors' keys, is left out. */
 export function recordOf(recipe: Partial<BlockDiffusionRecipe> = {}): Json {
-  const { block_size, noise, noise_range, shift, weight, copies, learn } = blockDiffusionRecipe.parse(recipe)
+  const { block_size, noise, noise_range, shift, weight, copies, learn } = { ...DEFAULTS, ...recipe }
   return {
     enabled: true,
     block_size,
