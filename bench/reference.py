@@ -3,7 +3,7 @@
 Reads one JSON request per line, answers one JSON object per line. Requests:
   {"do": "load", "shape": {...}, "dtype": "float32", "threads": 2}
   {"do": "decode", "prompt": 330, "length": 32, "block": 8, "steps": 8}
-  {"do": "autoregressive", "prompt": 330, "length": 32}
+  {"do": "greedy", "prompt": 330, "length": 32}
   {"do": "train", "rows": 256, "answer": 96, "block": 8}
 """
 
@@ -98,7 +98,7 @@ def decode(r):
 
 
 @torch.no_grad()
-def autoregressive(r):
+def greedy(r):
     model, device = state["model"], state["device"]
     ids = (torch.arange(r["prompt"], device=device) % (model.config.vocab_size - 10))[None]
     sync()
@@ -163,7 +163,7 @@ def train(r):
 for line in sys.stdin:
     request = json.loads(line)
     try:
-        answer = {"load": load, "decode": decode, "autoregressive": autoregressive, "train": train}[request["do"]](request)
+        answer = {"load": load, "decode": decode, "greedy": greedy, "train": train}[request["do"]](request)
     except Exception as error:  # the caller decides what a failure means
         answer = {"error": f"{type(error).__name__}: {error}"}
     print(json.dumps(answer), flush=True)

@@ -29,7 +29,6 @@ describe("the paradigms", () => {
     expect(record(recipe.parse({ noise: "uniform", noise_range: [0.1, 0.9], block_size: 16, weight: "one" }))).toEqual({
       enabled: true,
       block_size: 16,
-      shift: "same",
       block_aligned_eos: true,
       antithetic_sampling: false,
       sampling_eps_min: 0.1,

@@ -54,7 +54,7 @@ export function recordOf(recipe: Partial<BlockDiffusionRecipe> = {}): Json {
   return {
     enabled: true,
     block_size,
-    shift,
+    ...(shift !== "same" && { shift }),
     block_aligned_eos: true,
     antithetic_sampling: noise !== "uniform",
     sampling_eps_min: noise_range[0],
