@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest"
 import { asDiffusion } from "../../test/support/as-diffusion.js"
 import { smallConfig } from "../../test/support/small-checkpoint.js"
 import { normaliseConfig } from "../models/read-config.js"
-import { type TokenAt, withMaskToken } from "./mask-token.js"
+import { withMask } from "../paradigms/translate.js"
+import type { TokenAt } from "./mask-token.js"
 
 /** A tokenizer that knows the first ids, and some others. */
 const tokenizer =
@@ -12,7 +13,7 @@ const tokenizer =
 
 describe("the mask", () => {
   const config = normaliseConfig(smallConfig({ vocab_size: 151936 }))
-  const maskOf = (known: TokenAt, of = config): number | undefined => withMaskToken(of, known).tokens.mask
+  const maskOf = (known: TokenAt, of = config): number | undefined => withMask(of, known).tokens.mask
 
   it("is the usual row while it belongs to no token, then the last row that does not", () => {
     expect(maskOf(tokenizer(151665))).toBe(151671)
