@@ -11,9 +11,9 @@ import { Progress } from "./ui/progress.js"
 
 export async function convertCommand(
   model: string,
-  options: { out: string; layout: string; blockSize?: number; shift?: string },
+  options: { out: string; layout: string; paradigm: string; dtype: string; blockSize?: number; shift?: string },
 ): Promise<void> {
-  const { out, layout, blockSize, shift } = options
+  const { out, layout, paradigm, dtype, blockSize, shift } = options
   if (layout !== "released" && layout !== "converted")
     throw new UserError(`there is no layout ${shown(layout)}`, {
       where: "--layout",
@@ -21,6 +21,22 @@ export async function convertCommand(
     })
   if (shift !== undefined && shift !== "same" && shift !== "next")
     throw new UserError(`there is no shift ${shown(shift)}`, { where: "--shift", fix: "use same or next" })
+  if (paradigm !== "block-diffusion" && paradigm !== "autoregressive")
+    throw new UserError(`a model cannot be converted to ${shown(paradigm)}`, {
+      where: "--paradigm",
+      fix: "use block-diffusion or autoregressive",
+    })
+  if (dtype !== "float32" && dtype !== "bfloat16")
+    throw new UserError(`quantised weights cannot become ${shown(dtype)}`, {
+      where: "--dtype",
+      fix: "use float32 or bfloat16",
+    })
+  const blocks = paradigm === "block-diffusion"
+  if (!blocks && (layout === "converted" || blockSize !== undefined || shift !== undefined))
+    throw new UserError("--layout converted, --block-size and --shift are of block diffusion", {
+      where: "--paradigm autoregressive",
+      fix: "leave them out",
+    })
   await interruptible(async (signal) => {
     const download = downloadObserver(model)
     const { folder } = await resolveModel(model, { signal, onEvent: download.onEvent })
@@ -32,11 +48,17 @@ export async function convertCommand(
     }
     await convert(folder, out, {
       layout,
+      dequantised: dtype,
+      ...(!blocks && { paradigm: { name: "autoregressive", options: {} } }),
       blockDiffusion: { ...(blockSize && { blockSize }), ...(shift && { shift }) },
       onProgress,
     })
     progress.finish()
   })
+  if (!blocks) {
+    process.stdout.write(`${out}: an autoregressive model with the weights of ${model}\n`)
+    return
+  }
   process.stdout.write(`${out}: a block-diffusion checkpoint with the weights of ${model}\n`)
   process.stdout.write("It decodes, but has not learned to: train it with `diffusionvl translate`.\n")
 }

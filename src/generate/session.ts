@@ -7,12 +7,14 @@ import { withMaskToken } from "../checkpoint/mask-token.js"
 import { UserError } from "../errors.js"
 import { type ResolveOptions, resolveModel } from "../hub/resolve.js"
 import type { ImageProcessor } from "../models/architecture.js"
+import { chatFormatOf } from "../models/chat-format.js"
 import { imageProcessorOf } from "../models/images.js"
 import { type LoadOptions, loadModel } from "../models/load.js"
 import { readConfig } from "../models/read-config.js"
 import type { LanguageModel } from "../models/types.js"
 import { REMASKING_STRATEGIES, type RemaskingStrategy } from "../paradigms/block-diffusion/remasking.js"
 import { shown } from "../readable.js"
+import type { ChatFormat } from "../text/conversation.js"
 import { Tokenizer } from "../text/tokenizer.js"
 import type { Device, DType } from "../torch/index.js"
 
@@ -26,8 +28,8 @@ export interface Session {
   /** Makes pictures ready; absent for a model that reads text only. */
   images?: ImageProcessor
   paradigm: "autoregressive" | "block-diffusion"
-  /** Format of conversations: `config.chat`. */
-  format: string
+  /** How conversations are written for it. */
+  format: ChatFormat
   /** Ids that end an answer. */
   eos: readonly number[]
   /** How the model wants to be decoded, as its folder says. */
@@ -64,7 +66,9 @@ export async function openModel(name: string, options: SessionOptions & ResolveO
 export function loadSession(folder: string, { dtype, device }: SessionOptions = {}): Session {
   // Before the weights: the quick part fails first.
   const tokenizer = Tokenizer.load(folder)
-  const images = imageProcessorOf(readConfig(folder), folder)
+  const read = readConfig(folder)
+  const images = imageProcessorOf(read, folder)
+  const format = chatFormatOf(read, folder, tokenizer)
   const loaded = loadModel(folder, { dtype, device })
   const paradigm = paradigmOf(loaded.checkpoint.config, folder)
   const diffusion = paradigm === "block-diffusion"
@@ -81,7 +85,7 @@ export function loadSession(folder: string, { dtype, device }: SessionOptions = 
     tokenizer,
     images,
     paradigm,
-    format: config.chat,
+    format,
     eos: endTokens(generation, config, paradigm),
     generation,
     remasking: diffusion ? remaskingDefaults(generation, folder) : undefined,

@@ -1,8 +1,8 @@
 /** Conversion of a model folder to another layout, weights only, streamed: the first step of translating a model. */
-import { existsSync } from "node:fs"
 import path from "node:path"
 import { copyFiles, filesBesideWeights } from "../checkpoint/auxiliary-files.js"
 import { EMBEDDING, HEAD } from "../checkpoint/checkpoint.js"
+import { writeCompanions } from "../checkpoint/companions.js"
 import { type ElementType, isFloatType, toFloat32 } from "../checkpoint/element-types.js"
 import { createFolder, requireFreeSpace, writeJson } from "../checkpoint/files.js"
 import { withMaskToken } from "../checkpoint/mask-token.js"
@@ -14,9 +14,10 @@ import { storedEntries } from "../checkpoint/stored-entries.js"
 import { joinOf, readView, type TensorView } from "../checkpoint/tensor-view.js"
 import { UserError } from "../errors.js"
 import { Tokenizer } from "../text/tokenizer.js"
+import { hasTokenizer } from "../text/tokenizer-file.js"
 import { tensor } from "../torch/index.js"
 import type { PixelLimits } from "./architecture.js"
-import { type Checkpoint, readCheckpoint } from "./checkpoint.js"
+import { type Checkpoint, type DequantisedType, readCheckpoint } from "./checkpoint.js"
 import { architectureOf } from "./registry.js"
 import { tensorBytes, writeModel } from "./save.js"
 import { asDiffusion, asParadigm } from "./translate.js"
@@ -44,8 +45,10 @@ export interface ConvertOptions {
   layout?: "released" | "converted"
   /** Settings of the block-diffusion model, for the released layout. */
   blockDiffusion?: Partial<BlockDiffusionConfig>
-  /** Another paradigm instead, as config.json is to record it. */
+  /** Another paradigm instead, as config.json is to record it; an autoregressive model needs no mask token. */
   paradigm?: ParadigmRecord
+  /** What quantised weights of a GGUF file are written as. @default "float32": exactly what they say */
+  dequantised?: DequantisedType
   image?: PixelLimits
   maxShardBytes?: number
   onProgress?: (writtenBytes: number, totalBytes: number) => void
@@ -104,9 +107,12 @@ async function writeConverted(plan: ConversionPlan, out: string, options: Conver
 }
 
 async function writeReleased(sourceFolder: string, out: string, options: ConvertOptions): Promise<void> {
-  const source = readSource(sourceFolder)
+  const { paradigm, image, dequantised } = options
+  const source =
+    paradigm?.name === "autoregressive"
+      ? readCheckpoint(sourceFolder, dequantised)
+      : readSource(sourceFolder, dequantised)
   const { config } = source
-  const { paradigm, image } = options
   const target = paradigm
     ? asParadigm(config, paradigm, { image })
     : asDiffusion(config, { blockDiffusion: { enabled: true, ...options.blockDiffusion }, image })
@@ -119,7 +125,7 @@ async function writeReleased(sourceFolder: string, out: string, options: Convert
   )
   await createFolder(out, async (staging) => {
     await writeModel(staging, target, entries, { maxShardBytes: options.maxShardBytes, onProgress: options.onProgress })
-    await copyFiles(sourceFolder, staging, filesBesideWeights(sourceFolder, NOT_COPIED))
+    await writeCompanions(sourceFolder, staging, filesBesideWeights(sourceFolder, NOT_COPIED))
   })
 }
 
@@ -146,9 +152,9 @@ function withMeanRows(matrix: TensorView, rows: number): TensorView {
 }
 
 /** The checkpoint, its mask chosen beside the tokenizer that goes along. */
-function readSource(folder: string): Checkpoint {
-  const source = readCheckpoint(folder)
-  if (!existsSync(path.join(folder, "tokenizer.json"))) return source
+function readSource(folder: string, dequantised?: DequantisedType): Checkpoint {
+  const source = readCheckpoint(folder, dequantised)
+  if (!hasTokenizer(folder)) return source
   const tokenizer = Tokenizer.load(folder)
   return { ...source, config: withMaskToken(source.config, (id) => tokenizer.token(id), folder, { grow: true }) }
 }

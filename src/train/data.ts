@@ -16,11 +16,10 @@ import { messageOf, UserError } from "../errors.js"
 import { type AugmentOptions, augment } from "../image/augment.js"
 import { decodeImage, type RgbImage } from "../image/decode.js"
 import type { ImageProcessor } from "../models/architecture.js"
-import { chatFormatOf } from "../models/chat-format.js"
 import { requireImages } from "../models/images.js"
 import type { ImageInput } from "../models/types.js"
 import type { TrainingBatch, TrainingSample } from "../paradigms/batch.js"
-import { encodeTraining, type Message } from "../text/conversation.js"
+import { type ChatFormat, encodeTraining, type Message } from "../text/conversation.js"
 import { layOut } from "../text/layout.js"
 import type { Tokenizer } from "../text/tokenizer.js"
 import type { Encoded } from "../text/writer.js"
@@ -65,12 +64,13 @@ export class TrainingData {
     readonly config: TrainingConfig,
     readonly tokenizer: Tokenizer,
     readonly modelConfig: ModelConfig,
+    readonly format: ChatFormat,
     readonly imageProcessor: ImageProcessor | undefined,
     indexFile?: string,
     /** Hash of the data file, which tells whether a kept index is its own. */
     content?: string,
   ) {
-    // A mark of the format that the tokenizer lacks is no record's fault.
+    // A mark of the format that the tokenizer lacks, or a template that is not there, is no record's fault.
     this.#encode([
       { role: "user", content: "" },
       { role: "assistant", content: "" },
@@ -165,7 +165,7 @@ export class TrainingData {
     const { paradigm, block_diffusion, data } = this.config
     const special = data.trusted
     const learn = paradigm === "block-diffusion" ? block_diffusion.learn : undefined
-    return encodeTraining(messages, this.tokenizer, chatFormatOf(this.modelConfig), { special, learn })
+    return encodeTraining(messages, this.tokenizer, this.format, { special, learn })
   }
 
   async #image(

@@ -5,11 +5,14 @@ import { closeSync, existsSync, openSync, readSync } from "node:fs"
 import { basename, join } from "node:path"
 import { z } from "zod"
 import { explaining } from "../checkpoint/files.js"
+import { ggufFile } from "../checkpoint/gguf/find.js"
+import { openGgufModel } from "../checkpoint/gguf/model.js"
 import { readTextFile } from "../checkpoint/json.js"
 import { digestFile } from "../checkpoint/manifest.js"
 import { openTensors } from "../checkpoint/safetensors.js"
 import { openDataFile } from "../data/json-array.js"
 import { UserError } from "../errors.js"
+import { readConfig } from "../models/read-config.js"
 import { type TrainingConfig, trainingSchema } from "./config.js"
 
 const settingsSchema = z.record(z.string(), z.unknown())
@@ -47,7 +50,7 @@ function flat(value: object, prefix = ""): Record<string, unknown> {
   )
 }
 
-/** @param source the folder of the model that the training starts from */
+/** @param source the folder or GGUF file of the model that the training starts from */
 export async function identityOf(config: TrainingConfig, source: string): Promise<RunIdentity> {
   return {
     settings: flat(fixedSettings(config)),
@@ -67,18 +70,18 @@ const SAMPLE_BYTES = 4096
  * A hash over names, shapes and both ends and the middle of every tensor: training a model changes all of its tensors
  * nearly everywhere, and gigabytes need not be read. Null where there are no weights (any more).
  */
-function weightsHash(folder: string): string | null {
-  let tensors: ReturnType<typeof openTensors>
+function weightsHash(source: string): string | null {
+  let tensors: [name: string, stored: StoredTensor][]
   try {
-    tensors = openTensors(folder)
+    tensors = storedTensors(source)
   } catch {
     return null
   }
   const hash = createHash("sha256")
   const files = new Map<string, number>()
   try {
-    for (const [name, { file, offset, bytes, dtype, shape }] of [...tensors].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      hash.update(JSON.stringify([name, dtype, shape]))
+    for (const [name, { file, offset, bytes, type, shape }] of tensors.sort(([a], [b]) => (a < b ? -1 : 1))) {
+      hash.update(JSON.stringify([name, type, shape]))
       if (!files.has(file)) files.set(file, openSync(file, "r"))
       const piece = Buffer.alloc(Math.min(SAMPLE_BYTES, bytes))
       for (const start of new Set([0, (bytes - piece.length) >> 1, bytes - piece.length])) {
@@ -90,6 +93,20 @@ function weightsHash(folder: string): string | null {
     for (const descriptor of files.values()) closeSync(descriptor)
   }
   return hash.digest("hex")
+}
+
+interface StoredTensor {
+  file: string
+  offset: number
+  bytes: number
+  type: string
+  shape: readonly number[]
+}
+
+function storedTensors(source: string): [string, StoredTensor][] {
+  const gguf = ggufFile(source)
+  if (gguf !== undefined) return [...openGgufModel(gguf).weights].map(([name, { tensor }]) => [name, tensor])
+  return [...openTensors(source)].map(([name, stored]) => [name, { ...stored, type: stored.dtype }])
 }
 
 /** These decide what a record is to the model, and are read from the starting model in every session. */
@@ -104,9 +121,15 @@ const READING_FILES = [
   "processor_config.json",
 ]
 
+/** And these where the conversations of the model are written as its own template says. */
+const TEMPLATE_FILES = ["chat_template.jinja", "chat_template.json"]
+
 function tokenizerHash(folder: string): string {
   const hash = createHash("sha256")
-  for (const name of READING_FILES) {
+  const gguf = ggufFile(folder)
+  if (gguf !== undefined) return hash.update(JSON.stringify(openGgufModel(gguf).tokenizer())).digest("hex")
+  const usesTemplate = existsSync(join(folder, "config.json")) && readConfig(folder).chat === "template"
+  for (const name of [...READING_FILES, ...(usesTemplate ? TEMPLATE_FILES : [])]) {
     const file = join(folder, name)
     if (existsSync(file)) hash.update(`${name}\0`).update(readTextFile(file)).update("\0")
   }
