@@ -9,11 +9,15 @@ import { openGgufModel } from "./gguf/model.js"
 /**
  * Writes tokenizer, processors and chat template of a model into another folder.
  * @param source a model folder or GGUF file
- * @param names the files of a folder, where it is not the usual ones
+ * @param namesIn which of a folder's files
  */
-export async function writeCompanions(source: string, folder: string, names?: readonly string[]): Promise<void> {
+export async function writeCompanions(
+  source: string,
+  folder: string,
+  namesIn: (folder: string) => string[] = auxiliaryFiles,
+): Promise<void> {
   const gguf = ggufFile(source)
-  if (gguf === undefined) return copyFiles(source, folder, names ?? auxiliaryFiles(source))
+  if (gguf === undefined) return copyFiles(source, folder, namesIn(source))
   const { definition, config } = openGgufModel(gguf).tokenizer()
   makeFolder(folder)
   await writeJson(path.join(folder, "tokenizer.json"), definition)

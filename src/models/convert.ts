@@ -125,7 +125,7 @@ async function writeReleased(sourceFolder: string, out: string, options: Convert
   )
   await createFolder(out, async (staging) => {
     await writeModel(staging, target, entries, { maxShardBytes: options.maxShardBytes, onProgress: options.onProgress })
-    await writeCompanions(sourceFolder, staging, filesBesideWeights(sourceFolder, NOT_COPIED))
+    await writeCompanions(sourceFolder, staging, (folder) => filesBesideWeights(folder, NOT_COPIED))
   })
 }
 
