@@ -6,6 +6,7 @@ import { UserError } from "../errors.js"
 import { autoregressiveLikelihoods } from "../paradigms/autoregressive/likelihood.js"
 import { blockLikelihoods } from "../paradigms/block-diffusion/likelihood.js"
 import type { Prompt } from "../paradigms/prompt.js"
+import { TemplateFormat } from "../text/template-format.js"
 import { explainDecodingError } from "./not-finite.js"
 import { checkOptions, type DecodingOptions } from "./options.js"
 import type { Session } from "./session.js"
@@ -20,7 +21,7 @@ export interface AnswerScore {
 /**
  * Scores answers to one prompt, all in one forward. A block-diffusion model reveals each from left to right, one token
  * per step.
- * @param answers whole answers; the end-of-sequence token is added
+ * @param answers whole answers; the token that ends them is added, as the model's conversations have it
  * @throws UserError with the likely cause when the model's numbers are not finite
  */
 export function scoreAnswers(
@@ -30,8 +31,8 @@ export function scoreAnswers(
   options: Pick<DecodingOptions, "blockSize" | "shift"> = {},
 ): AnswerScore[] {
   checkOptions(session, options)
-  const { model, tokenizer, config, paradigm } = session
-  const end = endToken(config)
+  const { model, tokenizer, config, format, paradigm } = session
+  const end = (format instanceof TemplateFormat ? format.end : undefined) ?? endToken(config)
   if (end >= model.vocabSize)
     throw new UserError(`the end of an answer is token ${end}, but the model has only ${model.vocabSize}`, {
       where: session.folder,

@@ -193,6 +193,11 @@ describe("answers", () => {
     expect(answers(format(loop(" {{ m.content }}\n\n")), dialogue("a", "b", "c", "d"))).toEqual([" b\n\n", " d\n\n"])
   })
 
+  it("have an end of their own, where it is a special token", () => {
+    expect(formatOf("llama3", "chatml").end).toBe(formatOf("llama3", "chatml").tokenizer.id("<|im_end|>"))
+    expect(format(loop(" {{ m.content }}\n")).end).toBeUndefined()
+  })
+
   it("leave a typed end mark inside", () => {
     const typed = dialogue("a", "b<|eot_id|>c")
     expect(answers(format(loop(" {{ m.content }}{{ eos_token }}")), typed)).toEqual([" b<|eot_id|>c<|eot_id|>"])

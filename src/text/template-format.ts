@@ -90,6 +90,16 @@ export class TemplateFormat {
     return { ids: Int32Array.from(all), labels, answer, answers, answerStart: answers[0].start }
   }
 
+  /** The special token that the template writes behind an answer; undefined where it writes none. */
+  get end(): number | undefined {
+    const { ids, answers } = this.training([
+      { role: "user", content: "a" },
+      { role: "assistant", content: "a" },
+    ])
+    const last = ids[answers[0].end - 1]
+    return [...this.tokenizer.specialTokens.values()].includes(last) ? last : undefined
+  }
+
   #prepare(messages: readonly Message[], { special = false, variables }: TemplateOptions) {
     const written = messages.map((message) => this.#message(message))
     const texts = messages.flatMap(({ content }) =>
