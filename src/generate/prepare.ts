@@ -37,6 +37,11 @@ export async function preparePrompt(
     named(placeOf(images[i], i), () => requireImages(session.images).rows(width, height)),
   )
   const ids = encodePrompt(messages, tokenizer, session.format)
+  if (ids.length === 0)
+    throw new UserError("the prompt has no tokens: the model's chat template writes nothing, or the text is empty", {
+      where: session.folder,
+      fix: "give a text, and use a chat_template that writes the messages",
+    })
   const layout = layOut({ ids, labels: ids.map(() => IGNORE) }, rows)
   const largest = layout.ids.reduce((most, id) => Math.max(most, id), 0)
   if (largest >= model.vocabSize)
