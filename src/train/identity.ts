@@ -158,7 +158,7 @@ export function requireSameRun(saved: RunIdentity, now: RunIdentity, checkpoint:
   const { weights, tokenizer, name } = saved.model
   const differs = [
     weights !== null && now.model.weights !== null && weights !== now.model.weights && "weights",
-    tokenizer !== now.model.tokenizer && "tokenizer or image settings",
+    tokenizer !== now.model.tokenizer && "tokenizer, chat template or image settings",
   ].filter((part) => part !== false)
   if (differs.length > 0)
     throw new UserError(
