@@ -66,9 +66,9 @@ export async function openModel(name: string, options: SessionOptions & ResolveO
 export function loadSession(folder: string, { dtype, device }: SessionOptions = {}): Session {
   // Before the weights: the quick part fails first.
   const tokenizer = Tokenizer.load(folder)
-  const read = readConfig(folder)
-  const images = imageProcessorOf(read, folder)
-  const format = chatFormatOf(read, folder, tokenizer)
+  const named = readConfig(folder)
+  const images = imageProcessorOf(named, folder)
+  const format = chatFormatOf(named, folder, tokenizer)
   const loaded = loadModel(folder, { dtype, device })
   const paradigm = paradigmOf(loaded.checkpoint.config, folder)
   const diffusion = paradigm === "block-diffusion"

@@ -143,7 +143,7 @@ export const optimizationSchema = z.strictObject({
 
 export const trainingSchema = z
   .strictObject({
-    /** The model to start from: a folder, a .gguf file or a hub id. */
+    /** The model to start from: a folder or a hub id. */
     model: path,
     output: path,
     paradigm: z.enum(["block-diffusion", "autoregressive"]).default("block-diffusion"),

@@ -85,6 +85,7 @@ describe("with a chat template of its own", () => {
   it("learns exactly the answers and their ends, the same from a folder and a GGUF file", async () => {
     const [one, other] = [await training("template", "folder"), await training("template-gguf", "gguf")]
     await run(one)
+    expect((await run(other, 1)).at(-1)).toMatchObject({ type: "interrupted" })
     await run(other)
     expect(weightsOf(other)).toEqual(weightsOf(one))
     const tokenizer = Tokenizer.load((await small).folder)
