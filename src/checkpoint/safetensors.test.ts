@@ -283,5 +283,10 @@ describe("folders", () => {
     expect(thrown(() => openTensors(folder)).message).toMatch(/no weights/)
     fs.writeFileSync(path.join(folder, "pytorch_model.bin"), "")
     expect(thrown(() => openTensors(folder)).message).toMatch(/pickled weights \(pytorch_model.bin\)/)
+    fs.writeFileSync(path.join(folder, "model.Q8_0.gguf"), "")
+    expect(thrown(() => openTensors(folder))).toMatchObject({
+      message: expect.stringMatching(/no weights .* but GGUF files \(model\.Q8_0\.gguf\)/),
+      fix: "Name the GGUF file as the model.",
+    })
   })
 })

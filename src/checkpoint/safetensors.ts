@@ -64,6 +64,12 @@ function openShards(folder: string, index: string): Map<string, TensorLocation> 
 function noWeights(folder: string): UserError {
   if (!fs.existsSync(folder)) return new UserError("there is no such folder", { where: folder })
   if (!fs.statSync(folder).isDirectory()) return new UserError("it is not a folder", { where: folder })
+  const gguf = fs.readdirSync(folder).find((file) => /\.gguf$/i.test(file))
+  if (gguf !== undefined)
+    return new UserError(`it has no weights beside its config.json but GGUF files (${label(gguf)})`, {
+      where: folder,
+      fix: "Name the GGUF file as the model.",
+    })
   const pickled = fs.readdirSync(folder).filter((file) => /\.(bin|pth|pt|ckpt)$/.test(file))
   if (pickled.length > 0)
     return new UserError(

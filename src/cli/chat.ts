@@ -6,8 +6,16 @@ import { messageOf } from "../errors.js"
 import type { Session } from "../generate/session.js"
 import { EqualLogitsError, NotFiniteError } from "../paradigms/not-finite.js"
 import { imagePrompt, type Message } from "../text/conversation.js"
+import { PlainFormat } from "../text/plain-format.js"
 import { urlProblem, urlSentence } from "../url.js"
-import { type DecodingFlags, decodingNotes, decodingOptions, statistics, streamAnswer } from "./generate.js"
+import {
+  type DecodingFlags,
+  decodingNotes,
+  decodingOptions,
+  statistics,
+  streamAnswer,
+  systemMessages,
+} from "./generate.js"
 import { interruptible } from "./interrupt.js"
 import { type ModelOptions, openForCommand } from "./open-model.js"
 
@@ -15,9 +23,13 @@ const HELP = "/image FILE shows a picture with the next message, /reset starts a
 
 /** What has been said, and the pictures waiting for the next message. */
 class Conversation {
-  messages: Message[] = []
+  messages: Message[]
   images: string[] = []
   #waiting: string[] = []
+
+  constructor(system?: string) {
+    this.messages = systemMessages(system)
+  }
 
   /** @returns a line for the user */
   show(file: string): string {
@@ -42,24 +54,26 @@ class Conversation {
 
 export interface ChatCommandOptions extends ModelOptions, DecodingFlags {
   model: string
+  system?: string
   debug?: boolean
 }
 
 export async function chat(options: ChatCommandOptions): Promise<void> {
   await interruptible(async (signal) => {
     const session = await openForCommand(options.model, options, signal)
+    if (session.format instanceof PlainFormat) throw session.format.noConversations()
     process.stderr.write(`${options.model} · ${HELP}\n`)
     const terminal = process.stdin.isTTY === true
     const lines = createInterface({ input: process.stdin, output: terminal ? process.stdout : undefined, prompt: "> " })
     // On a terminal readline takes Ctrl-C as a key.
     lines.on("SIGINT", () => process.kill(process.pid, "SIGINT"))
     signal.addEventListener("abort", () => lines.close(), { once: true })
-    let conversation = new Conversation()
+    let conversation = new Conversation(options.system)
     if (terminal) lines.prompt()
     for await (const raw of lines) {
       const line = raw.trim()
       if (line === "/quit") break
-      if (line === "/reset") conversation = new Conversation()
+      if (line === "/reset") conversation = new Conversation(options.system)
       else if (line.startsWith("/image"))
         process.stderr.write(`${conversation.show(line.slice("/image".length).trim())}\n`)
       else if (line.startsWith("/")) process.stderr.write(`${HELP}\n`)
@@ -91,7 +105,7 @@ async function answer(
       signal,
       ...decodingOptions(options),
     }
-    const first = conversation.messages.length === 1
+    const first = !conversation.messages.some(({ role }) => role === "assistant")
     const { text, stats, decoding } = await streamAnswer(session, request)
     conversation.messages.push({ role: "assistant", content: text })
     // It is the same for every answer.

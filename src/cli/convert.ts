@@ -3,6 +3,7 @@
 import { UserError } from "../errors.js"
 import { resolveModel } from "../hub/resolve.js"
 import { type ConvertOptions, convert } from "../paradigms/convert.js"
+import { DEFAULT_PARADIGM, paradigmNamed } from "../paradigms/registry.js"
 import { shown } from "../readable.js"
 import { interruptible } from "./interrupt.js"
 import { downloadObserver } from "./open-model.js"
@@ -11,9 +12,9 @@ import { Progress } from "./ui/progress.js"
 
 export async function convertCommand(
   model: string,
-  options: { out: string; layout: string; blockSize?: number; shift?: string },
+  options: { out: string; layout: string; paradigm?: string; dtype: string; blockSize?: number; shift?: string },
 ): Promise<void> {
-  const { out, layout, blockSize, shift } = options
+  const { out, layout, dtype, blockSize, shift } = options
   if (layout !== "released" && layout !== "converted")
     throw new UserError(`there is no layout ${shown(layout)}`, {
       where: "--layout",
@@ -21,6 +22,19 @@ export async function convertCommand(
     })
   if (shift !== undefined && shift !== "same" && shift !== "next")
     throw new UserError(`there is no shift ${shown(shift)}`, { where: "--shift", fix: "use same or next" })
+  const paradigm = paradigmNamed(options.paradigm ?? DEFAULT_PARADIGM, "--paradigm")
+  if (dtype !== "float32" && dtype !== "bfloat16")
+    throw new UserError(`quantised weights cannot become ${shown(dtype)}`, {
+      where: "--dtype",
+      fix: "use float32 or bfloat16",
+    })
+  const record = { ...(blockSize && { block_size: blockSize }), ...(shift && { shift }) }
+  const isAuthors = layout === "released" || paradigm.name === DEFAULT_PARADIGM
+  if (!isAuthors || !paradigm.recipe.safeParse(record).success)
+    throw new UserError(`--layout converted, --block-size and --shift are not all of ${paradigm.noun}`, {
+      where: `--paradigm ${paradigm.name}`,
+      fix: "leave them out",
+    })
   await interruptible(async (signal) => {
     const download = downloadObserver(model)
     const { folder } = await resolveModel(model, { signal, onEvent: download.onEvent })
@@ -32,11 +46,14 @@ export async function convertCommand(
     }
     await convert(folder, out, {
       layout,
-      record: { ...(blockSize && { block_size: blockSize }), ...(shift && { shift }) },
+      dequantised: dtype,
+      paradigm: paradigm.name,
+      record,
       onProgress,
     })
     progress.finish()
   })
-  process.stdout.write(`${out}: a block-diffusion checkpoint with the weights of ${model}\n`)
-  process.stdout.write("It decodes, but has not learned to: train it with `diffusionvl translate`.\n")
+  process.stdout.write(`${out}: ${paradigm.noun} with the weights of ${model}\n`)
+  if (paradigm.masks)
+    process.stdout.write("It decodes, but has not learned to: train it with `diffusionvl translate`.\n")
 }

@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import type { ModelConfig } from "../checkpoint/config.js"
+import { ggufFile } from "../checkpoint/gguf/find.js"
 import { type CheckEvent, type CheckOptions, checkDataset, type DataSummary } from "../data/check.js"
 import { UserError } from "../errors.js"
 import { modelUrlProblem } from "../hub/model-url.js"
@@ -14,10 +15,14 @@ import { imageProcessorOf, requireImages } from "../models/images.js"
 import { readConfig } from "../models/read-config.js"
 import { DEFAULT_PARADIGM, paradigmNamed } from "../paradigms/registry.js"
 import { asParadigm } from "../paradigms/translate.js"
+import type { ChatFormat } from "../text/conversation.js"
+import { PlainFormat } from "../text/plain-format.js"
 import { Tokenizer } from "../text/tokenizer.js"
+import { hasTokenizer } from "../text/tokenizer-file.js"
 import { chosenParadigm, readTrainingRecipe, type TrainingConfig } from "../train/config.js"
 import { EXIT_FAILED } from "./errors.js"
 import { formatCount } from "./ui/format.js"
+import { sampleJson, sampleText } from "./ui/learned.js"
 import { Progress } from "./ui/progress.js"
 
 interface DataCheckOptions {
@@ -27,11 +32,16 @@ interface DataCheckOptions {
   recipe?: string
   untrusted?: boolean
   limit?: number
+  show?: boolean
   json?: boolean
 }
 
 /** How a training with this recipe, or one without settings of its own, would prepare the records. */
-function trainingOptions(recipe: TrainingConfig | undefined, config: ModelConfig | undefined): CheckOptions {
+function trainingOptions(
+  recipe: TrainingConfig | undefined,
+  config: ModelConfig | undefined,
+  formatOf: (config: ModelConfig) => ChatFormat,
+): CheckOptions {
   const { data } = recipe ?? {}
   const paradigm = paradigmNamed(recipe?.paradigm ?? DEFAULT_PARADIGM)
   const own = config && (paradigm.name === config.paradigm.name ? config : asParadigm(config, paradigm))
@@ -47,7 +57,7 @@ function trainingOptions(recipe: TrainingConfig | undefined, config: ModelConfig
         })
   return {
     imageRoot: data?.image_root,
-    format: own ? chatFormatOf(own) : paradigm.masks ? "qwen_2_5" : "qwen2_5_vl",
+    format: own ? formatOf(own) : paradigm.masks ? "qwen_2_5" : "qwen2_5_vl",
     learn: recipe && paradigm.learn?.(chosenParadigm(recipe).section),
     trusted: data?.trusted,
     maxLength: data?.max_length,
@@ -55,25 +65,40 @@ function trainingOptions(recipe: TrainingConfig | undefined, config: ModelConfig
   }
 }
 
+/** Records that --show shows without --limit. */
+const SHOWN = 10
+
 /** @returns the exit code: 1 when a record is bad */
 export async function dataCheck(
   file: string,
-  { imageRoot, decode, model, recipe: recipeFile, untrusted, limit, json }: DataCheckOptions,
+  { imageRoot, decode, model, recipe: recipeFile, untrusted, limit, show, json }: DataCheckOptions,
 ): Promise<number> {
   const url = model === undefined ? undefined : modelUrlProblem(model)
   if (url) throw new UserError(url.what, { where: url.shown, fix: "give the folder of a model on this machine" })
   const recipe = recipeFile === undefined ? undefined : readTrainingRecipe(recipeFile)
   // A model that has to be downloaded is not, for a look at the data.
-  const folder = model ?? (recipe && existsSync(join(recipe.model, "tokenizer.json")) ? recipe.model : undefined)
-  const tokenizer = folder === undefined ? undefined : Tokenizer.load(folder)
-  const config = folder !== undefined && existsSync(join(folder, "config.json")) ? readConfig(folder) : undefined
+  const source = model ?? (recipe && hasTokenizer(recipe.model) ? recipe.model : undefined)
+  const tokenizer = source === undefined ? undefined : Tokenizer.load(source)
+  const isModel = source !== undefined && (ggufFile(source) !== undefined || existsSync(join(source, "config.json")))
+  const config = isModel ? readConfig(source) : undefined
+  if (show && !tokenizer)
+    throw new UserError("what is learned is shown in tokens, and there is no tokenizer", {
+      where: "--show",
+      fix: "give --model, or a --recipe whose model is on this machine",
+    })
+  const formatOf = (config: ModelConfig): ChatFormat => {
+    const format = chatFormatOf(config, source!, tokenizer!)
+    if (format instanceof PlainFormat) throw format.noConversations()
+    return format
+  }
   const progress = new Progress("checking")
   let bad = 0
   for await (const event of checkDataset(file, {
-    ...trainingOptions(recipe, config),
+    ...trainingOptions(recipe, config, formatOf),
     ...(imageRoot !== undefined && { imageRoot }),
     ...(untrusted && { trusted: false }),
     limit,
+    show: show ? (limit ?? SHOWN) : 0,
     tokenizer,
     ...(decode && { decode: decodeImage }),
   })) {
@@ -82,6 +107,10 @@ export async function dataCheck(
       progress.finish("")
       bad = event.bad
       process.stdout.write(json ? `${JSON.stringify(event)}\n` : `${summaryText(event)}\n`)
+    } else if (event.type === "sample") {
+      const text = json ? sampleJson(event, tokenizer!) : sampleText(event, tokenizer!)
+      if (process.stdout.isTTY) progress.note(text)
+      else process.stdout.write(`${text}\n`)
     } else {
       bad++
       const line = json ? JSON.stringify(event) : problemText(event)

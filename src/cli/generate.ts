@@ -7,13 +7,15 @@ import { type GenerateOptions, type GenerateStats, generate, generateText } from
 import type { Session } from "../generate/session.js"
 import type { DecodingOptions } from "../paradigms/decoding-options.js"
 import type { DecodingReport } from "../paradigms/decoding-report.js"
-import { imagePrompt } from "../text/conversation.js"
+import { imagePrompt, type Message } from "../text/conversation.js"
+import { PlainFormat } from "../text/plain-format.js"
 import { interruptible } from "./interrupt.js"
 import { type ModelOptions, openForCommand } from "./open-model.js"
 import { DenoiseView } from "./ui/denoise.js"
 
 export interface GenerateCommandOptions extends ModelOptions, DecodingFlags {
   model: string
+  system?: string
   image?: string[]
   json?: boolean
   stream: boolean
@@ -26,6 +28,10 @@ export interface DecodingFlags extends Omit<DecodingOptions, "strategy" | "noRep
   /** `--no-repeat-ngram-size n`; true when it is not given. */
   repeatNgramSize?: number | true
 }
+
+/** What `--system` says before a conversation. */
+export const systemMessages = (system: string | undefined): Message[] =>
+  system === undefined ? [] : [{ role: "system", content: system }]
 
 /** Of all command-line options, those the decoder knows. */
 export function decodingOptions(options: DecodingFlags): DecodingOptions {
@@ -46,8 +52,13 @@ export async function generateCommand(given: string | undefined, options: Genera
     })
   await interruptible(async (signal) => {
     const session = await openForCommand(options.model, options, signal)
+    if (session.format instanceof PlainFormat)
+      process.stderr.write("note: the model has no chat template: it continues the text\n")
     const request: GenerateOptions = {
-      messages: [{ role: "user", content: imagePrompt(images.length, prompt || "What is this?") }],
+      messages: [
+        ...systemMessages(options.system),
+        { role: "user", content: imagePrompt(images.length, prompt || "What is this?") },
+      ],
       images,
       signal,
       ...decodingOptions(options),

@@ -3,6 +3,8 @@
 import { join, resolve } from "node:path"
 import { writeFileAtomic } from "../checkpoint/files.js"
 import { UserError } from "../errors.js"
+import { imageProcessorOf } from "../models/images.js"
+import { readConfig } from "../models/read-config.js"
 import { DEFAULT_PARADIGM, paradigmNamed } from "../paradigms/registry.js"
 import { readTrainingRecipe, type TrainingConfig } from "../train/config.js"
 import { requirePlaces } from "../train/output-places.js"
@@ -41,9 +43,8 @@ export async function translateCommand(
   requirePlaces({ files: [report] })
   const finished = await run(config)
   await writeFileAtomic(report, renderTrainingReport(config))
-  process.stdout.write(
-    `report   ${report}\ntry it   npx diffusionvl generate --model ${finished} --image FILE "What is this?"\n`,
-  )
+  const question = imageProcessorOf(readConfig(finished)) ? '--image FILE "What is this?"' : '"What is the time?"'
+  process.stdout.write(`report   ${report}\ntry it   npx diffusionvl generate --model ${finished} ${question}\n`)
 }
 
 /** @returns the folder of the finished model */

@@ -4,7 +4,7 @@ import { dirname } from "node:path"
 import { messageOf, UserError } from "../errors.js"
 import { requirePicture } from "../image/file.js"
 import { readable } from "../readable.js"
-import { type ChatFormat, encodeTraining, type LearnedTokens } from "../text/conversation.js"
+import { type ChatFormat, type Encoded, encodeTraining, type LearnedTokens } from "../text/conversation.js"
 import { layOut } from "../text/layout.js"
 import type { Tokenizer } from "../text/tokenizer.js"
 import { JsonRecords } from "./json-array.js"
@@ -26,6 +26,8 @@ export interface CheckOptions {
   maxLength?: number
   /** Records to check, from the first one. @default all */
   limit?: number
+  /** Good records whose tokens are told, from the first one. Needs a tokenizer. @default 0 */
+  show?: number
   /** Called once with each image file; what it throws makes the record bad. Without it files only have to exist. */
   decode?: (path: string) => Promise<unknown>
   /** Rows an image file takes in training; what it throws makes the record bad. Without it an image counts one. */
@@ -59,7 +61,17 @@ export interface DataSummary {
   tokens?: { total: number; longest: number; longestIndex: number }
 }
 
-export type CheckEvent = DataProblem | { type: "progress"; done: number; total: number } | DataSummary
+/** A record as training reads it. */
+export interface CheckedSample {
+  type: "sample"
+  index: number
+  /** One IMAGE per image. */
+  ids: Int32Array
+  /** IGNORE, or the id to be learned. */
+  labels: Int32Array
+}
+
+export type CheckEvent = DataProblem | CheckedSample | { type: "progress"; done: number; total: number } | DataSummary
 
 /** Records between two progress events. */
 const PROGRESS_EVERY = 256
@@ -69,7 +81,7 @@ const PROGRESS_EVERY = 256
  * @throws UserError when the file itself cannot be read
  */
 export async function* checkDataset(file: string, options: CheckOptions = {}): AsyncGenerator<CheckEvent, void> {
-  const { imageRoot = dirname(file), format = "qwen_2_5", limit = Number.POSITIVE_INFINITY } = options
+  const { imageRoot = dirname(file), format = "qwen_2_5", limit = Number.POSITIVE_INFINITY, show = 0 } = options
   const records = new JsonRecords(file)
   try {
     const total = Math.min(records.length, limit)
@@ -85,6 +97,7 @@ export async function* checkDataset(file: string, options: CheckOptions = {}): A
       answers: 0,
       ...(options.tokenizer && { tokens: { total: 0, longest: 0, longestIndex: 0 } }),
     }
+    let shown = 0
     for (let index = 0; index < total; index++) {
       const where = `${file}, record ${index}`
       try {
@@ -93,7 +106,9 @@ export async function* checkDataset(file: string, options: CheckOptions = {}): A
         for (const path of sample.mix) await images.check(path)
         const rows: number[] = []
         for (const path of sample.images) rows.push(await images.check(path))
-        count(summary, sample, rowsOf(sample, rows, options), index)
+        const encoded = encodeSample(sample, rows, options)
+        count(summary, sample, encoded ? encoded.ids.length + sum(rows) - rows.length : 0, index)
+        if (encoded && shown++ < show) yield { type: "sample", index, ids: encoded.ids, labels: encoded.labels }
       } catch (error) {
         if (!(error instanceof UserError)) throw error
         summary.bad++
@@ -108,16 +123,21 @@ export async function* checkDataset(file: string, options: CheckOptions = {}): A
   }
 }
 
-/** Rows of the sample as training lays it out, before it is cut; 0 without a tokenizer. */
-function rowsOf(
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0)
+
+/**
+ * The sample as training reads it, before images take their rows and it is cut; undefined without a tokenizer.
+ * @throws UserError when nothing of it would be left to learn
+ */
+function encodeSample(
   { messages }: Sample,
   imageRows: readonly number[],
   { tokenizer, format = "qwen_2_5", learn, trusted = true, maxLength = 8192 }: CheckOptions,
-): number {
-  if (!tokenizer) return 0
+): Encoded | undefined {
+  if (!tokenizer) return undefined
   const encoded = encodeTraining(messages, tokenizer, format, { special: trusted, learn })
   layOut(encoded, imageRows, { maxLength })
-  return encoded.ids.length + imageRows.reduce((sum, rows) => sum + rows - 1, 0)
+  return encoded
 }
 
 function count(summary: DataSummary, { messages, images }: Sample, tokens: number, index: number): void {

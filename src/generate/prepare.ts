@@ -5,7 +5,6 @@ import { UserError } from "../errors.js"
 import { decodeImage, type RgbImage } from "../image/decode.js"
 import { readableName } from "../image/file.js"
 import { inTurns } from "../in-turns.js"
-import { chatFormatOf } from "../models/chat-format.js"
 import { requireImages } from "../models/images.js"
 import type { ImageInput } from "../models/types.js"
 import type { Prompt } from "../paradigms/prompt.js"
@@ -37,7 +36,12 @@ export async function preparePrompt(
   const rows = pictures.map(({ width, height }, i) =>
     named(placeOf(images[i], i), () => requireImages(session.images).rows(width, height)),
   )
-  const ids = encodePrompt(messages, tokenizer, chatFormatOf({ chat: session.format }))
+  const ids = encodePrompt(messages, tokenizer, session.format)
+  if (ids.length === 0)
+    throw new UserError("the prompt has no tokens: the model's chat template writes nothing, or the text is empty", {
+      where: session.folder,
+      fix: "give a text, and use a chat_template that writes the messages",
+    })
   const layout = layOut({ ids, labels: ids.map(() => IGNORE) }, rows)
   const largest = layout.ids.reduce((most, id) => Math.max(most, id), 0)
   if (largest >= model.vocabSize)

@@ -4,6 +4,7 @@ import { endToken } from "../checkpoint/config.js"
 import { UserError } from "../errors.js"
 import type { DecodingOptions } from "../paradigms/decoding-options.js"
 import type { Prompt } from "../paradigms/prompt.js"
+import { TemplateFormat } from "../text/template-format.js"
 import { requireOptions } from "./generate.js"
 import { explainDecodingError } from "./not-finite.js"
 import type { Session } from "./session.js"
@@ -18,7 +19,7 @@ export interface AnswerScore {
 /**
  * Scores answers to one prompt, all in one forward. A block-diffusion model reveals each from left to right, one token
  * per step.
- * @param answers whole answers; the end-of-sequence token is added
+ * @param answers whole answers; the token that ends them is added, as the model's conversations have it
  * @throws UserError with the likely cause when the model's numbers are not finite
  */
 export function scoreAnswers(
@@ -28,8 +29,8 @@ export function scoreAnswers(
   options: Pick<DecodingOptions, "blockSize" | "shift"> = {},
 ): AnswerScore[] {
   requireOptions(session, options)
-  const { model, tokenizer, config, paradigm } = session
-  const end = endToken(config)
+  const { model, tokenizer, config, format, paradigm } = session
+  const end = (format instanceof TemplateFormat ? format.end : undefined) ?? endToken(config)
   if (end >= model.vocabSize)
     throw new UserError(`the end of an answer is token ${end}, but the model has only ${model.vocabSize}`, {
       where: session.folder,

@@ -11,7 +11,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 it("refuses a diffusion model whose mask is a token of the text", () => {
   const model = join(folder, "model")
   cpSync(resolve(import.meta.dirname, "../../models/emoji-diffusion"), model, { recursive: true })
-  expect(loadSession(model).paradigm).toBe("block-diffusion")
+  expect(loadSession(model).paradigm.name).toBe("block-diffusion")
   const config = JSON.parse(readFileSync(join(model, "config.json"), "utf8"))
   writeFileSync(join(model, "config.json"), JSON.stringify({ ...config, mask_token_id: 100 }))
   expect(() => loadSession(model)).toThrow(
@@ -71,7 +71,7 @@ describe("token ids of config.json", () => {
   })
   it("left out or null is fine", () => {
     const none = { image_token_id: null, video_token_id: null, pad_token_id: null }
-    expect(loadSession(changed(autoregressive, none)).paradigm).toBe("autoregressive")
+    expect(loadSession(changed(autoregressive, none)).paradigm.name).toBe("autoregressive")
   })
   it("are looked at before a model is translated", async () => {
     const copy = changed(autoregressive, { image_token_id: 5 })

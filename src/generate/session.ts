@@ -6,6 +6,7 @@ import { UserError } from "../errors.js"
 import { Executor } from "../execution/executor.js"
 import { type ResolveOptions, resolveModel } from "../hub/resolve.js"
 import type { ImageProcessor } from "../models/architecture.js"
+import { chatFormatOf } from "../models/chat-format.js"
 import { imageProcessorOf } from "../models/images.js"
 import { type LoadOptions, loadModel } from "../models/load.js"
 import { readConfig } from "../models/read-config.js"
@@ -15,6 +16,7 @@ import type { OpenedModel } from "../paradigms/paradigm.js"
 import { type AnyParadigm, paradigmOf } from "../paradigms/registry.js"
 import { withMask } from "../paradigms/translate.js"
 import { shown } from "../readable.js"
+import type { ChatFormat } from "../text/conversation.js"
 import { Tokenizer } from "../text/tokenizer.js"
 import type { Device, DType } from "../torch/index.js"
 
@@ -29,8 +31,8 @@ export interface Session extends OpenedModel {
   paradigm: AnyParadigm
   /** Computes for all answers of the session, one forward at a time. */
   executor: Executor
-  /** Format of conversations: `config.chat`. */
-  format: string
+  /** How conversations are written for it. */
+  format: ChatFormat
   dtype: DType
   device: Device
 }
@@ -58,6 +60,7 @@ export function loadSession(folder: string, { dtype, device }: SessionOptions = 
   const named = readConfig(folder)
   requireConfigTokens(named, tokenizer, folder)
   const images = imageProcessorOf(named, folder)
+  const format = chatFormatOf(named, folder, tokenizer)
   const loaded = loadModel(folder, { dtype, device })
   const paradigm = paradigmOf(loaded.checkpoint.config, folder)
   const config = paradigm.masks
@@ -75,7 +78,7 @@ export function loadSession(folder: string, { dtype, device }: SessionOptions = 
     images,
     paradigm,
     executor: new Executor(loaded.model),
-    format: config.chat,
+    format,
     eos: paradigm.ends(opened),
     dtype: loaded.dtype,
     device: loaded.device,

@@ -1,10 +1,11 @@
 /** A model that reads text only: opened, decoded by token ids, scored; and what it cannot do is said. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { asDiffusion } from "../../test/support/as-diffusion.js"
 import { SMALL_FAMILIES } from "../../test/support/small-families.js"
+import { writeSmallTextModel } from "../../test/support/small-text-model.js"
 import { normaliseConfig } from "../models/read-config.js"
 import { initialiseWeights } from "../models/registry.js"
 import { saveModel } from "../models/save.js"
@@ -55,6 +56,23 @@ it("scores answers the same either way", () => {
   const [a, b] = [autoregressive, diffusion].map((session) => scoreAnswers(session, prompt, ["abc", "z"]))
   expect(a.map(({ tokens }) => tokens)).toEqual([4, 2])
   for (const [i, { logLikelihood }] of a.entries()) expect(b[i].logLikelihood).toBeCloseTo(logLikelihood, 3)
+})
+
+it("scores answers with the end that the model's template writes, whatever its configuration ends texts with", async () => {
+  const folder = join(root, "template")
+  mkdirSync(folder)
+  const small = await writeSmallTextModel(folder)
+  const session = loadSession(small.folder, { dtype: "float32", device: "cpu" })
+  const { config } = session
+  expect(config.tokens.eos).toEqual([small.end])
+  const other = { ...session, config: { ...config, tokens: { ...config.tokens, eos: [small.end - 1] } } }
+  const asked = await preparePrompt(session, [{ role: "user", content: "What colour is this?" }])
+  const answers = ["green", "hello, zebra"]
+  expect(scoreAnswers(other, asked, answers)).toEqual(scoreAnswers(session, asked, answers))
+})
+
+it("refuses a prompt of nothing", async () => {
+  await expect(preparePrompt(autoregressive, [{ role: "user", content: "" }])).rejects.toThrow(/has no tokens/)
 })
 
 it("says that it cannot see", async () => {

@@ -32,7 +32,8 @@ export interface DownloadOptions {
   stallMs?: number
 }
 
-const isModelFile = (path: string) => /^[^/]+\.(safetensors|json|txt|jinja)$/.test(path)
+/** tokenizer.model is not read, but where there is no other tokenizer people are told what to do with it. */
+const isModelFile = (path: string) => /^[^/]+\.(safetensors|json|txt|jinja|model)$/.test(path)
 
 /**
  * Folder of a model's files in the cache, complete and checked; downloads what is missing.
@@ -63,7 +64,10 @@ export async function downloadModel(model: HubModel, options: DownloadOptions = 
     const commit = await currentCommit(model, { ...requests, tries: cached ? 2 : undefined })
     const files = await listFiles(model.id, commit, requests, options.wants ?? isModelFile)
     if (files.length === 0)
-      throw new UserError("the model has no files that this program reads", { where: requests.subject })
+      throw new UserError("the model has no files that this program reads", {
+        where: requests.subject,
+        fix: "Use one with safetensors weights; of one that is published as GGUF files, download one and name it.",
+      })
     const changed = await fetchFiles(model.id, commit, files, cache, requests, options)
     // Last, so that a revision never names a half-loaded snapshot. A read-only cache that has everything needs no name.
     await cache.saveRef(model.revision, commit).catch((error) => {

@@ -1,16 +1,18 @@
-/** What a user may call a model — a folder, a built-in name or a hub id — to the folder that holds it. */
+/** What a user may call a model — a folder, a GGUF file, a built-in name or a hub id — to the folder or file that holds it. */
 import fs from "node:fs"
 import path from "node:path"
 import { fileURLToPath } from "node:url"
 import { homeFolder } from "../cache-folder.js"
+import { ggufFile, isGgufName } from "../checkpoint/gguf/find.js"
 import { UserError } from "../errors.js"
 import { type DownloadOptions, downloadModel } from "./download.js"
 import { parseHubId } from "./hub-id.js"
 import { modelUrlProblem } from "./model-url.js"
 
 export interface ResolvedModel {
+  /** The folder; for a model in a GGUF file the file. */
   folder: string
-  source: "folder" | "built-in" | "hub"
+  source: "folder" | "file" | "built-in" | "hub"
   /** For hub models: the id, and the commit that was loaded. */
   id?: string
   commit?: string
@@ -34,17 +36,20 @@ export async function resolveModel(name: string, options: ResolveOptions = {}): 
   const folder = name.replace(/^~(?=$|[/\\])/, () => homeFolder())
   const where = name.slice(0, 200).replace(/\p{Cc}/gu, "?")
   const stats = look(folder, where)
+  const gguf = stats && ggufFile(folder)
+  if (gguf !== undefined) return { folder: path.resolve(gguf), source: "file" }
   if (stats?.isDirectory()) return { folder: path.resolve(folder), source: "folder" }
-  if (stats) throw new UserError("it is a file; a model is a folder with config.json and weights", { where })
+  if (stats)
+    throw new UserError("it is a file; a model is a folder with config.json and weights, or a .gguf file", { where })
   const { builtIn = BUILT_IN_MODELS } = options
   const shipped = fs.existsSync(builtIn) ? fs.readdirSync(builtIn) : []
   if (shipped.includes(name)) return { folder: path.join(builtIn, name), source: "built-in" }
   const model = parseHubId(name)
-  if (!model || /^[./~]/.test(name)) {
+  if (!model || /^[./~]/.test(name) || isGgufName(name)) {
     const known = shipped.length > 0 ? `, a built-in model (${shipped.join(", ")})` : ""
     throw new UserError("there is no such model", {
       where,
-      fix: `Name a folder${known}, or a hub id such as Qwen/Qwen2.5-VL-3B-Instruct or org/name@revision.`,
+      fix: `Name a folder, a .gguf file${known}, or a hub id such as Qwen/Qwen2.5-VL-3B-Instruct or org/name@revision.`,
     })
   }
   return { ...(await downloadModel(model, options)), source: "hub", id: model.id }

@@ -1,13 +1,22 @@
-/** The format of a model's conversations. */
+/** How a model's conversations are written: by code of ours for the formats that have a name, else as its chat template says. */
 
 import type { ModelConfig } from "../checkpoint/config.js"
-import { UserError } from "../errors.js"
-import type { ChatFormat } from "../text/conversation.js"
+import type { ChatFormat, NamedFormat } from "../text/conversation.js"
+import { PlainFormat } from "../text/plain-format.js"
+import { TemplateFormat } from "../text/template-format.js"
+import type { Tokenizer } from "../text/tokenizer.js"
 
-/** @throws UserError for a model whose conversations nothing here can write yet */
-export function chatFormatOf({ chat }: Pick<ModelConfig, "chat">): ChatFormat {
-  if (chat !== "template") return chat as ChatFormat
-  throw new UserError("conversations in a chat template of the model's own are not supported yet", {
-    fix: "use the model through the library, with token ids",
-  })
+/**
+ * @param source the folder or GGUF file that may hold a chat template
+ * @returns for a model without one a format that has plain prompts only
+ * @throws UserError for a chat template that cannot be parsed
+ */
+export function chatFormatOf(
+  { chat, tokens }: Pick<ModelConfig, "chat" | "tokens">,
+  source: string,
+  tokenizer: Tokenizer,
+): ChatFormat {
+  if (chat !== "template") return chat as NamedFormat
+  const image = tokens.imagePad === undefined ? undefined : tokenizer.token(tokens.imagePad)
+  return TemplateFormat.load(source, tokenizer, image) ?? new PlainFormat(tokenizer, source)
 }

@@ -1,4 +1,4 @@
-/** A model folder of any known layout → a model. Weights stay in the mapped files and in their stored type where possible. */
+/** A model folder of any known layout, or a GGUF file → a model. Weights stay in the mapped files and in their stored type where possible. */
 
 import { EMBEDDING, HEAD } from "../checkpoint/checkpoint.js"
 import { withVocabulary } from "../checkpoint/config.js"
@@ -36,22 +36,20 @@ export interface LoadedModel {
 }
 
 /**
- * Loads a model.
+ * Loads a model. Quantised weights of a GGUF file become numbers of the type that is computed in.
  * @throws UserError when the folder is not a complete checkpoint of a known model
  */
 export function loadModel(folder: string, options: LoadOptions = {}): LoadedModel {
-  return loadCheckpoint(readCheckpoint(folder), options)
+  const { dtype } = computeOn(options)
+  return loadCheckpoint(readCheckpoint(folder, dtype === "bfloat16" ? dtype : "float32"), options)
 }
 
 /** Loads the weights of a checkpoint, wherever they are. */
 export function loadCheckpoint(
   checkpoint: Checkpoint,
-  { dtype = "auto", device = "auto", trainable = false, vocabSize = 0 }: LoadOptions = {},
+  { trainable = false, vocabSize = 0, ...options }: LoadOptions = {},
 ): LoadedModel {
-  const place = chooseDevice(device)
-  if (dtype !== "auto" && !isFloat(dtype))
-    throw new UserError(`${shown(dtype)} is no type to compute in`, { fix: "use auto, float32, bfloat16 or float16" })
-  const compute = dtype === "auto" ? chooseComputeType({ device: place }).dtype : dtype
+  const { dtype: compute, device: place } = computeOn(options)
   const mapped = new MappedFiles()
   const weights = new Map<string, Tensor>()
   const missing = Math.max(0, vocabSize - checkpoint.config.text.vocabSize)
@@ -62,6 +60,13 @@ export function loadCheckpoint(
   }
   const config = missing > 0 ? withVocabulary(checkpoint.config, vocabSize) : checkpoint.config
   return { model: buildModel(config, weights, compute), checkpoint, dtype: compute, device: place }
+}
+
+function computeOn({ dtype = "auto", device = "auto" }: LoadOptions): { dtype: DType; device: Device } {
+  const place = chooseDevice(device)
+  if (dtype !== "auto" && !isFloat(dtype))
+    throw new UserError(`${shown(dtype)} is no type to compute in`, { fix: "use auto, float32, bfloat16 or float16" })
+  return { dtype: dtype === "auto" ? chooseComputeType({ device: place }).dtype : dtype, device: place }
 }
 
 /** New tokens begin as the mean of the others, as is usual: they are then neither likely nor far from what layers know. */

@@ -2,6 +2,8 @@
 import fs from "node:fs"
 import path from "node:path"
 import type { ModelConfig } from "../checkpoint/config.js"
+import { ggufFile } from "../checkpoint/gguf/find.js"
+import { openGgufModel } from "../checkpoint/gguf/model.js"
 import { findImageSettings } from "../checkpoint/image-settings.js"
 import { type Json, readJsonObject, readOptionalJson } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
@@ -24,17 +26,19 @@ const RECOGNISED: Record<string, string> = {
 }
 
 /**
- * Reads a model folder's configuration.
+ * Reads the configuration of a model folder or GGUF file.
  * @throws UserError for a missing or damaged config.json, an unknown model type, or a key that cannot be right.
  */
 export function readConfig(folder: string): ModelConfig {
   const file = path.join(folder, "config.json")
+  const gguf = ggufFile(folder)
+  if (gguf !== undefined) return normaliseConfig(openGgufModel(gguf).config, { where: gguf })
   if (!fs.existsSync(file)) {
     const kind = fs.statSync(folder.replaceAll("\0", "\uFFFD"), { throwIfNoEntry: false })
     const what = kind?.isDirectory() ? "it has no config.json" : kind ? "it is not a folder" : "there is no such folder"
     throw new UserError(what, {
       where: folder,
-      fix: "A model is a folder with config.json and weights, or a hub id such as org/name.",
+      fix: "A model is a folder with config.json and weights, a .gguf file, or a hub id such as org/name.",
     })
   }
   return normaliseConfig(readJsonObject(file), {

@@ -1,6 +1,6 @@
 /** The one writer of model folders: weights under the names of the family's layout, and the config.json that belongs to them. */
 import path from "node:path"
-import { auxiliaryFiles, copyFiles } from "../checkpoint/auxiliary-files.js"
+import { writeCompanions } from "../checkpoint/companions.js"
 import type { ModelConfig } from "../checkpoint/config.js"
 import type { ElementType } from "../checkpoint/element-types.js"
 import { writeJson } from "../checkpoint/files.js"
@@ -28,7 +28,7 @@ export function tensorEntries(tensors: ReadonlyMap<string, Tensor>): TensorEntry
 
 /**
  * Writes a model in memory, in the layout and with the configuration that the users of its family expect. `companions`
- * is the folder that tokenizer and preprocessor files are copied from.
+ * is the folder or GGUF file that tokenizer, preprocessor and chat template are from.
  * @returns what the weight files hold, by name
  */
 export async function saveModel(
@@ -41,7 +41,7 @@ export async function saveModel(
   }: { config: ModelConfig; parameters: ReadonlyMap<string, Tensor>; companions?: string; maxShardBytes?: number },
 ): Promise<Map<string, FileDigest>> {
   makeFolder(folder)
-  if (companions) await copyFiles(companions, folder, auxiliaryFiles(companions))
+  if (companions) await writeCompanions(companions, folder)
   return writeModel(folder, config, tensorEntries(parameters), { maxShardBytes })
 }
 

@@ -1,8 +1,8 @@
 /** Conversion of a model folder to another layout, weights only, streamed: the first step of translating a model. */
-import { existsSync } from "node:fs"
 import path from "node:path"
 import { copyFiles, filesBesideWeights } from "../checkpoint/auxiliary-files.js"
 import { EMBEDDING, HEAD } from "../checkpoint/checkpoint.js"
+import { writeCompanions } from "../checkpoint/companions.js"
 import { type ElementType, isFloatType, toFloat32 } from "../checkpoint/element-types.js"
 import { createFolder, requireFreeSpace, writeJson } from "../checkpoint/files.js"
 import type { Json } from "../checkpoint/json.js"
@@ -13,11 +13,12 @@ import { storedEntries } from "../checkpoint/stored-entries.js"
 import { joinOf, readView, type TensorView } from "../checkpoint/tensor-view.js"
 import { UserError } from "../errors.js"
 import type { PixelLimits } from "../models/architecture.js"
-import { type Checkpoint, readCheckpoint } from "../models/checkpoint.js"
+import { type Checkpoint, type DequantisedType, readCheckpoint } from "../models/checkpoint.js"
 import { architectureOf } from "../models/registry.js"
 import { tensorBytes, writeModel } from "../models/save.js"
 import { requireConfigTokens } from "../models/token-ids.js"
 import { Tokenizer } from "../text/tokenizer.js"
+import { hasTokenizer } from "../text/tokenizer-file.js"
 import { tensor } from "../torch/index.js"
 import { DEFAULT_PARADIGM, paradigmNamed } from "./registry.js"
 import { asParadigm, withMask } from "./translate.js"
@@ -43,13 +44,15 @@ export interface ConversionPlan {
 export interface ConvertOptions {
   /** `released` (default) keeps the source's element type; `converted` is the authors' float32 training input. */
   layout?: "released" | "converted"
-  /** What it is converted to, in the released layout. @default "block-diffusion" */
+  /** What it is converted to, in the released layout; one that masks needs a mask token. @default "block-diffusion" */
   paradigm?: string
   /**
    * What config.json is to record of it, in the words of its section of a recipe.
    * @default what the model records already where it is of this paradigm, else the paradigm's defaults
    */
   record?: Json
+  /** What quantised weights of a GGUF file are written as. @default "float32": exactly what they say */
+  dequantised?: DequantisedType
   image?: PixelLimits
   maxShardBytes?: number
   onProgress?: (writtenBytes: number, totalBytes: number) => void
@@ -109,7 +112,7 @@ async function writeConverted(plan: ConversionPlan, out: string, options: Conver
 
 async function writeReleased(sourceFolder: string, out: string, options: ConvertOptions): Promise<void> {
   const paradigm = paradigmNamed(options.paradigm ?? DEFAULT_PARADIGM)
-  const source = readSource(sourceFolder, paradigm.masks)
+  const source = readSource(sourceFolder, { masks: paradigm.masks, dequantised: options.dequantised })
   const { config } = source
   // It may say that the weights do not know their mask yet; the form that is written says nothing of the kind.
   const { enabled: _, ...known } = config.paradigm.options
@@ -128,7 +131,7 @@ async function writeReleased(sourceFolder: string, out: string, options: Convert
   )
   await createFolder(out, async (staging) => {
     await writeModel(staging, target, entries, { maxShardBytes: options.maxShardBytes, onProgress: options.onProgress })
-    await copyFiles(sourceFolder, staging, filesBesideWeights(sourceFolder, NOT_COPIED))
+    await writeCompanions(sourceFolder, staging, (folder) => filesBesideWeights(folder, NOT_COPIED))
   })
 }
 
@@ -155,9 +158,12 @@ function withMeanRows(matrix: TensorView, rows: number): TensorView {
 }
 
 /** The checkpoint, its mask chosen beside the tokenizer that goes along where one is needed. */
-function readSource(folder: string, masks = true): Checkpoint {
-  const source = readCheckpoint(folder)
-  if (!existsSync(path.join(folder, "tokenizer.json"))) return source
+function readSource(
+  folder: string,
+  { masks = true, dequantised }: { masks?: boolean; dequantised?: DequantisedType } = {},
+): Checkpoint {
+  const source = readCheckpoint(folder, dequantised)
+  if (!hasTokenizer(folder)) return source
   const tokenizer = Tokenizer.load(folder)
   requireConfigTokens(source.config, tokenizer, folder)
   if (!masks) return source

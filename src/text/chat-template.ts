@@ -3,6 +3,8 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { Template } from "@huggingface/jinja"
+import { ggufFile } from "../checkpoint/gguf/find.js"
+import { openGgufModel } from "../checkpoint/gguf/model.js"
 import { isObject, type Json, readJsonObject, readOptionalJson, readTextFile } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
 import { label, readable } from "../readable.js"
@@ -58,25 +60,19 @@ export class ChatTemplate {
   readonly marksAnswers: boolean
 
   /**
-   * The template of a model folder, or undefined when it has none.
+   * The template of a model folder or GGUF file, or undefined when it has none.
    * @throws UserError when a file is not JSON or the template cannot be parsed
    */
   static load(folder: string): ChatTemplate | undefined {
+    const gguf = ggufFile(folder)
+    if (gguf !== undefined) return fromConfig(openGgufModel(gguf).tokenizer().config, gguf)
     const [tokens, config] = TOKEN_FILES.map((name) => readOptionalJson(join(folder, name)) ?? {})
     for (const source of SOURCES) {
       const path = join(folder, source)
       if (!existsSync(path)) continue
       const text = source.endsWith(".jinja") ? readTextFile(path) : templateIn(readJsonObject(path), path)
       if (text === undefined) continue
-      try {
-        return new ChatTemplate(text, { ...tokenVariables(tokens), ...tokenVariables(config) })
-      } catch (cause) {
-        throw new UserError(`the chat template cannot be parsed: ${reasonOf(cause)}`, {
-          where: path,
-          fix: "download it again",
-          cause,
-        })
-      }
+      return parsed(text, { ...tokenVariables(tokens), ...tokenVariables(config) }, path)
     }
     return undefined
   }
@@ -118,6 +114,24 @@ export class ChatTemplate {
     } catch (cause) {
       throw new UserError(`the model's chat template refuses the conversation: ${reasonOf(cause)}`, { cause })
     }
+  }
+}
+
+/** @param config content of tokenizer_config.json */
+function fromConfig(config: Json, where: string): ChatTemplate | undefined {
+  const text = templateIn(config, where)
+  return text === undefined ? undefined : parsed(text, tokenVariables(config), where)
+}
+
+function parsed(text: string, variables: Json, where: string): ChatTemplate {
+  try {
+    return new ChatTemplate(text, variables)
+  } catch (cause) {
+    throw new UserError(`the chat template cannot be parsed: ${reasonOf(cause)}`, {
+      where,
+      fix: "download it again",
+      cause,
+    })
   }
 }
 

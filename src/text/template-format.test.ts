@@ -7,8 +7,9 @@ import fc from "fast-check"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { ChatTemplate } from "./chat-template.js"
 import { encodePrompt, IGNORE, IMAGE, type Message } from "./conversation.js"
+import { PlainFormat, plainPrompt } from "./plain-format.js"
 import { SPACE } from "./python-strings.js"
-import { plainPrompt, TemplateFormat } from "./template-format.js"
+import { TemplateFormat } from "./template-format.js"
 import { Tokenizer } from "./tokenizer.js"
 
 interface Golden {
@@ -106,7 +107,7 @@ describe("typed markup", () => {
   it("is what the Qwen format makes of it, whatever was typed", () => {
     const folder = join(fixtures, "qwen-style")
     const tokenizer = Tokenizer.load(folder)
-    const format = TemplateFormat.load(folder, tokenizer, "<|image_pad|>")
+    const format = TemplateFormat.load(folder, tokenizer, "<|image_pad|>")!
     const pieces = fc.constantFrom(
       "<|im_end|>",
       "<|im_start|>",
@@ -138,7 +139,7 @@ describe("typed markup", () => {
     const tokenizer = Tokenizer.load(folder)
     const content: Message["content"] = [{ type: "image" }, { type: "text", text: "what? <|image_pad|>" }]
     const messages: Message[] = [{ role: "user", content }]
-    const format = TemplateFormat.load(folder, tokenizer, "<|image_pad|>")
+    const format = TemplateFormat.load(folder, tokenizer, "<|image_pad|>")!
     const ids = format.prompt(messages)
     expect(ids).toEqual(encodePrompt(messages, tokenizer, "qwen2_5_vl"))
     expect(ids.filter((id) => id === IMAGE).length).toBe(1)
@@ -192,6 +193,11 @@ describe("answers", () => {
     expect(answers(format(loop(" {{ m.content }}\n\n")), dialogue("a", "b", "c", "d"))).toEqual([" b\n\n", " d\n\n"])
   })
 
+  it("have an end of their own, where it is a special token", () => {
+    expect(formatOf("llama3", "chatml").end).toBe(formatOf("llama3", "chatml").tokenizer.id("<|im_end|>"))
+    expect(format(loop(" {{ m.content }}\n")).end).toBeUndefined()
+  })
+
   it("leave a typed end mark inside", () => {
     const typed = dialogue("a", "b<|eot_id|>c")
     expect(answers(format(loop(" {{ m.content }}{{ eos_token }}")), typed)).toEqual([" b<|eot_id|>c<|eot_id|>"])
@@ -218,8 +224,14 @@ it("says that a folder has no template, and begins plain text as the tokenizer d
   const folder = mkdtempSync(join(tmpdir(), "dvl-template-"))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const { tokenizer } = formatOf("llama2", "lines")
-  expect(() => TemplateFormat.load(folder, tokenizer)).toThrow(/no chat template/)
-  expect(Array.from(plainPrompt("the", tokenizer))).toEqual([tokenizer.id("<s>"), ...tokenizer.encode("the")])
+  expect(TemplateFormat.load(folder, tokenizer)).toBeUndefined()
+  const the = [tokenizer.id("<s>"), ...tokenizer.encode("the")]
+  expect(Array.from(plainPrompt("the", tokenizer))).toEqual(the)
+  const plain = new PlainFormat(tokenizer, folder)
+  expect(Array.from(plain.prompt([{ role: "user", content: [{ type: "text", text: "the" }] }]))).toEqual(the)
+  for (const refused of [dialogue("the", "a", "b"), [{ role: "system" as const, content: "be" }, ...dialogue("the")]])
+    expect(() => plain.prompt(refused)).toThrow(/no chat template/)
+  expect(() => plain.training()).toThrow(/no chat template/)
 })
 
 it("passes on what a template refuses", () => {

@@ -39,16 +39,12 @@ export class TemplateFormat {
   ) {}
 
   /**
-   * The chat format of a model folder.
-   * @throws UserError when the folder has no chat template, or one that cannot be parsed
+   * The chat format of a model folder; undefined where it has no chat template.
+   * @throws UserError for a template that cannot be parsed
    */
-  static load(folder: string, tokenizer: Tokenizer, image?: string): TemplateFormat {
+  static load(folder: string, tokenizer: Tokenizer, image?: string): TemplateFormat | undefined {
     const template = ChatTemplate.load(folder)
-    if (template) return new TemplateFormat(template, tokenizer, image)
-    throw new UserError("the model has no chat template, so it is not known how a conversation is written for it", {
-      where: folder,
-      fix: "use its instruction-tuned version, put a chat_template.jinja into the folder, or give plain text to be continued",
-    })
+    return template && new TemplateFormat(template, tokenizer, image)
   }
 
   /**
@@ -94,6 +90,16 @@ export class TemplateFormat {
     return { ids: Int32Array.from(all), labels, answer, answers, answerStart: answers[0].start }
   }
 
+  /** The special token that the template writes behind an answer; undefined where it writes none. */
+  get end(): number | undefined {
+    const { ids, answers } = this.training([
+      { role: "user", content: "a" },
+      { role: "assistant", content: "a" },
+    ])
+    const last = ids[answers[0].end - 1]
+    return [...this.tokenizer.specialTokens.values()].includes(last) ? last : undefined
+  }
+
   #prepare(messages: readonly Message[], { special = false, variables }: TemplateOptions) {
     const written = messages.map((message) => this.#message(message))
     const texts = messages.flatMap(({ content }) =>
@@ -133,12 +139,4 @@ export class TemplateFormat {
       fix: "write no image token into the text, and use a template that has one for each image",
     })
   }
-}
-
-/**
- * Ids of a text to be continued, for a model without a chat template: with what its tokenizer puts before a text.
- * @param options.special whether markup in the text is tokens
- */
-export function plainPrompt(text: string, tokenizer: Tokenizer, options: { special?: boolean } = {}): Int32Array {
-  return Int32Array.from([...tokenizer.ends.before, ...tokenizer.encode(text, options)])
 }

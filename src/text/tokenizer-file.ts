@@ -2,6 +2,8 @@
 
 import { existsSync } from "node:fs"
 import { join } from "node:path"
+import { ggufFile } from "../checkpoint/gguf/find.js"
+import { openGgufModel } from "../checkpoint/gguf/model.js"
 import { isObject, type Json, readJsonObject } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
 import type { AddedToken } from "./added-tokens.js"
@@ -9,8 +11,10 @@ import type { AddedToken } from "./added-tokens.js"
 /** No tokenizer has ids above: tables of their size are made. */
 const MOST_IDS = 1 << 24
 
-/** tokenizer.json and, if there is one, tokenizer_config.json of a model folder. */
+/** tokenizer.json and, if there is one, tokenizer_config.json of a model folder; of a GGUF file what they would be. */
 export function readTokenizerFiles(folder: string): { path: string; definition: Json; config: Json } {
+  const gguf = ggufFile(folder)
+  if (gguf !== undefined) return { path: gguf, ...openGgufModel(gguf).tokenizer() }
   const path = join(folder, "tokenizer.json")
   if (!existsSync(path)) refuseOtherFiles(folder)
   const configPath = join(folder, "tokenizer_config.json")
@@ -26,8 +30,15 @@ const OTHER_FORMS = [
   { files: ["tekken.json"], kind: "Mistral's tekken.json" },
 ]
 
+const otherForm = (folder: string) =>
+  OTHER_FORMS.find(({ files }) => files.every((file) => existsSync(join(folder, file))))
+
+/** Whether there is a tokenizer, be it one that cannot be read. */
+export const hasTokenizer = (source: string): boolean =>
+  ggufFile(source) !== undefined || existsSync(join(source, "tokenizer.json")) || otherForm(source) !== undefined
+
 function refuseOtherFiles(folder: string): void {
-  const form = OTHER_FORMS.find(({ files }) => files.every((file) => existsSync(join(folder, file))))
+  const form = otherForm(folder)
   if (!form) return
   const quoted = `'${folder.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`
   const program = `from transformers import AutoTokenizer; AutoTokenizer.from_pretrained(${quoted}).save_pretrained(${quoted})`

@@ -234,7 +234,9 @@ describe("going on", () => {
     expect((await refusal({ ...config, model })).message).toMatch(/another model: the weights of .*other-model differ/)
     cpSync(join(small.model, "model.safetensors"), join(model, "model.safetensors"))
     appendFileSync(join(model, "tokenizer.json"), "\n")
-    expect((await refusal({ ...config, model })).message).toMatch(/the tokenizer or image settings of .* differ/)
+    expect((await refusal({ ...config, model })).message).toMatch(
+      /the tokenizer, chat template or image settings of .* differ/,
+    )
   })
 
   it("reads checkpoints of version 0.1: a hash of the settings and no manifest", async () => {

@@ -17,12 +17,11 @@ import { messageOf, UserError } from "../errors.js"
 import { type AugmentOptions, augment } from "../image/augment.js"
 import { decodeImage, type RgbImage } from "../image/decode.js"
 import type { ImageProcessor } from "../models/architecture.js"
-import { chatFormatOf } from "../models/chat-format.js"
 import { requireImages } from "../models/images.js"
 import type { MropePositions } from "../models/mrope-positions.js"
 import type { ImageInput } from "../models/types.js"
 import type { TrainingBatch, TrainingSample } from "../paradigms/batch.js"
-import { encodeTraining, type Message } from "../text/conversation.js"
+import { type ChatFormat, encodeTraining, type Message } from "../text/conversation.js"
 import type { Tokenizer } from "../text/tokenizer.js"
 import type { Encoded } from "../text/writer.js"
 import { type AugmentConfig, chosenParadigm, type TrainingConfig } from "./config.js"
@@ -72,12 +71,13 @@ export class TrainingData {
     readonly config: TrainingConfig,
     readonly tokenizer: Tokenizer,
     readonly modelConfig: ModelConfig,
+    readonly format: ChatFormat,
     readonly imageProcessor: ImageProcessor | undefined,
     indexFile?: string,
     /** Hash of the data file, which tells whether a kept index is its own. */
     content?: string,
   ) {
-    // A mark of the format that the tokenizer lacks is no record's fault.
+    // A mark of the format that the tokenizer lacks, or a template that is not there, is no record's fault.
     this.#encode([
       { role: "user", content: "" },
       { role: "assistant", content: "" },
@@ -171,7 +171,7 @@ export class TrainingData {
   #encode(messages: readonly Message[]): Encoded {
     const { paradigm, section } = chosenParadigm(this.config)
     const options = { special: this.config.data.trusted, learn: paradigm.learn?.(section) }
-    return encodeTraining(messages, this.tokenizer, chatFormatOf(this.modelConfig), options)
+    return encodeTraining(messages, this.tokenizer, this.format, options)
   }
 
   async #image(

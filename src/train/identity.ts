@@ -5,11 +5,14 @@ import { closeSync, existsSync, openSync, readSync } from "node:fs"
 import { basename, join } from "node:path"
 import { z } from "zod"
 import { explaining } from "../checkpoint/files.js"
+import { ggufFile } from "../checkpoint/gguf/find.js"
+import { openGgufModel } from "../checkpoint/gguf/model.js"
 import { readTextFile } from "../checkpoint/json.js"
 import { digestFile } from "../checkpoint/manifest.js"
 import { openTensors } from "../checkpoint/safetensors.js"
 import { openDataFile } from "../data/json-array.js"
 import { UserError } from "../errors.js"
+import { readConfig } from "../models/read-config.js"
 import { sectionKey } from "../paradigms/paradigm.js"
 import { chosenParadigm, type TrainingConfig, trainingSchema } from "./config.js"
 
@@ -51,7 +54,7 @@ function flat(value: object, prefix = ""): Record<string, unknown> {
   )
 }
 
-/** @param source the folder of the model that the training starts from */
+/** @param source the folder or GGUF file of the model that the training starts from */
 export async function identityOf(config: TrainingConfig, source: string): Promise<RunIdentity> {
   return {
     settings: flat(fixedSettings(config)),
@@ -71,18 +74,18 @@ const SAMPLE_BYTES = 4096
  * A hash over names, shapes and both ends and the middle of every tensor: training a model changes all of its tensors
  * nearly everywhere, and gigabytes need not be read. Null where there are no weights (any more).
  */
-function weightsHash(folder: string): string | null {
-  let tensors: ReturnType<typeof openTensors>
+function weightsHash(source: string): string | null {
+  let tensors: [name: string, stored: StoredTensor][]
   try {
-    tensors = openTensors(folder)
+    tensors = storedTensors(source)
   } catch {
     return null
   }
   const hash = createHash("sha256")
   const files = new Map<string, number>()
   try {
-    for (const [name, { file, offset, bytes, dtype, shape }] of [...tensors].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      hash.update(JSON.stringify([name, dtype, shape]))
+    for (const [name, { file, offset, bytes, type, shape }] of tensors.sort(([a], [b]) => (a < b ? -1 : 1))) {
+      hash.update(JSON.stringify([name, type, shape]))
       if (!files.has(file)) files.set(file, openSync(file, "r"))
       const piece = Buffer.alloc(Math.min(SAMPLE_BYTES, bytes))
       for (const start of new Set([0, (bytes - piece.length) >> 1, bytes - piece.length])) {
@@ -94,6 +97,20 @@ function weightsHash(folder: string): string | null {
     for (const descriptor of files.values()) closeSync(descriptor)
   }
   return hash.digest("hex")
+}
+
+interface StoredTensor {
+  file: string
+  offset: number
+  bytes: number
+  type: string
+  shape: readonly number[]
+}
+
+function storedTensors(source: string): [string, StoredTensor][] {
+  const gguf = ggufFile(source)
+  if (gguf !== undefined) return [...openGgufModel(gguf).weights].map(([name, { tensor }]) => [name, tensor])
+  return [...openTensors(source)].map(([name, stored]) => [name, { ...stored, type: stored.dtype }])
 }
 
 /** These decide what a record is to the model, and are read from the starting model in every session. */
@@ -108,9 +125,15 @@ const READING_FILES = [
   "processor_config.json",
 ]
 
+/** And these where the conversations of the model are written as its own template says. */
+const TEMPLATE_FILES = ["chat_template.jinja", "chat_template.json"]
+
 function tokenizerHash(folder: string): string {
   const hash = createHash("sha256")
-  for (const name of READING_FILES) {
+  const gguf = ggufFile(folder)
+  if (gguf !== undefined) return hash.update(JSON.stringify(openGgufModel(gguf).tokenizer())).digest("hex")
+  const usesTemplate = existsSync(join(folder, "config.json")) && readConfig(folder).chat === "template"
+  for (const name of [...READING_FILES, ...(usesTemplate ? TEMPLATE_FILES : [])]) {
     const file = join(folder, name)
     if (existsSync(file)) hash.update(`${name}\0`).update(readTextFile(file)).update("\0")
   }
@@ -139,7 +162,7 @@ export function requireSameRun(saved: RunIdentity, now: RunIdentity, checkpoint:
   const { weights, tokenizer, name } = saved.model
   const differs = [
     weights !== null && now.model.weights !== null && weights !== now.model.weights && "weights",
-    tokenizer !== now.model.tokenizer && "tokenizer or image settings",
+    tokenizer !== now.model.tokenizer && "tokenizer, chat template or image settings",
   ].filter((part) => part !== false)
   if (differs.length > 0)
     throw new UserError(

@@ -2,16 +2,19 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll, beforeAll, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { lossesOf, run, weightsOf } from "../../test/support/run-training.js"
 import { SMALL_FAMILIES } from "../../test/support/small-families.js"
+import { writeSmallTextModel } from "../../test/support/small-text-model.js"
 import { UserError } from "../errors.js"
 import { generateText } from "../generate/generate.js"
 import { loadSession } from "../generate/session.js"
 import { normaliseConfig } from "../models/read-config.js"
 import { initialiseWeights } from "../models/registry.js"
 import { saveModel } from "../models/save.js"
+import { Tokenizer } from "../text/tokenizer.js"
 import { type TrainingConfig, trainingSchema } from "./config.js"
+import { readMetrics } from "./metrics.js"
 import { finishedModel } from "./trainer.js"
 
 const root = mkdtempSync(join(tmpdir(), "text-training-"))
@@ -62,6 +65,44 @@ it("learns in blocks, interrupted or not, and is still of its family", async () 
   expect(weightsOf(parts)).toEqual(weightsOf(whole))
   const written = JSON.parse(readFileSync(join(finishedModel(whole.output), "config.json"), "utf8"))
   expect(written).toMatchObject({ model_type: "llada", diffusionvl: { paradigm: "block-diffusion", block_size: 4 } })
+})
+
+describe("with a chat template of its own", () => {
+  const small = (async () => {
+    const folder = mkdtempSync(join(root, "template-"))
+    return writeSmallTextModel(folder)
+  })()
+  const training = async (output: string, source: "folder" | "gguf") => {
+    const model = await small
+    return recipe(output, {
+      model: model[source],
+      data: { file: model.data },
+      paradigm: "autoregressive",
+      train: { max_steps: 2, micro_batch_size: 2, accumulate: 1, learning_rate: 0.01, dtype: "float32" },
+    })
+  }
+
+  it("learns exactly the answers and their ends, the same from a folder and a GGUF file", async () => {
+    const [one, other] = [await training("template", "folder"), await training("template-gguf", "gguf")]
+    await run(one)
+    expect((await run(other, 1)).at(-1)).toMatchObject({ type: "interrupted" })
+    await run(other)
+    expect(weightsOf(other)).toEqual(weightsOf(one))
+    const tokenizer = Tokenizer.load((await small).folder)
+    const texts = ["green", "blue", "hello, zebra"]
+    const learned = texts.reduce((n, text) => n + tokenizer.encode(text).length + 1, 0)
+    expect(readMetrics(join(one.output, "metrics.jsonl"))[0].tokens).toBe(learned)
+  })
+
+  it("is another training with another template", async () => {
+    const config = await training("changing", "folder")
+    await run(config, 1)
+    const file = join((await small).folder, "chat_template.jinja")
+    writeFileSync(file, "{% for m in messages %}{{ m.content }}<|im_end|>{% endfor %}")
+    await expect(run(config)).rejects.toThrow(/tokenizer, chat template or image settings of .* differ/)
+    rmSync(file)
+    expect((await run(config)).at(-1)).toMatchObject({ type: "done" })
+  })
 })
 
 it("answers", async () => {

@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { explaining, sweepPartials } from "../checkpoint/files.js"
 import { type FileLock, lockFolder } from "../checkpoint/lock.js"
 import { type ResolveOptions, resolveModel } from "../hub/resolve.js"
+import { chatFormatOf } from "../models/chat-format.js"
 import { imageProcessorOf } from "../models/images.js"
 import { loadModel } from "../models/load.js"
 import { readConfig } from "../models/read-config.js"
@@ -102,6 +103,7 @@ async function* trainAlone(
     config,
     tokenizer,
     target,
+    chatFormatOf(target, source, tokenizer),
     imageProcessorOf(target, source, { minPixels: config.data.min_pixels, maxPixels: config.data.max_pixels }),
     join(config.output, "data.index"),
     identity.data.sha256,

@@ -117,7 +117,7 @@ it("says in a sentence what is wrong", async () => {
     [["train", writeRecipe("typo.yaml", folder, {}), "--set", "train.learnign_rate=1"], /learnign_rate/],
     [
       ["translate", "--recipe", writeRecipe("ar.yaml", folder, { paradigm: "autoregressive" })],
-      /translating means block diffusion/,
+      /translating means diffusion/,
     ],
   ]
   for (const [args, sentence] of cases) {

@@ -121,6 +121,9 @@ describe("families", () => {
     }
     const { bos_token_id, eos_token_id, pad_token_id, mask_token_id } = config("llama", { metadata })
     expect([bos_token_id, eos_token_id, pad_token_id, mask_token_id]).toEqual([1, undefined, 3, 5])
+    const ends = (eos: number, eot: number) =>
+      config("llama", { metadata: { "tokenizer.ggml.eos_token_id": id(eos), "tokenizer.ggml.eot_token_id": id(eot) } })
+    expect([ends(4, 5), ends(4, 4), ends(0xffffffff, 5)].map((one) => one.eos_token_id)).toEqual([[4, 5], 4, 5])
   })
 })
 

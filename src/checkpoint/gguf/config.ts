@@ -74,10 +74,17 @@ export function configOf(file: GgufFile): Json {
     ...biases(file, architecture),
     ...(architecture === "smollm3" && smollm3Layers(layers)),
     ...token("bos"),
-    ...token("eos"),
+    ...optional("eos_token_id", endsOf(fields, vocabulary)),
     ...token("padding", "pad"),
     ...token("mask"),
   }
+}
+
+/** Where it names the end of a turn beside that of a text, answers end at both; the first is what training appends. */
+function endsOf(fields: Fields, vocabulary: number): number | number[] | undefined {
+  const ids = ["eos", "eot"].flatMap((name) => fields.token(name, vocabulary) ?? [])
+  const ends = [...new Set(ids)]
+  return ends.length > 1 ? ends : ends[0]
 }
 
 /** Rows of the embedding: `vocab_size` is missing in many files, and their list of tokens may be shorter. */

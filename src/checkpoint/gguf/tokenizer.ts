@@ -53,7 +53,7 @@ function readVocabulary(fields: Fields): Vocabulary {
   if (!tokens || tokens.length === 0)
     throw new UserError("it has no vocabulary (tokenizer.ggml.tokens)", {
       where: fields.file.path,
-      fix: "use a file that holds the tokenizer, or put tokenizer.json beside it",
+      fix: "use a file that holds the tokenizer",
     })
   const types = fields.numbers("tokenizer.ggml.token_type")
   if (types && types.length !== tokens.length)

@@ -6,14 +6,19 @@ import { collect, folderPath, wholeNumber } from "../options.js"
 export function register(program: Command): void {
   program
     .command("convert")
-    .description("write an autoregressive Qwen2.5-VL as a block-diffusion checkpoint: weights only, no training")
-    .argument("<model>", "a folder or a hub id")
+    .description("write an autoregressive model as a block-diffusion checkpoint: weights only, no training")
+    .argument("<model>", "a folder, a .gguf file or a hub id")
     .requiredOption("--out <folder>", "where to write", folderPath)
     .option(
       "--layout <name>",
       "released (as trained models are published) or converted (the authors' training input)",
       "released",
     )
+    .option(
+      "--paradigm <name>",
+      "what it becomes (default: block diffusion); autoregressive leaves it what it is: a .gguf file becomes a folder",
+    )
+    .option("--dtype <type>", "float32 or bfloat16: what quantised weights of a .gguf file become", "float32")
     .option("--block-size <n>", "block size written to the configuration", wholeNumber(1))
     .option("--shift <way>", "same, or next to predict from the row before")
     .action(async (model: string, options) => {
@@ -37,7 +42,7 @@ export function register(program: Command): void {
   program
     .command("translate")
     .description("convert a model, train it with block diffusion and write a report")
-    .argument("[model]", "a folder or a hub id; the recipe's model if left out")
+    .argument("[model]", "a folder, a .gguf file or a hub id; the recipe's model if left out")
     .requiredOption("--recipe <file>", "a YAML file, such as recipes/qwen2.5-vl-3b.yaml")
     .option("--set <key=value>", "override a key of the recipe; may be given several times", collect)
     .option("--out <folder>", "instead of the recipe's output", folderPath)

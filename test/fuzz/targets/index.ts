@@ -6,6 +6,7 @@ export const TARGETS: readonly Target[] = [
   { name: "safetensors", share: 3, load: () => import("./safetensors.js") },
   { name: "gguf", share: 3, load: () => import("./gguf.js") },
   { name: "model-files", share: 4, load: () => import("./model-files.js") },
+  { name: "text-models", share: 3, load: () => import("./text-models.js") },
   { name: "families", share: 4, load: () => import("./families.js") },
   { name: "images", share: 8, load: () => import("./images.js") },
   { name: "records", share: 4, load: () => import("./records.js") },
