@@ -9,11 +9,7 @@ import { type Json, readJsonObject, readOptionalJson } from "../checkpoint/json.
 import { UserError } from "../errors.js"
 import { shown } from "../readable.js"
 import type { Architecture, ConfigFiles } from "./architecture.js"
-import { ARCHITECTURES } from "./registry.js"
-
-const BY_TYPE = new Map(
-  ARCHITECTURES.flatMap((one) => one.modelTypes.map((type): [string, Architecture] => [type, one])),
-)
+import { architectureOfType, architectures } from "./registry.js"
 
 /** Types that people may try, and what they are. */
 const RECOGNISED: Record<string, string> = {
@@ -53,7 +49,7 @@ export function normaliseConfig(raw: Json, files: ConfigFiles = {}): ModelConfig
   const { where } = files
   if (isDeep(raw))
     throw new UserError(`it has more than ${MOST_LEVELS} levels`, { where, fix: "use the model's own file" })
-  const architecture = architectureOfType(raw, where)
+  const architecture = requireArchitecture(raw, where)
   if (raw.quantization_config != null)
     throw new UserError("the model is quantised, which is not supported", { where, fix: "Use the unquantised model." })
   return architecture.read(raw, files)
@@ -73,14 +69,14 @@ function isDeep(raw: Json): boolean {
 
 /** Whether there is code for a `model_type` of config.json. */
 export function isKnownModelType(name: unknown): boolean {
-  return typeof name === "string" && BY_TYPE.has(name)
+  return architectureOfType(name) !== undefined
 }
 
-function architectureOfType(raw: Json, where?: string): Architecture {
+function requireArchitecture(raw: Json, where?: string): Architecture {
   const name = raw.model_type
-  const known = BY_TYPE.get(name as string)
+  const known = architectureOfType(name)
   if (known) return known
-  const list = ARCHITECTURES.map(({ title, modelTypes }) => `${modelTypes.slice(0, 2).join(", ")} (${title})`)
+  const list = architectures().map(({ title, modelTypes }) => `${modelTypes.slice(0, 2).join(", ")} (${title})`)
   const fix = `Supported are ${list.slice(0, -1).join("; ")}; and ${list[list.length - 1]}.`
   if (typeof name === "string" && Object.hasOwn(RECOGNISED, name))
     throw new UserError(`this is ${RECOGNISED[name]} (model_type "${name}"), which is not supported yet`, {

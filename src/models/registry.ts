@@ -14,11 +14,27 @@ import { smollm3 } from "./families/smollm3.js"
 import type { LanguageModel } from "./types.js"
 import { MapWeights, RecordingWeights } from "./weight-source.js"
 
-export const ARCHITECTURES: readonly Architecture[] = [qwen2_5_vl, qwen2, qwen3, llama, mistral, smollm3, llada]
+const BY_NAME = new Map<string, Architecture>(
+  [qwen2_5_vl, qwen2, qwen3, llama, mistral, smollm3, llada].map((one) => [one.name, one]),
+)
 
 export type Model = LanguageModel
 
-const BY_NAME = new Map(ARCHITECTURES.map((one) => [one.name, one]))
+/** Makes a family known. */
+export function registerArchitecture(architecture: Architecture): void {
+  const { name, modelTypes } = architecture
+  if (BY_NAME.has(name)) throw new RangeError(`there is a family ${name} already`)
+  const taken = modelTypes.find((type) => architectureOfType(type))
+  if (taken !== undefined) throw new RangeError(`there is a family for model_type ${taken} already`)
+  BY_NAME.set(name, architecture)
+}
+
+/** All of them, in the order in which they were made known. */
+export const architectures = (): Architecture[] => [...BY_NAME.values()]
+
+/** The family that a model_type of config.json means. */
+export const architectureOfType = (type: unknown): Architecture | undefined =>
+  architectures().find(({ modelTypes }) => modelTypes.some((known) => known === type))
 
 /** The architecture of a configuration. */
 export function architectureOf({ family }: Pick<ModelConfig, "family">): Architecture {

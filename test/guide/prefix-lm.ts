@@ -1,0 +1,112 @@
+/** A prefix language model: the prompt sees all of itself, the answer sees the prompt and what it has written so far. */
+
+import { z } from "zod"
+import { type AttentionPattern, causal } from "../../src/nn/attention-pattern.js"
+import { forwardSelected, inputRows, type SelectedRows } from "../../src/paradigms/batch.js"
+import { tokenCrossEntropy } from "../../src/paradigms/cross-entropy.js"
+import type { DecodeLoop } from "../../src/paradigms/decode-loop.js"
+import { LikelihoodRows } from "../../src/paradigms/likelihood.js"
+import type { DecodingSettings, Paradigm } from "../../src/paradigms/paradigm.js"
+import { RowSources } from "../../src/paradigms/rows.js"
+import { sampleTokens } from "../../src/paradigms/sampling.js"
+import { layOut } from "../../src/text/layout.js"
+
+/** The first `prefix` positions see each other; those behind see what is before them, and themselves. */
+function prefixCausal(length: number, prefix: number): AttentionPattern {
+  const behind = causal(length).spans.slice(prefix)
+  return { rows: length, keys: length, spans: [{ rows: [0, prefix], keys: [[0, prefix]] }, ...behind] }
+}
+
+/** The prompt in one forward, all of it seen by all of it; then a token per forward. Knows no tensors. */
+function* decode(prompt: Int32Array, { eos, genLength }: DecodingSettings): DecodeLoop<null> {
+  const answer: number[] = []
+  let milliseconds = 0
+  while (answer.length < genLength && !eos.includes(answer.at(-1) ?? -1)) {
+    const ids = answer.length === 0 ? prompt : Int32Array.of(answer[answer.length - 1])
+    const end = prompt.length + answer.length
+    const predicted = yield {
+      type: "forward",
+      start: end - ids.length,
+      ids,
+      blockSize: answer.length === 0 ? Number.POSITIVE_INFINITY : 1,
+      commit: ids.length,
+      wanted: Int32Array.of(end - 1),
+      choice: null,
+    }
+    milliseconds += predicted.milliseconds
+    const [block, position] = [answer.length, Int32Array.of(end)]
+    answer.push(predicted.ids[0])
+    yield { ...predicted, type: "step", block, step: 0, start: end, end: end + 1, positions: position, fixed: position }
+  }
+  const ended = eos.includes(answer[answer.length - 1])
+  const tokens = answer.length - (ended ? 1 : 0)
+  const stats = {
+    forwards: answer.length,
+    forwardsToEnd: answer.length,
+    rows: prompt.length + tokens,
+    tokens,
+    milliseconds,
+  }
+  yield { type: "done", ids: Int32Array.from(answer), eosIndex: ended ? tokens : undefined, stats }
+}
+
+export const prefixLm: Paradigm = {
+  name: "prefix-lm",
+  noun: "a prefix language model",
+  masks: false,
+  per: "tokens",
+  recipe: z.strictObject({}),
+  record: () => ({ prefix: true }),
+  check() {},
+  layOut: (encoded, _, { imageTokens, maxLength }) => layOut(encoded, imageTokens, { maxLength }),
+  objective(model, { samples, images }, { per }) {
+    const features = model.encodeImages(images)
+    const sources = new RowSources(model)
+    const rows = samples.map((sample): SelectedRows => {
+      const { labels, positions: axes } = sample
+      const length = labels.length
+      return {
+        sources: sources.of(inputRows(sample, features)),
+        axes,
+        positions: Array.from({ length }, (_, row) => row),
+        pattern: prefixCausal(
+          length,
+          labels.findIndex((label) => label >= 0),
+        ),
+        outputRows: Int32Array.from(labels.keys()).filter((row) => labels[row + 1] >= 0),
+      }
+    })
+    const targets = rows.flatMap(({ outputRows }, i) => Array.from(outputRows, (row) => samples[i].labels[row + 1]))
+    const losses = tokenCrossEntropy(model, forwardSelected(model, rows, sources), targets)
+    const tokensPerSample = rows.map(({ outputRows }) => outputRows.length)
+    const means = losses.split(tokensPerSample).map((own) => own.mean())
+    const sum = per === "tokens" ? losses.sum() : means.reduce((total, mean) => total.add(mean))
+    const count = per === "tokens" ? targets.length : samples.length
+    return { sum, count, tokenCrossEntropy: losses.detach(), tokensPerSample, metrics: {} }
+  },
+  nothingLearned: ["is labelled"],
+  options: [],
+  ends: ({ config }) => config.tokens.eos,
+  settings: ({ eos }, { maxTokens }, _, report) => ({
+    eos,
+    genLength: report.choose("maxTokens", [["option", maxTokens], ["default", 128] as const]),
+  }),
+  decode: ({ ids }, settings) => ({
+    loop: decode(ids, settings),
+    length: ids.length + settings.genLength,
+    choose: (logits) => sampleTokens(logits, {}, []),
+  }),
+  likelihoods(model, prompt, answers) {
+    const length = prompt.ids.length
+    return answers.flatMap((answer) => {
+      const rows = new LikelihoodRows()
+      for (let position = 0; position < length; position++) rows.addPrompt(position)
+      answer.forEach((token, i) => {
+        rows.predict(0, length + i - 1, token)
+        rows.addToken(token, length + i)
+      })
+      rows.spans.push(...prefixCausal(length + answer.length, length).spans)
+      return rows.sum(model, prompt, 1)
+    })
+  },
+}
