@@ -4,6 +4,7 @@ import type { LanguageModel } from "../models/types.js"
 import { type AutoregressiveDecoderOptions, autoregressiveDecoding } from "../paradigms/autoregressive/decoder.js"
 import { type BlockDecoderOptions, blockDecoding } from "../paradigms/block-diffusion/decoder.js"
 import type { DecodeEvent } from "../paradigms/decode-events.js"
+import { type FullDiffusionDecoderOptions, fullDiffusionDecoding } from "../paradigms/full-diffusion/decoder.js"
 import type { Prompt } from "../paradigms/prompt.js"
 import { Executor } from "./executor.js"
 
@@ -32,4 +33,16 @@ export async function* decodeBlocks(
   { signal, ...options }: BlockDecoderOptions & { signal?: AbortSignal },
 ): Events {
   yield* new Executor(model).run(prompt, blockDecoding(prompt.ids.length, options), { signal })
+}
+
+/**
+ * Decodes an answer by full diffusion.
+ * @throws as `decodeAutoregressive`
+ */
+export async function* decodeFullDiffusion(
+  model: LanguageModel,
+  prompt: Prompt,
+  { signal, ...options }: FullDiffusionDecoderOptions & { signal?: AbortSignal },
+): Events {
+  yield* new Executor(model).run(prompt, fullDiffusionDecoding(prompt.ids.length, options), { signal })
 }
