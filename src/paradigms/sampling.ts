@@ -14,6 +14,11 @@ export interface SamplingOptions {
   topK?: number
   /** Keeps the most likely tokens up to the first that takes their probability beyond this. @default 1 */
   topP?: number
+  /**
+   * The distribution whose probability of a drawn token is its confidence: the one that temperature, topK and topP made
+   * (DiffusionVL of Qwen2.5-VL), or the model's own (the authors' other models; docs/reference.md, Q13). @default "modified"
+   */
+  confidenceFrom?: "modified" | "unmodified"
 }
 
 /** A source of numbers in [0, 1). */
@@ -46,7 +51,9 @@ export function sampleTokens(
   const own = new ModelLogits(logits)
   if (banned !== undefined) own.ban(banned)
   if (!options.temperature) return readGreedy(own.values, own)
-  return readDrawn(multinomial(own.values, options, uniforms), own)
+  const [ids, confidences] = multinomial(own.values, options, uniforms)
+  const plain = options.confidenceFrom === "unmodified"
+  return readDrawn([ids, plain ? probabilitiesOf(ids, own.values) : confidences], own)
 }
 
 /**
@@ -128,6 +135,16 @@ function multinomial(
   if (topK > 0) kept = keepTopK(kept, topK)
   if (topP < 1) kept = keepTopP(kept, topP)
   return draw(kept, uniforms)
+}
+
+/** softmax(logits [n, V]) at one token of each row. */
+function probabilitiesOf(ids: Tensor, logits: Tensor): Tensor {
+  const index = ids.to({ device: logits.device }).unsqueeze(1)
+  return logits
+    .gather(1, index)
+    .squeeze(1)
+    .sub(logits.logsumexp([1]))
+    .exp()
 }
 
 /** Draws from softmax(logits [n, V]). */
