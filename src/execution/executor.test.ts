@@ -55,7 +55,8 @@ function decodingOf(prompt: Prompt, { seed, genLength, blockSize, shift, tempera
     // Guidance, the prefix cache and random remasking in some of them.
     const some = { guidance: seed % 3, prefixRefresh: seed % 2 === 0 ? 2 : undefined }
     const remasking = seed % 5 === 0 ? ("random" as const) : ("low_confidence" as const)
-    const full = { ...options, ...some, remasking, shift, maskToken: MASK, blockSize: genLength, suppress: [MASK] }
+    const half = genLength % 2 === 0 ? genLength / 2 : genLength
+    const full = { ...options, ...some, remasking, shift, maskToken: MASK, blockSize: half, suppress: [MASK] }
     return fullDiffusionDecoding(prompt.ids.length, full) as Decoding
   }
   const strategy = "low_confidence_dynamic" as const
@@ -118,6 +119,31 @@ describe("an executor", () => {
       expect(new Set(own.map(String)).size).toBeGreaterThan(1)
     }
     await expect(new Executor(model).prefill(promptOf(9, 1), { tokens: 9, blockSize: 4 })).rejects.toThrow(RangeError)
+  })
+
+  it("leaves no tensor of full diffusion behind, its companion's and its cache's included", async () => {
+    const executor = new Executor(model)
+    for (const seed of [4, 5]) {
+      const prompt = promptOf(20, seed)
+      const what = {
+        length: 20,
+        seed,
+        genLength: 8,
+        blockSize: -1,
+        shift: "next",
+        temperature: 0.8,
+        threshold: 0,
+      } as const
+      const run = (): Promise<number[]> => answerOf(executor.run(prompt, decodingOf(prompt, what)))
+      await run()
+      for (let i = 0; i < 3; i++) {
+        collect()
+        await new Promise(setImmediate)
+      }
+      const before = memory()
+      await run()
+      expect(memory()).toEqual(before)
+    }
   })
 
   it("leaves no tensor behind: after an end, an error, an abort, and when nobody listens any more", async () => {
