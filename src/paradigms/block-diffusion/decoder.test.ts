@@ -213,7 +213,15 @@ describe("block decoding", () => {
 
   it("deals the answer's tokens out when one block holds everything, where it is asked to", async () => {
     const run = async (singleBlockSchedule?: "blockSize" | "genLength", blockSize = 40): Promise<number[]> => {
-      const options = { maskToken: MASK, eos: [], blockSize, steps: 4, genLength: 10, singleBlockSchedule, shift: "next" as const }
+      const options = {
+        maskToken: MASK,
+        eos: [],
+        blockSize,
+        steps: 4,
+        genLength: 10,
+        singleBlockSchedule,
+        shift: "next" as const,
+      }
       const { events } = await collect(decodeBlocks(model, promptOf(7, 1), options))
       return events.flatMap((event) => (event.type === "step" ? [event.fixed.length] : []))
     }

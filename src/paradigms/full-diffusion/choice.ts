@@ -1,6 +1,6 @@
 /** Tokens and confidences from the logits of masked positions (docs/reference.md, "Full-diffusion generation"). */
 
-import { Generator, rand, stack, type Tensor } from "../../torch/index.js"
+import { cat, Generator, rand, type Tensor, tidy } from "../../torch/index.js"
 import { ModelLogits } from "../model-logits.js"
 import { NotFiniteError, NothingLeftError } from "../not-finite.js"
 import { type Predictions, readChoice, requireDistinct } from "../sampling.js"
@@ -40,8 +40,9 @@ export function chooseTokens(
   const scores = inFloat64(without ? guide(own.values, without.values, guidance) : own.values)
   const vocabulary = scores.shape[1]
   for (const id of suppress) if (id < vocabulary) scores.narrow(1, id, 1).fill_(Number.NEGATIVE_INFINITY)
-  const noised = temperature ? withGumbelNoise(scores, temperature, uniforms) : scores
-  const ids = noised.argmax(1)
+  // Row by row: noise of all rows is as large as their logits.
+  const drawRow = (row: Tensor, i: number): Tensor => tidy(() => drawn(row, temperature, uniforms[i]))
+  const ids = temperature ? cat(scores.split(1).map(drawRow)) : scores.argmax(1)
   const logs = scores
     .gather(1, ids.unsqueeze(1))
     .squeeze(1)
@@ -73,17 +74,12 @@ function inFloat64(logits: Tensor): Tensor {
 }
 
 /**
- * log(exp(logits) / (−log U)^temperature): its largest entry is a draw from softmax(logits / temperature).
- * @param logits [n, V] in float64
- * @param uniforms one per row, the seed of its U
+ * The token [1] with the largest log(exp(l) / (−log U)^temperature): a draw from softmax(l / temperature).
+ * @param logits [1, V] in float64
+ * @param uniform the seed of its U
  */
-function withGumbelNoise(logits: Tensor, temperature: number, uniforms: readonly number[]): Tensor {
-  const [rows, vocabulary] = logits.shape
-  const noise = stack(
-    Array.from({ length: rows }, (_, row) => {
-      const generator = new Generator(Math.floor(uniforms[row] * 2 ** 32))
-      return rand([vocabulary], { dtype: "float64", generator })
-    }),
-  ).to({ device: logits.device })
-  return logits.sub(noise.log().neg().log().mul(temperature))
+function drawn(logits: Tensor, temperature: number, uniform: number): Tensor {
+  const generator = new Generator(Math.floor(uniform * 2 ** 32))
+  const noise = rand([logits.shape[1]], { dtype: "float64", generator }).log().neg().log()
+  return logits.sub(noise.mul(temperature).to({ device: logits.device })).argmax(1)
 }

@@ -11,7 +11,7 @@ import { arange, cat, Generator, noGrad, randn, type Tensor, tidy } from "../../
 import type { DecodeDone, DecodeEvent, StepEvent } from "../decode-events.js"
 import { embedPrompt, type Prompt } from "../prompt.js"
 import type { FullDiffusionDecoderOptions } from "./decoder.js"
-import { ranking } from "./remasking.js"
+import { adaptiveShare, ranking } from "./remasking.js"
 
 const model = tinyModel(3)
 
@@ -126,7 +126,10 @@ describe("full-diffusion decoding", () => {
             .positions.filter((position) => position >= start).length
           const share = Math.floor(size / stepsPerBlock) + (step < size % stepsPerBlock ? 1 : 0)
           if (threshold === undefined) expect(fixed.length).toBe(Math.min(share, masked.length))
-          else expect(fixed.length).toBeGreaterThan(0)
+          else {
+            const sorted = ranking(scores).map((at) => (remasking === "random" ? scores[at] : Math.exp(scores[at])))
+            expect(fixed.length).toBe(adaptiveShare(sorted, threshold))
+          }
         }
         const after = state(prompt, genLength, steps)
         expect([...done.ids]).toEqual(after.map((id) => id ?? MASK))
