@@ -20,6 +20,8 @@ export interface TokenConfig {
   pad?: number
   /** What stands for a picture in the text of a prompt, where there is such a token. */
   imagePad?: number
+  /** Never written into an answer by diffusion: marks that begin something else. */
+  suppress?: readonly number[]
   /** Mask token of diffusion; absent when none is chosen yet. Use `maskToken(config)`. */
   mask?: number
 }

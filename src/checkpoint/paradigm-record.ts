@@ -25,6 +25,8 @@ export function readParadigm(raw: Json, where?: string): ParadigmRecord | undefi
   return { name, options }
 }
 
-/** What to write into config.json: nothing for the paradigm that the family is published in. */
+/** What to write into config.json: nothing for the paradigm that the family is published in, where that was not trained. */
 export const paradigmJson = ({ name, options }: ParadigmRecord, published: string): Json =>
-  name === published ? { [KEY]: undefined } : { [KEY]: { paradigm: name, ...options } }
+  name === published && Object.keys(options).length === 0
+    ? { [KEY]: undefined }
+    : { [KEY]: { paradigm: name, ...options } }

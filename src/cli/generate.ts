@@ -38,7 +38,8 @@ export function decodingOptions(options: DecodingFlags): DecodingOptions {
   const { maxTokens, blockSize, steps, threshold, remasking: strategy, temperature, topK, topP, seed } = options
   const { minP, typicalP, repetitionPenalty, repeatNgramSize, minTokens, generationConfig } = options
   const noRepeatNgramSize = repeatNgramSize === true ? undefined : repeatNgramSize
-  const blocks = { blockSize, steps, threshold, strategy }
+  const { guidance, prefixRefresh, stop } = options
+  const blocks = { blockSize, steps, threshold, strategy, guidance, prefixRefresh, stop }
   const sampling = { temperature, topK, topP, minP, typicalP, seed }
   return { maxTokens, ...blocks, ...sampling, repetitionPenalty, noRepeatNgramSize, minTokens, generationConfig }
 }

@@ -9,6 +9,7 @@ import { autoregressiveDecoding } from "../paradigms/autoregressive/decoder.js"
 import { blockDecoding } from "../paradigms/block-diffusion/decoder.js"
 import type { DecodeDone, DecodeEvent } from "../paradigms/decode-events.js"
 import type { Decoding } from "../paradigms/decode-loop.js"
+import { fullDiffusionDecoding } from "../paradigms/full-diffusion/decoder.js"
 import type { Prompt } from "../paradigms/prompt.js"
 import { collect, Generator, memory, randn } from "../torch/index.js"
 import { Executor } from "./executor.js"
@@ -40,8 +41,8 @@ const asked: fc.Arbitrary<Asked> = fc.record({
   length: fc.integer({ min: 1, max: 30 }),
   seed: fc.nat({ max: 1000 }),
   genLength: fc.integer({ min: 1, max: 16 }),
-  // 0 stands for autoregressive decoding.
-  blockSize: fc.constantFrom(0, 1, 3, 4, 8, 64),
+  // 0 stands for autoregressive decoding, −1 for full diffusion.
+  blockSize: fc.constantFrom(-1, -1, 0, 1, 3, 4, 8, 64),
   shift: fc.constantFrom("same" as const, "next" as const),
   temperature: fc.constantFrom(0, 0.8),
   threshold: fc.constantFrom(0.05, 0.3),
@@ -50,6 +51,14 @@ const asked: fc.Arbitrary<Asked> = fc.record({
 function decodingOf(prompt: Prompt, { seed, genLength, blockSize, shift, temperature, threshold }: Asked): Decoding {
   const options = { eos: [EOS], genLength, temperature, uniform: randomFrom(seed) }
   if (blockSize === 0) return autoregressiveDecoding(prompt, { ...options, repetitionPenalty: 1.2 }) as Decoding
+  if (blockSize < 0) {
+    // Guidance, the prefix cache and random remasking in some of them.
+    const some = { guidance: seed % 3, prefixRefresh: seed % 2 === 0 ? 2 : undefined }
+    const remasking = seed % 5 === 0 ? ("random" as const) : ("low_confidence" as const)
+    const half = genLength % 2 === 0 ? genLength / 2 : genLength
+    const full = { ...options, ...some, remasking, shift, maskToken: MASK, blockSize: half, suppress: [MASK] }
+    return fullDiffusionDecoding(prompt.ids.length, full) as Decoding
+  }
   const strategy = "low_confidence_dynamic" as const
   const block = { ...options, blockSize, shift, strategy, threshold, maskToken: MASK }
   return blockDecoding(prompt.ids.length, block) as Decoding
@@ -81,7 +90,7 @@ describe("an executor", () => {
           together += requests.length
         },
       ),
-      { numRuns: 40, seed: 8 },
+      { numRuns: 50, seed: 8 },
     )
     expect(together).toBeGreaterThan(80)
   })
@@ -110,6 +119,31 @@ describe("an executor", () => {
       expect(new Set(own.map(String)).size).toBeGreaterThan(1)
     }
     await expect(new Executor(model).prefill(promptOf(9, 1), { tokens: 9, blockSize: 4 })).rejects.toThrow(RangeError)
+  })
+
+  it("leaves no tensor of full diffusion behind, its companion's and its cache's included", async () => {
+    const executor = new Executor(model)
+    for (const seed of [4, 5]) {
+      const prompt = promptOf(20, seed)
+      const what = {
+        length: 20,
+        seed,
+        genLength: 8,
+        blockSize: -1,
+        shift: "next",
+        temperature: 0.8,
+        threshold: 0,
+      } as const
+      const run = (): Promise<number[]> => answerOf(executor.run(prompt, decodingOf(prompt, what)))
+      await run()
+      for (let i = 0; i < 3; i++) {
+        collect()
+        await new Promise(setImmediate)
+      }
+      const before = memory()
+      await run()
+      expect(memory()).toEqual(before)
+    }
   })
 
   it("leaves no tensor behind: after an end, an error, an abort, and when nobody listens any more", async () => {

@@ -132,7 +132,7 @@ export class Executor {
   #take(): Waiting[] {
     let rows = 0
     const fits = this.#waiting.findIndex(({ request }, i) => {
-      rows += request.ids.length
+      rows += request.ids.length + (request.companion?.length ?? 0)
       return i > 0 && rows > this.#mostRows
     })
     return this.#waiting.splice(0, fits < 0 ? this.#waiting.length : fits)

@@ -1,7 +1,8 @@
 /** One forward for all sequences that want one: ragged, each with its own pattern and cache. */
 
 import type { LanguageModel } from "../models/types.js"
-import { blockCausal } from "../nn/attention-pattern.js"
+import { type AttentionPattern, bidirectional, blockCausal } from "../nn/attention-pattern.js"
+import type { KvCache } from "../nn/kv-cache.js"
 import type { Decoding, ForwardRequest } from "../paradigms/decode-loop.js"
 import type { Predictions } from "../paradigms/sampling.js"
 import { cat, type Tensor } from "../torch/index.js"
@@ -21,30 +22,41 @@ interface Wanted {
   rows: Int32Array
 }
 
+/** Tokens of one sequence that go through the model together. */
+interface Segment {
+  embeddings: Tensor
+  positions: Tensor
+  pattern: AttentionPattern
+  cache: KvCache | undefined
+  /** Rows whose logits are wanted. */
+  outputRows: Int32Array
+}
+
+const NOTHING: Predictions = { ids: new Int32Array(), confidences: new Float32Array() }
+
 /**
  * @returns what was predicted for each, or why nothing could be: a sequence whose numbers broke does not stop the others
  */
 export function forwardSlots(model: LanguageModel, requests: readonly SlotRequest[]): (Predictions | Error)[] {
   for (const { slot, request } of requests) slot.cache.truncate(Math.min(slot.cache.length, request.start))
   const wanted = requests.map(({ request }) => wantedOf(request))
-  const computed = requests
-    .map((each, i) => ({ ...each, ...wanted[i] }))
-    .filter(({ request }) => request.ids.length > 0)
-  const logits = computed.length > 0 ? run(model, computed) : undefined
-  for (const { slot, request } of computed) slot.cache.commit(request.commit)
-  let row = 0
+  const segments = requests.map(({ slot, request }, i) =>
+    request.ids.length > 0 ? segmentOf(slot, request, wanted[i].rows) : undefined,
+  )
+  const companions = requests.map(({ slot, request }) => companionOf(model, slot, request))
+  const logits = logitsOf(model, [...segments, ...companions])
+  for (const { slot, request } of requests) if (request.commit > 0) slot.cache.commit(request.commit)
   return requests.map(({ slot, request, choose }, i) => {
-    const { fromBefore, rows } = wanted[i]
-    const own = rows.length > 0 && logits ? logits.narrow(0, row, rows.length) : undefined
-    row += rows.length
-    if (request.wanted.length === 0) return { ids: new Int32Array(), confidences: new Float32Array() }
+    const { fromBefore } = wanted[i]
+    if (request.wanted.length === 0) return NOTHING
+    const [own, beside] = [logits[i], logits[requests.length + i]]
     const before = fromBefore ? [slot.kept(request.wanted[0])] : []
     const all = cat(own ? [...before, own] : before)
     if (request.keep !== undefined && !(fromBefore && request.keep === request.wanted[0]))
       slot.keep(request.keep, all.narrow(0, request.wanted.indexOf(request.keep), 1))
-    if (request.choice === undefined) return { ids: new Int32Array(), confidences: new Float32Array() }
+    if (request.choice === undefined) return NOTHING
     try {
-      return choose(all, request.choice)
+      return choose(all, request.choice, beside)
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error))
     }
@@ -56,21 +68,48 @@ function wantedOf({ start, wanted }: ForwardRequest): Wanted {
   return { fromBefore, rows: wanted.subarray(fromBefore ? 1 : 0).map((position) => position - start) }
 }
 
-/** Logits [n, V] of the wanted rows, request by request; undefined when nothing is wanted. */
-function run(model: LanguageModel, requests: readonly (SlotRequest & Wanted)[]): Tensor | undefined {
-  const positions = requests.map(({ slot, request }) => slot.positions(request))
+function segmentOf(slot: Slot, request: ForwardRequest, outputRows: Int32Array): Segment {
+  const past = slot.cache.length
+  const { ids, commit } = request
+  const pattern = patternOf(request, ids.length, past)
+  // What neither sees earlier tokens nor leaves any needs no memory for them.
+  const cache = past + commit > 0 ? slot.cache : undefined
+  return { embeddings: slot.embed(request), positions: slot.positions(request), pattern, cache, outputRows }
+}
+
+function companionOf(model: LanguageModel, slot: Slot, request: ForwardRequest): Segment | undefined {
+  const { companion, wanted } = request
+  if (!companion) return undefined
+  const positions = slot.positions({ start: 0, ids: companion })
+  const pattern = patternOf(request, companion.length, 0)
+  return { embeddings: model.embed(companion), positions, pattern, cache: undefined, outputRows: wanted }
+}
+
+function patternOf({ blockSize }: ForwardRequest, rows: number, past: number): AttentionPattern {
+  return Number.isFinite(blockSize) ? blockCausal(rows, blockSize, past) : bidirectional(rows, past)
+}
+
+/** Logits [n, V] of the wanted rows of each segment, all from one forward; undefined where nothing is wanted. */
+function logitsOf(model: LanguageModel, all: readonly (Segment | undefined)[]): (Tensor | undefined)[] {
+  const segments = all.filter((segment) => segment !== undefined)
+  if (segments.length === 0) return all.map(() => undefined)
+  const positions = segments.map((segment) => segment.positions)
   const axes = positions.some(({ rank }) => rank === 3)
   const hidden = model.forward({
-    embeddings: cat(requests.map(({ slot, request }) => slot.embed(request))).unsqueeze(0),
+    embeddings: cat(segments.map(({ embeddings }) => embeddings)).unsqueeze(0),
     positions: cat(axes ? positions.map(onThreeAxes) : positions, axes ? 2 : 1),
-    patterns: requests.map(({ slot, request: { ids, blockSize } }) => {
-      const past = slot.cache.length
-      return blockCausal(ids.length, Number.isFinite(blockSize) ? blockSize : past + ids.length, past)
-    }),
-    caches: requests.map(({ slot }) => slot.cache),
-    outputRows: requests.map(({ rows }) => rows),
+    patterns: segments.map(({ pattern }) => pattern),
+    caches: segments.map(({ cache }) => cache),
+    outputRows: segments.map(({ outputRows }) => outputRows),
   })
-  return hidden.shape[0] === 0 ? undefined : model.logits(hidden)
+  if (hidden.shape[0] === 0) return all.map(() => undefined)
+  const logits = model.logits(hidden)
+  let row = 0
+  return all.map((segment) => {
+    const rows = segment?.outputRows.length ?? 0
+    row += rows
+    return rows > 0 ? logits.narrow(0, row - rows, rows) : undefined
+  })
 }
 
 /** Positions [1, L] of a sequence without pictures among those with three axes: the same on each. */

@@ -60,7 +60,7 @@ export class Slot {
     ) {
       const own = { start, ids: ids.subarray(0, step), commit: step, wanted: new Int32Array() }
       cut(step)
-      yield { ...request, ...own, keep: undefined, choice: undefined, last: false }
+      yield { ...request, ...own, keep: undefined, companion: undefined, choice: undefined, last: false }
     }
     yield { ...request, start, ids, commit, last: true }
   }
@@ -76,7 +76,7 @@ export class Slot {
   }
 
   /** int64 [1, L], or [3, 1, L] for a model with three axes. */
-  positions({ start, ids }: ForwardRequest): Tensor {
+  positions({ start, ids }: Pick<ForwardRequest, "start" | "ids">): Tensor {
     return promptPositions(this.#prompt, start, start + ids.length, this.#embeddings.device)
   }
 

@@ -68,13 +68,12 @@ export function loadSession(folder: string, { dtype, device }: SessionOptions = 
     : loaded.checkpoint.config
   const generation = readGenerationConfig(folder, config.raw)
   requireKnownTokens(generation, config.text.vocabSize, folder)
-  const opened = { folder, config, generation }
+  const opened = { folder, config, generation, tokenizer }
   paradigm.checkGeneration?.(opened)
   return {
     ...opened,
     name: basename(folder),
     model: loaded.model,
-    tokenizer,
     images,
     paradigm,
     executor: new Executor(loaded.model),

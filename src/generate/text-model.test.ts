@@ -9,7 +9,7 @@ import { writeSmallTextModel } from "../../test/support/small-text-model.js"
 import { normaliseConfig } from "../models/read-config.js"
 import { initialiseWeights } from "../models/registry.js"
 import { saveModel } from "../models/save.js"
-import { decode } from "./generate.js"
+import { type DecodingOptions, decode } from "./generate.js"
 import { preparePrompt } from "./prepare.js"
 import { scoreAnswers } from "./score.js"
 import { loadSession, type Session } from "./session.js"
@@ -83,10 +83,31 @@ it("says that it cannot see", async () => {
   )
 })
 
-it("needs a decoder for its paradigm", async () => {
+it("decodes as it was trained: LLaDA by full diffusion", async () => {
   const config = normaliseConfig(SMALL_FAMILIES.llada)
   const folder = join(root, "llada")
   await saveModel(folder, { config, parameters: initialiseWeights(config, 3) })
   writeFileSync(join(folder, "tokenizer.json"), JSON.stringify({ model: { type: "BPE", vocab: letters, merges: [] } }))
-  expect(() => loadSession(folder)).toThrow(/trained by full-diffusion, which has no decoder yet/)
+  const session = loadSession(folder, { dtype: "float32", device: "cpu" })
+  expect(session.paradigm.name).toBe("full-diffusion")
+  const answerOf = async (options: DecodingOptions): Promise<number[]> => {
+    for await (const event of decode(session, { ids: Int32Array.of(5, 6, 7) }, options))
+      if (event.type === "done") return [...event.ids]
+    throw new Error("no answer")
+  }
+  const answer = await answerOf({ maxTokens: 8, blockSize: 4 })
+  expect(answer).toHaveLength(8)
+  expect(answer).not.toContain(session.config.tokens.mask)
+  expect(await answerOf({ maxTokens: 8, blockSize: 4, prefixRefresh: 1, strategy: "low_confidence" })).toEqual(answer)
+  expect(await answerOf({ maxTokens: 8, blockSize: 4, guidance: 4 })).not.toEqual(answer)
+  const known = answer.find((id) => session.tokenizer.token(id) !== undefined)!
+  const stopped = await answerOf({ maxTokens: 8, blockSize: 4, stop: [session.tokenizer.token(known)!] })
+  expect(stopped.length).toBeLessThan(8)
+  expect(stopped).not.toContain(known)
+  expect(() => decode(session, { ids: Int32Array.of(5) }, { maxTokens: 6, blockSize: 4 })).toThrow(
+    /an answer of 6 tokens is no whole number of blocks of 4/,
+  )
+  expect(() => decode(session, { ids: Int32Array.of(5) }, { strategy: "low_confidence_static" })).toThrow(
+    /no remasking strategy "low_confidence_static"/,
+  )
 })

@@ -31,7 +31,7 @@ interface Context {
   tables: RopeTables
   /** The patterns within a layer's window: the same lists for all layers with the same one. */
   patternsWithin(window: number | null): Patterns
-  caches?: readonly KvCache[]
+  caches?: ForwardInput["caches"]
 }
 
 export class Decoder implements LanguageModel {
@@ -219,12 +219,19 @@ function layerWeights({ hiddenSize, intermediateSize, heads, kvHeads, headDim }:
 const joinHeads = (x: Tensor): Tensor => x.transpose(1, 2).flatten(2, 3)
 
 /** Keys and values that each sequence sees, those of its cache and its own, which lie behind one another in k and v [1, Hkv, R, d]. */
-function writeEach(caches: readonly KvCache[], layer: number, k: Tensor, v: Tensor, patterns: Patterns) {
+function writeEach(
+  caches: readonly (KvCache | undefined)[],
+  layer: number,
+  k: Tensor,
+  v: Tensor,
+  patterns: Patterns,
+): { keys: Tensor; values: Tensor }[] {
   let start = 0
   return caches.map((cache, i) => {
     const { rows } = patterns[i][0]
     start += rows
-    return cache.write(layer, k.narrow(2, start - rows, rows), v.narrow(2, start - rows, rows))
+    const [keys, values] = [k, v].map((x) => x.narrow(2, start - rows, rows))
+    return cache ? cache.write(layer, keys, values) : { keys, values }
   })
 }
 

@@ -63,7 +63,12 @@ describe.each(FAMILIES)("%s", (_, json) => {
     })
     const back = readConfig(root)
     expect(back.paradigm).toEqual(target.paradigm)
-    expect(architectureOf(back).write(asParadigm(back, paradigmOf(config)), "bfloat16").diffusionvl).toBeUndefined()
+    expect(
+      architectureOf(back).write(
+        asParadigm(back, paradigmOf(config), { recorded: config.paradigm.options }),
+        "bfloat16",
+      ).diffusionvl,
+    ).toBeUndefined()
   })
 
   it("gives the same with a cache as without, in pieces", () =>

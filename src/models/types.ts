@@ -17,8 +17,11 @@ export interface ForwardInput {
   positions: Tensor
   /** One per sample; one with fewer rows than R leaves the rest as padding. With caches one per sequence, together R rows. */
   patterns: readonly AttentionPattern[]
-  /** Keys and values of each sequence's earlier tokens; those of this call are written behind them, and kept only by `commit`. */
-  caches?: readonly KvCache[]
+  /**
+   * Keys and values of each sequence's earlier tokens; those of this call are written behind them, and kept only by `commit`.
+   * Undefined for a sequence that has none and keeps none.
+   */
+  caches?: readonly (KvCache | undefined)[]
   /** Rows whose hidden states are wanted, of each sample or sequence: the last layer computes queries and MLP for these only. */
   outputRows?: readonly Int32Array[]
 }

@@ -4,6 +4,7 @@ import {
   bidirectional,
   blockCausal,
   causal,
+  fromDense,
   noisedOverClean,
   selectRows,
   sideBySide,
@@ -54,6 +55,18 @@ describe("attention patterns", () => {
     expect(selectRows(pattern, [2, 3]).spans).toEqual([{ rows: [0, 2], keys: [[0, 4]] }])
     expect(() => selectRows(pattern, [6])).toThrow(RangeError)
     expect(() => selectRows(pattern, [3, 1])).toThrow(RangeError)
+  })
+})
+
+describe("a dense mask", () => {
+  it("becomes the pattern that draws it", () => {
+    for (const pattern of [causal(5), blockCausal(7, 3), wholeTraining(7, 3), windows([2, 3])]) {
+      const dense = toDense(pattern)
+      const again = fromDense(pattern.rows, (q, k) => dense[q * pattern.keys + k] === 1)
+      expect(draw(again)).toEqual(draw(pattern))
+      for (const { keys } of again.spans)
+        for (let i = 1; i < keys.length; i++) expect(keys[i][0]).toBeGreaterThan(keys[i - 1][1])
+    }
   })
 })
 

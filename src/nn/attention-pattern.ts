@@ -160,6 +160,24 @@ export function selectRows(pattern: AttentionPattern, rows: ArrayLike<number>): 
   return { rows: next, keys: pattern.keys, spans }
 }
 
+/**
+ * The pattern of a dense mask without a cache: who sees whom, asked for each pair of rows.
+ * @param sees whether query row q sees key row k
+ */
+export function fromDense(rows: number, sees: (q: number, k: number) => boolean): AttentionPattern {
+  const spans = Array.from({ length: rows }, (_, q): Span => {
+    const keys: [number, number][] = []
+    for (let k = 0; k < rows; k++) {
+      if (!sees(q, k)) continue
+      const last = keys[keys.length - 1]
+      if (last?.[1] === k) last[1]++
+      else keys.push([k, k + 1])
+    }
+    return { rows: [q, q + 1], keys }
+  })
+  return { rows, keys: rows, spans }
+}
+
 /** The whole pattern as [rows, keys] bytes, 1 = may attend. */
 export function toDense(pattern: AttentionPattern): Uint8Array {
   const dense = new Uint8Array(pattern.rows * pattern.keys)

@@ -25,6 +25,8 @@ const RULES = {
   maxTokens: whole(1),
   blockSize: whole(1),
   steps: whole(1),
+  prefixRefresh: whole(1),
+  guidance: between(0, 1000),
   seed: whole(0),
   minTokens: whole(0),
   noRepeatNgramSize: whole(0),

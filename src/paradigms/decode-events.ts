@@ -36,13 +36,13 @@ export type PrefillEvent = { type: "prefill"; rows: number; forward?: ForwardTra
 /** One denoising step of a block; in autoregressive decoding every token is a block of one step. */
 export interface StepEvent {
   type: "step"
-  /** Index of the block and of the step within it. Blocks of block diffusion are counted from the first row of the prompt. */
+  /** Index of the block and of the step within it. Blocks of block diffusion are counted from the first row of the prompt, those of full diffusion from the answer's. */
   block: number
   step: number
   /** Rows of the block, [start, end), counted from the first row of the prompt. */
   start: number
   end: number
-  /** Rows that were masked before the step, with the token predicted for each and its probability. */
+  /** Rows that were masked before the step and could become final in it, with the token predicted for each and its probability. */
   positions: Int32Array
   ids: Int32Array
   confidences: Float32Array

@@ -22,6 +22,11 @@ export interface ForwardRequest<C = unknown> {
   wanted: Int32Array
   /** Position, one of `wanted`, whose logits are kept for later requests, until another is. */
   keep?: number
+  /**
+   * Another sequence, from position 0 on and of tokens alone, that is computed beside this one without a cache: the rule that
+   * chooses is given its logits at the same positions too.
+   */
+  companion?: Int32Array
   /** Given to the rule that chooses; left out when logits are only kept. */
   choice?: C
 }
@@ -42,7 +47,8 @@ export interface Decoding<C = unknown> {
   length: number
   /**
    * Tokens from logits [n, V] of the wanted positions; called within a `tidy`.
+   * @param companion logits [n, V] of the companion, where the request has one
    * @throws NotFiniteError, EqualLogitsError or NothingLeftError when no token can be chosen
    */
-  choose(logits: Tensor, choice: C): Predictions
+  choose(logits: Tensor, choice: C, companion?: Tensor): Predictions
 }

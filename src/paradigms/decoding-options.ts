@@ -3,6 +3,7 @@
 import type { WarperOptions } from "./autoregressive/warpers.js"
 import type { TokenShift } from "./block-diffusion/needed-rows.js"
 import type { RemaskingStrategy } from "./block-diffusion/remasking.js"
+import type { FullRemasking } from "./full-diffusion/remasking.js"
 import type { SamplingOptions } from "./sampling.js"
 
 /** Tokens of an answer when nobody says. */
@@ -26,21 +27,36 @@ export interface DecodingOptions extends SamplingOptions, WarperOptions {
   noRepeatNgramSize?: number
   /** The answer does not end before this many tokens. @default 0 */
   minTokens?: number
-  // Block diffusion only:
-  /** @default the block size the model was trained with */
+  // Diffusion only:
+  /** @default the block size the model was trained with; full diffusion: one block of the whole answer */
   blockSize?: number
   /** Denoising steps per block. @default the block size: one token each */
   steps?: number
   /**
-   * Which masked tokens a step makes final.
-   * @default what the model's generation_config.json says, unless `steps` are given; else "low_confidence_dynamic" when a
+   * Which masked tokens a step makes final: of block diffusion low_confidence_static, low_confidence_dynamic or
+   * sequential_dynamic; of full diffusion low_confidence or random.
+   * @default full diffusion: "low_confidence"; block diffusion: what the model's generation_config.json says, unless `steps` are given; else "low_confidence_dynamic" when a
    * threshold is given, else "low_confidence_static"
    */
-  strategy?: RemaskingStrategy
-  /** Confidence, 0 to 1, above which a token becomes final at once. @default the model's, else 0.85, with a dynamic strategy */
+  strategy?: RemaskingStrategy | FullRemasking
+  /**
+   * Block diffusion: confidence, 0 to 1, above which a token becomes final at once. Full diffusion: as many tokens become
+   * final as are sure enough together; the larger, the more. @default block diffusion: the model's, else 0.85, with a dynamic
+   * strategy
+   */
   threshold?: number
   /** Which row predicts a token. @default as the model was trained */
   shift?: TokenShift
   /** The authors' loop, forward for forward. */
   reference?: boolean
+  // Block diffusion only:
+  /** Finished blocks are not seen by later ones, as in the authors' program for LLaDA (docs/reference.md, Q7). */
+  dropCache?: boolean
+  // Full diffusion only:
+  /** Scale of classifier-free guidance: the answer without the prompt is predicted too, and moved away from. @default 0 */
+  guidance?: number
+  /** What lies before the block is computed anew every so many steps of it only: faster, and no longer exact. @default 1 */
+  prefixRefresh?: number
+  /** The answer ends before the first of these texts, special tokens as they are written. */
+  stop?: readonly string[]
 }

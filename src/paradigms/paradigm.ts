@@ -7,6 +7,7 @@ import type { Json } from "../checkpoint/json.js"
 import type { LanguageModel } from "../models/types.js"
 import type { Encoded, LearnedTokens } from "../text/conversation.js"
 import type { SequenceLayout } from "../text/layout.js"
+import type { Tokenizer } from "../text/tokenizer.js"
 import type { LossUnit, Objective, TrainingBatch } from "./batch.js"
 import type { Decoding } from "./decode-loop.js"
 import type { DecodingOptions } from "./decoding-options.js"
@@ -20,6 +21,7 @@ export interface OpenedModel {
   config: ModelConfig
   /** Ids that end an answer. */
   eos: readonly number[]
+  tokenizer: Pick<Tokenizer, "encode">
   /** How the model wants to be decoded, as its folder says. */
   generation: GenerationConfig
 }

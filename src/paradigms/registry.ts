@@ -6,17 +6,22 @@ import { shown } from "../readable.js"
 import { autoregressive } from "./autoregressive/paradigm.js"
 import { blockDiffusion } from "./block-diffusion/paradigm.js"
 import type { BlockDiffusionRecipe } from "./block-diffusion/recipe.js"
+import { fullDiffusion } from "./full-diffusion/paradigm.js"
+import type { FullDiffusionRecipe } from "./full-diffusion/recipe.js"
 import type { Paradigm } from "./paradigm.js"
 
 // biome-ignore lint/suspicious/noExplicitAny: each has its own recipe and settings, which only it looks into
 export type AnyParadigm = Paradigm<any, any>
 
-const BY_NAME = new Map<string, AnyParadigm>([autoregressive, blockDiffusion].map((one) => [one.name, one]))
+const BY_NAME = new Map<string, AnyParadigm>(
+  [autoregressive, blockDiffusion, fullDiffusion].map((one) => [one.name, one]),
+)
 
 /** The sections of a training recipe, by key. One that is added declares its own here. */
 export interface ParadigmSections {
   autoregressive: Record<string, never>
   block_diffusion: BlockDiffusionRecipe
+  full_diffusion: FullDiffusionRecipe
 }
 
 /** Makes a paradigm known to recipes, model folders and decoding. */

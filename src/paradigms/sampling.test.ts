@@ -72,6 +72,25 @@ describe("sampling", () => {
     expect(confidences[0]).toBeCloseTo(0.3 / 0.8, 6)
   })
 
+  it("tells the probability of a drawn token in the cut distribution, or in the model's own", () => {
+    const rows = [
+      [2, 1, 0, -1],
+      [0, 3, 1, 2],
+    ]
+    const options: SamplingOptions = { temperature: 0.5, topK: 2 }
+    const [cut, plain] = (["modified", "unmodified"] as const).map((confidenceFrom) =>
+      sample(rows, { ...options, confidenceFrom }, [0.95, 0.3]),
+    )
+    expect([...cut.ids]).toEqual([1, 1])
+    expect(plain.ids).toEqual(cut.ids)
+    const softmax = (row: number[], id: number): number =>
+      Math.exp(row[id]) / row.reduce((sum, x) => sum + Math.exp(x), 0)
+    expect(cut.confidences[0]).toBeCloseTo(softmax([4, 2], 1), 6)
+    expect(plain.confidences[0]).toBeCloseTo(softmax(rows[0], 1), 6)
+    expect(plain.confidences[1]).toBeCloseTo(softmax(rows[1], 1), 6)
+    expect(sample(rows, { confidenceFrom: "unmodified" }, []).confidences[0]).toBeCloseTo(softmax(rows[0], 0), 6)
+  })
+
   it("equals the rule in words", () => {
     const random = randomFrom(7)
     const settings: SamplingOptions[] = [

@@ -14,6 +14,11 @@ export interface SamplingOptions {
   topK?: number
   /** Keeps the most likely tokens up to the first that takes their probability beyond this. @default 1 */
   topP?: number
+  /**
+   * The distribution whose probability of a drawn token is its confidence: the one that temperature, topK and topP made
+   * (DiffusionVL of Qwen2.5-VL), or the model's own (the authors' other models; docs/reference.md, Q13). @default "modified"
+   */
+  confidenceFrom?: "modified" | "unmodified"
 }
 
 /** A source of numbers in [0, 1). */
@@ -23,6 +28,8 @@ export interface Predictions {
   ids: Int32Array
   /** Probability of each token, in the distribution it was taken from. */
   confidences: Float32Array
+  /** Their logarithms, where a choice among probabilities near 1 depends on more digits than these have there. */
+  logConfidences?: Float32Array
 }
 
 /** Tokens [n] and their probabilities [n], on the device. */
@@ -44,7 +51,9 @@ export function sampleTokens(
   const own = new ModelLogits(logits)
   if (banned !== undefined) own.ban(banned)
   if (!options.temperature) return readGreedy(own.values, own)
-  return readDrawn(multinomial(own.values, options, uniforms), own)
+  const [ids, confidences] = multinomial(own.values, options, uniforms)
+  const plain = options.confidenceFrom === "unmodified"
+  return readDrawn([ids, plain ? probabilitiesOf(ids, own.values) : confidences], own)
 }
 
 /**
@@ -54,7 +63,7 @@ export function sampleTokens(
  * @throws as `sampleTokens`
  */
 export function readGreedy(scores: Tensor, own: ModelLogits): Predictions {
-  const [predictions] = read(greedy(scores), own)
+  const [predictions] = readChoice(greedy(scores), own)
   // No model is so unsure that its best token has less than twice its share.
   const vocabulary = own.values.shape[1]
   predictions.confidences.forEach((confidence, row) => {
@@ -70,7 +79,7 @@ export function readGreedy(scores: Tensor, own: ModelLogits): Predictions {
  */
 export function readDrawn(choice: Choice, own: ModelLogits): Predictions {
   const size = Math.min(PROBES, own.values.shape[1])
-  const [predictions, probes] = read(choice, own, own.values.narrow(1, 0, size).reshape(-1).to("float32"))
+  const [predictions, probes] = readChoice(choice, own, own.values.narrow(1, 0, size).reshape(-1).to("float32"))
   for (let row = 0; row < predictions.ids.length; row++) {
     const seen = probes.subarray(row * size, (row + 1) * size).filter(Number.isFinite)
     if (isEqual(Math.min(...seen), Math.max(...seen))) requireDistinct(own.values, row)
@@ -82,7 +91,11 @@ export function readDrawn(choice: Choice, own: ModelLogits): Predictions {
  * One read from the device: the choice, and with it other numbers.
  * @throws NotFiniteError when a logit of the model is not finite, or a confidence, as it is where no token is left
  */
-function read([ids, confidences]: Choice, own: ModelLogits, ...others: Tensor[]): [Predictions, Float32Array] {
+export function readChoice(
+  [ids, confidences]: Choice,
+  own: ModelLogits,
+  ...others: Tensor[]
+): [Predictions, Float32Array] {
   const n = ids.shape[0]
   // Ids are below 2^24, so float32 holds them.
   const all = cat([ids.to("float32"), confidences.to("float32"), own.sums.to("float32"), ...others]).toFloat32()
@@ -122,6 +135,16 @@ function multinomial(
   if (topK > 0) kept = keepTopK(kept, topK)
   if (topP < 1) kept = keepTopP(kept, topP)
   return draw(kept, uniforms)
+}
+
+/** softmax(logits [n, V]) at one token of each row. */
+function probabilitiesOf(ids: Tensor, logits: Tensor): Tensor {
+  const index = ids.to({ device: logits.device }).unsqueeze(1)
+  return logits
+    .gather(1, index)
+    .squeeze(1)
+    .sub(logits.logsumexp([1]))
+    .exp()
 }
 
 /** Draws from softmax(logits [n, V]). */

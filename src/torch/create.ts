@@ -35,6 +35,11 @@ export function full(
 export function arange(start: number, end: number, { dtype = "int64", device = "cpu" }: TensorOptions = {}): Tensor {
   return operator("aten::arange.start").call(start, end, code(dtype), undefined, device)
 }
+/** Uniform values in [0, 1). */
+export function rand(shape: number[], options: TensorOptions & { generator?: Generator } = {}): Tensor {
+  const { dtype = "float32", device = "cpu", generator } = options
+  return operator("aten::rand.generator").call(shape, generator ?? null, code(dtype), undefined, device)
+}
 /** Standard normal values. */
 export function randn(shape: number[], options: TensorOptions & { generator?: Generator } = {}): Tensor {
   const { dtype = "float32", device = "cpu", generator } = options

@@ -50,6 +50,14 @@ export class ModelShelf {
     return mentioned.sort((a, b) => b.name.length - a.name.length)[0]
   }
 
+  /** The one model of a type there is code for that a text mentions, beside parts of others; undefined when there are more. */
+  onlySupported(text: unknown): ShelfModel | undefined {
+    if (typeof text !== "string") return undefined
+    const words = text.split(/[^\w.-]+/)
+    const mentioned = this.models.filter(({ name, supported }) => supported && words.includes(name))
+    return mentioned.length === 1 ? mentioned[0] : undefined
+  }
+
   ofType(type: string): ShelfModel[] {
     return this.models.filter(({ modelType, supported }) => supported && modelType === type)
   }

@@ -8,6 +8,7 @@ import {
 } from "../../src/paradigms/autoregressive/decoder.js"
 import { type BlockDecoderOptions, blockDecoding } from "../../src/paradigms/block-diffusion/decoder.js"
 import type { DecodeEvent } from "../../src/paradigms/decode-events.js"
+import { type FullDiffusionDecoderOptions, fullDiffusionDecoding } from "../../src/paradigms/full-diffusion/decoder.js"
 import type { Prompt } from "../../src/paradigms/prompt.js"
 
 type Events = AsyncGenerator<DecodeEvent, void, undefined>
@@ -35,4 +36,16 @@ export async function* decodeBlocks(
   { signal, ...options }: BlockDecoderOptions & { signal?: AbortSignal },
 ): Events {
   yield* new Executor(model).run(prompt, blockDecoding(prompt.ids.length, options), { signal })
+}
+
+/**
+ * Decodes an answer by full diffusion.
+ * @throws as `decodeAutoregressive`
+ */
+export async function* decodeFullDiffusion(
+  model: LanguageModel,
+  prompt: Prompt,
+  { signal, ...options }: FullDiffusionDecoderOptions & { signal?: AbortSignal },
+): Events {
+  yield* new Executor(model).run(prompt, fullDiffusionDecoding(prompt.ids.length, options), { signal })
 }

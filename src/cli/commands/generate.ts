@@ -15,8 +15,15 @@ function withDecoding(command: Command): Command {
       .option("--threshold <p>", "make every token final whose confidence is above", numberBetween(0, 1))
       .option(
         "--remasking <strategy>",
-        "low_confidence_static, low_confidence_dynamic or sequential_dynamic (default: as the model asks for, else as the authors)",
+        "low_confidence_static, low_confidence_dynamic or sequential_dynamic (default: as the model asks for, else as the authors); of full diffusion low_confidence or random",
       )
+      .option(
+        "--guidance <scale>",
+        "full diffusion: moves away from the answer without the prompt",
+        numberBetween(0, 1000),
+      )
+      .option("--prefix-refresh <n>", "full diffusion: computes what lies before a block every n steps", wholeNumber(1))
+      .option("--stop <text>", "full diffusion: the answer ends before it; may be given several times", collect)
       .option(
         "--temperature <t>",
         "0 takes the most likely token (default: as the model asks for, else 0)",

@@ -42,6 +42,9 @@ const PUBLISHED_NAMES: [stored: string, canonical: string][] = [
     `model.layers.{i}.${ours}.*`,
   ]),
 ]
+/** Marks that the authors never let into an answer. */
+const SUPPRESSED = [126080, 126081, 126346, 126347]
+
 const publishedLayout: Layout = {
   name: "llada",
   when: "model.transformer.*",
@@ -118,7 +121,12 @@ export const llada: Architecture<LladaConfig> = {
       published,
       // Only queries, keys and values may have biases in the published form; Llama's words mean the output too.
       text: published ? { ...text, biases: { ...text.biases, output: false } } : text,
-      tokens: { ...tokens, eos: [...new Set(eos)], ...(mask !== undefined && { mask }) },
+      tokens: {
+        ...tokens,
+        eos: [...new Set(eos)],
+        suppress: SUPPRESSED.filter((id) => id < text.vocabSize),
+        ...(mask !== undefined && { mask }),
+      },
       chat: "llava_llada",
       paradigm: readParadigm(raw, where) ?? FULL_DIFFUSION,
       raw,

@@ -64,6 +64,7 @@ function blocksJson({ name, options }: ParadigmRecord): Json {
 
 /** config.json of a trained or released DVL-QwenVL checkpoint. `dtype` is that of the stored weights. */
 export function toReleasedConfig(config: QwenVlConfig, dtype: ElementType): Json {
+  const published = BLOCK_DIFFUSION.name
   const text = textJson(config)
   const own = config.raw.model_type === "qwen2_5_vl" ? {} : config.raw
   return {
@@ -83,7 +84,8 @@ export function toReleasedConfig(config: QwenVlConfig, dtype: ElementType): Json
     ...blocksJson(config.paradigm),
     min_pixels: config.image.minPixels,
     max_pixels: config.image.maxPixels,
-    ...paradigmJson(config.paradigm, BLOCK_DIFFUSION.name),
+    // Its own options are in the keys above.
+    ...paradigmJson(config.paradigm.name === published ? BLOCK_DIFFUSION : config.paradigm, published),
   }
 }
 

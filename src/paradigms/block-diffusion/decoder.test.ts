@@ -164,6 +164,73 @@ describe("block decoding", () => {
     ])
   })
 
+  it("can lose the blocks that it wrote, and what is left of the prompt, as the authors' LLaDA does", async () => {
+    const [prompt, blockSize] = [promptOf(10, 6), 4]
+    const base = { maskToken: MASK, eos: [], blockSize, genLength: 10, dropCache: true }
+    const { events, done } = await collect(decodeBlocks(model, prompt, { ...base, reference: true }))
+    const answer = new Map<number, number>()
+    let compared = 0
+    for (const event of events) {
+      if ("forward" in event && event.forward && event.type !== "prefill") {
+        expect(event.forward).toEqual({ rows: 4, cached: 8, stored: 0 })
+      }
+      if (event.type !== "step") continue
+      noGrad(() => {
+        // Eight tokens of the prompt, and the block at its own positions: nothing of what lies between.
+        const shown = Array.from({ length: event.end - event.start }, (_, i) => event.start + i)
+        const rows = [
+          ...Array.from({ length: 8 }, (_, row) => embedPrompt(model, prompt).narrow(0, row, 1)),
+          ...shown.map((row) =>
+            row < 10
+              ? embedPrompt(model, prompt).narrow(0, row, 1)
+              : model.embed(Int32Array.of(answer.get(row) ?? MASK)),
+          ),
+        ]
+        const positions = cat([arange(0, 8), arange(event.start, event.end)]).unsqueeze(0)
+        const hidden = model.forward({
+          embeddings: cat(rows).unsqueeze(0),
+          positions,
+          patterns: [blockCausal(8 + shown.length, blockSize)],
+        })
+        const logits = model.logits(hidden.squeeze(0))
+        event.positions.forEach((position, i) => {
+          const row = logits.select(0, 8 + position - event.start)
+          expect(event.ids[i]).toBe(row.argmax().item())
+          expect(event.confidences[i]).toBeCloseTo(row.softmax(0).max().item(), 6)
+          compared++
+        })
+      })
+      for (const position of event.fixed) answer.set(position, event.ids[event.positions.indexOf(position)])
+    }
+    expect(compared).toBeGreaterThan(10)
+    const fast = await collect(decodeBlocks(model, prompt, base))
+    expect(fast.done.ids).toEqual(done.ids)
+    expect(fast.done.stats.forwards).toBeLessThan(done.stats.forwards)
+    const kept = await collect(decodeBlocks(model, prompt, { ...base, dropCache: false }))
+    expect(kept.done.ids).not.toEqual(done.ids)
+    await expect(collect(decodeBlocks(model, prompt, { ...base, shift: "next" }))).rejects.toThrow(/dropCache/)
+  })
+
+  it("deals the answer's tokens out when one block holds everything, where it is asked to", async () => {
+    const run = async (singleBlockSchedule?: "blockSize" | "genLength", blockSize = 40): Promise<number[]> => {
+      const options = {
+        maskToken: MASK,
+        eos: [],
+        blockSize,
+        steps: 4,
+        genLength: 10,
+        singleBlockSchedule,
+        shift: "next" as const,
+      }
+      const { events } = await collect(decodeBlocks(model, promptOf(7, 1), options))
+      return events.flatMap((event) => (event.type === "step" ? [event.fixed.length] : []))
+    }
+    expect(await run()).toEqual([10])
+    expect(await run("blockSize")).toEqual([10])
+    expect(await run("genLength")).toEqual([3, 3, 2, 2])
+    expect(await run("genLength", 4)).toEqual(await run("blockSize", 4))
+  })
+
   it("stops when it is aborted, between two forwards", async () => {
     const controller = new AbortController()
     const events: DecodeEvent[] = []

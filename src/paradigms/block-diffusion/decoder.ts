@@ -10,7 +10,7 @@ import { checkSampling, type SamplingOptions, sampleTokens, type UniformSource }
 import { type BlockChoice, Denoiser } from "./denoiser.js"
 import { fastLoop, referenceLoop } from "./loops.js"
 import type { TokenShift } from "./needed-rows.js"
-import type { RemaskingStrategy } from "./remasking.js"
+import { type RemaskingStrategy, transferSchedule } from "./remasking.js"
 import { BlockSequence } from "./sequence.js"
 
 export interface BlockDecoderOptions extends SamplingOptions {
@@ -30,6 +30,16 @@ export interface BlockDecoderOptions extends SamplingOptions {
   uniform?: UniformSource
   /** Which row predicts a token: its own, as the authors', or the one before. @default "same" */
   shift?: TokenShift
+  /**
+   * How many tokens the steps deal out when one block holds prompt and answer: those of a block (DiffusionVL of Qwen2.5-VL), or
+   * those of the answer (the authors' other models; docs/reference.md, Q14). @default "blockSize"
+   */
+  singleBlockSchedule?: "blockSize" | "genLength"
+  /**
+   * Every forward sees the whole blocks of the prompt and its own block only, as in the authors' LLaDA: neither the rest of
+   * the prompt nor blocks that were generated (docs/reference.md, Q7). @default false
+   */
+  dropCache?: boolean
   /** The authors' loop with all its forwards; answers are equal up to the first end-of-sequence token. */
   reference?: boolean
 }
@@ -44,10 +54,13 @@ export function blockDecoding(promptLength: number, options: BlockDecoderOptions
   const { steps = blockSize, genLength = 128, strategy = "low_confidence_static", threshold = 0.85 } = options
   checkOptions({ ...options, steps, genLength, threshold }, promptLength)
   const sequence = new BlockSequence({ promptRows: promptLength, genLength, blockSize, maskToken, eos })
-  const denoiser = new Denoiser(sequence, { blockSize, shift, draws: Boolean(options.temperature), uniform })
+  const { dropCache = false, singleBlockSchedule = "blockSize" } = options
+  const draws = Boolean(options.temperature)
+  const denoiser = new Denoiser(sequence, { blockSize, shift, draws, uniform, dropCache })
   const loop = options.reference ? referenceLoop : fastLoop
+  const schedule = transferSchedule(sequence.full && singleBlockSchedule === "genLength" ? genLength : blockSize, steps)
   return {
-    loop: decode(sequence, denoiser, loop(sequence, denoiser, { blockSize, steps, strategy, threshold })),
+    loop: decode(sequence, denoiser, loop(sequence, denoiser, { schedule, strategy, threshold, dropCache })),
     length: sequence.rows,
     choose(logits, { uniforms }) {
       // Nothing trained with the shift ever predicts the mask; without it, the authors let it happen.
@@ -79,6 +92,8 @@ function checkOptions(
       throw new RangeError(`${name} must be a positive integer, not ${options[name]}`)
   if (!(options.threshold >= 0 && options.threshold <= 1))
     throw new RangeError(`threshold must be between 0 and 1, not ${options.threshold}`)
+  if (options.dropCache && options.shift === "next")
+    throw new RangeError("dropCache is for models that predict a token at its own position, and shift is next")
   if (promptLength === 0) throw new RangeError("the prompt is empty")
   checkSampling(options)
 }

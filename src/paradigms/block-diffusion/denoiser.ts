@@ -17,6 +17,8 @@ export interface DenoiserOptions {
   /** Whether tokens are drawn. */
   draws: boolean
   uniform: UniformSource
+  /** Keeps the prompt's whole blocks only (Q7). */
+  dropCache: boolean
 }
 
 /** What is predicted for the masked tokens of a block. */
@@ -49,11 +51,12 @@ export class Denoiser {
     this.#options = options
   }
 
-  /** Runs clean tokens [start, end), whole blocks, and keeps their keys and values. */
+  /** Runs clean tokens [start, end), whole blocks, and keeps their keys and values, if any are kept. */
   *store(start: number, end: number): Asking<ForwardTrace> {
     const predictsNext = this.#options.shift === "next" && end < this.#sequence.rows
     if (predictsNext) this.#before = end - 1
-    const { forward } = yield* this.#ask(start, end, end - start, predictsNext ? [end - 1] : [])
+    const keeps = end <= this.#sequence.prefixRows || !this.#options.dropCache
+    const { forward } = yield* this.#ask(start, end, keeps ? end - start : 0, predictsNext ? [end - 1] : [])
     return forward as ForwardTrace
   }
 

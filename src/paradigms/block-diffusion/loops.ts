@@ -3,14 +3,16 @@
 import type { CommitEvent, PrefillEvent, StepEvent } from "../decode-events.js"
 import type { ForwardRequest, ForwardResult } from "../decode-loop.js"
 import type { BlockChoice, Denoiser } from "./denoiser.js"
-import { type RemaskingStrategy, selectTokens, transferSchedule } from "./remasking.js"
+import { type RemaskingStrategy, selectTokens } from "./remasking.js"
 import type { BlockSequence } from "./sequence.js"
 
 export interface LoopOptions {
-  blockSize: number
-  steps: number
+  /** Tokens to make final in each step of a block. */
+  schedule: readonly number[]
   strategy: RemaskingStrategy
   threshold: number
+  /** Finished blocks are forgotten (Q7). */
+  dropCache: boolean
 }
 
 type LoopEvents = Generator<ForwardRequest<BlockChoice> | PrefillEvent | StepEvent | CommitEvent, void, ForwardResult>
@@ -38,12 +40,11 @@ function* denoise(
  * only; rows behind the asked length are generated to fill the last block.
  */
 export function* referenceLoop(sequence: BlockSequence, denoiser: Denoiser, options: LoopOptions): LoopEvents {
-  const schedule = transferSchedule(options.blockSize, options.steps)
   const prefix = sequence.prefixRows
   if (prefix > 0) yield { type: "prefill", rows: prefix, forward: yield* denoiser.store(0, prefix) }
   for (let block = sequence.firstBlock; block < sequence.endBlock; block++) {
     const [start, end] = sequence.block(block)
-    for (const [step, count] of schedule.entries()) {
+    for (const [step, count] of options.schedule.entries()) {
       if (sequence.maskedIn(start, end).length === 0) {
         yield { type: "commit", block, rows: end - start, forward: yield* denoiser.store(start, end) }
         break
@@ -59,12 +60,11 @@ export function* referenceLoop(sequence: BlockSequence, denoiser: Denoiser, opti
  * stored by the first forward of the next block, the last is not stored, and decoding ends when the text is settled.
  */
 export function* fastLoop(sequence: BlockSequence, denoiser: Denoiser, options: LoopOptions): LoopEvents {
-  const schedule = transferSchedule(options.blockSize, options.steps)
   let pending = sequence.prefixRows
   for (let block = sequence.firstBlock; block < sequence.endBlock; block++) {
     const [start, end] = sequence.block(block)
     let finished = false
-    for (const [step, count] of schedule.entries()) {
+    for (const [step, count] of options.schedule.entries()) {
       finished = sequence.maskedIn(start, end).length === 0
       if (finished) break
       const event = yield* denoise(sequence, denoiser, options, { block, step, count, pending })
@@ -78,6 +78,6 @@ export function* fastLoop(sequence: BlockSequence, denoiser: Denoiser, options: 
     }
     if (sequence.hasEos(start, end)) return
     // As in the authors' loop, a block that was not finished in time stays out of the cache.
-    pending = finished ? end - start : 0
+    pending = finished && !options.dropCache ? end - start : 0
   }
 }

@@ -2,12 +2,11 @@ import { describe, expect, it } from "vitest"
 import { MASK, tinyModel, VOCABULARY } from "../../../test/support/tiny-model.js"
 import { randomFrom } from "../../data/prng.js"
 import type { Model } from "../../models/registry.js"
-import type { AttentionPattern } from "../../nn/attention-pattern.js"
 import { IMAGE } from "../../text/conversation.js"
-import { arange, backward, cat, Generator, randn, type Tensor } from "../../torch/index.js"
+import { backward, Generator, randn, type Tensor } from "../../torch/index.js"
 import { meanLoss, type TrainingSample } from "../batch.js"
-import { lossScale, maskedPositions, noiseLevels } from "./noise.js"
 import { type BlockDiffusionOptions, blockDiffusionObjective } from "./objective.js"
+import { referenceBlockDiffusionObjective } from "./reference-objective.js"
 
 /** Text, an image of 5 rows, text; a third of the rows is labelled. */
 function sample(length: number, seed: number, image = true): TrainingSample {
@@ -18,77 +17,6 @@ function sample(length: number, seed: number, image = true): TrainingSample {
   ids.fill(IMAGE, 3, 8)
   labels.fill(-100, 3, 8)
   return { ids, labels, images: [{ start: 3, count: 5 }], imageIndices: [0], where: "test" }
-}
-
-/**
- * The paper's formulation on all 2L rows, noised half first, each row with a mask of its own; one noised copy of one
- * sample at a time. Shifted, a clean row's term is not drawn: it has its expected weight.
- */
-function fullLoss(
-  model: Model,
-  samples: readonly TrainingSample[],
-  options: BlockDiffusionOptions,
-  uniform: () => number,
-  features: readonly Tensor[],
-): Tensor {
-  const { blockSize, shift = "same", weight = "1/t", copies = 1 } = options
-  const length = Math.max(...samples.map(({ ids }) => ids.length))
-  const blocks = Math.ceil(length / blockSize)
-  const levels = noiseLevels(Array.from({ length: copies * samples.length * blocks }, uniform), options)
-  const oneCopy = ({ ids, labels: all, images, imageIndices }: TrainingSample, own: Float32Array): Tensor[] => {
-    const n = ids.length
-    const labels = Int32Array.from(all, (label, i) => (shift === "next" && i === 0 ? -100 : label))
-    const r = Array.from({ length }, uniform)
-    const masked = [...maskedPositions(labels, own, r, blockSize)]
-    const rows = Array.from(ids, (id, i) => {
-      const image = images.findIndex(({ start, count }) => i >= start && i < start + count)
-      return image < 0
-        ? model.embed(Int32Array.of(id))
-        : features[imageIndices[image]].narrow(0, i - images[image].start, 1)
-    })
-    const mask = model.embed(Int32Array.of(MASK))
-    const embeddings = cat([...rows.map((row, i) => (masked.includes(i) ? mask : row)), ...rows]).unsqueeze(0)
-    const clean = (row: number): boolean => row >= n
-    const block = (row: number): number => Math.floor((row % n) / blockSize)
-    const sees = (q: number, k: number): boolean =>
-      (clean(q) === clean(k) && block(q) === block(k)) ||
-      (!clean(q) && clean(k) && block(k) < block(q)) ||
-      (clean(q) && clean(k) && block(k) <= block(q))
-    const all2 = Array.from({ length: 2 * n }, (_, i) => i)
-    const pattern: AttentionPattern = {
-      rows: 2 * n,
-      keys: 2 * n,
-      spans: all2.map((q) => ({
-        rows: [q, q + 1] as const,
-        keys: all2.filter((k) => sees(q, k)).map((k) => [k, k + 1] as const),
-      })),
-    }
-    const positions = cat([arange(0, n), arange(0, n)]).unsqueeze(0)
-    const logProbabilities = model
-      .logits(model.forward({ embeddings, positions, patterns: [pattern] }).squeeze(0))
-      .logSoftmax(1)
-    const labelled = labels.filter((label) => label >= 0).length
-    const byClean = (i: number): boolean => shift === "next" && i % blockSize === 0
-    return [...labels.keys()]
-      .filter((i) => labels[i] >= 0 && (byClean(i) || masked.includes(i)))
-      .map((i) => {
-        const row = shift === "same" ? i : byClean(i) ? n + i - 1 : i - 1
-        const level = own[Math.floor(i / blockSize)]
-        // 1/t is rounded to float32, as the reference does.
-        const scale = (weight === "one" ? 1 : lossScale(level)) * (byClean(i) ? level : 1)
-        return logProbabilities
-          .select(0, row)
-          .select(0, labels[i])
-          .mul(-scale / (labelled * samples.length * copies))
-      })
-  }
-  const terms = samples.flatMap((sample, b) =>
-    Array.from({ length: copies }, (_, copy) => {
-      const first = (copy * samples.length + b) * blocks
-      return oneCopy(sample, levels.subarray(first, first + blocks))
-    }),
-  )
-  return cat(terms.flat().map((term) => term.view(1))).sum()
 }
 
 function gradientsOf(model: Model, loss: Tensor): Map<string, Tensor> {
@@ -127,10 +55,23 @@ describe("block-diffusion objective", () => {
       const gradients = gradientsOf(model, meanLoss(ours))
       const imageGradient = features[0].grad
       features[0].grad = null
-      const full = fullLoss(model, samples, options, randomFrom(options.seed), features)
+      const reference = referenceBlockDiffusionObjective(
+        model,
+        { samples, images: [] },
+        options,
+        randomFrom(options.seed),
+        features,
+      )
+      const full = reference.sum.div(reference.count)
       const expected = gradientsOf(model, full)
       expect(full.item()).toBeGreaterThan(0)
       expect(meanLoss(ours).item()).toBeCloseTo(full.item(), 11)
+      const entropies = [ours, reference].map(({ tokenCrossEntropy }) => tokenCrossEntropy.toNumbers())
+      expect(entropies[0].length).toBe(ours.tokensPerSample.reduce((a, b) => a + b))
+      entropies[0].forEach((value, i) => {
+        expect(value).toBeCloseTo(entropies[1][i], 11)
+      })
+      expect(ours.tokensPerSample).toEqual(reference.tokensPerSample)
       const { copies = 1 } = options
       expect(ours.metrics.rows).toBeLessThan((1 + copies) * options.lengths.reduce((a, b) => a + b))
       expect([...gradients.keys()]).toEqual([...expected.keys()])

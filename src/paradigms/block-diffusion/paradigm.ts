@@ -40,11 +40,15 @@ export const blockDiffusion: Paradigm<BlockDiffusionRecipe, BlockSettings> = {
     return blockDiffusionObjective(model, batch, options, uniform)
   },
   nothingLearned: ["was masked", "raise block_diffusion.noise_range, or train more steps"],
-  options: ["blockSize", "steps", "strategy", "threshold", "shift", "reference"],
-  checkOptions({ strategy, threshold }) {
+  options: ["blockSize", "steps", "strategy", "threshold", "shift", "reference", "dropCache"],
+  checkOptions({ strategy, threshold, dropCache, shift }) {
     if (strategy !== undefined && !REMASKING_STRATEGIES.some((name) => name === strategy))
       throw new UserError(`there is no remasking strategy ${shown(strategy)}`, {
         fix: `use ${REMASKING_STRATEGIES.join(", ")}`,
+      })
+    if (dropCache && shift === "next")
+      throw new UserError("a dropped cache has no token before the block to predict its first from", {
+        fix: "leave dropCache or the shift out",
       })
     if (strategy === "low_confidence_static" && threshold !== undefined)
       throw new UserError("the static strategy has no threshold", { fix: "leave one of the two out" })

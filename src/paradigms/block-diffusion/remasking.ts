@@ -19,7 +19,7 @@ export type RemaskingStrategy = (typeof REMASKING_STRATEGIES)[number]
 
 /**
  * Tokens to fix in step s = 0 … steps: the block is spread evenly, larger shares first. The extra entry serves the
- * authors' extra iteration. The authors pass the block size also when one block holds prompt and answer.
+ * authors' extra iteration.
  */
 export function transferSchedule(blockSize: number, steps: number): number[] {
   const share = Math.floor(blockSize / steps)

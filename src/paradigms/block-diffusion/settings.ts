@@ -7,38 +7,14 @@ import { UserError } from "../../errors.js"
 import { shown } from "../../readable.js"
 import { type DecodingOptions, MAX_TOKENS } from "../decoding-options.js"
 import type { DecodingReport } from "../decoding-report.js"
+import { leaveOutUnread, samplingSettings } from "../diffusion-settings.js"
 import type { OpenedModel } from "../paradigm.js"
-import type { SamplingOptions } from "../sampling.js"
 import type { BlockDecoderOptions } from "./decoder.js"
 import { trainedBlocks } from "./recipe.js"
 import { REMASKING_STRATEGIES, type RemaskingStrategy } from "./remasking.js"
 
-/** Members of generation_config.json that block diffusion goes by, or that change nothing. */
+/** Members of generation_config.json that block diffusion goes by. */
 const USED = ["remasking_strategy", "confidence_threshold", "eos_token_id"]
-const NEUTRAL: Record<string, readonly unknown[]> = {
-  do_sample: [false],
-  temperature: [1, 0],
-  top_k: [50, 0, 1],
-  top_p: [1],
-  typical_p: [1],
-  min_p: [0],
-  epsilon_cutoff: [0],
-  eta_cutoff: [0],
-  repetition_penalty: [1],
-  no_repeat_ngram_size: [0],
-  min_new_tokens: [0],
-  min_length: [0],
-  max_length: [20],
-}
-/** The option that says the same, and wins where the file is read. */
-const OPTIONS: Record<string, keyof DecodingOptions> = {
-  do_sample: "temperature",
-  temperature: "temperature",
-  top_k: "topK",
-  top_p: "topP",
-  max_new_tokens: "maxTokens",
-  max_length: "maxTokens",
-}
 
 export type BlockSettings = Omit<BlockDecoderOptions, "uniform"> & { genLength: number }
 
@@ -74,13 +50,9 @@ export function blockSettings(
   _promptTokens: number,
   report: DecodingReport,
 ): BlockSettings {
-  const { file = "", values, unsupported } = generation
+  const { file = "", values } = generation
   const why = "block diffusion decodes as its authors' code, which does not read it"
-  for (const [key, value] of Object.entries(values))
-    if (!USED.includes(key) && !NEUTRAL[key]?.includes(value) && options[OPTIONS[key]] === undefined)
-      report.leaveOut(key, value, file, why)
-  for (const { key, value } of unsupported) report.leaveOut(key, value, file, why)
-
+  leaveOutUnread(generation, options, report, USED, why)
   const trained = config.paradigm.name === "block-diffusion" ? trainedBlocks(config) : undefined
   const genLength = report.choose("maxTokens", [["option", options.maxTokens], ["default", MAX_TOKENS] as const])
   const blockSize = report.choose("blockSize", [
@@ -109,7 +81,7 @@ export function blockSettings(
     blockSize,
     steps: report.choose("steps", [["option", options.steps], ["default", blockSize] as const]),
     strategy: report.choose("strategy", [
-      ["option", options.strategy],
+      ["option", options.strategy as RemaskingStrategy | undefined],
       [strategy === model?.strategy ? file : "default", strategy],
     ]),
     threshold: report.choose("threshold", [
@@ -122,40 +94,17 @@ export function blockSettings(
       ["default", "same" as const],
     ]),
     reference: options.reference,
-    ...sampling(options, report),
+    dropCache: options.dropCache,
+    ...samplingSettings(options, report),
   }
-}
-
-function sampling({ temperature, topK, topP, seed }: DecodingOptions, report: DecodingReport): SamplingOptions {
-  const chosen = report.choose<number>("temperature", [
-    ["option", temperature],
-    ["default", 0],
-  ])
-  if (chosen > 0) {
-    report.chooseSeed(seed)
-    return {
-      temperature: chosen,
-      topK: report.choose("topK", [["option", topK]], 0),
-      topP: report.choose("topP", [["option", topP]], 1),
-    }
-  }
-  // Values that would change nothing are as they were asked for.
-  const asked: [name: string, value: number | undefined, neutral: readonly unknown[]][] = [
-    ["topK", topK, [0, 1]],
-    ["topP", topP, [1]],
-    ["seed", seed, []],
-  ]
-  for (const [name, value, neutral] of asked)
-    if (value !== undefined && !neutral.includes(value))
-      report.leaveOut(name, value, "option", "at temperature 0 nothing is drawn")
-  return { temperature: 0 }
 }
 
 /** What is asked for; else what the model wants; else the authors' defaults. */
 function remasking(
   own: RemaskingDefaults | undefined,
-  { steps, strategy, threshold }: DecodingOptions,
+  { steps, strategy: asked, threshold }: DecodingOptions,
 ): RemaskingDefaults {
+  const strategy = asked as RemaskingStrategy | undefined
   if (strategy === "low_confidence_static") return { strategy }
   if (strategy !== undefined) return { strategy, threshold: threshold ?? own?.threshold }
   if (threshold !== undefined)

@@ -1,9 +1,11 @@
-/** Golden cases of training: loss, cross entropies and gradients of block-diffusion steps. */
+/** Golden cases of training: loss, cross entropies and gradients of steps of block diffusion and of full diffusion. */
 
 import { endToken, maskToken } from "../../../src/checkpoint/config.js"
 import type { Model } from "../../../src/models/registry.js"
-import { meanLoss, type TrainingSample } from "../../../src/paradigms/batch.js"
+import { meanLoss, type Objective, type TrainingSample } from "../../../src/paradigms/batch.js"
 import { blockDiffusionObjective } from "../../../src/paradigms/block-diffusion/objective.js"
+import { fullDiffusionObjective } from "../../../src/paradigms/full-diffusion/objective.js"
+import { LLADA_TURNS } from "../../../src/paradigms/full-diffusion/turns.js"
 import { layOut } from "../../../src/text/layout.js"
 import { backward, type Tensor, tidy } from "../../../src/torch/index.js"
 import { expectEntriesNear, expectEqual, expectNear, Mismatch } from "../check.js"
@@ -12,7 +14,7 @@ import { limitsOf } from "../image-pads.js"
 import { has, type Json, namesOf, recordsWith } from "../json.js"
 import type { ShelfModel } from "../models.js"
 import { TOLERANCES } from "../tolerances.js"
-import type { FixtureCase, FixtureGroup, Recogniser } from "../types.js"
+import type { FixtureGroup, Recogniser } from "../types.js"
 
 interface TrainingRecord {
   key: string
@@ -22,8 +24,11 @@ interface TrainingRecord {
   samples: number[]
   image_mode?: string
   image_grid_thws?: [number, number, number][]
-  D: number
+  /** Of block diffusion. */
+  D?: number
   L: number
+  /** Of full diffusion: the probability of a mask, by sample. */
+  p?: number[]
   n_masked: number
   loss: number
   grad_l2: Record<string, number>
@@ -33,17 +38,27 @@ interface TrainingRecord {
 
 const EMBEDDING = "model.embed_tokens.weight"
 
+/** As documents call them. */
+const OBJECTIVES = ["block-diffusion", "full diffusion"]
+
 export const recogniseTraining: Recogniser = (document, folder) => {
   const records = recordsWith(document.value, "key", "objective", "loss", "grad_l2") as unknown[] as TrainingRecord[]
-  const cases: FixtureCase[] = []
-  const skipped: FixtureGroup[] = []
-  for (const record of records) {
-    const model = folder.models.named(record.model)
-    if (record.objective !== "block-diffusion" || (model && !model.supported))
-      skipped.push({ kind: `training, ${record.objective}, ${record.model}`, skipped: 1 })
-    else cases.push({ id: record.key, run: () => checkRecord(record, model, document, folder) })
-  }
-  return records.length === 0 ? [] : [{ kind: "training, block diffusion, DiffusionVL", cases }, ...skipped]
+  return records.map((record): FixtureGroup => {
+    const model = modelOf(record, document, folder)
+    if (!OBJECTIVES.includes(record.objective) || (model && !model.supported))
+      return { kind: `training, ${record.objective}, ${record.model}`, skipped: 1 }
+    const family = model?.modelType?.startsWith("diffusionvl") === false ? model.modelType : "DiffusionVL"
+    const kind = `training, ${record.objective.replace("-", " ")}, ${family}`
+    return { kind, cases: [{ id: record.key, run: () => checkRecord(record, model, document, folder) }] }
+  })
+}
+
+/** A text needs no tower: of a model that was put together from parts, the language model is enough. */
+function modelOf(record: TrainingRecord, document: JsonDocument, { models }: FixtureFolder): ShelfModel | undefined {
+  const named = models.named(record.model)
+  if (!named || named.supported) return named
+  const isText = namesOfImages(record, document).every((names) => names.length === 0)
+  return (isText ? models.onlySupported(record.model) : undefined) ?? named
 }
 
 async function checkRecord(
@@ -68,25 +83,37 @@ async function checkRecord(
   tidy(() => {
     const features = model.encodeImages(images)
     const samples = samplesOf(record, imageNames, features, stored, model)
-    const uniforms = [...stored("u").toNumbers(), ...stored("r").toNumbers()].values()
-    const objective = blockDiffusionObjective(
-      model,
-      { samples, images: [] },
-      { blockSize: record.D, maskToken: maskToken(model.config) },
-      () => uniforms.next().value as number,
-      features,
-    )
+    const uniforms = [...stored(record.D ? "u" : "t").toNumbers(), ...stored("r").toNumbers()].values()
+    const uniform = (): number => uniforms.next().value as number
+    const objective = objectiveOf(record, model, samples, uniform, features)
     const loss = meanLoss(objective)
     const { tokenCrossEntropy, metrics } = objective
     expectEqual(uniforms.next().done, true, "all uniforms are drawn")
     expectEqual(metrics.maskedTokens, record.n_masked, "masked tokens")
     expectNear(loss.item(), record.loss, TOLERANCES.loss * Math.abs(record.loss), "loss")
-    const [ours, expected] = [tokenCrossEntropy.toNumbers(), stored("token_ce").toNumbers()]
-    expectEqual(ours.length, expected.length, "number of cross entropies")
-    for (const [i, value] of ours.entries())
-      expectNear(value, expected[i], TOLERANCES.tokenCrossEntropy, `cross entropy of token ${i}`)
+    if (record.D) {
+      const [ours, expected] = [tokenCrossEntropy.toNumbers(), stored("token_ce").toNumbers()]
+      expectEqual(ours.length, expected.length, "number of cross entropies")
+      for (const [i, value] of ours.entries())
+        expectNear(value, expected[i], TOLERANCES.tokenCrossEntropy, `cross entropy of token ${i}`)
+    }
     checkGradients(record, gradientsOf(model, loss))
   })
+}
+
+function objectiveOf(
+  record: TrainingRecord,
+  model: Model,
+  samples: TrainingSample[],
+  uniform: () => number,
+  features: readonly Tensor[],
+): Objective {
+  const batch = { samples, images: [] }
+  const mask = maskToken(model.config)
+  if (record.D)
+    return blockDiffusionObjective(model, batch, { blockSize: record.D, maskToken: mask }, uniform, features)
+  const options = { maskToken: mask, turns: LLADA_TURNS }
+  return fullDiffusionObjective(model, batch, options, uniform, features)
 }
 
 /** Names of the images of each sample. */
@@ -115,20 +142,28 @@ function samplesOf(
       .reduce((n, flag) => n + flag, 0)
     const take = (from: Tensor): Int32Array => Int32Array.from(from.select(0, b).toNumbers().slice(0, rows))
     const own = names.map(() => image++)
-    const blocks = { size: record.D, eos: endToken(model.config) }
+    const blocks = record.D ? { size: record.D, eos: endToken(model.config) } : undefined
     const layout = layOut(
       { ids: take(ids), labels: take(labels) },
       own.map((i) => features[i].shape[0]),
       { blocks },
     )
     const spliced = stored("spliced_labels").select(0, b).toNumbers()
-    const real = stored("spliced_attention_mask")
-      .select(0, b)
-      .toNumbers()
-      .reduce((n, flag) => n + flag, 0)
-    expectEqual(layout.labels, spliced.slice(0, real), `labels of sample ${b}`)
+    expectEqual(layout.labels, spliced.slice(0, realRows(record, b, spliced, stored)), `labels of sample ${b}`)
     return { ...layout, imageIndices: own, where: record.key }
   })
+}
+
+/** How much of a sample's line is no padding: as it is stored, or, where it is not, all of a batch of one. */
+function realRows(
+  record: TrainingRecord,
+  b: number,
+  line: ArrayLike<number>,
+  stored: (name: string) => Tensor,
+): number {
+  if (!record.D) return line.length
+  const mask = stored("spliced_attention_mask").select(0, b).toNumbers()
+  return mask.reduce((n, flag) => n + flag, 0)
 }
 
 /** Gradients of a loss by the names of the parameters. */

@@ -1,0 +1,48 @@
+/** Full diffusion (paper, equation 2; LLaDA): the whole answer is denoised at once, every position seeing every other. */
+
+import { endToken, maskToken } from "../../checkpoint/config.js"
+import { UserError } from "../../errors.js"
+import { shown } from "../../readable.js"
+import { layOut } from "../../text/layout.js"
+import type { Paradigm } from "../paradigm.js"
+import { fullDiffusionDecoding } from "./decoder.js"
+import { fullDiffusionLikelihoods } from "./likelihood.js"
+import { fullDiffusionObjective } from "./objective.js"
+import { checkRecord, type FullDiffusionRecipe, fullDiffusionRecipe, recordOf, trainedShift } from "./recipe.js"
+import { FULL_REMASKING } from "./remasking.js"
+import { type FullSettings, fullSettings } from "./settings.js"
+import { LLADA_TURNS } from "./turns.js"
+
+export const fullDiffusion: Paradigm<FullDiffusionRecipe, FullSettings> = {
+  name: "full-diffusion",
+  noun: "a full-diffusion model",
+  masks: true,
+  per: "samples",
+  recipe: fullDiffusionRecipe,
+  record: recordOf,
+  check: checkRecord,
+  learn: ({ learn }) => learn,
+  layOut: (encoded, _, { imageTokens, maxLength }) => layOut(encoded, imageTokens, { maxLength }),
+  objective(model, batch, { recipe, maskToken, per, uniform }) {
+    const { noise_range, shift, turns } = recipe
+    const [epsMin, epsMax] = noise_range
+    const options = { maskToken: maskToken!, per, shift, epsMin, epsMax, ...(turns && { turns: LLADA_TURNS }) }
+    return fullDiffusionObjective(model, batch, options, uniform)
+  },
+  nothingLearned: ["was masked", "raise full_diffusion.noise_range, or train more steps"],
+  options: ["blockSize", "steps", "strategy", "threshold", "shift", "reference", "guidance", "prefixRefresh", "stop"],
+  checkOptions({ strategy }) {
+    if (strategy !== undefined && !FULL_REMASKING.some((name) => name === strategy))
+      throw new UserError(`there is no remasking strategy ${shown(strategy)}`, {
+        fix: `use ${FULL_REMASKING.join(", ")}`,
+      })
+  },
+  ends: ({ config }) => [...new Set([endToken(config), ...config.tokens.eos])],
+  settings: fullSettings,
+  decode: ({ ids }, settings) => fullDiffusionDecoding(ids.length, settings),
+  likelihoods: (model, prompt, answers, config, { shift }) =>
+    fullDiffusionLikelihoods(model, prompt, answers, {
+      maskToken: maskToken(config),
+      shift: shift ?? trainedShift(config),
+    }),
+}

@@ -1,0 +1,45 @@
+/** What a recipe says of full diffusion, and what config.json records of it. */
+
+import { z } from "zod"
+import type { ModelConfig } from "../../checkpoint/config.js"
+import type { Json } from "../../checkpoint/json.js"
+import { check } from "../../checkpoint/schema-check.js"
+import type { TokenShift } from "../block-diffusion/needed-rows.js"
+
+const fraction = z.number().min(0).max(1)
+
+export const fullDiffusionRecipe = z.strictObject({
+  /** A token is masked with a probability between these, drawn for each sample. */
+  noise_range: z
+    .tuple([fraction, fraction])
+    .refine(([low, high]) => low < high, "the second number must be the larger one")
+    .refine(([low]) => low >= 1e-6, "the first number must be at least 1e-6: its weight 1/p is too large")
+    .refine(([, high]) => high >= 0.01, "the second number must be at least 0.01: below, hardly a token is ever masked")
+    .default([0.001, 1]),
+  /** same: position i predicts token i (the authors); next: position i−1 predicts token i, as the autoregressive model did. */
+  shift: z.enum(["same", "next"]).default("same"),
+  /** Earlier turns of a conversation do not see later ones, where LLaDA's marks tell turns apart (the authors). */
+  turns: z.boolean().default(true),
+  /** authors: the template's tokens are masked and learned too, also those of the prompt; answers: only the answers. */
+  learn: z.enum(["authors", "answers"]).default("authors"),
+})
+
+export type FullDiffusionRecipe = z.output<typeof fullDiffusionRecipe>
+
+const DEFAULTS = fullDiffusionRecipe.parse({})
+const recordSchema = z.looseObject({
+  noise_range: z.tuple([fraction, fraction]).optional(),
+  shift: z.enum(["same", "next"]).optional(),
+})
+
+/** The options of a training. */
+export const recordOf = (recipe: Partial<FullDiffusionRecipe> = {}): Json => ({ ...DEFAULTS, ...recipe })
+
+/** @throws UserError naming the key that cannot be right */
+export function checkRecord(config: ModelConfig, where?: string): void {
+  check(recordSchema, config.paradigm.options, "diffusionvl", where)
+}
+
+/** Which position predicts a token, as the model was trained. */
+export const trainedShift = ({ paradigm: { name, options } }: ModelConfig): TokenShift =>
+  name === "full-diffusion" && options.shift === "next" ? "next" : "same"
