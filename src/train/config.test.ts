@@ -115,17 +115,24 @@ describe("recipes", () => {
   })
 
   it.each([
-    ["data: { mixture: [], sampler: pictures }", /data\.mixture: must have at least 1 entry/],
-    ["data: { mixture: [{ until: 1, tasks: {} }], sampler: pictures }", /no task has a probability above 0/],
+    ["data: { task_mixture: [], sampler: grouped }", /data\.task_mixture: must have at least 1 entry/],
+    ["data: { task_mixture: [{ until: 1, tasks: {} }], sampler: grouped }", /no task has a probability above 0/],
     [
-      "data: { mixture: [{ until: 1, tasks: { a: 1 } }, { until: 0.5, tasks: { a: 1 } }], sampler: pictures }",
+      "data: { task_mixture: [{ until: 1, tasks: { a: 1 } }, { until: 0.5, tasks: { a: 1 } }], sampler: grouped }",
       /until` must grow/,
     ],
     [
-      "data: { mixture: [{ until: 0.4, tasks: { a: 1 } }, { until: 0.9, tasks: { a: 1 } }], sampler: pictures }",
-      /data\.mixture: the last `until` must be 1/,
+      "data: { task_mixture: [{ until: 0.4, tasks: { a: 1 } }, { until: 0.9, tasks: { a: 1 } }], sampler: grouped }",
+      /data\.task_mixture: the last `until` must be 1/,
     ],
-    ["data: { mixture: [{ until: 1, tasks: { a: 1 } }] }", /data\.mixture: counts only with data\.sampler: pictures/],
+    [
+      "data: { task_mixture: [{ until: 1, tasks: { a: 1 } }] }",
+      /data\.task_mixture: counts only with data\.sampler: grouped/,
+    ],
+    ["data: { mixture: [] }", /data\.mixture: is called task_mixture now/],
+    ["data: { sampler: pictures }", /data\.sampler: pictures is called grouped now/],
+    ["data: { augment: { overlay: 0.5 } }", /data\.augment\.overlay: is now mixing: \{ probability: … \}/],
+    ["data: { augment: { mixing: { weight: 2 } } }", /data\.augment\.mixing\.weight: must be at most 1, not 2/],
     ["data: { min_pixels: 1000, max_pixels: 500 }", /data\.min_pixels: 1000 is above data\.max_pixels, 500/],
     ["data: { augment: { scale: [1.2, 0.9] } }", /data\.augment\.scale: the second number must not be the smaller/],
     ["data: { augment: { rotate_degrees: 1e300 } }", /rotate_degrees: must be at most 360/],

@@ -44,11 +44,11 @@ function modelWith(name: string, change: (json: Record<string, unknown>) => void
 }
 
 describe("a training", () => {
-  // Every source of randomness at once: order, mixture by progress, augmentation, overlays, noise.
+  // Every source of randomness at once: order, task mixture by progress, augmentation, noise.
   const pictures = {
     data: {
-      sampler: "pictures",
-      mixture: [
+      sampler: "grouped",
+      task_mixture: [
         { until: 0.5, tasks: { name: 1 } },
         { until: 1, tasks: { name: 0.5, describe: 1 } },
       ],
