@@ -193,7 +193,8 @@ function requireNewNames(record: object): void {
 /** Which variations the record allows; all, where it says nothing. */
 function augmentationsOf(value: unknown): Sample["augmentations"] {
   const { flip = true, ...others } = (value ?? {}) as Record<string, unknown>
-  if (typeof value === "string" || Array.isArray(value) || typeof flip !== "boolean" || Object.keys(others).length > 0)
+  const isObject = value == null || (typeof value === "object" && !Array.isArray(value))
+  if (!isObject || typeof flip !== "boolean" || Object.keys(others).length > 0)
     throw new UserError(`"augmentations" is ${shown(value)}, not {"flip": true or false}`)
   return { flip }
 }

@@ -9,18 +9,9 @@ import { KvCache } from "../nn/kv-cache.js"
 import { type Linear, multiply } from "../nn/linear.js"
 import type { RmsNorm } from "../nn/norm.js"
 import { type RopeTables, ropeTables, rotate } from "../nn/rope.js"
+import { runLayer } from "../nn/run-layer.js"
 import type { SwiGlu } from "../nn/swiglu.js"
-import {
-  cat,
-  checkpoint,
-  type DType,
-  embedding,
-  gradEnabled,
-  onThreadsFor,
-  type Tensor,
-  tensor,
-  tidy,
-} from "../torch/index.js"
+import { cat, type DType, embedding, gradEnabled, onThreadsFor, type Tensor, tensor } from "../torch/index.js"
 import type { DecoderConfig } from "./decoder-config.js"
 import { type Patterns, type RowSelection, selectOutputs, selectPacked } from "./row-selection.js"
 import type { ForwardInput, ImageInput, LanguageModel } from "./types.js"
@@ -87,22 +78,25 @@ export class Decoder implements LanguageModel {
     } = this.#text
     const options = { headDim, theta, scaling, rounding, sections: mropeSection, dtype: this.dtype }
     const tables = ropeTables(positions, options)
-    const within = windowed(caches ? patterns.map((pattern) => [pattern]) : [patterns])
+    // Lists of this forward alone: what attention remembers about them is given back at its end.
+    const within = windowed(caches ? patterns.map((pattern) => [pattern]) : [[...patterns]])
     const context: Context = { tables, patternsWithin: within.of, caches }
     const last = within.of(windows?.[this.#layers.length - 1] ?? null)
     const select = caches ? selectPacked : selectOutputs
     const selection = outputRows && select(embeddings, last.flat(), outputRows)
     const recording = gradEnabled()
-    let x = embeddings
-    for (const layer of this.#layers) {
-      const rows = layer.index === this.#layers.length - 1 ? selection : undefined
-      const body = (input: Tensor): Tensor => layer.forward(input, context, rows)
-      const before = x
-      x = recording ? (this.checkpointLayers ? checkpoint([x], body) : body(x)) : tidy(() => body(before))
+    try {
+      let x = embeddings
+      for (const layer of this.#layers) {
+        const rows = layer.index === this.#layers.length - 1 ? selection : undefined
+        const body = (input: Tensor): Tensor => layer.forward(input, context, rows)
+        x = runLayer(x, body, { recording, recompute: this.checkpointLayers })
+      }
+      return this.#norm.forward(x)
+    } finally {
+      // A backward pass may come back to them.
+      if (!recording) for (const list of [...within.all(), ...(selection?.patterns ?? [])]) forget(list)
     }
-    // A backward pass may come back to them.
-    if (!recording) for (const list of [...within.all(), ...(selection?.patterns ?? [])]) forget(list)
-    return this.#norm.forward(x)
   }
 
   logits(hidden: Tensor): Tensor {

@@ -3,7 +3,18 @@
  * mask, over the others; the parts are merged by log-sum-exp. Memory grows with the length, not with its square.
  */
 
-import { cat, customFunction, empty, operator, type Tensor, tensor, tidy, untidied, zeros } from "../torch/index.js"
+import {
+  cat,
+  customFunction,
+  type DType,
+  empty,
+  operator,
+  type Tensor,
+  tensor,
+  tidy,
+  untidied,
+  zeros,
+} from "../torch/index.js"
 import type { AttentionPattern, Interval } from "./attention-pattern.js"
 import { type Chunk, chunks } from "./attention-plan.js"
 
@@ -23,21 +34,27 @@ interface Part {
   unseen: Tensor | null
 }
 
-const planned = new WeakMap<AttentionPattern, Map<string, Part[][]>>()
+/** The parts of each chunk of each sample. Their tensors live until they are disposed of. */
+export type ChunkedPatterns = readonly (readonly (readonly Part[])[])[]
 
-/** Parts of each chunk of a pattern, made once for all layers of a forward. */
-function partsOf(pattern: AttentionPattern, like: Tensor): Part[][] {
-  const byType = planned.get(pattern) ?? new Map<string, Part[][]>()
-  planned.set(pattern, byType)
-  let parts = byType.get(like.dtype)
-  if (!parts) {
-    parts = untidied(() => chunks(pattern, CHUNK_ROWS).map((chunk) => partsOfChunk(chunk, like)))
-    byType.set(like.dtype, parts)
-  }
-  return parts
+/** What `attentionInChunks` does for these patterns, made once for all layers of a forward. */
+export function inChunks(patterns: readonly AttentionPattern[], dtype: DType): ChunkedPatterns {
+  const known = new Map<AttentionPattern, Part[][]>()
+  return patterns.map((pattern) => {
+    const parts =
+      known.get(pattern) ??
+      untidied(() => chunks(pattern, CHUNK_ROWS).map((chunk) => tidy(() => partsOfChunk(chunk, dtype))))
+    known.set(pattern, parts)
+    return parts
+  })
 }
 
-function partsOfChunk({ rows, shared, masked, mask }: Chunk, like: Tensor): Part[] {
+export function disposeChunks(patterns: ChunkedPatterns): void {
+  const parts = new Set(patterns.flat(2))
+  for (const { mask, unseen } of parts) for (const made of [mask, unseen]) made?.dispose()
+}
+
+function partsOfChunk({ rows, shared, masked, mask }: Chunk, dtype: DType): Part[] {
   const parts = shared.map((interval): Part => ({ rows, keys: [interval], mask: null, unseen: null }))
   if (masked.length > 0) {
     const height = rows[1] - rows[0]
@@ -45,7 +62,7 @@ function partsOfChunk({ rows, shared, masked, mask }: Chunk, like: Tensor): Part
     const rowSees = Float32Array.from({ length: height }, (_, r) =>
       mask.subarray(r * width, (r + 1) * width).includes(1) ? 0 : Number.NEGATIVE_INFINITY,
     )
-    const additive = (values: Float32Array, shape: number[]): Tensor => tensor(values, shape).to(like.dtype)
+    const additive = (values: Float32Array, shape: number[]): Tensor => tensor(values, shape).to(dtype)
     parts.push({
       rows,
       keys: masked,
@@ -69,15 +86,8 @@ const keysOf = (x: Tensor, sample: number, keys: readonly Interval[]): Tensor =>
     2,
   )
 
-/** As `attention`, with q [B, H, R, d], k and v [B, Hkv, K, d]. */
-export function attentionInChunks(
-  q: Tensor,
-  k: Tensor,
-  v: Tensor,
-  patterns: readonly AttentionPattern[],
-  scale: number,
-): Tensor {
-  const parts = patterns.map((pattern) => partsOf(pattern, q))
+/** As `attention`, with q [B, H, R, d], k and v [B, Hkv, K, d] and patterns in chunks of q's type. */
+export function attentionInChunks(q: Tensor, k: Tensor, v: Tensor, parts: ChunkedPatterns, scale: number): Tensor {
   let logSums: Tensor
   const [output] = customFunction([q, k, v], {
     forward: () => {
@@ -95,7 +105,7 @@ function run(
   q: Tensor,
   k: Tensor,
   v: Tensor,
-  parts: readonly Part[][][],
+  parts: ChunkedPatterns,
   scale: number,
 ): { output: Tensor; logSums: Tensor } {
   const [batch, heads, rows, width] = q.shape
@@ -152,7 +162,7 @@ function runBackward(
   v: Tensor,
   output: Tensor,
   logSums: Tensor,
-  parts: readonly Part[][][],
+  parts: ChunkedPatterns,
   scale: number,
 ): Tensor[] {
   const [dq, dk, dv] = [q, k, v].map((x) => zeros([...x.shape], { dtype: x.dtype }))

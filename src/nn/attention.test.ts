@@ -1,7 +1,19 @@
 import { describe, expect, it } from "vitest"
-import { backward, Generator, randn, type Tensor, tensor, where, zeros } from "../torch/index.js"
-import { attention } from "./attention.js"
-import { attentionInChunks } from "./attention-chunks.js"
+import {
+  backward,
+  collect,
+  Generator,
+  memory,
+  noGrad,
+  randn,
+  type Tensor,
+  tensor,
+  tidy,
+  where,
+  zeros,
+} from "../torch/index.js"
+import { attention, forget } from "./attention.js"
+import { attentionInChunks, inChunks } from "./attention-chunks.js"
 import { attentionDense } from "./attention-dense.js"
 import {
   type AttentionPattern,
@@ -119,7 +131,8 @@ describe("attention equals the dense softmax, with its gradients", () => {
     expectEqual(runBoth(patterns, 3, 3, writtenOut))
   })
 
-  const inChunks: typeof attention = (q, k, v, patterns) => attentionInChunks(q, k, v, patterns, SCALE)
+  const chunked: typeof attention = (q, k, v, patterns) =>
+    attentionInChunks(q, k, v, inChunks(patterns, q.dtype), SCALE)
   const long: [string, AttentionPattern[]][] = [
     ["block-causal", [blockCausal(700, 8)]],
     ["causal behind a cache", [causal(300, 500)]],
@@ -157,12 +170,39 @@ describe("attention equals the dense softmax, with its gradients", () => {
       ],
     ],
   ]
-  it.each(long)("in chunks: %s", (_, patterns) => expectEqual(runBoth(patterns, 4, 2, inChunks)))
+  it.each(long)("in chunks: %s", (_, patterns) => expectEqual(runBoth(patterns, 4, 2, chunked)))
 
   it("takes the chunks by itself when a mask would be large", () => {
     const patterns = [blockCausal(1100, 8)]
     expect(kindOf(patterns)).toBe("chunks")
     expectEqual(runBoth(patterns, 2, 1))
+  })
+})
+
+describe("what is remembered for the next layer", () => {
+  const cases: [string, number, AttentionPattern[]][] = [
+    ["a mask", 1, [blockCausal(13, 4), blockCausal(6, 4)]],
+    ["the order of windows, and the place of each", 3, [windows([4, 2, 4, 4, 1, 2])]],
+    // Five chunks with a mask each; in four of them the first block sees none of the masked keys.
+    ["the masks of chunks, of equal patterns once", 9, Array<AttentionPattern>(2).fill(blockCausal(1100, 8))],
+  ]
+  it.each(cases)("is made once and given back: %s", (_, tensors, patterns) => {
+    const rows = Math.max(...patterns.map((pattern) => pattern.rows))
+    const x = randn([patterns.length, 2, rows, 4], { generator })
+    const layer = (): void => tidy(() => noGrad(() => void attention(x, x, x, patterns)))
+    collect()
+    const before = memory().tensors
+    layer()
+    expect(memory().tensors - before).toBe(tensors)
+    layer()
+    expect(memory().tensors - before).toBe(tensors)
+    forget(patterns)
+    expect(memory().tensors).toBe(before)
+    // Asked again, it is made again.
+    layer()
+    expect(memory().tensors - before).toBe(tensors)
+    forget(patterns)
+    expect(memory().tensors).toBe(before)
   })
 })
 

@@ -10,7 +10,7 @@ import {
   tidy,
   untidied,
 } from "../torch/index.js"
-import { attentionInChunks } from "./attention-chunks.js"
+import { attentionInChunks, type ChunkedPatterns, disposeChunks, inChunks } from "./attention-chunks.js"
 import { attentionDense, prefersDense } from "./attention-dense.js"
 import type { AttentionPattern } from "./attention-pattern.js"
 import { type AttentionPlan, planAttention, type WindowGroup } from "./attention-plan.js"
@@ -22,6 +22,7 @@ interface Prepared {
   plan: AttentionPlan
   masks: Map<string, Tensor>
   indices: Map<Int32Array, Tensor>
+  chunks: Map<DType, ChunkedPatterns>
 }
 const prepared = new WeakMap<readonly AttentionPattern[], Prepared>()
 
@@ -57,7 +58,7 @@ export function attention(
       return attendWindows(q, k, v, memo.plan.groups, memo.plan.order, memo, options)
     case "chunks":
       // Off the CPU the mask costs little beside the products, and the kernels that give log-sum-exps differ by device.
-      if (q.device === "cpu") return attentionInChunks(q, k, v, patterns, options.scale)
+      if (q.device === "cpu") return attentionInChunks(q, k, v, chunksOf(memo, patterns, q.dtype), options.scale)
   }
   const mask = maskOf(memo, patterns, q.dtype, q.device)
   if (q.device === "cpu" || !options.gqa) return sdpa(q, k, v, { ...options, mask })
@@ -72,6 +73,7 @@ export function forget(patterns: readonly AttentionPattern[]): void {
   if (!memo) return
   prepared.delete(patterns)
   for (const remembered of [memo.masks, memo.indices]) for (const made of remembered.values()) made.dispose()
+  for (const chunked of memo.chunks.values()) disposeChunks(chunked)
 }
 
 function check(patterns: readonly AttentionPattern[], batch: number, rows: number, keys: number): void {
@@ -88,10 +90,17 @@ function check(patterns: readonly AttentionPattern[], batch: number, rows: numbe
 function prepare(patterns: readonly AttentionPattern[], rows: number, keys: number): Prepared {
   let memo = prepared.get(patterns)
   if (memo?.rows !== rows || memo.keys !== keys) {
-    memo = { rows, keys, plan: planAttention(patterns, rows, keys), masks: new Map(), indices: new Map() }
+    const plan = planAttention(patterns, rows, keys)
+    memo = { rows, keys, plan, masks: new Map(), indices: new Map(), chunks: new Map() }
     prepared.set(patterns, memo)
   }
   return memo
+}
+
+function chunksOf(memo: Prepared, patterns: readonly AttentionPattern[], dtype: DType): ChunkedPatterns {
+  const chunked = memo.chunks.get(dtype) ?? inChunks(patterns, dtype)
+  memo.chunks.set(dtype, chunked)
+  return chunked
 }
 
 /** Additive mask [B or 1, 1, rows, keys]: 0 or −∞. */
