@@ -62,7 +62,7 @@ const schema = z.looseObject({
 })
 
 type Nullable = z.infer<typeof schema>
-export type GenerationKey = keyof typeof schema.shape
+type GenerationKey = keyof typeof schema.shape
 /** Members that are there, checked. */
 export type GenerationValues = { [Key in GenerationKey]?: NonNullable<Nullable[Key]> }
 

@@ -10,22 +10,22 @@ interface Typed {
   shape: number[]
 }
 /** Bytes that are at hand, or can be made. */
-export interface TensorData extends Typed {
+interface TensorData extends Typed {
   data(): Uint8Array | Iterable<Uint8Array>
 }
-export interface SliceView extends Typed {
+interface SliceView extends Typed {
   op: "slice"
   of: TensorView
   axis: number
   start: number
 }
-export interface JoinView extends Typed {
+interface JoinView extends Typed {
   op: "join"
   parts: readonly TensorView[]
   axis: number
 }
 /** `of`, viewed as `view`, its axes in the order `order`. */
-export interface ReorderView extends Typed {
+interface ReorderView extends Typed {
   op: "reorder"
   of: TensorView
   view: readonly number[]

@@ -47,7 +47,7 @@ function roundHalfEven(x: number): number {
 }
 
 /** @throws UserError for a picture without pixels, or one side of which is more than 200 times the other */
-export function checkAspect(width: number, height: number): void {
+function checkAspect(width: number, height: number): void {
   const isPicture = Number.isSafeInteger(width) && Number.isSafeInteger(height) && width > 0 && height > 0
   if (!isPicture) throw new UserError(`the image is ${width} × ${height}: it has no pixels`)
   if (Math.max(height, width) / Math.min(height, width) > 200) {

@@ -12,7 +12,7 @@ export interface Axis {
   to?: number
 }
 
-export interface Point {
+interface Point {
   x: number
   y: number
   /** Written beside the mark. */

@@ -24,7 +24,7 @@ export interface ComputeType {
 }
 
 /** Milliseconds of one product `[64, 2048] × [2048, 2048]ᵀ` in both types. */
-export interface ProductTimes {
+interface ProductTimes {
   float32: number
   bfloat16: number
 }
@@ -90,7 +90,7 @@ function readTimes(path: string): Record<string, ProductTimes> {
 }
 
 /** Times one product in both types, the best of several so that other programs disturb it less. */
-export function measureProducts(rows = 64, features = 2048): ProductTimes {
+function measureProducts(rows = 64, features = 2048): ProductTimes {
   const time = (dtype: DType) =>
     noGrad(() =>
       tidy(() => {

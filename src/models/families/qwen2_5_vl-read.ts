@@ -203,7 +203,7 @@ function tokensOf(text: z.infer<typeof textSchema>, shared: Shared): QwenVlConfi
 }
 
 /** bd3lm_… keys of the DiffusionVL form, and the names of the same options in records. */
-export const BD3LM: Record<string, string> = {
+const BD3LM: Record<string, string> = {
   enable_bd3lm: "enabled",
   bd3lm_block_size: "block_size",
   bd3lm_token_shift: "shift",
