@@ -1,10 +1,12 @@
 /** The public library. Everything here is stable; deeper imports are not. */
 
+export { type Random, randomFrom } from "./data/prng.js"
 export { UserError } from "./errors.js"
 export { decodeAutoregressive, decodeBlocks } from "./execution/decode.js"
 export type { DecodingReport } from "./generate/decoding-report.js"
 export { type GenerateEvent, type GenerateOptions, generate, generateText } from "./generate/generate.js"
 export { type ImageSource, preparePrompt } from "./generate/prepare.js"
+export { type AnswerScore, scoreAnswers } from "./generate/score.js"
 export { openModel, type Session } from "./generate/session.js"
 export { decodeImage, type RgbImage } from "./image/decode.js"
 export { type Checkpoint, readCheckpoint } from "./models/checkpoint.js"
@@ -16,4 +18,6 @@ export { blockDiffusionObjective } from "./paradigms/block-diffusion/objective.j
 export { imagePrompt, type Message, type Part } from "./text/conversation.js"
 export { keepFreedMemory } from "./torch/memory.js"
 export { readTrainingRecipe, type TrainingConfig } from "./train/config.js"
+export { TrainingData } from "./train/data.js"
+export { AdamW, type AdamWOptions, type Parameter } from "./train/optimizer.js"
 export { type TrainingEvent, train } from "./train/trainer.js"
