@@ -4,7 +4,7 @@ import os from "node:os"
 import path from "node:path"
 import fc from "fast-check"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { goldenPath } from "../../test/support/golden.js"
+import { goldenPath, needsGolden } from "../../test/support/golden.js"
 import { smallConfig, writeSmallModel } from "../../test/support/small-checkpoint.js"
 import { toFloat32 } from "../checkpoint/element-types.js"
 import { blockDiffusionOf } from "../checkpoint/paradigm-record.js"
@@ -151,7 +151,7 @@ describe("converting", () => {
 })
 
 const models = goldenPath("models")
-describe.skipIf(!fs.existsSync(models))("against the reference converter", () => {
+needsGolden.describe("against the reference converter", () => {
   const pairs = fs.existsSync(models)
     ? fs.readdirSync(models).filter((name) => fs.existsSync(path.join(models, `${name}-converted`)))
     : []

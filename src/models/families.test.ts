@@ -3,7 +3,7 @@ import fs from "node:fs"
 import os from "node:os"
 import path from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { goldenModelFolder, goldenPresent } from "../../test/support/golden.js"
+import { goldenModelFolder, needsGolden } from "../../test/support/golden.js"
 import { SMALL_FAMILIES } from "../../test/support/small-families.js"
 import { writeTensors } from "../checkpoint/safetensors.js"
 import { storedEntries } from "../checkpoint/stored-entries.js"
@@ -319,7 +319,7 @@ describe("LLaDA", () => {
     expect([tokens.mask, tokens.eos]).toEqual([126336, [126348, 126081]])
   })
 
-  it.skipIf(!goldenPresent)("golden folders in both namings are one model", () => {
+  needsGolden.it("golden folders in both namings are one model", () => {
     const [a, b] = ["small-llada", "small-llada-gsai"].map(
       (name) => loadModel(goldenModelFolder(name), { dtype: "float32", device: "cpu" }).model,
     )
