@@ -77,6 +77,7 @@ describe("converting", () => {
     await convert(source(), out(), { blockDiffusion: { blockSize: 16, shift: "next" } })
     const [before, after] = [readCheckpoint(source()), readCheckpoint(out())]
     expect(blockDiffusionOf(after.config)).toMatchObject({ enabled: true, blockSize: 16, shift: "next" })
+    expect([...after.tensors.keys()].sort()).toEqual([...before.tensors.keys()].sort())
     for (const [name, location] of after.tensors as Map<string, TensorLocation>) {
       expect(location.dtype).toBe("bfloat16")
       expect(Buffer.from(readTensor(location))).toEqual(

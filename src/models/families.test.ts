@@ -323,6 +323,7 @@ describe("LLaDA", () => {
     const [a, b] = ["small-llada", "small-llada-gsai"].map(
       (name) => loadModel(goldenModelFolder(name), { dtype: "float32", device: "cpu" }).model,
     )
+    expect([...a.parameters().keys()]).toEqual([...b.parameters().keys()])
     for (const [name, weight] of a.parameters()) expect(difference(weight, b.parameters().get(name)!), name).toBe(0)
     const { biases, ...text } = a.config.text as DecoderConfig
     expect(b.config.text).toMatchObject({

@@ -72,7 +72,7 @@ describe("recipes", () => {
     [`${SMALL}block_diffusion: { noise_range: [0, 1] }\n`, /line 5: block_diffusion\.noise_range: noise of 0/],
     [`${SMALL}block_diffusion: { noise_range: [0.7, 0.3] }\n`, /the second number must be the larger/],
     [`${SMALL}train: { tunable: [] }\n`, /tunable/],
-    ["model: [m\n", /mend the YAML|flow/i],
+    ["model: [m\n", /line 2: Flow sequence [^\n]*\n {2}mend the YAML$/],
     ["", /model/],
   ])("name the line of what is wrong: %j", (text, sentence) => {
     const failure = (() => {
@@ -111,7 +111,9 @@ describe("recipes", () => {
     )
     expect(() => readTrainingRecipe(write(SMALL), ["train.max_steps"])).toThrow(/KEY=VALUE/)
     expect(() => readTrainingRecipe(write(SMALL), ["data.file.x=1"])).toThrow(/does not fit the recipe/)
-    expect(() => readTrainingRecipe(write("model: [m\n"), ["train.max_steps=1"])).toThrow(/flow|unexpected|expected/i)
+    expect(() => readTrainingRecipe(write("model: [m\n"), ["train.max_steps=1"])).toThrow(
+      /line 2: Flow sequence .* end with a \]/,
+    )
   })
 
   it.each([
@@ -147,7 +149,7 @@ describe("recipes", () => {
     ["train: { betas: [1, 1] }", /train\.betas\.0: must be below 1, not 1\n.*train\.betas\.1/],
     ["train: { betas: [0.9] }", /train\.betas/],
     ["train: { learning_rate: 1.0e+30 }", /train\.learning_rate: must be at most 1, not 1e\+30/],
-    ["train: { projector_learning_rate: .inf }", /projector_learning_rate: must be (at most 1|a number), not Infinity/],
+    ["train: { projector_learning_rate: .inf }", /projector_learning_rate: must be a number, not Infinity/],
     ["train: { learning_rate: .nan }", /learning_rate: must be a number, not NaN/],
     [
       "train: { learning_rate: 0.5, weight_decay: 2 }",
