@@ -35,8 +35,8 @@ export interface QwenImage {
   pixelValues: Float32Array
   /** Frames, patch rows, patch columns. */
   grid: [1, number, number]
-  /** Rows it takes in a sequence, one per merge cell. */
-  rows: number
+  /** Tokens it takes in a sequence, one per merge cell. */
+  tokens: number
 }
 
 /** Python's round: halves go to the even neighbour. */
@@ -198,5 +198,5 @@ function* patches(image: RgbImage, options: QwenImageOptions): Work<QwenImage> {
       }
     }
   })
-  return { pixelValues, grid, rows: (rows * columns) / mergeSize ** 2 }
+  return { pixelValues, grid, tokens: (rows * columns) / mergeSize ** 2 }
 }

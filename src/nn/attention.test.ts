@@ -14,14 +14,14 @@ import {
 } from "../torch/index.js"
 import { attention, forget } from "./attention.js"
 import { attentionInChunks, inChunks } from "./attention-chunks.js"
-import { attentionDense } from "./attention-dense.js"
+import { attentionEager } from "./attention-eager.js"
 import {
   type AttentionPattern,
   bidirectional,
   blockCausal,
   causal,
   noisedOverClean,
-  selectRows,
+  selectQueries,
   toDense,
   windows,
 } from "./attention-pattern.js"
@@ -106,7 +106,7 @@ describe("attention equals the dense softmax, with its gradients", () => {
       "mask",
       [noisedOverClean({ cleanRows: 8, noisedBlocks: [0, 2, 0], blockSize: 4, length: 11 })],
     ],
-    ["chosen rows", "mask", [selectRows(blockCausal(12, 4), [1, 5, 11]), selectRows(blockCausal(9, 4), [8])]],
+    ["chosen rows", "mask", [selectQueries(blockCausal(12, 4), [1, 5, 11]), selectQueries(blockCausal(9, 4), [8])]],
   ]
   it.each(cases)("%s", (_, kind, patterns) => {
     expect(kindOf(patterns)).toBe(kind)
@@ -125,7 +125,7 @@ describe("attention equals the dense softmax, with its gradients", () => {
         // Padding rows see something too.
         for (let row = pattern.rows; row < rows; row++) mask[(b * rows + row) * keys] = 0
       })
-      return attentionDense(q, k, v, tensor(mask, [patterns.length, 1, rows, keys]), SCALE)
+      return attentionEager(q, k, v, tensor(mask, [patterns.length, 1, rows, keys]), SCALE)
     }
     expectEqual(runBoth(patterns, 4, 2, writtenOut))
     expectEqual(runBoth(patterns, 3, 3, writtenOut))
@@ -163,7 +163,7 @@ describe("attention equals the dense softmax, with its gradients", () => {
     [
       "chosen rows",
       [
-        selectRows(
+        selectQueries(
           blockCausal(900, 8),
           Int32Array.from({ length: 90 }, (_, i) => i * 10),
         ),
@@ -236,5 +236,5 @@ it("in bfloat16, training or not, the output is that of float64 but for its roun
     Float32Array.from(toDense(patterns[0]), (seen) => (seen ? 0 : Number.NEGATIVE_INFINITY)),
     [1, 1, 40, 40],
   )
-  near(attentionDense(q, k, v, mask, SCALE))
+  near(attentionEager(q, k, v, mask, SCALE))
 })

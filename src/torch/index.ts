@@ -3,7 +3,7 @@
 export * from "./autograd.js"
 export { Operator, type Result, TorchError, type Value } from "./call.js"
 export { type ComputeType, chooseComputeType } from "./compute-type.js"
-export { hasBf16Products, readCpu } from "./cpu.js"
+export { hasBf16Matmul, readCpu } from "./cpu.js"
 export * from "./create.js"
 export * from "./device.js"
 export { BYTES, type Device, type DType, dtypeCode, isFloat } from "./dtype.js"

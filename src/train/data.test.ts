@@ -21,7 +21,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 /** Takes four tokens and keeps the pixels as training would see them. */
 const processor = {
   rows: () => 4,
-  prepare: async (image: RgbImage) => ({ rows: 4, image }),
+  prepare: async (image: RgbImage) => ({ tokens: 4, image }),
 } as unknown as ImageProcessor
 
 /** Pictures with something to turn, mirror and recolour, and three kinds of question about each. */

@@ -213,7 +213,7 @@ export class TrainingData {
 
   #layOut(encoded: Encoded, images: readonly ImageInput[]): Omit<TrainingSample, "imageIndices" | "where"> {
     const { paradigm, data, block_diffusion } = this.config
-    const rows = images.map((image) => image.rows)
+    const rows = images.map((image) => image.tokens)
     if (paradigm === "block-diffusion") {
       const blocks = { size: block_diffusion.block_size, eos: endToken(this.modelConfig) }
       return layOut(encoded, rows, { maxLength: data.max_length, blocks })
