@@ -110,10 +110,10 @@ function warp(
   const centerX = (width - 1) / 2
   const centerY = (height - 1) / 2
   const out = new Uint8Array(width * height * 3)
-  const paint = (at: number, r: number, g: number, b: number): void => {
-    out[at] = byte(rr * r + rg * g + rb * b)
-    out[at + 1] = byte(gr * r + gg * g + gb * b)
-    out[at + 2] = byte(br * r + bg * g + bb * b)
+  const paint = (offset: number, r: number, g: number, b: number): void => {
+    out[offset] = byte(rr * r + rg * g + rb * b)
+    out[offset + 1] = byte(gr * r + gg * g + gb * b)
+    out[offset + 2] = byte(br * r + bg * g + bb * b)
   }
   paint(0, background[0], background[1], background[2])
   const [outsideR, outsideG, outsideB] = out

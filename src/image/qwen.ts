@@ -177,7 +177,7 @@ function* patches(image: RgbImage, options: QwenImageOptions): Work<QwenImage> {
   const pixelValues = new Float32Array(rows * columns * rowLength)
   const bandLength = columns * mergeSize * rowLength
   yield* overRows(rows / mergeSize, bandLength, (from, until) => {
-    let at = from * bandLength
+    let next = from * bandLength
     for (let cellRow = from * mergeSize; cellRow < until * mergeSize; cellRow += mergeSize) {
       for (let cellColumn = 0; cellColumn < columns; cellColumn += mergeSize) {
         for (let dy = 0; dy < mergeSize; dy++) {
@@ -186,12 +186,13 @@ function* patches(image: RgbImage, options: QwenImageOptions): Work<QwenImage> {
             const left = (cellColumn + dx) * patchSize
             for (let c = 0; c < 3; c++) {
               const table = tables[c]
-              const frame = at
+              const frame = next
               for (let y = 0; y < patchSize; y++) {
                 let pixel = ((top + y) * width + left) * 3 + c
-                for (let x = 0; x < patchSize; x++, pixel += 3) pixelValues[at++] = table[data[pixel]]
+                for (let x = 0; x < patchSize; x++, pixel += 3) pixelValues[next++] = table[data[pixel]]
               }
-              for (let f = 1; f < temporalPatchSize; f++, at += area) pixelValues.copyWithin(at, frame, frame + area)
+              for (let f = 1; f < temporalPatchSize; f++, next += area)
+                pixelValues.copyWithin(next, frame, frame + area)
             }
           }
         }

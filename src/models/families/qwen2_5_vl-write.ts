@@ -42,11 +42,11 @@ const RELEASED_DEFAULTS: Json = {
 /** config.json of a trained or released DVL-QwenVL checkpoint. `dtype` is that of the stored weights. */
 export function toReleasedConfig(config: QwenVlConfig, dtype: ElementType): Json {
   const text = textJson(config)
-  const own = config.raw.model_type === "qwen2_5_vl" ? {} : config.raw
+  const kept = config.raw.model_type === "qwen2_5_vl" ? {} : config.raw
   const block = blockDiffusionOf(config) ?? DEFAULT_BLOCK_DIFFUSION
   return {
     ...RELEASED_DEFAULTS,
-    ...own,
+    ...kept,
     ...text,
     architectures: ["DiffusionVLQwenVLForCausalLM"],
     model_type: "diffusionvl_qwenvl",
