@@ -254,6 +254,16 @@ describe("the vision tower", () => {
     tokens: (rows * columns) / 4,
   })
 
+  it("keeps nothing of a forward but the features", () => {
+    // Windows of several sizes, whose order is remembered for all blocks.
+    const encode = (): void => tidy(() => noGrad(() => void model.encodeImages([image(10, 6, 1.3), image(4, 18, 0.7)])))
+    encode()
+    collect()
+    const before = memory().tensors
+    encode()
+    expect(memory().tensors).toBe(before)
+  })
+
   it("gives each image the same alone as among others", () =>
     noGrad(() => {
       const images = [image(4, 6, 1.3), image(10, 2, 0.7), image(4, 6, 2.1)]
