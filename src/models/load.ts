@@ -48,20 +48,20 @@ export function loadCheckpoint(
   checkpoint: Checkpoint,
   { dtype = "auto", device = "auto", trainable = false, vocabSize = 0 }: LoadOptions = {},
 ): LoadedModel {
-  const chosenDevice = chooseDevice(device)
+  const place = chooseDevice(device)
   if (dtype !== "auto" && !isFloat(dtype))
     throw new UserError(`${shown(dtype)} is no type to compute in`, { fix: "use auto, float32, bfloat16 or float16" })
-  const compute = dtype === "auto" ? chooseComputeType({ device: chosenDevice }).dtype : dtype
+  const compute = dtype === "auto" ? chooseComputeType({ device: place }).dtype : dtype
   const mapped = new MappedFiles()
   const weights = new Map<string, Tensor>()
   const missing = Math.max(0, vocabSize - checkpoint.config.text.vocabSize)
   for (const [name, view] of checkpoint.tensors) {
     const found = mapped.tensor(view)
     const stored = missing > 0 && (name === EMBEDDING || name === HEAD) ? withMeanRows(found, missing) : found
-    weights.set(name, trainable ? parameter(stored, compute, chosenDevice) : frozen(stored, compute, chosenDevice))
+    weights.set(name, trainable ? parameter(stored, compute, place) : frozen(stored, compute, place))
   }
   const config = missing > 0 ? withVocabulary(checkpoint.config, vocabSize) : checkpoint.config
-  return { model: buildModel(config, weights, compute), checkpoint, dtype: compute, device: chosenDevice }
+  return { model: buildModel(config, weights, compute), checkpoint, dtype: compute, device: place }
 }
 
 /** New tokens begin as the mean of the others, as is usual: they are then neither likely nor far from what layers know. */

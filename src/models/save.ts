@@ -27,7 +27,7 @@ export function tensorEntries(tensors: ReadonlyMap<string, Tensor>): TensorEntry
 }
 
 /**
- * Writes a model in memory, in the layout and with the configuration that the users of its family expect. `auxiliaryFrom`
+ * Writes a model in memory, in the layout and with the configuration that the users of its family expect. `companions`
  * is the folder that tokenizer and preprocessor files are copied from.
  * @returns what the weight files hold, by name
  */
@@ -36,12 +36,12 @@ export async function saveModel(
   {
     config,
     parameters,
-    auxiliaryFrom,
+    companions,
     maxShardBytes,
-  }: { config: ModelConfig; parameters: ReadonlyMap<string, Tensor>; auxiliaryFrom?: string; maxShardBytes?: number },
+  }: { config: ModelConfig; parameters: ReadonlyMap<string, Tensor>; companions?: string; maxShardBytes?: number },
 ): Promise<Map<string, FileDigest>> {
   makeFolder(folder)
-  if (auxiliaryFrom) await copyFiles(auxiliaryFrom, folder, auxiliaryFiles(auxiliaryFrom))
+  if (companions) await copyFiles(companions, folder, auxiliaryFiles(companions))
   return writeModel(folder, config, tensorEntries(parameters), { maxShardBytes })
 }
 
