@@ -1,7 +1,7 @@
 /** How answers are judged: exact names, the chosen option, overlap of words. Strings in, numbers out. */
 
 /** Lower case, no space around, no final stop: what counts as the same answer. */
-export function normaliseAnswer(text: string): string {
+function normaliseAnswer(text: string): string {
   return text.trim().toLowerCase().replace(/\s+/g, " ").replace(/\.$/, "")
 }
 

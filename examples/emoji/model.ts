@@ -13,7 +13,7 @@ import type { DemoRecipe } from "./recipe.js"
 const PATCH = 14
 const MERGE = 2
 
-export function demoConfig({ model, data }: DemoRecipe, { ids, rows }: TrainedTokenizer): ModelConfig {
+function demoConfig({ model, data }: DemoRecipe, { ids, rows }: TrainedTokenizer): ModelConfig {
   const { vision, text } = model
   const half = text.width / text.heads / 2
   const side = Math.floor((half * 3) / 8)

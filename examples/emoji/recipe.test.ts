@@ -29,8 +29,10 @@ describe("recipes of the demo", () => {
     expect(fails("data.concepts=4")).toBe("no error")
     expect(fails("data.concepts=all")).toBe("no error")
     expect(fails("start=https://hf.co/org/name/tree/v2")).toMatch(/start: .*give the id instead: org\/name@v2$/m)
-    expect(fails("stages.diffusion.mixture.0.until=0.5")).toMatch(/the last `until` must be 1/)
-    expect(fails("stages.diffusion.mixture=[]")).toMatch(/stages\.diffusion\.mixture: must have at least 1 entry/)
+    expect(fails("stages.diffusion.task_mixture.0.until=0.5")).toMatch(/the last `until` must be 1/)
+    expect(fails("stages.diffusion.task_mixture=[]")).toMatch(
+      /stages\.diffusion\.task_mixture: must have at least 1 entry/,
+    )
     expect(fails("model.text.depth=1e9")).toMatch(/model\.text\.depth: must be at most 1024/)
     expect(fails("training.augment.scale=[1.2, 0.9]")).toMatch(/the second number must not be the smaller one/)
   })

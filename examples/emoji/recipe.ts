@@ -8,8 +8,8 @@ import {
   augmentSchema,
   betasSchema,
   fraction,
-  mixtureSchema,
   modelSchema,
+  taskMixtureSchema,
   trainablePartsSchema,
   trainingSchema,
   upTo,
@@ -30,7 +30,7 @@ const stageSchema = z.strictObject({
   warmup_ratio: fraction.default(0.03),
   /** Parts that are trained; the others stay as they are. */
   tunable: trainablePartsSchema,
-  mixture: mixtureSchema,
+  task_mixture: taskMixtureSchema,
 })
 
 /** Value of `start`: no model yet. */
@@ -80,7 +80,7 @@ const keys = z.strictObject({
     autoregressive: stageSchema,
     /**
      * The translation; the autoregressive control trains the same parts on as many samples, with the same learning rate
-     * and mixture.
+     * and task mixture.
      */
     diffusion: stageSchema.extend({
       block_diffusion: blockDiffusionRecipe.omit({ shift: true }).prefault({}),

@@ -10,7 +10,7 @@ const root = mkdtempSync(join(tmpdir(), "dvl-demo-"))
 const main = join(root, "main")
 afterAll(() => rmSync(root, { recursive: true }))
 
-const mixture = [{ until: 1, tasks: { name: 1, choose: 0.5, describe: 0.5 } }]
+const task_mixture = [{ until: 1, tasks: { name: 1, choose: 0.5, describe: 0.5 } }]
 const scratch = demoSchema.parse({
   data: { concepts: 6, size: 56 },
   tokenizer: { vocabulary: 320 },
@@ -18,14 +18,14 @@ const scratch = demoSchema.parse({
     vision: { width: 16, depth: 1, heads: 2, mlp: 16 },
     text: { width: 16, depth: 1, heads: 2, kv_heads: 1, mlp: 16 },
   },
-  training: { batch: 4, augment: { flip: 0.5, overlay: 0.5 }, save_every: 5 },
+  training: { batch: 4, augment: { flip: 0.5, mixing: { probability: 0.5 } }, save_every: 5 },
   stages: {
-    autoregressive: { steps: 12, learning_rate: 1e-3, mixture },
+    autoregressive: { steps: 12, learning_rate: 1e-3, task_mixture },
     diffusion: {
       steps: 6,
       shifts: ["next", "same"],
       learning_rate: 1e-3,
-      mixture,
+      task_mixture,
       tunable: ["language"],
       block_diffusion: { block_size: 4 },
     },

@@ -57,8 +57,8 @@ export function demoStages(
         image_aspect: "native",
         min_pixels: pixels,
         max_pixels: pixels,
-        sampler: "pictures",
-        mixture: stage.mixture,
+        sampler: "grouped",
+        task_mixture: stage.task_mixture,
         augment: training.augment,
       },
       train: {

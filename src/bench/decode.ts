@@ -2,8 +2,8 @@
 
 import { newModel } from "../models/registry.js"
 import type { Device, DType } from "../torch/index.js"
-import { floorSeconds, measureCeilings } from "./floor.js"
 import { median, type Reference } from "./reference.js"
+import { measurePeaks, rooflineSeconds } from "./roofline.js"
 import { configOf, shapeOf } from "./shapes.js"
 import { answerer, type Decoded, shunMask } from "./steps.js"
 
@@ -66,7 +66,7 @@ export async function benchDecode(options: DecodeBenchOptions): Promise<DecodeBe
       threads,
       device: device === "cpu" ? "cpu" : "cuda",
     })
-  const ceilings = measureCeilings(device, dtype)
+  const peaks = measurePeaks(device, dtype)
   const body = [...model.parameters()].filter(
     ([name]) =>
       name.startsWith("model.layers.") ||
@@ -93,7 +93,7 @@ export async function benchDecode(options: DecodeBenchOptions): Promise<DecodeBe
     const seconds = median(mine.map((r) => r.seconds))
     const { forwards } = mine[0]
     const floor = Array.from({ length: forwards }, (_, i) =>
-      floorSeconds(ceilings, { weights, bytes, rows: i === 0 ? prompt : blockSize }),
+      rooflineSeconds(peaks, { weights, bytes, rows: i === 0 ? prompt : blockSize }),
     ).reduce((a, b) => a + b, 0)
     rows.push({
       what: `block diffusion, ${count} steps`,

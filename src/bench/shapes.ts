@@ -15,7 +15,7 @@ interface Shape {
   tie: boolean
 }
 
-export const SHAPES: Record<string, Shape> = {
+const SHAPES: Record<string, Shape> = {
   tiny: { hiddenSize: 128, intermediateSize: 320, layers: 3, heads: 4, kvHeads: 2, vocabSize: 2048, tie: true },
   "smollm2-135m": {
     hiddenSize: 576,

@@ -62,7 +62,7 @@ const schema = z.looseObject({
 })
 
 type Nullable = z.infer<typeof schema>
-export type GenerationKey = keyof typeof schema.shape
+type GenerationKey = keyof typeof schema.shape
 /** Members that are there, checked. */
 export type GenerationValues = { [Key in GenerationKey]?: NonNullable<Nullable[Key]> }
 
@@ -100,8 +100,8 @@ const UNSUPPORTED: [key: string, matters: (value: unknown) => boolean, why: stri
  */
 export function readGenerationConfig(folder: string, configJson: Json = {}): GenerationConfig {
   const file = path.join(folder, "generation_config.json")
-  const own = readOptionalJson(file)
-  if (own) return normaliseGeneration(own, file)
+  const json = readOptionalJson(file)
+  if (json) return normaliseGeneration(json, file)
   const text = configJson.text_config
   const nested = typeof text === "object" && text !== null && !Array.isArray(text) ? (text as Json) : {}
   return normaliseGeneration({ ...present(nested), ...present(configJson) }, path.join(folder, "config.json"))

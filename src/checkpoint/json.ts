@@ -49,7 +49,7 @@ export function regularFileSize(file: string): number {
 }
 
 /** @throws UserError that says where in the text the JSON ends to make sense */
-export function parseJson(text: string, where: string): unknown {
+function parseJson(text: string, where: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {

@@ -30,10 +30,10 @@ interface LockContent extends LockHolder {
   id: string
 }
 
-const held = new Set<FileLock>()
+const heldLocks = new Set<FileLock>()
 /** Also a program that ends at once leaves no lock behind. */
 const releaseAll = (): void => {
-  for (const lock of held) lock.release()
+  for (const lock of heldLocks) lock.release()
 }
 
 /** A lock that this process holds, kept fresh until it is released. */
@@ -51,8 +51,8 @@ export class FileLock {
       if (this.#isOurs()) fs.utimes(this.file, now, now, () => {})
     }, HEARTBEAT_MS)
     this.#beat.unref()
-    if (held.size === 0) process.on("exit", releaseAll)
-    held.add(this)
+    if (heldLocks.size === 0) process.on("exit", releaseAll)
+    heldLocks.add(this)
   }
 
   /**
@@ -90,8 +90,8 @@ export class FileLock {
   /** Never fails: a lock that stays behind is taken over, since its holder has ended. */
   release(): void {
     clearInterval(this.#beat)
-    held.delete(this)
-    if (held.size === 0) process.off("exit", releaseAll)
+    heldLocks.delete(this)
+    if (heldLocks.size === 0) process.off("exit", releaseAll)
     try {
       if (this.#isOurs()) fs.rmSync(this.file, { force: true })
     } catch {}
@@ -138,11 +138,11 @@ function removeEmpty(folder: string): void {
 function heldBy(folder: string, holder?: LockHolder): UserError {
   if (!holder) return new UserError("another process has just begun to write to this folder", { where: folder })
   const { pid, host, since } = holder
-  const at = host === os.hostname() ? "" : ` on ${host}`
-  const whose = pid === process.pid && !at ? `this process (${pid})` : `process ${pid}${at}`
+  const elsewhere = host === os.hostname() ? "" : ` on ${host}`
+  const whose = pid === process.pid && !elsewhere ? `this process (${pid})` : `process ${pid}${elsewhere}`
   return new UserError(`${whose} writes to this folder since ${localTime(since)}`, {
     where: folder,
-    fix: `wait until it ends, stop it${at ? "" : ` (kill ${pid})`}, or use another output folder`,
+    fix: `wait until it ends, stop it${elsewhere ? "" : ` (kill ${pid})`}, or use another output folder`,
   })
 }
 

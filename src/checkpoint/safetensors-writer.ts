@@ -198,35 +198,36 @@ async function writeIndex(file: string, metadata: object, pairs: [string, string
  * those, so that overwriting the first names hurts nobody.
  */
 export async function commitSteps(folder: string, names: string[]): Promise<(() => Promise<void>)[]> {
-  const at = (name: string) => path.join(folder, name)
+  const fileOf = (name: string) => path.join(folder, name)
   const exists = (name: string) =>
-    fs.stat(at(name)).then(
+    fs.stat(fileOf(name)).then(
       () => true,
       () => false,
     )
   const oldSingle = await exists(SINGLE_FILE)
-  const oldShardOf = (await exists(INDEX_FILE)) ? readIndexLeniently(at(INDEX_FILE)) : new Map<string, string>()
+  const oldShardOf = (await exists(INDEX_FILE)) ? readIndexLeniently(fileOf(INDEX_FILE)) : new Map<string, string>()
   const oldShards = [...new Set(oldShardOf.values())]
-  const place = names.map((name) => () => fs.rename(partialName(at(name)), at(name)))
-  const remove = (name: string) => () => fs.rm(at(name), { force: true })
+  const moves = names.map((name) => () => fs.rename(partialName(fileOf(name)), fileOf(name)))
+  const remove = (name: string) => () => fs.rm(fileOf(name), { force: true })
   const settle = () => syncFolder(folder)
 
-  if (names[0] === SINGLE_FILE) return [...place, settle, remove(INDEX_FILE), ...oldShards.map(remove)]
+  if (names[0] === SINGLE_FILE) return [...moves, settle, remove(INDEX_FILE), ...oldShards.map(remove)]
 
   const steps: (() => Promise<void>)[] = []
   const clashing = oldSingle ? [] : names.filter((name) => oldShards.includes(name))
   const secondName = (name: string) => name.replace(/\.safetensors$/, ".old.safetensors")
   if (clashing.length > 0) {
-    for (const name of clashing) steps.push(remove(secondName(name)), () => secondLink(at(name), at(secondName(name))))
+    for (const name of clashing)
+      steps.push(remove(secondName(name)), () => secondLink(fileOf(name), fileOf(secondName(name))))
     const pairs = [...oldShardOf].map(([tensor, shard]): [string, string] => [
       tensor,
       clashing.includes(shard) ? secondName(shard) : shard,
     ])
-    const moved = partialName(at(`old.${INDEX_FILE}`))
+    const moved = partialName(fileOf(`old.${INDEX_FILE}`))
     steps.push(() => writeIndex(moved, {}, pairs))
-    steps.push(() => fs.rename(moved, at(INDEX_FILE)), settle)
+    steps.push(() => fs.rename(moved, fileOf(INDEX_FILE)), settle)
   }
-  steps.push(...place, settle, () => fs.rename(partialName(at(INDEX_FILE)), at(INDEX_FILE)), settle)
+  steps.push(...moves, settle, () => fs.rename(partialName(fileOf(INDEX_FILE)), fileOf(INDEX_FILE)), settle)
   if (oldSingle) steps.push(remove(SINGLE_FILE))
   steps.push(...clashing.map((name) => remove(secondName(name))))
   steps.push(...oldShards.filter((name) => !names.includes(name)).map(remove))

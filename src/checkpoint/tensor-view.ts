@@ -10,22 +10,22 @@ interface Typed {
   shape: number[]
 }
 /** Bytes that are at hand, or can be made. */
-export interface TensorData extends Typed {
+interface TensorData extends Typed {
   data(): Uint8Array | Iterable<Uint8Array>
 }
-export interface SliceView extends Typed {
+interface SliceView extends Typed {
   op: "slice"
   of: TensorView
   axis: number
   start: number
 }
-export interface JoinView extends Typed {
+interface JoinView extends Typed {
   op: "join"
   parts: readonly TensorView[]
   axis: number
 }
 /** `of`, viewed as `view`, its axes in the order `order`. */
-export interface ReorderView extends Typed {
+interface ReorderView extends Typed {
   op: "reorder"
   of: TensorView
   view: readonly number[]
@@ -95,10 +95,10 @@ export function* readView(view: TensorView): Generator<Uint8Array> {
 /** All its bytes, row-major. */
 export function bytesOf(view: TensorView): Uint8Array {
   const bytes = new Uint8Array(sizeOf(view))
-  let at = 0
+  let offset = 0
   for (const piece of readView(view)) {
-    bytes.set(piece, at)
-    at += piece.length
+    bytes.set(piece, offset)
+    offset += piece.length
   }
   return bytes
 }
@@ -121,11 +121,11 @@ function assemble(view: SliceView | JoinView | ReorderView): Uint8Array {
     }
     return out
   }
-  let at = 0
+  let offset = 0
   for (const part of view.parts) {
     const [from, length] = [bytesOf(part), part.shape[view.axis] * inner]
-    for (let i = 0; i < outer; i++) out.set(from.subarray(i * length, (i + 1) * length), i * row + at)
-    at += length
+    for (let i = 0; i < outer; i++) out.set(from.subarray(i * length, (i + 1) * length), i * row + offset)
+    offset += length
   }
   return out
 }
@@ -133,19 +133,19 @@ function assemble(view: SliceView | JoinView | ReorderView): Uint8Array {
 function reordered(from: Uint8Array, { view, order, dtype }: ReorderView, out: Uint8Array): void {
   const element = ELEMENT_BYTES[dtype]
   const strides = view.map((_, axis) => product(view.slice(axis + 1)) * element)
-  let at = 0
+  let offset = 0
   const walk = (depth: number, start: number): void => {
     if (depth === order.length) {
-      out.set(from.subarray(start, start + element), at)
-      at += element
+      out.set(from.subarray(start, start + element), offset)
+      offset += element
       return
     }
     const axis = order[depth]
     // Axes that end as they began are copied in one piece.
     if (order.slice(depth).every((later, i) => later === depth + i)) {
       const length = product(view.slice(depth)) * element
-      out.set(from.subarray(start, start + length), at)
-      at += length
+      out.set(from.subarray(start, start + length), offset)
+      offset += length
       return
     }
     for (let i = 0; i < view[axis]; i++) walk(depth + 1, start + i * strides[axis])

@@ -24,7 +24,7 @@ const records = [
   { image: "folder.png", conversations: ask(1) },
   { image: "a.png", conversations: ask(2) },
   { image: "broken.png", conversations: ask(1) },
-  { image: "a.png", mix: ["missing.png"], conversations: ask(1) },
+  { image: "a.png", mix_with: ["missing.png"], conversations: ask(1) },
 ]
 writeFileSync(file, JSON.stringify(records))
 

@@ -103,7 +103,7 @@ export async function* checkDataset(file: string, options: CheckOptions = {}): A
       try {
         const keys = format === "llada_plain" ? "plain" : "chat"
         const sample = parseSample(records.read(index), where, imageRoot, keys)
-        for (const path of sample.mix) await images.check(path)
+        for (const path of sample.mixWith) await images.check(path)
         const rows: number[] = []
         for (const path of sample.images) rows.push(await images.check(path))
         const encoded = encodeSample(sample, rows, options)

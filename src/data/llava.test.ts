@@ -16,8 +16,8 @@ describe("parseSample", () => {
         { role: "assistant", content: [{ type: "text", text: "A cat." }] },
       ],
       images: ["/images/a.png"],
-      mix: [],
-      mirror: true,
+      mixWith: [],
+      augmentations: { flip: true },
     }
     expect(parseSample({ image: "a.png", conversations: turns }, "", "/images")).toEqual(want)
     const messages = [
@@ -26,12 +26,12 @@ describe("parseSample", () => {
     ]
     expect(parseSample({ images: ["/images/a.png"], messages }, "", "/elsewhere")).toEqual(want)
   })
-  it("passes on what a mixture and the augmentation need", () => {
-    const record = { image: "a.png", conversations: turns, task: "name", mix: ["b.png", "/c.png"], mirror: false }
-    expect(parseSample(record, "", "/images")).toMatchObject({
+  it("passes on what a mixture of tasks and the augmentation need", () => {
+    const own = { task: "name", mix_with: ["b.png", "/c.png"], augmentations: { flip: false } }
+    expect(parseSample({ image: "a.png", conversations: turns, ...own }, "", "/images")).toMatchObject({
       task: "name",
-      mix: ["/images/b.png", "/c.png"],
-      mirror: false,
+      mixWith: ["/images/b.png", "/c.png"],
+      augmentations: { flip: false },
     })
   })
   it("names bad records: file, index, reason", () => {
@@ -54,7 +54,18 @@ describe("parseSample", () => {
     says({ image: "a.png", conversations: [turns[1], turns[1]] }, "the text has 0 <image> marks, the record 1 image")
     for (const wrong of [3, [4], "", ["a.png", ""]])
       says({ image: wrong, conversations: turns }, '"image" is neither a path nor a list of paths')
-    says({ conversations: turns, mix: {} }, '"mix" is neither a path nor a list of paths')
+    says({ conversations: turns, mix_with: {} }, '"mix_with" is neither a path nor a list of paths')
+    for (const [wrong, shown] of [
+      [{ flip: 1 }, '{"flip":1}'],
+      [{ turn: false }, '{"turn":false}'],
+      ["none", '"none"'],
+      [false, "false"],
+    ])
+      says({ conversations: turns, augmentations: wrong }, `"augmentations" is ${shown}, not {"flip": true or false}`)
+    for (const old of ["mix", "mirror"])
+      says({ image: "a.png", conversations: turns, [old]: false }, `"${old}" is an earlier name of a key`)
+    expect(bad({ conversations: turns, mix: ["b.png"] })).toContain('"mix_with": [paths]')
+    expect(bad({ conversations: turns, mirror: false })).toContain('"augmentations": {"flip": false}')
     says({ conversations: turns, task: 4 }, '"task" is not a text')
     says({ conversations: [{ from: "robot", value: "x" }] }, 'a turn is from "robot"')
     says({ conversations: [{ from: "constructor", value: "x" }] }, 'a turn is from "constructor"')

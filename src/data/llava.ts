@@ -97,12 +97,12 @@ export interface Sample {
   messages: Message[]
   /** Paths of the images, in the order of their slots. */
   images: string[]
-  /** What the sample asks for, when the data says so; see the `pictures` sampler. */
+  /** What the sample asks for, when the data says so; the `grouped` sampler draws by it. */
   task?: string
-  /** Pictures that may be laid over this one in training. */
-  mix: string[]
-  /** Whether training may mirror the pictures. */
-  mirror: boolean
+  /** Paths of images that training may mix into those of the sample. */
+  mixWith: string[]
+  /** Random variations that would change what the images show. */
+  augmentations: { flip: boolean }
 }
 
 /** A path or a list of paths. */
@@ -154,10 +154,12 @@ const marksOf = (messages: readonly Message[]): number =>
 export function parseSample(record: unknown, where: string, imageRoot: string, keys: TurnKeys = "chat"): Sample {
   return named(where, () => {
     const { turns, images: paths, task } = recordParts(record)
-    const { mix, mirror } = record as Record<string, unknown>
+    const { mix_with, augmentations } = record as Record<string, unknown>
+    requireNewNames(record as object)
     if (!Array.isArray(turns) || turns.length === 0) throw new UserError('the record has no "conversations"')
     if (task !== undefined && typeof task !== "string") throw new UserError('"task" is not a text')
-    const overlays = pathsOf(mix, "mix")
+    const mixWith = pathsOf(mix_with, "mix_with")
+    const allowed = augmentationsOf(augmentations)
     const parsed = conversationOf(turns as (Turn | null)[], paths.length > 0, false, keys)
     const slots = marksOf(parsed)
     if (slots !== paths.length)
@@ -173,10 +175,28 @@ export function parseSample(record: unknown, where: string, imageRoot: string, k
       messages: parsed,
       images: paths.map(resolvePath),
       ...(task !== undefined && { task }),
-      mix: overlays.map(resolvePath),
-      mirror: mirror !== false,
+      mixWith: mixWith.map(resolvePath),
+      augmentations: allowed,
     }
   })
+}
+
+/** Names that keys had in the first version, and what to write in their place. */
+const RENAMED = { mix: '"mix_with": [paths]', mirror: '"augmentations": {"flip": false}' }
+
+function requireNewNames(record: object): void {
+  for (const [old, now] of Object.entries(RENAMED))
+    if (Object.hasOwn(record, old))
+      throw new UserError(`"${old}" is an earlier name of a key`, { fix: `write ${now} in its place` })
+}
+
+/** Which variations the record allows; all, where it says nothing. */
+function augmentationsOf(value: unknown): Sample["augmentations"] {
+  const { flip = true, ...others } = (value ?? {}) as Record<string, unknown>
+  const isObject = value == null || (typeof value === "object" && !Array.isArray(value))
+  if (!isObject || typeof flip !== "boolean" || Object.keys(others).length > 0)
+    throw new UserError(`"augmentations" is ${shown(value)}, not {"flip": true or false}`)
+  return { flip }
 }
 
 /** Runs work on a record; what is wrong with it is said with the record's place. */

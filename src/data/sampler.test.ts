@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { permutation, randomFrom } from "./prng.js"
-import { drawPictures, modalityLengthEpoch, shuffledEpoch } from "./sampler.js"
+import { drawGroups, modalityLengthEpoch, shuffledEpoch } from "./sampler.js"
 
 const sorted = (order: Int32Array): number[] => [...order].sort((a, b) => a - b)
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
@@ -82,8 +82,8 @@ describe("epochs", () => {
   })
 })
 
-describe("drawPictures", () => {
-  const pictures = range(10).map(
+describe("drawGroups", () => {
+  const groups = range(10).map(
     (p) =>
       new Map([
         ["name", [3 * p]],
@@ -95,14 +95,14 @@ describe("drawPictures", () => {
     step: 0,
     progress: 0.1,
     seed: 1,
-    mixture: [
+    taskMixture: [
       { until: 0.4, tasks: { name: 1, choose: 0.25 } as Record<string, number> },
       { until: 1, tasks: { choose: 1 } },
     ],
   }
   it("draws tasks by probability, and one of the records of a task", () => {
-    const draws = drawPictures(pictures, options)
-    for (const { picture, records } of draws) expect(records[0]).toBe(3 * picture)
+    const draws = drawGroups(groups, options)
+    for (const { group, records } of draws) expect(records[0]).toBe(3 * group)
     const both = draws.filter(({ records }) => records.length === 2)
     expect(both.length / 500).toBeGreaterThan(0.18)
     expect(both.length / 500).toBeLessThan(0.32)
@@ -110,7 +110,7 @@ describe("drawPictures", () => {
   })
   it("changes with the phase, and stays in the last one", () => {
     for (const progress of [0.4, 0.99, 1]) {
-      const draws = drawPictures(pictures, { ...options, progress })
+      const draws = drawGroups(groups, { ...options, progress })
       expect(draws.length).toBe(500)
       for (const { records } of draws) {
         expect(records.length).toBe(1)
@@ -118,25 +118,25 @@ describe("drawPictures", () => {
       }
     }
   })
-  it("gives every picture at least one record, however unlikely its tasks", () => {
-    const mixture = [{ until: 1, tasks: { name: 0.01, choose: 0.01 } }]
-    const draws = drawPictures(pictures, { ...options, mixture })
+  it("gives every image at least one record, however unlikely its tasks", () => {
+    const taskMixture = [{ until: 1, tasks: { name: 0.01, choose: 0.01 } }]
+    const draws = drawGroups(groups, { ...options, taskMixture })
     for (const { records } of draws) expect(records.length).toBeGreaterThan(0)
     const named = draws.filter(({ records }) => records[0] % 3 === 0).length
     expect(Math.abs(named - 250)).toBeLessThan(60)
   })
-  it("is a function of seed and step, and shows every picture once an epoch, across steps", () => {
+  it("is a function of seed and step, and shows every image once an epoch, across steps", () => {
     const step = (n: number): number[] =>
-      drawPictures(pictures, { ...options, batch: 4, step: n }).map(({ picture }) => picture)
-    expect(drawPictures(pictures, options)).toEqual(drawPictures(pictures, options))
-    expect(drawPictures(pictures, { ...options, seed: 2 })).not.toEqual(drawPictures(pictures, options))
+      drawGroups(groups, { ...options, batch: 4, step: n }).map(({ group }) => group)
+    expect(drawGroups(groups, options)).toEqual(drawGroups(groups, options))
+    expect(drawGroups(groups, { ...options, seed: 2 })).not.toEqual(drawGroups(groups, options))
     const shown = range(5).flatMap(step)
     expect(new Set(shown.slice(0, 10)).size).toBe(10)
     expect(new Set(shown.slice(10)).size).toBe(10)
     expect(shown.slice(0, 10)).not.toEqual(shown.slice(10))
   })
-  it("names a picture that has none of the tasks", () => {
+  it("names an image that has none of the tasks", () => {
     const lacking = [new Map([["describe", [17]]])]
-    expect(() => drawPictures(lacking, options)).toThrow(/no record with one of the tasks name, choose/)
+    expect(() => drawGroups(lacking, options)).toThrow(/no record with one of the tasks name, choose/)
   })
 })

@@ -44,66 +44,66 @@ function megaBatches(samples: readonly number[], lengths: ArrayLike<number>, siz
   return batches
 }
 
-/** Until this part of the training: the probability of each task of a picture. */
-export interface MixturePhase {
+/** Until this part of the training: the probability of each task of an image. */
+export interface TaskMixturePhase {
   until: number
   tasks: Readonly<Record<string, number>>
 }
 
-/** Records of one picture by what they ask for. */
-export type PictureTasks = ReadonlyMap<string, readonly number[]>
+/** Records of one image by what they ask for. */
+export type ImageTasks = ReadonlyMap<string, readonly number[]>
 
-export interface PictureDraw {
-  /** Index of the picture. */
-  picture: number
+export interface GroupDraw {
+  /** Index of the image. */
+  group: number
   /** Indices of the records drawn for it, at least one. */
   records: number[]
 }
 
 /**
- * A batch of pictures, each with some of its tasks: several questions share one pass through the vision tower.
- * Pictures come in shuffled epochs; which tasks and which record of a task is drawn anew for each.
+ * A batch of images, each with some of its tasks: several questions share one pass through the vision tower.
+ * Images come in shuffled epochs; which tasks and which record of a task is drawn anew for each.
  */
-export function drawPictures(
-  pictures: readonly PictureTasks[],
+export function drawGroups(
+  groups: readonly ImageTasks[],
   {
     batch,
     step,
     progress,
     seed,
-    mixture,
-    orderOf = (epoch) => shuffledEpoch(pictures.length, seed, epoch),
+    taskMixture,
+    orderOf = (epoch) => shuffledEpoch(groups.length, seed, epoch),
   }: {
     batch: number
     step: number
     progress: number
     seed: number
-    mixture: readonly MixturePhase[]
-    /** The pictures of an epoch in order; given by those that draw often, to make it once. */
+    taskMixture: readonly TaskMixturePhase[]
+    /** The images of an epoch in order; given by those that draw often, to make it once. */
     orderOf?: (epoch: number) => Int32Array
   },
-): PictureDraw[] {
-  const phase = mixture.find(({ until }) => progress < until) ?? mixture[mixture.length - 1]
+): GroupDraw[] {
+  const phase = taskMixture.find(({ until }) => progress < until) ?? taskMixture[taskMixture.length - 1]
   const random = randomFrom(seed, step, 1)
   let order: Int32Array | undefined
   let orderEpoch = -1
   return Array.from({ length: batch }, (_, i) => {
     const position = step * batch + i
-    const epoch = Math.floor(position / pictures.length)
+    const epoch = Math.floor(position / groups.length)
     if (epoch !== orderEpoch) {
       order = orderOf(epoch)
       orderEpoch = epoch
     }
-    const picture = order![position % pictures.length]
-    const tasks = [...pictures[picture]].filter(([task]) => (phase.tasks[task] ?? 0) > 0)
+    const group = order![position % groups.length]
+    const tasks = [...groups[group]].filter(([task]) => (phase.tasks[task] ?? 0) > 0)
     if (tasks.length === 0) {
-      throw new UserError(`a picture has no record with one of the tasks ${Object.keys(phase.tasks).join(", ")}`, {
-        where: `the picture of record ${[...pictures[picture].values()][0]?.[0]}`,
-        fix: "add such a record, or give every phase of the mixture a task that all pictures have",
+      throw new UserError(`an image has no record with one of the tasks ${Object.keys(phase.tasks).join(", ")}`, {
+        where: `the image of record ${[...groups[group].values()][0]?.[0]}`,
+        fix: "add such a record, or give every phase of the task mixture a task that all images have",
       })
     }
     let drawn = tasks.filter(([task]) => random() < phase.tasks[task])
     if (drawn.length === 0) drawn = [tasks[Math.floor(random() * tasks.length)]]
-    return { picture, records: drawn.map(([, records]) => records[Math.floor(random() * records.length)]) }
+    return { group, records: drawn.map(([, records]) => records[Math.floor(random() * records.length)]) }
   })
 }

@@ -1,8 +1,8 @@
 /** From a model folder, a question and picture files to the reference's answers, on the golden files when they are at hand. */
 
 import { readFileSync } from "node:fs"
-import { describe, expect, it } from "vitest"
-import { goldenJson, goldenModelFolder, goldenPath, goldenPresent } from "../../test/support/golden.js"
+import { expect, it } from "vitest"
+import { goldenJson, goldenModelFolder, goldenPath, needsGolden } from "../../test/support/golden.js"
 import { normaliseGeneration, readGenerationConfig } from "../checkpoint/generation-config.js"
 import type { Json } from "../checkpoint/json.js"
 import { imageProcessorOf } from "../models/images.js"
@@ -27,7 +27,7 @@ function asked(text: string): Message[] {
   return [{ role: "user", content }]
 }
 
-describe.skipIf(!goldenPresent)("golden answers", () => {
+needsGolden.describe("golden answers", () => {
   it("of the block-diffusion model", async () => {
     setThreads(1)
     // The golden model has part of a tokenizer only.

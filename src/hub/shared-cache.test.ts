@@ -5,6 +5,7 @@ import os from "node:os"
 import path from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { FakeHub } from "../../test/support/fake-hub.js"
+import { linux, needs, unix } from "../../test/support/needs.js"
 import { UserError } from "../errors.js"
 import { type DownloadOptions, downloadModel, type HubEvent } from "./download.js"
 import type { HubSettings } from "./settings.js"
@@ -63,7 +64,7 @@ describe("a complete cache", () => {
     expect(state()).toEqual(before)
   })
 
-  it.runIf(process.getuid?.() !== 0)(
+  needs(process.getuid?.() !== 0, "a user who is not root").it(
     "is used also where nothing may be written, and a new name is not kept",
     async () => {
       await download()
@@ -91,7 +92,7 @@ describe("a complete cache", () => {
   })
 })
 
-it.skipIf(process.platform === "win32")("a pipe in the place of a name is not waited for", async () => {
+unix.it("a pipe in the place of a name is not waited for", async () => {
   await download()
   fs.rmSync(inCache("refs", "main"))
   execFileSync("mkfifo", [inCache("refs", "main")])
@@ -314,7 +315,7 @@ describe("a cache that cannot be", () => {
     expect(await failure({ cache: cache() })).toMatch(sentence)
   })
 
-  it.runIf(process.platform === "linux")("a place where no folder can be made is an error, not a wait", async () => {
+  linux.it("a place where no folder can be made is an error, not a wait", async () => {
     expect(await failure({ cache: "/proc/none/hub" })).toMatch(/the folder of the cache cannot be made\n.*HF_HUB_CACHE/)
   })
 })

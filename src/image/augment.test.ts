@@ -54,7 +54,7 @@ describe("augment", () => {
         }
         expect(augment(source, {}, counted)).toEqual(source)
         expect(draws).toBe(9)
-        augment(source, everything, counted, source)
+        augment(source, everything, counted, { image: source, weight: 0.5 })
         expect(draws).toBe(27)
       }),
     )
@@ -62,11 +62,12 @@ describe("augment", () => {
 
   it("is a function of the random numbers, and does not touch its input", () => {
     fc.assert(
-      fc.property(image, image, fc.integer(), (source, overlay, seed) => {
-        const before = [source.data.slice(), overlay.data.slice()]
-        const once = augment(source, everything, randomFrom(seed), overlay)
-        expect(augment(source, everything, randomFrom(seed), overlay)).toEqual(once)
-        expect([source.data, overlay.data]).toEqual(before)
+      fc.property(image, image, fc.integer(), (source, other, seed) => {
+        const before = [source.data.slice(), other.data.slice()]
+        const mixed = { image: other, weight: 0.3 }
+        const once = augment(source, everything, randomFrom(seed), mixed)
+        expect(augment(source, everything, randomFrom(seed), mixed)).toEqual(once)
+        expect([source.data, other.data]).toEqual(before)
         expect([once.width, once.height, once.data.length]).toEqual([source.width, source.height, source.data.length])
       }),
     )
@@ -140,9 +141,11 @@ describe("augment", () => {
     expect(at(augment(red, { hueRadians: Math.PI / 2 }, largest), 0, 0)).toEqual([0, 91, 0])
   })
 
-  it("overlays half and half, stretching a picture of another size", () => {
-    const under = painted(6, 4, () => [0, 100, 200])
-    const over = painted(3, 8, () => [100, 101, 0])
-    expect(augment(under, {}, middle, over)).toEqual(painted(6, 4, () => [50, 101, 100]))
+  it("mixes in another picture by its weight, stretching one of another size", () => {
+    const first = painted(6, 4, () => [0, 100, 200])
+    const image = painted(3, 8, () => [100, 101, 0])
+    expect(augment(first, {}, middle, { image, weight: 0.5 })).toEqual(painted(6, 4, () => [50, 101, 100]))
+    expect(augment(first, {}, middle, { image, weight: 0.25 })).toEqual(painted(6, 4, () => [25, 100, 150]))
+    expect(augment(first, {}, middle, { image, weight: 1 })).toEqual(painted(6, 4, () => [100, 101, 0]))
   })
 })

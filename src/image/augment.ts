@@ -1,4 +1,4 @@
-/** Random variations of small training pictures: moved, turned, recoloured, overlaid. Knows no data set. */
+/** Random variations of small training pictures: moved, turned, recoloured, mixed. Knows no data set. */
 
 import { resize } from "./resize.js"
 import type { RgbImage } from "./rgb.js"
@@ -25,18 +25,27 @@ export interface AugmentOptions {
   background?: readonly [number, number, number]
 }
 
+/** A picture that is mixed into another. */
+export interface Mixed {
+  image: RgbImage
+  /** Its share of every pixel, 0 … 1. */
+  weight: number
+}
+
 /**
  * One random variation, of the same size as `image`. Each picture takes nine numbers from `random`, whatever the options
  * are, so that the same numbers always give the same picture.
  * @param random uniform in [0, 1)
- * @param overlay a second picture, varied on its own, stretched to the size of the first and mixed half and half with it
+ * @param mixed a second picture, varied on its own, stretched to the size of the first and mixed with it
  */
-export function augment(image: RgbImage, options: AugmentOptions, random: () => number, overlay?: RgbImage): RgbImage {
+export function augment(image: RgbImage, options: AugmentOptions, random: () => number, mixed?: Mixed): RgbImage {
   const varied = vary(image, options, random)
-  if (!overlay) return varied
-  const fitted = overlay.width === image.width && overlay.height === image.height
-  const second = vary(fitted ? overlay : resize(overlay, image.width, image.height), options, random)
-  for (let i = 0; i < varied.data.length; i++) varied.data[i] = (varied.data[i] + second.data[i] + 1) >> 1
+  if (!mixed) return varied
+  const { image: other, weight } = mixed
+  const fitted = other.width === image.width && other.height === image.height
+  const second = vary(fitted ? other : resize(other, image.width, image.height), options, random)
+  for (let i = 0; i < varied.data.length; i++)
+    varied.data[i] = byte((1 - weight) * varied.data[i] + weight * second.data[i])
   return varied
 }
 
@@ -101,10 +110,10 @@ function warp(
   const centerX = (width - 1) / 2
   const centerY = (height - 1) / 2
   const out = new Uint8Array(width * height * 3)
-  const paint = (at: number, r: number, g: number, b: number): void => {
-    out[at] = byte(rr * r + rg * g + rb * b)
-    out[at + 1] = byte(gr * r + gg * g + gb * b)
-    out[at + 2] = byte(br * r + bg * g + bb * b)
+  const paint = (offset: number, r: number, g: number, b: number): void => {
+    out[offset] = byte(rr * r + rg * g + rb * b)
+    out[offset + 1] = byte(gr * r + gg * g + gb * b)
+    out[offset + 2] = byte(br * r + bg * g + bb * b)
   }
   paint(0, background[0], background[1], background[2])
   const [outsideR, outsideG, outsideB] = out

@@ -14,16 +14,16 @@ export function withoutGrey16Key(bytes: Uint8Array): Uint8Array {
   if (bytes.length < 33 || SIGNATURE.some((byte, i) => bytes[i] !== byte)) return bytes
   if (bytes[BIT_DEPTH] !== 16 || bytes[COLOUR_TYPE] !== GREY) return bytes
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  for (let at = 8; at + 12 <= bytes.length; ) {
-    const next = at + 12 + view.getUint32(at)
+  for (let offset = 8; offset + 12 <= bytes.length; ) {
+    const next = offset + 12 + view.getUint32(offset)
     if (next > bytes.length) return bytes
-    if (view.getUint32(at + 4) === TRANSPARENCY) {
-      const shorter = new Uint8Array(bytes.length - (next - at))
-      shorter.set(bytes.subarray(0, at))
-      shorter.set(bytes.subarray(next), at)
+    if (view.getUint32(offset + 4) === TRANSPARENCY) {
+      const shorter = new Uint8Array(bytes.length - (next - offset))
+      shorter.set(bytes.subarray(0, offset))
+      shorter.set(bytes.subarray(next), offset)
       return shorter
     }
-    at = next
+    offset = next
   }
   return bytes
 }

@@ -35,8 +35,8 @@ export interface QwenImage {
   pixelValues: Float32Array
   /** Frames, patch rows, patch columns. */
   grid: [1, number, number]
-  /** Rows it takes in a sequence, one per merge cell. */
-  rows: number
+  /** Tokens it takes in a sequence, one per merge cell. */
+  tokens: number
 }
 
 /** Python's round: halves go to the even neighbour. */
@@ -47,7 +47,7 @@ function roundHalfEven(x: number): number {
 }
 
 /** @throws UserError for a picture without pixels, or one side of which is more than 200 times the other */
-export function checkAspect(width: number, height: number): void {
+function checkAspect(width: number, height: number): void {
   const isPicture = Number.isSafeInteger(width) && Number.isSafeInteger(height) && width > 0 && height > 0
   if (!isPicture) throw new UserError(`the image is ${width} × ${height}: it has no pixels`)
   if (Math.max(height, width) / Math.min(height, width) > 200) {
@@ -177,7 +177,7 @@ function* patches(image: RgbImage, options: QwenImageOptions): Work<QwenImage> {
   const pixelValues = new Float32Array(rows * columns * rowLength)
   const bandLength = columns * mergeSize * rowLength
   yield* overRows(rows / mergeSize, bandLength, (from, until) => {
-    let at = from * bandLength
+    let next = from * bandLength
     for (let cellRow = from * mergeSize; cellRow < until * mergeSize; cellRow += mergeSize) {
       for (let cellColumn = 0; cellColumn < columns; cellColumn += mergeSize) {
         for (let dy = 0; dy < mergeSize; dy++) {
@@ -186,17 +186,18 @@ function* patches(image: RgbImage, options: QwenImageOptions): Work<QwenImage> {
             const left = (cellColumn + dx) * patchSize
             for (let c = 0; c < 3; c++) {
               const table = tables[c]
-              const frame = at
+              const frame = next
               for (let y = 0; y < patchSize; y++) {
                 let pixel = ((top + y) * width + left) * 3 + c
-                for (let x = 0; x < patchSize; x++, pixel += 3) pixelValues[at++] = table[data[pixel]]
+                for (let x = 0; x < patchSize; x++, pixel += 3) pixelValues[next++] = table[data[pixel]]
               }
-              for (let f = 1; f < temporalPatchSize; f++, at += area) pixelValues.copyWithin(at, frame, frame + area)
+              for (let f = 1; f < temporalPatchSize; f++, next += area)
+                pixelValues.copyWithin(next, frame, frame + area)
             }
           }
         }
       }
     }
   })
-  return { pixelValues, grid, rows: (rows * columns) / mergeSize ** 2 }
+  return { pixelValues, grid, tokens: (rows * columns) / mergeSize ** 2 }
 }

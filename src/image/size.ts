@@ -33,8 +33,8 @@ export function imageRows(
   { minPixels, maxPixels, patchSize = 14, mergeSize = 2 }: QwenImageOptions,
 ): number {
   const cell = patchSize * mergeSize
-  const own = smartResize(height, width, cell, minPixels, maxPixels)
+  const resized = smartResize(height, width, cell, minPixels, maxPixels)
   const side = Math.max(width, height)
-  const [h, w] = aspect === "pad" ? smartResize(side, side, cell, minPixels, maxPixels) : own
+  const [h, w] = aspect === "pad" ? smartResize(side, side, cell, minPixels, maxPixels) : resized
   return (h * w) / cell ** 2
 }

@@ -133,8 +133,8 @@ export class TiffDirectory {
     else if (type === LONG8) this.view.setBigUint64(at, BigInt(value), this.isLittle)
   }
 
-  private offset(at: number): number {
-    return this.isBig ? Number(this.view.getBigUint64(at, this.isLittle)) : this.view.getUint32(at, this.isLittle)
+  private offset(field: number): number {
+    return this.isBig ? Number(this.view.getBigUint64(field, this.isLittle)) : this.view.getUint32(field, this.isLittle)
   }
 
   /** Where the values stand; undefined where that is outside of the file. */

@@ -4,6 +4,7 @@ import os from "node:os"
 import path from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { asDiffusion } from "../../test/support/as-diffusion.js"
+import { goldenPath, needsGolden } from "../../test/support/golden.js"
 import {
   canonicalEntries,
   publishedEntries,
@@ -196,8 +197,8 @@ describe("writing a model", () => {
   })
 })
 
-const models = path.resolve(import.meta.dirname, "../../../shared/fixtures/models")
-describe.skipIf(!fs.existsSync(models))("reference checkpoints are read unchanged", () => {
+const models = goldenPath("models")
+needsGolden.describe("reference checkpoints are read unchanged", () => {
   it.each([
     ["tiny-qwen2_5_vl", "qwen2_5_vl"],
     ["tiny-dvl-qwenvl", "released"],

@@ -2,7 +2,19 @@ import { beforeAll, describe, expect, it } from "vitest"
 import { tinyConfig } from "../../test/support/tiny-model.js"
 import { finish } from "../in-turns.js"
 import { type AttentionPattern, bidirectional, blockCausal, causal, noisedOverClean } from "../nn/attention-pattern.js"
-import { arange, backward, cat, noGrad, stack, type Tensor, tensor, tidy, zeros } from "../torch/index.js"
+import {
+  arange,
+  backward,
+  cat,
+  collect,
+  memory,
+  noGrad,
+  stack,
+  type Tensor,
+  tensor,
+  tidy,
+  zeros,
+} from "../torch/index.js"
 import type { QwenVlConfig } from "./families/qwen2_5_vl-read.js"
 import type { Qwen25VL } from "./qwen2_5_vl.js"
 import { newModel } from "./registry.js"
@@ -36,6 +48,30 @@ function run(ids: Int32Array, pattern: AttentionPattern, outputRows?: Int32Array
 }
 
 describe("the text decoder", () => {
+  it("keeps nothing of a forward but what it returns: with masks, with chunks, in windows, and when it fails", () => {
+    const text = { ...config.text, windows: [null, 9, null] }
+    const [windowed, broken] = [0, 1].map(() => newModel({ ...config, text } as QwenVlConfig, 5) as Qwen25VL)
+    broken.parameters().get("model.layers.2.mlp.down_proj.weight")!.dispose()
+    const forward = (of: Qwen25VL, length: number): void =>
+      tidy(() =>
+        noGrad(() => {
+          const embeddings = of.embed(someIds(length)).unsqueeze(0)
+          const patterns = [blockCausal(length, 4)]
+          const input = { embeddings, positions: arange(0, length).unsqueeze(0), patterns }
+          of.forward({ ...input, outputRows: [Int32Array.of(3, 5)] })
+        }),
+      )
+    forward(model, 20)
+    collect()
+    const before = memory().tensors
+    for (const length of [20, 700]) {
+      for (const of of [model, windowed]) forward(of, length)
+      expect(memory().tensors).toBe(before)
+      expect(() => forward(broken, length)).toThrow(/dispos/)
+      expect(memory().tensors).toBe(before)
+    }
+  })
+
   it("gives the same with a cache as without, in pieces of any size", () =>
     noGrad(() => {
       const ids = someIds(20)
@@ -193,7 +229,7 @@ describe("the text decoder", () => {
     const image = {
       pixelValues: Float32Array.from({ length: 24 * 1176 }, (_, i) => Math.sin(i)),
       grid: [1, 4, 6] as const,
-      rows: 6,
+      tokens: 6,
     }
     const compute = (on: boolean): Map<string, Tensor> => {
       trained.checkpointLayers = on
@@ -218,7 +254,17 @@ describe("the vision tower", () => {
   const image = (rows: number, columns: number, seed: number) => ({
     pixelValues: Float32Array.from({ length: rows * columns * 1176 }, (_, i) => Math.sin(i * seed)),
     grid: [1, rows, columns] as const,
-    rows: (rows * columns) / 4,
+    tokens: (rows * columns) / 4,
+  })
+
+  it("keeps nothing of a forward but the features", () => {
+    // Windows of several sizes, whose order is remembered for all blocks.
+    const encode = (): void => tidy(() => noGrad(() => void model.encodeImages([image(10, 6, 1.3), image(4, 18, 0.7)])))
+    encode()
+    collect()
+    const before = memory().tensors
+    encode()
+    expect(memory().tensors).toBe(before)
   })
 
   it("gives each image the same alone as among others", () =>
@@ -226,7 +272,7 @@ describe("the vision tower", () => {
       const images = [image(4, 6, 1.3), image(10, 2, 0.7), image(4, 6, 2.1)]
       const together = model.encodeImages(images)
       images.forEach((one, i) => {
-        expect(together[i].shape).toEqual([one.rows, config.text.hiddenSize])
+        expect(together[i].shape).toEqual([one.tokens, config.text.hiddenSize])
         expect(difference(together[i], model.encodeImages([one])[0])).toBeLessThan(1e-12)
       })
       expect(model.encodeImages([])).toEqual([])

@@ -9,20 +9,11 @@ import { KvCache } from "../nn/kv-cache.js"
 import { type Linear, multiply } from "../nn/linear.js"
 import type { RmsNorm } from "../nn/norm.js"
 import { type RopeTables, ropeTables, rotate } from "../nn/rope.js"
+import { runLayer } from "../nn/run-layer.js"
 import type { SwiGlu } from "../nn/swiglu.js"
-import {
-  cat,
-  checkpoint,
-  type DType,
-  embedding,
-  gradEnabled,
-  onThreadsFor,
-  type Tensor,
-  tensor,
-  tidy,
-} from "../torch/index.js"
+import { cat, type DType, embedding, gradEnabled, onThreadsFor, type Tensor, tensor } from "../torch/index.js"
 import type { DecoderConfig } from "./decoder-config.js"
-import { type Patterns, type RowSelection, selectOutputs, selectPacked } from "./row-selection.js"
+import { type OutputSelection, type Patterns, selectOutputs, selectPacked } from "./output-selection.js"
 import type { ForwardInput, ImageInput, LanguageModel } from "./types.js"
 import { takeLinear, takeNorm, takeSwiGlu, type WeightSource } from "./weight-source.js"
 
@@ -87,22 +78,25 @@ export class Decoder implements LanguageModel {
     } = this.#text
     const options = { headDim, theta, scaling, rounding, sections: mropeSection, dtype: this.dtype }
     const tables = ropeTables(positions, options)
-    const within = windowed(caches ? patterns.map((pattern) => [pattern]) : [patterns])
+    // Lists of this forward alone: what attention remembers about them is given back at its end.
+    const within = windowed(caches ? patterns.map((pattern) => [pattern]) : [[...patterns]])
     const context: Context = { tables, patternsWithin: within.of, caches }
     const last = within.of(windows?.[this.#layers.length - 1] ?? null)
     const select = caches ? selectPacked : selectOutputs
     const selection = outputRows && select(embeddings, last.flat(), outputRows)
     const recording = gradEnabled()
-    let x = embeddings
-    for (const layer of this.#layers) {
-      const rows = layer.index === this.#layers.length - 1 ? selection : undefined
-      const body = (input: Tensor): Tensor => layer.forward(input, context, rows)
-      const before = x
-      x = recording ? (this.checkpointLayers ? checkpoint([x], body) : body(x)) : tidy(() => body(before))
+    try {
+      let x = embeddings
+      for (const layer of this.#layers) {
+        const wanted = layer.index === this.#layers.length - 1 ? selection : undefined
+        const body = (input: Tensor): Tensor => layer.forward(input, context, wanted)
+        x = runLayer(x, body, { recording, recompute: this.checkpointLayers })
+      }
+      return this.#norm.forward(x)
+    } finally {
+      // A backward pass may come back to them.
+      if (!recording) for (const list of [...within.all(), ...(selection?.patterns ?? [])]) forget(list)
     }
-    // A backward pass may come back to them.
-    if (!recording) for (const list of [...within.all(), ...(selection?.patterns ?? [])]) forget(list)
-    return this.#norm.forward(x)
   }
 
   logits(hidden: Tensor): Tensor {
@@ -168,22 +162,22 @@ class DecoderLayer {
     this.#mlp = takeSwiGlu(weights, "mlp", hiddenSize, intermediateSize, biases.mlp)
   }
 
-  /** x [B, R, H] → [B, R, H], or → [wanted rows, H] when only some rows are wanted: all rows still give keys and values. */
-  forward(x: Tensor, context: Context, selection?: RowSelection): Tensor {
+  /** x [B, R, H] → [B, R, H], or → [wanted, H] when only some positions are: all still give keys and values. */
+  forward(x: Tensor, context: Context, selection?: OutputSelection): Tensor {
     const normed = this.#attentionNorm.forward(x)
     const k = this.#turned(this.#heads(this.#keys, normed, this.#headNorms?.keys), context.tables)
     const v = this.#heads(this.#values, normed)
     const patterns = context.patternsWithin(this.#window)
     const seen = context.caches ? writeEach(context.caches, this.index, k, v, patterns) : [{ keys: k, values: v }]
-    const attend = (q: Tensor, own: Patterns): Tensor => attendEach(q, seen, own)
-    // Nobody looks at the rows themselves: keys and values were all that was wanted.
+    const attend = (q: Tensor, queries: Patterns): Tensor => attendEach(q, seen, queries)
+    // Nobody looks at the hidden states themselves: keys and values were all that was wanted.
     if (selection?.perSample === 0) return x.flatten(0, 1).narrow(0, 0, 0)
     if (!selection) {
       const q = this.#turned(this.#heads(this.#queries, normed, this.#headNorms?.queries), context.tables)
       return this.#finish(x, joinHeads(attend(q, patterns)))
     }
     const pick = (rows: Tensor): Tensor =>
-      rows.flatten(0, 1).indexSelect(0, selection.rows).view(x.shape[0], selection.perSample, -1)
+      rows.flatten(0, 1).indexSelect(0, selection.positions).view(x.shape[0], selection.perSample, -1)
     const pickTable = (table: Tensor): Tensor => pick(table.squeeze(1).expand(x.shape[0], x.shape[1], -1)).unsqueeze(1)
     const tables = { cos: pickTable(context.tables.cos), sin: pickTable(context.tables.sin) }
     const q = this.#turned(this.#heads(this.#queries, pick(normed), this.#headNorms?.queries), tables)

@@ -76,8 +76,8 @@ function withMeanRows(matrix: Tensor, rows: number): Tensor {
 }
 
 function parameter(stored: Tensor, dtype: DType, device: Device): Tensor {
-  const own = stored.to({ device, dtype })
-  return (own === stored ? stored.clone() : own).requiresGrad_()
+  const converted = stored.to({ device, dtype })
+  return (converted === stored ? stored.clone() : converted).requiresGrad_()
 }
 
 /** On the CPU half-precision matrices stay as they are stored: products convert them. Vectors meet every operator as they are. */

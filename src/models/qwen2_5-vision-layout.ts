@@ -4,9 +4,9 @@
 export type Grid = readonly [number, number, number]
 
 export interface VisionLayout {
-  /** For each place in window order, the merge cell (raster order, all images in a row) that stands there. */
+  /** For each index in window order, the merge cell (raster order, all images in a row) that stands there. */
   windowOrder: Int32Array
-  /** The place of each merge cell in window order. */
+  /** The index of each merge cell in window order. */
   rasterOrder: Int32Array
   /** Patches of each window, empty windows left out. */
   windowLengths: number[]
@@ -50,15 +50,15 @@ export function visionLayout(grids: readonly Grid[], mergeSize: number, windowCe
     }
   }
   const rasterOrder = new Int32Array(order.length)
-  order.forEach((cell, place) => {
-    rasterOrder[cell] = place
+  order.forEach((cell, index) => {
+    rasterOrder[cell] = index
   })
   const rows = new Float32Array(order.length * unit)
   const columns = new Float32Array(order.length * unit)
-  for (let place = 0; place < order.length; place++) {
+  for (let index = 0; index < order.length; index++) {
     for (let i = 0; i < unit; i++) {
-      rows[place * unit + i] = cellRows[place] * mergeSize + Math.floor(i / mergeSize)
-      columns[place * unit + i] = cellColumns[place] * mergeSize + (i % mergeSize)
+      rows[index * unit + i] = cellRows[index] * mergeSize + Math.floor(i / mergeSize)
+      columns[index * unit + i] = cellColumns[index] * mergeSize + (i % mergeSize)
     }
   }
   return { windowOrder: Int32Array.from(order), rasterOrder, windowLengths, frameLengths, rows, columns }

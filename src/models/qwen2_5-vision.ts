@@ -1,13 +1,14 @@
 /** The Qwen2.5-VL vision tower with its merger: pixels of any number of images → features for the language model. */
 
 import { finish, type Work } from "../in-turns.js"
-import { attention } from "../nn/attention.js"
+import { attention, forget } from "../nn/attention.js"
 import { type AttentionPattern, windows } from "../nn/attention-pattern.js"
 import { type Linear, multiply } from "../nn/linear.js"
 import type { RmsNorm } from "../nn/norm.js"
 import { inverseFrequencies, type RopeTables, rotate, tablesOfAngles } from "../nn/rope.js"
+import { runLayer } from "../nn/run-layer.js"
 import type { SwiGlu } from "../nn/swiglu.js"
-import { cat, checkpoint, type DType, gradEnabled, type Tensor, tensor, tidy } from "../torch/index.js"
+import { cat, type DType, gradEnabled, type Tensor, tensor } from "../torch/index.js"
 import type { VisionConfig } from "./families/qwen2_5_vl-read.js"
 import { type Grid, visionLayout } from "./qwen2_5-vision-layout.js"
 import type { ImageInput } from "./types.js"
@@ -92,7 +93,7 @@ export class Qwen25Vision {
       Math.floor(windowSize / mergeSize / patchSize),
     )
     const device = this.#patchEmbedding.device
-    const place = (values: Int32Array | Float32Array): Tensor => tensor(values).to({ device })
+    const onDevice = (values: Int32Array | Float32Array): Tensor => tensor(values).to({ device })
     const weight = this.#patchEmbedding.flatten(1)
     const pixels = cat(
       images.map(({ pixelValues }) => tensor(pixelValues, [pixelValues.length / weight.shape[1], weight.shape[1]])),
@@ -101,22 +102,25 @@ export class Qwen25Vision {
 
     const unit = mergeSize * mergeSize
     const frequencies = inverseFrequencies(hiddenSize / heads / 2, ROPE_THETA, device)
-    const angles = [layout.rows, layout.columns].map((axis) => place(axis).unsqueeze(1).mul(frequencies))
+    const angles = [layout.rows, layout.columns].map((axis) => onDevice(axis).unsqueeze(1).mul(frequencies))
     const tables = tablesOfAngles(cat(angles, 1), "float32")
     const inWindows = [windows(layout.windowLengths)]
     const inFrames = [windows(layout.frameLengths)]
 
-    let x = patches.view(-1, unit, hiddenSize).indexSelect(0, place(layout.windowOrder)).view(-1, hiddenSize)
+    let x = patches.view(-1, unit, hiddenSize).indexSelect(0, onDevice(layout.windowOrder)).view(-1, hiddenSize)
     // A frozen tower leaves nothing for a backward pass, so it need not keep anything either.
-    const recording = gradEnabled() && this.#weights.some((own) => own.requiresGrad)
-    for (const [i, block] of this.#blocks.entries()) {
-      const patterns = this.#config.fullAttentionBlocks.includes(i) ? inFrames : inWindows
-      const body = (input: Tensor): Tensor => block.forward(input, tables, patterns)
-      const before = x
-      x = recording ? (this.checkpointLayers ? checkpoint([x], body) : body(x)) : tidy(() => body(before))
-      yield
+    const recording = gradEnabled() && this.#weights.some((weight) => weight.requiresGrad)
+    try {
+      for (const [i, block] of this.#blocks.entries()) {
+        const patterns = this.#config.fullAttentionBlocks.includes(i) ? inFrames : inWindows
+        const body = (input: Tensor): Tensor => block.forward(input, tables, patterns)
+        x = runLayer(x, body, { recording, recompute: this.checkpointLayers })
+        yield
+      }
+    } finally {
+      if (!recording) for (const patterns of [inWindows, inFrames]) forget(patterns)
     }
-    return { hidden: x, order: place(layout.rasterOrder) }
+    return { hidden: x, order: onDevice(layout.rasterOrder) }
   }
 }
 

@@ -3,6 +3,7 @@ import fs from "node:fs"
 import path from "node:path"
 import { describe, expect, it } from "vitest"
 import * as translating from "../../test/support/as-diffusion.js"
+import { goldenPath, needsGolden } from "../../test/support/golden.js"
 import { smallConfig } from "../../test/support/small-checkpoint.js"
 import { maskToken } from "../checkpoint/config.js"
 import { UserError } from "../errors.js"
@@ -283,8 +284,8 @@ describe("writing", () => {
   })
 })
 
-const models = path.resolve(import.meta.dirname, "../../../shared/fixtures/models")
-describe.skipIf(!fs.existsSync(models))("reference checkpoints", () => {
+const models = goldenPath("models")
+needsGolden.describe("reference checkpoints", () => {
   const json = (folder: string) => JSON.parse(fs.readFileSync(path.join(models, folder, "config.json"), "utf8"))
 
   it("the trained one has the sizes of the one it was made from, and its own image limits", () => {

@@ -55,6 +55,6 @@ export interface LanguageModel {
 
 /** A prepared picture. What else is in it only the family knows that prepared it. */
 export interface ImageInput {
-  /** Rows it takes in the sequence. */
-  readonly rows: number
+  /** Tokens it takes in the sequence. */
+  readonly tokens: number
 }

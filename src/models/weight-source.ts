@@ -86,8 +86,8 @@ export function takeLinear(
   [outputs, inputs]: readonly [number, number],
   bias: boolean,
 ): Linear {
-  const own = weights.at(name)
-  return new Linear(own.take("weight", [outputs, inputs]), bias ? own.take("bias", [outputs]) : null)
+  const module = weights.at(name)
+  return new Linear(module.take("weight", [outputs, inputs]), bias ? module.take("bias", [outputs]) : null)
 }
 
 /** `name`.weight [size] */
@@ -97,7 +97,7 @@ export function takeNorm(weights: WeightSource, name: string, size: number, eps:
 
 /** Gate and up [inner, size], down [size, inner]. */
 export function takeSwiGlu(weights: WeightSource, name: string, size: number, inner: number, bias: boolean): SwiGlu {
-  const own = weights.at(name)
-  const [gate, up] = ["gate_proj", "up_proj"].map((part) => takeLinear(own, part, [inner, size], bias))
-  return new SwiGlu(gate, up, takeLinear(own, "down_proj", [size, inner], bias))
+  const module = weights.at(name)
+  const [gate, up] = ["gate_proj", "up_proj"].map((part) => takeLinear(module, part, [inner, size], bias))
+  return new SwiGlu(gate, up, takeLinear(module, "down_proj", [size, inner], bias))
 }

@@ -1,83 +1,93 @@
 /**
- * Attention over long sequences on the CPU: query rows in chunks, each over the keys all its rows see and, under a small
+ * Attention over long sequences on the CPU: queries in chunks, each over the keys all of them see and, under a small
  * mask, over the others; the parts are merged by log-sum-exp. Memory grows with the length, not with its square.
  */
 
-import { cat, customFunction, empty, operator, type Tensor, tensor, tidy, untidied, zeros } from "../torch/index.js"
+import {
+  cat,
+  customFunction,
+  type DType,
+  empty,
+  operator,
+  type Tensor,
+  tensor,
+  tidy,
+  untidied,
+  zeros,
+} from "../torch/index.js"
 import type { AttentionPattern, Interval } from "./attention-pattern.js"
 import { type Chunk, chunks } from "./attention-plan.js"
 
-/** Query rows per chunk; from 192 to 384 makes no measurable difference. */
-const CHUNK_ROWS = 256
+/** Queries per chunk; from 192 to 384 makes no measurable difference. */
+const CHUNK_QUERIES = 256
 
 const forwardKernel = operator("aten::_scaled_dot_product_flash_attention_for_cpu")
 const backwardKernel = operator("aten::_scaled_dot_product_flash_attention_for_cpu_backward")
 
-/** One call of the kernel: query rows of a sample over some of their keys. */
+/** One call of the kernel: queries of a sample over some of their keys. */
 interface Part {
-  rows: Interval
+  queries: Interval
   keys: readonly Interval[]
-  /** [1, 1, rows, keys], 0 or −∞; null when every row sees every key. */
+  /** [1, 1, queries, keys], 0 or −∞; null when every query sees every key. */
   mask: Tensor | null
-  /** [rows], 0 or −∞ where a row sees none of these keys; null when there is no such row. */
+  /** [queries], 0 or −∞ where a query sees none of these keys; null when there is no such query. */
   unseen: Tensor | null
 }
 
-const planned = new WeakMap<AttentionPattern, Map<string, Part[][]>>()
+/** The parts of each chunk of each sample. Their tensors live until they are disposed of. */
+export type ChunkedPatterns = readonly (readonly (readonly Part[])[])[]
 
-/** Parts of each chunk of a pattern, made once for all layers of a forward. */
-function partsOf(pattern: AttentionPattern, like: Tensor): Part[][] {
-  const byType = planned.get(pattern) ?? new Map<string, Part[][]>()
-  planned.set(pattern, byType)
-  let parts = byType.get(like.dtype)
-  if (!parts) {
-    parts = untidied(() => chunks(pattern, CHUNK_ROWS).map((chunk) => partsOfChunk(chunk, like)))
-    byType.set(like.dtype, parts)
-  }
-  return parts
+/** What `attentionInChunks` does for these patterns, made once for all layers of a forward. */
+export function inChunks(patterns: readonly AttentionPattern[], dtype: DType): ChunkedPatterns {
+  const known = new Map<AttentionPattern, Part[][]>()
+  return patterns.map((pattern) => {
+    const parts =
+      known.get(pattern) ??
+      untidied(() => chunks(pattern, CHUNK_QUERIES).map((chunk) => tidy(() => partsOfChunk(chunk, dtype))))
+    known.set(pattern, parts)
+    return parts
+  })
 }
 
-function partsOfChunk({ rows, shared, masked, mask }: Chunk, like: Tensor): Part[] {
-  const parts = shared.map((interval): Part => ({ rows, keys: [interval], mask: null, unseen: null }))
+export function disposeChunks(patterns: ChunkedPatterns): void {
+  const parts = new Set(patterns.flat(2))
+  for (const { mask, unseen } of parts) for (const made of [mask, unseen]) made?.dispose()
+}
+
+function partsOfChunk({ queries, shared, masked, mask }: Chunk, dtype: DType): Part[] {
+  const parts = shared.map((interval): Part => ({ queries, keys: [interval], mask: null, unseen: null }))
   if (masked.length > 0) {
-    const height = rows[1] - rows[0]
+    const height = queries[1] - queries[0]
     const width = mask.length / height
-    const rowSees = Float32Array.from({ length: height }, (_, r) =>
+    const querySees = Float32Array.from({ length: height }, (_, r) =>
       mask.subarray(r * width, (r + 1) * width).includes(1) ? 0 : Number.NEGATIVE_INFINITY,
     )
-    const additive = (values: Float32Array, shape: number[]): Tensor => tensor(values, shape).to(like.dtype)
+    const additive = (values: Float32Array, shape: number[]): Tensor => tensor(values, shape).to(dtype)
     parts.push({
-      rows,
+      queries,
       keys: masked,
       mask: additive(
         Float32Array.from(mask, (seen) => (seen ? 0 : Number.NEGATIVE_INFINITY)),
         [1, 1, height, width],
       ),
-      unseen: rowSees.includes(Number.NEGATIVE_INFINITY) ? tensor(rowSees) : null,
+      unseen: querySees.includes(Number.NEGATIVE_INFINITY) ? tensor(querySees) : null,
     })
   }
   return parts
 }
 
-/** Rows of one sample and interval, as a view: x [B, heads, n, d] → [1, heads, rows, d]. */
-const rowsOf = (x: Tensor, sample: number, [start, end]: Interval): Tensor =>
+/** Positions of one sample and interval, as a view: x [B, heads, n, d] → [1, heads, positions, d]. */
+const positionsOf = (x: Tensor, sample: number, [start, end]: Interval): Tensor =>
   x.narrow(0, sample, 1).narrow(2, start, end - start)
 
 const keysOf = (x: Tensor, sample: number, keys: readonly Interval[]): Tensor =>
   cat(
-    keys.map((interval) => rowsOf(x, sample, interval)),
+    keys.map((interval) => positionsOf(x, sample, interval)),
     2,
   )
 
-/** As `attention`, with q [B, H, R, d], k and v [B, Hkv, K, d]. */
-export function attentionInChunks(
-  q: Tensor,
-  k: Tensor,
-  v: Tensor,
-  patterns: readonly AttentionPattern[],
-  scale: number,
-): Tensor {
-  const parts = patterns.map((pattern) => partsOf(pattern, q))
+/** As `attention`, with q [B, H, R, d], k and v [B, Hkv, K, d] and patterns in chunks of q's type. */
+export function attentionInChunks(q: Tensor, k: Tensor, v: Tensor, parts: ChunkedPatterns, scale: number): Tensor {
   let logSums: Tensor
   const [output] = customFunction([q, k, v], {
     forward: () => {
@@ -95,21 +105,24 @@ function run(
   q: Tensor,
   k: Tensor,
   v: Tensor,
-  parts: readonly Part[][][],
+  parts: ChunkedPatterns,
   scale: number,
 ): { output: Tensor; logSums: Tensor } {
-  const [batch, heads, rows, width] = q.shape
-  // The memory order of the kernel's own output: rows before heads.
-  const output = zeros([batch, rows, heads, width], { dtype: q.dtype }).transpose(1, 2)
-  const logSums = empty([batch, rows, heads], { dtype: q.dtype === "float64" ? "float64" : "float32" }).transpose(1, 2)
+  const [batch, heads, queries, width] = q.shape
+  // The memory order of the kernel's own output: queries before heads.
+  const output = zeros([batch, queries, heads, width], { dtype: q.dtype }).transpose(1, 2)
+  const logSums = empty([batch, queries, heads], { dtype: q.dtype === "float64" ? "float64" : "float32" }).transpose(
+    1,
+    2,
+  )
   parts.forEach((ofSample, sample) => {
     for (const ofChunk of ofSample) {
       tidy(() => {
-        const chunkRows = ofChunk[0].rows
+        const { queries } = ofChunk[0]
         let merged: { out: Tensor; logSum: Tensor } | undefined
         for (const part of ofChunk) {
           const [out, raw] = forwardKernel.callAll([
-            rowsOf(q, sample, part.rows),
+            positionsOf(q, sample, part.queries),
             keysOf(k, sample, part.keys),
             keysOf(v, sample, part.keys),
             0,
@@ -117,14 +130,14 @@ function run(
             part.mask,
             scale,
           ]) as [Tensor, Tensor]
-          // The kernel gives 0 for a row that sees nothing: such a row must weigh nothing.
+          // The kernel gives 0 for a query that sees nothing: such a query must weigh nothing.
           const logSum = part.unseen ? raw.add(part.unseen) : raw
           merged = merged ? merge(merged, { out, logSum }) : { out, logSum }
         }
-        rowsOf(output, sample, chunkRows).copy_(merged!.out)
+        positionsOf(output, sample, queries).copy_(merged!.out)
         logSums
           .narrow(0, sample, 1)
-          .narrow(2, chunkRows[0], chunkRows[1] - chunkRows[0])
+          .narrow(2, queries[0], queries[1] - queries[0])
           .copy_(merged!.logSum)
       })
     }
@@ -152,33 +165,33 @@ function runBackward(
   v: Tensor,
   output: Tensor,
   logSums: Tensor,
-  parts: readonly Part[][][],
+  parts: ChunkedPatterns,
   scale: number,
 ): Tensor[] {
   const [dq, dk, dv] = [q, k, v].map((x) => zeros([...x.shape], { dtype: x.dtype }))
   parts.forEach((ofSample, sample) => {
     for (const part of ofSample.flat()) {
       tidy(() => {
-        const logSum = logSums.narrow(0, sample, 1).narrow(2, part.rows[0], part.rows[1] - part.rows[0])
+        const logSum = logSums.narrow(0, sample, 1).narrow(2, part.queries[0], part.queries[1] - part.queries[0])
         const [gq, gk, gv] = backwardKernel.callAll([
-          rowsOf(grad, sample, part.rows),
-          rowsOf(q, sample, part.rows),
+          positionsOf(grad, sample, part.queries),
+          positionsOf(q, sample, part.queries),
           keysOf(k, sample, part.keys),
           keysOf(v, sample, part.keys),
-          rowsOf(output, sample, part.rows),
+          positionsOf(output, sample, part.queries),
           logSum,
           0,
           false,
           part.mask,
           scale,
         ]) as Tensor[]
-        rowsOf(dq, sample, part.rows).add_(gq)
-        let at = 0
+        positionsOf(dq, sample, part.queries).add_(gq)
+        let first = 0
         for (const interval of part.keys) {
           const length = interval[1] - interval[0]
-          rowsOf(dk, sample, interval).add_(gk.narrow(2, at, length))
-          rowsOf(dv, sample, interval).add_(gv.narrow(2, at, length))
-          at += length
+          positionsOf(dk, sample, interval).add_(gk.narrow(2, first, length))
+          positionsOf(dv, sample, interval).add_(gv.narrow(2, first, length))
+          first += length
         }
       })
     }

@@ -6,7 +6,7 @@ import {
   causal,
   fromDense,
   noisedOverClean,
-  selectRows,
+  selectQueries,
   sideBySide,
   toDense,
   windows,
@@ -51,10 +51,10 @@ describe("attention patterns", () => {
   })
   it("selects rows", () => {
     const pattern = blockCausal(6, 2)
-    expect(draw(selectRows(pattern, [0, 3, 5]))).toEqual(["110000", "111100", "111111"])
-    expect(selectRows(pattern, [2, 3]).spans).toEqual([{ rows: [0, 2], keys: [[0, 4]] }])
-    expect(() => selectRows(pattern, [6])).toThrow(RangeError)
-    expect(() => selectRows(pattern, [3, 1])).toThrow(RangeError)
+    expect(draw(selectQueries(pattern, [0, 3, 5]))).toEqual(["110000", "111100", "111111"])
+    expect(selectQueries(pattern, [2, 3]).spans).toEqual([{ rows: [0, 2], keys: [[0, 4]] }])
+    expect(() => selectQueries(pattern, [6])).toThrow(RangeError)
+    expect(() => selectQueries(pattern, [3, 1])).toThrow(RangeError)
   })
 })
 

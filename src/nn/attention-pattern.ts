@@ -114,8 +114,8 @@ export function withinWindow(pattern: AttentionPattern, window: number): Attenti
     if (length <= window) return [{ rows, keys }]
     return Array.from({ length: rows[1] - rows[0] }, (_, i): Span => {
       const row = rows[0] + i
-      const own = indexIn(keys, past + row)
-      return { rows: [row, row + 1], keys: slice(keys, own - window + 1, own + window) }
+      const index = indexIn(keys, past + row)
+      return { rows: [row, row + 1], keys: slice(keys, index - window + 1, index + window) }
     })
   })
   return spans.length === pattern.spans.length && spans.every(({ keys }, i) => keys === pattern.spans[i].keys)
@@ -146,7 +146,7 @@ function slice(keys: readonly Interval[], from: number, until: number): Interval
 }
 
 /** The pattern of some query rows (ascending) over all keys: for a layer of which only these rows are wanted. */
-export function selectRows(pattern: AttentionPattern, rows: ArrayLike<number>): AttentionPattern {
+export function selectQueries(pattern: AttentionPattern, rows: ArrayLike<number>): AttentionPattern {
   const spans: Span[] = []
   let next = 0
   for (const span of pattern.spans) {

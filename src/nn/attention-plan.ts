@@ -6,16 +6,16 @@ import type { AttentionPattern, Interval, Span } from "./attention-pattern.js"
 export interface WindowGroup {
   length: number
   count: number
-  /** First row when the windows are neighbours, else every row of the group in order. */
-  rows: number | Int32Array
+  /** The first position when the windows are neighbours, else every position of the group in order. */
+  positions: number | Int32Array
 }
 
-/** A chunk of query rows with the keys they see: some seen by all of them, the others under a small mask. */
+/** A chunk of queries with the keys they see: some seen by all of them, the others under a small mask. */
 export interface Chunk {
-  rows: Interval
+  queries: Interval
   shared: readonly Interval[]
   masked: readonly Interval[]
-  /** [rows, masked keys], 1 = may attend. */
+  /** [queries, masked keys], 1 = may attend. */
   mask: Uint8Array
 }
 
@@ -69,32 +69,32 @@ function planWindows(pattern: AttentionPattern): AttentionPlan {
       for (let row = start; row < end; row++) order[filled++] = row
     }
     const neighbours = members.every(([start], i) => start === members[0][0] + i * length)
-    return { length, count: members.length, rows: neighbours ? members[0][0] : order.slice(first, filled) }
+    return { length, count: members.length, positions: neighbours ? members[0][0] : order.slice(first, filled) }
   })
   if (inOrder) return { kind: "windows", groups, order: null }
-  // Where each row lies in the joined output of the groups.
-  const place = new Int32Array(pattern.rows)
-  for (let i = 0; i < order.length; i++) place[order[i]] = i
-  return { kind: "windows", groups, order: place }
+  // Where each position lies in the joined output of the groups.
+  const joined = new Int32Array(pattern.rows)
+  for (let i = 0; i < order.length; i++) joined[order[i]] = i
+  return { kind: "windows", groups, order: joined }
 }
 
-/** Cuts a pattern into chunks of at most `size` query rows. */
+/** Cuts a pattern into chunks of at most `size` queries. */
 export function chunks(pattern: AttentionPattern, size: number): Chunk[] {
   const result: Chunk[] = []
   let members: Span[] = []
-  let held = 0
+  let filled = 0
   const flush = (): void => {
     if (members.length > 0) result.push(makeChunk(members))
     members = []
-    held = 0
+    filled = 0
   }
   for (const { rows, keys } of pattern.spans) {
     for (let start = rows[0]; start < rows[1]; ) {
-      const end = Math.min(rows[1], start + size - held)
+      const end = Math.min(rows[1], start + size - filled)
       members.push({ rows: [start, end], keys })
-      held += end - start
+      filled += end - start
       start = end
-      if (held === size) flush()
+      if (filled === size) flush()
     }
   }
   flush()
@@ -105,7 +105,7 @@ export function chunks(pattern: AttentionPattern, size: number): Chunk[] {
 const WORTH_SHARING = 64
 
 function makeChunk(spans: readonly Span[]): Chunk {
-  const rows: Interval = [spans[0].rows[0], spans[spans.length - 1].rows[1]]
+  const queries: Interval = [spans[0].rows[0], spans[spans.length - 1].rows[1]]
   const union = unite(spans.flatMap(({ keys }) => keys))
   let shared = spans.map(({ keys }) => unite(keys)).reduce(intersect)
   if (shared.length !== union.length || shared.some(([s, e], i) => s !== union[i][0] || e !== union[i][1])) {
@@ -113,17 +113,18 @@ function makeChunk(spans: readonly Span[]): Chunk {
   }
   const masked = subtract(union, shared)
   const width = masked.reduce((sum, [start, end]) => sum + end - start, 0)
-  const mask = new Uint8Array((rows[1] - rows[0]) * width)
+  const mask = new Uint8Array((queries[1] - queries[0]) * width)
   for (const span of spans) {
-    for (let row = span.rows[0] - rows[0]; row < span.rows[1] - rows[0]; row++) {
-      let at = row * width
-      for (const part of masked) {
-        for (const [start, end] of intersect([part], span.keys)) mask.fill(1, at + start - part[0], at + end - part[0])
-        at += part[1] - part[0]
+    for (let query = span.rows[0] - queries[0]; query < span.rows[1] - queries[0]; query++) {
+      let column = query * width
+      for (const interval of masked) {
+        for (const [start, end] of intersect([interval], span.keys))
+          mask.fill(1, column + start - interval[0], column + end - interval[0])
+        column += interval[1] - interval[0]
       }
     }
   }
-  return { rows, shared, masked, mask }
+  return { queries, shared, masked, mask }
 }
 
 /** Sorted, joined where they touch. */

@@ -1,15 +1,27 @@
 import { describe, expect, it } from "vitest"
-import { backward, Generator, randn, type Tensor, tensor, where, zeros } from "../torch/index.js"
-import { attention } from "./attention.js"
-import { attentionInChunks } from "./attention-chunks.js"
-import { attentionDense } from "./attention-dense.js"
+import {
+  backward,
+  collect,
+  Generator,
+  memory,
+  noGrad,
+  randn,
+  type Tensor,
+  tensor,
+  tidy,
+  where,
+  zeros,
+} from "../torch/index.js"
+import { attention, forget } from "./attention.js"
+import { attentionInChunks, inChunks } from "./attention-chunks.js"
+import { attentionEager } from "./attention-eager.js"
 import {
   type AttentionPattern,
   bidirectional,
   blockCausal,
   causal,
   noisedOverClean,
-  selectRows,
+  selectQueries,
   toDense,
   windows,
 } from "./attention-pattern.js"
@@ -94,7 +106,7 @@ describe("attention equals the dense softmax, with its gradients", () => {
       "mask",
       [noisedOverClean({ cleanRows: 8, noisedBlocks: [0, 2, 0], blockSize: 4, length: 11 })],
     ],
-    ["chosen rows", "mask", [selectRows(blockCausal(12, 4), [1, 5, 11]), selectRows(blockCausal(9, 4), [8])]],
+    ["chosen rows", "mask", [selectQueries(blockCausal(12, 4), [1, 5, 11]), selectQueries(blockCausal(9, 4), [8])]],
   ]
   it.each(cases)("%s", (_, kind, patterns) => {
     expect(kindOf(patterns)).toBe(kind)
@@ -113,13 +125,14 @@ describe("attention equals the dense softmax, with its gradients", () => {
         // Padding rows see something too.
         for (let row = pattern.rows; row < rows; row++) mask[(b * rows + row) * keys] = 0
       })
-      return attentionDense(q, k, v, tensor(mask, [patterns.length, 1, rows, keys]), SCALE)
+      return attentionEager(q, k, v, tensor(mask, [patterns.length, 1, rows, keys]), SCALE)
     }
     expectEqual(runBoth(patterns, 4, 2, writtenOut))
     expectEqual(runBoth(patterns, 3, 3, writtenOut))
   })
 
-  const inChunks: typeof attention = (q, k, v, patterns) => attentionInChunks(q, k, v, patterns, SCALE)
+  const chunked: typeof attention = (q, k, v, patterns) =>
+    attentionInChunks(q, k, v, inChunks(patterns, q.dtype), SCALE)
   const long: [string, AttentionPattern[]][] = [
     ["block-causal", [blockCausal(700, 8)]],
     ["causal behind a cache", [causal(300, 500)]],
@@ -150,19 +163,46 @@ describe("attention equals the dense softmax, with its gradients", () => {
     [
       "chosen rows",
       [
-        selectRows(
+        selectQueries(
           blockCausal(900, 8),
           Int32Array.from({ length: 90 }, (_, i) => i * 10),
         ),
       ],
     ],
   ]
-  it.each(long)("in chunks: %s", (_, patterns) => expectEqual(runBoth(patterns, 4, 2, inChunks)))
+  it.each(long)("in chunks: %s", (_, patterns) => expectEqual(runBoth(patterns, 4, 2, chunked)))
 
   it("takes the chunks by itself when a mask would be large", () => {
     const patterns = [blockCausal(1100, 8)]
     expect(kindOf(patterns)).toBe("chunks")
     expectEqual(runBoth(patterns, 2, 1))
+  })
+})
+
+describe("what is remembered for the next layer", () => {
+  const cases: [string, number, AttentionPattern[]][] = [
+    ["a mask", 1, [blockCausal(13, 4), blockCausal(6, 4)]],
+    ["the order of windows, and the place of each", 3, [windows([4, 2, 4, 4, 1, 2])]],
+    // Five chunks with a mask each; in four of them the first block sees none of the masked keys.
+    ["the masks of chunks, of equal patterns once", 9, Array<AttentionPattern>(2).fill(blockCausal(1100, 8))],
+  ]
+  it.each(cases)("is made once and given back: %s", (_, tensors, patterns) => {
+    const rows = Math.max(...patterns.map((pattern) => pattern.rows))
+    const x = randn([patterns.length, 2, rows, 4], { generator })
+    const layer = (): void => tidy(() => noGrad(() => void attention(x, x, x, patterns)))
+    collect()
+    const before = memory().tensors
+    layer()
+    expect(memory().tensors - before).toBe(tensors)
+    layer()
+    expect(memory().tensors - before).toBe(tensors)
+    forget(patterns)
+    expect(memory().tensors).toBe(before)
+    // Asked again, it is made again.
+    layer()
+    expect(memory().tensors - before).toBe(tensors)
+    forget(patterns)
+    expect(memory().tensors).toBe(before)
   })
 })
 
@@ -196,5 +236,5 @@ it("in bfloat16, training or not, the output is that of float64 but for its roun
     Float32Array.from(toDense(patterns[0]), (seen) => (seen ? 0 : Number.NEGATIVE_INFINITY)),
     [1, 1, 40, 40],
   )
-  near(attentionDense(q, k, v, mask, SCALE))
+  near(attentionEager(q, k, v, mask, SCALE))
 })

@@ -10,18 +10,19 @@ import {
   tidy,
   untidied,
 } from "../torch/index.js"
-import { attentionInChunks } from "./attention-chunks.js"
-import { attentionDense, prefersDense } from "./attention-dense.js"
+import { attentionInChunks, type ChunkedPatterns, disposeChunks, inChunks } from "./attention-chunks.js"
+import { attentionEager, prefersEager } from "./attention-eager.js"
 import type { AttentionPattern } from "./attention-pattern.js"
 import { type AttentionPlan, planAttention, type WindowGroup } from "./attention-plan.js"
 
 /** What is remembered about a list of patterns, so that all layers of a forward share it. */
 interface Prepared {
-  rows: number
+  queries: number
   keys: number
   plan: AttentionPlan
   masks: Map<string, Tensor>
   indices: Map<Int32Array, Tensor>
+  chunks: Map<DType, ChunkedPatterns>
 }
 const prepared = new WeakMap<readonly AttentionPattern[], Prepared>()
 
@@ -46,8 +47,8 @@ export function attention(
   const memo = prepare(patterns, rows, keys)
   const options = { scale: scale ?? 1 / Math.sqrt(width), gqa: heads !== k.shape[1] }
   const { kind } = memo.plan
-  if (kind !== "windows" && kind !== "full" && prefersDense(q, k))
-    return attentionDense(q, k, v, maskOf(memo, patterns, "float32", "cpu"), options.scale)
+  if (kind !== "windows" && kind !== "full" && prefersEager(q, k))
+    return attentionEager(q, k, v, maskOf(memo, patterns, "float32", "cpu"), options.scale)
   switch (memo.plan.kind) {
     case "full":
       return sdpa(q, k, v, options)
@@ -57,7 +58,7 @@ export function attention(
       return attendWindows(q, k, v, memo.plan.groups, memo.plan.order, memo, options)
     case "chunks":
       // Off the CPU the mask costs little beside the products, and the kernels that give log-sum-exps differ by device.
-      if (q.device === "cpu") return attentionInChunks(q, k, v, patterns, options.scale)
+      if (q.device === "cpu") return attentionInChunks(q, k, v, chunksOf(memo, patterns, q.dtype), options.scale)
   }
   const mask = maskOf(memo, patterns, q.dtype, q.device)
   if (q.device === "cpu" || !options.gqa) return sdpa(q, k, v, { ...options, mask })
@@ -72,6 +73,7 @@ export function forget(patterns: readonly AttentionPattern[]): void {
   if (!memo) return
   prepared.delete(patterns)
   for (const remembered of [memo.masks, memo.indices]) for (const made of remembered.values()) made.dispose()
+  for (const chunked of memo.chunks.values()) disposeChunks(chunked)
 }
 
 function check(patterns: readonly AttentionPattern[], batch: number, rows: number, keys: number): void {
@@ -87,11 +89,18 @@ function check(patterns: readonly AttentionPattern[], batch: number, rows: numbe
 
 function prepare(patterns: readonly AttentionPattern[], rows: number, keys: number): Prepared {
   let memo = prepared.get(patterns)
-  if (memo?.rows !== rows || memo.keys !== keys) {
-    memo = { rows, keys, plan: planAttention(patterns, rows, keys), masks: new Map(), indices: new Map() }
+  if (memo?.queries !== rows || memo.keys !== keys) {
+    const plan = planAttention(patterns, rows, keys)
+    memo = { queries: rows, keys, plan, masks: new Map(), indices: new Map(), chunks: new Map() }
     prepared.set(patterns, memo)
   }
   return memo
+}
+
+function chunksOf(memo: Prepared, patterns: readonly AttentionPattern[], dtype: DType): ChunkedPatterns {
+  const chunked = memo.chunks.get(dtype) ?? inChunks(patterns, dtype)
+  memo.chunks.set(dtype, chunked)
+  return chunked
 }
 
 /** Additive mask [B or 1, 1, rows, keys]: 0 or −∞. */
@@ -101,17 +110,17 @@ function maskOf(memo: Prepared, patterns: readonly AttentionPattern[], dtype: DT
   if (!mask) {
     const same = patterns.every((pattern) => pattern === patterns[0])
     const list = same ? patterns.slice(0, 1) : patterns
-    const data = new Float32Array(list.length * memo.rows * memo.keys).fill(Number.NEGATIVE_INFINITY)
+    const data = new Float32Array(list.length * memo.queries * memo.keys).fill(Number.NEGATIVE_INFINITY)
     list.forEach((pattern, sample) => {
-      const at = (row: number): number => (sample * memo.rows + row) * memo.keys
+      const offsetOf = (row: number): number => (sample * memo.queries + row) * memo.keys
       for (const { rows, keys } of pattern.spans) {
         for (let row = rows[0]; row < rows[1]; row++)
-          for (const [start, end] of keys) data.fill(0, at(row) + start, at(row) + end)
+          for (const [start, end] of keys) data.fill(0, offsetOf(row) + start, offsetOf(row) + end)
       }
       // Padding rows see one key, since a softmax over nothing is not a number on some devices.
-      for (let row = pattern.rows; row < memo.rows; row++) data[at(row)] = 0
+      for (let row = pattern.rows; row < memo.queries; row++) data[offsetOf(row)] = 0
     })
-    mask = untidied(() => tidy(() => tensor(data, [list.length, 1, memo.rows, memo.keys]).to({ dtype, device })))
+    mask = untidied(() => tidy(() => tensor(data, [list.length, 1, memo.queries, memo.keys]).to({ dtype, device })))
     memo.masks.set(key, mask)
   }
   return mask
@@ -126,12 +135,14 @@ function attendWindows(
   memo: Prepared,
   options: { scale: number; gqa: boolean },
 ): Tensor {
-  const outputs = groups.map(({ length, count, rows }) => {
-    // [1, heads, rows of the group, d] → [windows, heads, length, d]
+  const outputs = groups.map(({ length, count, positions }) => {
+    // [1, heads, positions of the group, d] → [windows, heads, length, d]
     const pick = (x: Tensor): Tensor => {
-      const own =
-        typeof rows === "number" ? x.narrow(2, rows, count * length) : x.indexSelect(2, indexOf(memo, rows, x.device))
-      return own.view(x.shape[1], count, length, x.shape[3]).transpose(0, 1)
+      const windows =
+        typeof positions === "number"
+          ? x.narrow(2, positions, count * length)
+          : x.indexSelect(2, indexOf(memo, positions, x.device))
+      return windows.view(x.shape[1], count, length, x.shape[3]).transpose(0, 1)
     }
     const out = sdpa(pick(q), pick(k), pick(v), options)
     return out.transpose(1, 2).reshape(1, count * length, q.shape[1], q.shape[3])
@@ -140,11 +151,11 @@ function attendWindows(
   return (order ? joined.indexSelect(1, indexOf(memo, order, q.device)) : joined).transpose(1, 2)
 }
 
-function indexOf(memo: Prepared, rows: Int32Array, device: Device): Tensor {
-  let index = memo.indices.get(rows)
+function indexOf(memo: Prepared, positions: Int32Array, device: Device): Tensor {
+  let index = memo.indices.get(positions)
   if (!index) {
-    index = untidied(() => tidy(() => tensor(rows).to({ device })))
-    memo.indices.set(rows, index)
+    index = untidied(() => tidy(() => tensor(positions).to({ device })))
+    memo.indices.set(positions, index)
   }
   return index
 }

@@ -105,9 +105,9 @@ export class KvCache {
   }
 
   #copied(whole: Tensor): Tensor {
-    const own = this.#allocate()
-    if (this.#length > 0) own.narrow(2, 0, this.#length).copy_(whole.narrow(2, 0, this.#length))
-    return own
+    const copy = this.#allocate()
+    if (this.#length > 0) copy.narrow(2, 0, this.#length).copy_(whole.narrow(2, 0, this.#length))
+    return copy
   }
 
   #grow(tokens: number): void {

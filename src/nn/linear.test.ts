@@ -1,5 +1,15 @@
 import { describe, expect, it } from "vitest"
-import { backward, Generator, hasThinLinear, linear, noGrad, randn, type Tensor, thinLinear } from "../torch/index.js"
+import { needs } from "../../test/support/needs.js"
+import {
+  backward,
+  Generator,
+  hasSkinnyLinear,
+  linear,
+  noGrad,
+  randn,
+  skinnyLinear,
+  type Tensor,
+} from "../torch/index.js"
 import { Linear, multiply } from "./linear.js"
 
 const generator = new Generator(4)
@@ -28,16 +38,19 @@ describe("products", () => {
     expect(difference(x.grad!, weight.to("float32").sum([0], true).expand(3, 16))).toBeLessThan(1e-5)
   })
 
-  it.runIf(hasThinLinear())("of few rows go through the thin kernel, when nothing needs a gradient", () => {
-    const [weight, bias] = [make(5, 16).to("bfloat16"), make(5)]
-    const x = make(2, 4, 16)
-    expect(difference(multiply(x, weight, bias), thinLinear(x, weight, bias))).toBe(0)
-    expect(difference(multiply(x, weight, bias), linear(x, weight.to("float32"), bias))).toBeLessThan(1e-5)
-    // The thin kernel refuses to record: with a gradient the product must take the other way.
-    const leaf = x.detach().clone().requiresGrad_()
-    expect(multiply(leaf, weight, bias).requiresGrad).toBe(true)
-    expect(noGrad(() => multiply(leaf, weight, bias)).requiresGrad).toBe(false)
-  })
+  needs(hasSkinnyLinear(), "the thin kernel").it(
+    "of few rows go through the thin kernel, when nothing needs a gradient",
+    () => {
+      const [weight, bias] = [make(5, 16).to("bfloat16"), make(5)]
+      const x = make(2, 4, 16)
+      expect(difference(multiply(x, weight, bias), skinnyLinear(x, weight, bias))).toBe(0)
+      expect(difference(multiply(x, weight, bias), linear(x, weight.to("float32"), bias))).toBeLessThan(1e-5)
+      // The thin kernel refuses to record: with a gradient the product must take the other way.
+      const leaf = x.detach().clone().requiresGrad_()
+      expect(multiply(leaf, weight, bias).requiresGrad).toBe(true)
+      expect(noGrad(() => multiply(leaf, weight, bias)).requiresGrad).toBe(false)
+    },
+  )
 })
 
 it("computes a few rows in bfloat16 as the float32 product rounded, whichever kernel runs", () => {

@@ -1,16 +1,16 @@
 /** The one place that knows how a weight is stored and multiplied. */
 
-import { BYTES, cat, gradEnabled, hasThinLinear, linear, readCpu, type Tensor, thinLinear } from "../torch/index.js"
+import { BYTES, cat, gradEnabled, hasSkinnyLinear, linear, readCpu, skinnyLinear, type Tensor } from "../torch/index.js"
 
-/** The most rows for which the thin kernel is faster, with weights that it reads in half precision or past the cache … */
-const THIN_ROWS = 64
+/** The most rows for which the skinny kernel is faster, with weights that it reads in half precision or past the cache … */
+const SKINNY_ROWS = 64
 /** … and with float32 weights that stay in the cache, of at most so many elements. */
-const THIN_ROWS_CACHED = 16
+const SKINNY_ROWS_CACHED = 16
 const CACHED = 1 << 20
 /** Rows of bfloat16 for which it is faster than libtorch with AVX512-BF16; tile registers (AMX) are faster still. */
-const THIN_HALF_ROWS = [2, 8] as const
+const SKINNY_HALF_ROWS = [2, 8] as const
 /** A weight converted on the fly takes at most this much memory at a time. */
-const SLAB_BYTES = 64 * 2 ** 20
+const CHUNK_BYTES = 64 * 2 ** 20
 
 /** A matrix in the type it is stored in, with an optional bias in the compute type. */
 export class Linear {
@@ -29,29 +29,29 @@ export class Linear {
 /** x [..., K] times weight [N, K] transposed, plus bias [N], in x's type whatever the weight is stored in. */
 export function multiply(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
   const width = weight.shape[1]
-  if (isThin(x, weight, bias, x.size / width)) return thinLinear(x, weight, bias)
+  if (isSkinny(x, weight, bias, x.size / width)) return skinnyLinear(x, weight, bias)
   if (x.dtype === weight.dtype) return linear(x, weight, bias)
-  const slab = Math.max(1, Math.floor(SLAB_BYTES / (width * BYTES[x.dtype])))
-  if (slab >= weight.shape[0]) return linear(x, weight.to(x.dtype), bias)
+  const chunkRows = Math.max(1, Math.floor(CHUNK_BYTES / (width * BYTES[x.dtype])))
+  if (chunkRows >= weight.shape[0]) return linear(x, weight.to(x.dtype), bias)
   const products = weight
-    .split(slab)
-    .map((part, i) => linear(x, part.to(x.dtype), bias?.narrow(0, i * slab, part.shape[0])))
+    .split(chunkRows)
+    .map((part, i) => linear(x, part.to(x.dtype), bias?.narrow(0, i * chunkRows, part.shape[0])))
   return cat(products, x.rank - 1)
 }
 
 /** Whether this processor has AVX512-BF16 and no tile registers. */
-function prefersThinHalf(): boolean {
+function prefersSkinnyHalf(): boolean {
   const { instructions } = readCpu()
   return instructions.includes("avx512_bf16") && !instructions.includes("amx_bf16")
 }
 
 /** Products of few rows read each weight once, as it is stored; those that need no gradient can do so. */
-function isThin(x: Tensor, weight: Tensor, bias: Tensor | null, rows: number): boolean {
-  if (rows > THIN_ROWS || x.device !== "cpu" || !hasThinLinear()) return false
+function isSkinny(x: Tensor, weight: Tensor, bias: Tensor | null, rows: number): boolean {
+  if (rows > SKINNY_ROWS || x.device !== "cpu" || !hasSkinnyLinear()) return false
   if (x.dtype === "bfloat16") {
-    if (weight.dtype !== "bfloat16" || rows < THIN_HALF_ROWS[0] || rows > THIN_HALF_ROWS[1]) return false
-    if (!prefersThinHalf()) return false
+    if (weight.dtype !== "bfloat16" || rows < SKINNY_HALF_ROWS[0] || rows > SKINNY_HALF_ROWS[1]) return false
+    if (!prefersSkinnyHalf()) return false
   } else if (x.dtype !== "float32") return false
-  if (weight.dtype === "float32" && rows > THIN_ROWS_CACHED && weight.size <= CACHED) return false
+  if (weight.dtype === "float32" && rows > SKINNY_ROWS_CACHED && weight.size <= CACHED) return false
   return !gradEnabled() || ![x, weight, bias].some((tensor) => tensor?.requiresGrad)
 }

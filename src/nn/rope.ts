@@ -30,12 +30,9 @@ export function inverseFrequencies(
   const key = `${channels} ${theta} ${device} ${rounding} ${scaling ? JSON.stringify(scaling) : ""}`
   let found = frequencies.get(key)
   if (!found) {
-    found = untidied(() => {
-      const periods = tidy(() => pow.call(theta, exponents(channels)).toFloat32())
-      return tensor(scaledFrequencies(periods, theta, scaling))
-        .to(rounding)
-        .to({ device, dtype: "float32" })
-    })
+    const periods = tidy(() => pow.call(theta, exponents(channels)).toFloat32())
+    const scaled = scaledFrequencies(periods, theta, scaling)
+    found = untidied(() => tidy(() => tensor(scaled).to(rounding).to({ device, dtype: "float32" })))
     frequencies.set(key, found)
   }
   return found

@@ -4,7 +4,7 @@ import os from "node:os"
 import path from "node:path"
 import fc from "fast-check"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { goldenPath } from "../../test/support/golden.js"
+import { goldenPath, needsGolden } from "../../test/support/golden.js"
 import { smallConfig, writeSmallModel } from "../../test/support/small-checkpoint.js"
 import { toFloat32 } from "../checkpoint/element-types.js"
 import { openTensors, readHeader, readTensor, type TensorLocation } from "../checkpoint/safetensors.js"
@@ -76,6 +76,7 @@ describe("converting", () => {
     await convert(source(), out(), { record: { block_size: 16, shift: "next" } })
     const [before, after] = [readCheckpoint(source()), readCheckpoint(out())]
     expect(after.config.paradigm.options).toMatchObject({ enabled: true, block_size: 16, shift: "next" })
+    expect([...after.tensors.keys()].sort()).toEqual([...before.tensors.keys()].sort())
     for (const [name, location] of after.tensors as Map<string, TensorLocation>) {
       expect(location.dtype).toBe("bfloat16")
       expect(Buffer.from(readTensor(location))).toEqual(
@@ -150,7 +151,7 @@ describe("converting", () => {
 })
 
 const models = goldenPath("models")
-describe.skipIf(!fs.existsSync(models))("against the reference converter", () => {
+needsGolden.describe("against the reference converter", () => {
   const pairs = fs.existsSync(models)
     ? fs.readdirSync(models).filter((name) => fs.existsSync(path.join(models, `${name}-converted`)))
     : []

@@ -147,10 +147,10 @@ function withMeanRows(matrix: TensorView, rows: number): TensorView {
   if (known === rows) return matrix
   const row = (): Uint8Array => {
     const sums = new Float64Array(width)
-    let at = 0
+    let element = 0
     // Pieces may end inside a row, but in no element.
     for (const piece of readView(matrix))
-      for (const value of toFloat32(piece, matrix.dtype)) sums[at++ % width] += value
+      for (const value of toFloat32(piece, matrix.dtype)) sums[element++ % width] += value
     return tensorBytes(tensor(Float32Array.from(sums, (sum) => sum / known)).to(matrix.dtype))
   }
   const added = Array.from({ length: rows - known }, () => ({ dtype: matrix.dtype, shape: [1, width], data: row }))

@@ -2,7 +2,7 @@
 
 import { type Html, html } from "./html.js"
 
-export interface DenoiseCell {
+interface DenoiseCell {
   /** The token as text. Of a masked position: what the model would put there now, if that is known. */
   text: string
   /** "new": fixed in this step; "fixed": in an earlier one. */

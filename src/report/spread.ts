@@ -10,13 +10,13 @@ export interface Spread {
 /** @param values at least one finite number */
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b)
-  const at = (share: number): number => {
-    const place = share * (sorted.length - 1)
-    const below = Math.floor(place)
+  const quantile = (share: number): number => {
+    const rank = share * (sorted.length - 1)
+    const below = Math.floor(rank)
     const above = Math.min(below + 1, sorted.length - 1)
-    return sorted[below] + (place - below) * (sorted[above] - sorted[below])
+    return sorted[below] + (rank - below) * (sorted[above] - sorted[below])
   }
-  return { median: at(0.5), low: at(0.25), high: at(0.75) }
+  return { median: quantile(0.5), low: quantile(0.25), high: quantile(0.75) }
 }
 
 /** Whether a ratio can be told from 1: its middle half lies on one side, and is narrower than the distance to 1. */

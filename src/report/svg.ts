@@ -12,7 +12,7 @@ export interface Axis {
   to?: number
 }
 
-export interface Point {
+interface Point {
   x: number
   y: number
   /** Written beside the mark. */
@@ -70,16 +70,16 @@ export function xyChart(options: ChartOptions & { x: Axis; y: Axis; series: read
     frame.bottom,
     frame.top,
   )
-  const place = ({ x, y }: Point) => [toX.at(x), toY.at(y)] as const
+  const toPixels = ({ x, y }: Point) => [toX.at(x), toY.at(y)] as const
   const taken: Box[] = series
-    .flatMap(({ points }) => points.map(place))
+    .flatMap(({ points }) => points.map(toPixels))
     .map(([x, y]) => ({ x: x - 4, y: y - 4, width: 8, height: 8 }))
   const body = series.map(({ name, points, line }, i) => {
-    const path = average(line).map((point, j) => `${j === 0 ? "M" : "L"}${place(point).map(round).join(" ")}`)
+    const path = average(line).map((point, j) => `${j === 0 ? "M" : "L"}${toPixels(point).map(round).join(" ")}`)
     const stroke = `<path d="${path.join("")}" fill="none" stroke="${colour(i)}" stroke-width="1.6" stroke-linejoin="round"/>`
     const marks = points.map((point) => {
       const title = `${name}: ${point.label ?? ""} (${show(point.x)}, ${show(point.y)})`
-      return mark(i, ...place(point), title) + pointLabel(point, ...place(point), frame, taken)
+      return mark(i, ...toPixels(point), title) + pointLabel(point, ...toPixels(point), frame, taken)
     })
     return (path.length > 1 ? stroke : "") + marks.join("")
   })

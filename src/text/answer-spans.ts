@@ -141,9 +141,9 @@ function startOf(
   }
   if (header === "") return undefined
   const from = whole.closes[turn - 1] ?? 0
-  const place = whole.text.indexOf(header, from)
-  const isOnly = place >= 0 && whole.text.lastIndexOf(header, whole.closes[turn] - header.length) === place
-  return isOnly ? place + header.length : undefined
+  const start = whole.text.indexOf(header, from)
+  const isOnly = start >= 0 && whole.text.lastIndexOf(header, whole.closes[turn] - header.length) === start
+  return isOnly ? start + header.length : undefined
 }
 
 /** Length of the mark that ends an answer. */

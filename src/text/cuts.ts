@@ -13,7 +13,7 @@ export interface Cut {
 export interface Encoded {
   section: Section
   before: number
-  cut(place: number): Cut
+  cut(position: number): Cut
 }
 
 /** @param total number of tokens */
@@ -38,15 +38,15 @@ export function cutAt(
 }
 
 /**
- * @param place in characters of the pieces
+ * @param position in characters of the pieces
  * @param lengths characters of each token; 0: a further byte of the character before
  */
-export function cutIn(place: number, lengths: readonly number[]): Cut {
+export function cutIn(position: number, lengths: readonly number[]): Cut {
   let [ended, begun, start, end] = [0, 0, 0, 0]
   for (const length of lengths) {
     if (length > 0) [start, end] = [end, end + length]
-    if (end <= place) ended++
-    if (start < place) begun++
+    if (end <= position) ended++
+    if (start < position) begun++
   }
   return { ended, begun }
 }

@@ -1,7 +1,7 @@
 /** Golden text that the runner in test/golden does not reach: a format told only by another one's ids, layouts of every family. */
 
-import { beforeAll, describe, expect, it } from "vitest"
-import { goldenJson, goldenModelFolder, goldenPath, goldenPresent } from "../../test/support/golden.js"
+import { beforeAll, expect, it } from "vitest"
+import { goldenJson, goldenModelFolder, goldenPath, needsGolden } from "../../test/support/golden.js"
 import { readHeader, readTensor } from "../checkpoint/safetensors.js"
 import { conversationOf } from "../data/llava.js"
 import { encodeTraining, IGNORE, IMAGE } from "./conversation.js"
@@ -16,7 +16,7 @@ interface Ids {
   labels: number[]
 }
 
-describe.skipIf(!goldenPresent)("golden text", () => {
+needsGolden.describe("golden text", () => {
   let tokenizer: Tokenizer
   beforeAll(() => {
     tokenizer = Tokenizer.load(goldenModelFolder("tiny-qwen2_5_vl"))

@@ -19,27 +19,27 @@ export interface LayoutOptions {
 }
 
 /**
- * @param imageRows rows of each image, in order
+ * @param imageTokens how many each image takes, in order
  * @throws UserError when the slots and the images differ in number, or nothing of an answer is left
  */
 export function layOut(
   { ids, labels, answerStart }: Encoded,
-  imageRows: readonly number[],
+  imageTokens: readonly number[],
   { maxLength = Number.POSITIVE_INFINITY, blocks }: LayoutOptions = {},
 ): SequenceLayout {
   const slots = ids.reduce((n, id) => n + (id === IMAGE ? 1 : 0), 0)
-  if (slots !== imageRows.length) {
+  if (slots !== imageTokens.length) {
     const s = (n: number): string => (n === 1 ? "" : "s")
     throw new UserError(
-      `the text has ${slots} image placeholder${s(slots)}, but there ${imageRows.length === 1 ? "is" : "are"} ${imageRows.length} image${s(imageRows.length)}`,
+      `the text has ${slots} image placeholder${s(slots)}, but there ${imageTokens.length === 1 ? "is" : "are"} ${imageTokens.length} image${s(imageTokens.length)}`,
       {
         fix: "write one <image> per image",
       },
     )
   }
-  const full = ids.length - slots + imageRows.reduce((sum, n) => sum + n, 0)
+  const full = ids.length - slots + imageTokens.reduce((sum, n) => sum + n, 0)
   const real = Math.min(full, maxLength)
-  if (answerStart !== undefined) requireAnswer(rowOf(answerStart, ids, imageRows), full, maxLength)
+  if (answerStart !== undefined) requireAnswer(positionOf(answerStart, ids, imageTokens), full, maxLength)
   const padded = blocks ? Math.ceil(real / blocks.size) * blocks.size : real
   const outIds = new Int32Array(padded).fill(blocks?.eos ?? 0)
   const outLabels = new Int32Array(padded).fill(blocks?.eos ?? IGNORE)
@@ -48,7 +48,7 @@ export function layOut(
   let image = 0
   for (let i = 0; i < ids.length && row < real; i++) {
     if (ids[i] === IMAGE) {
-      const count = Math.min(imageRows[image++], real - row)
+      const count = Math.min(imageTokens[image++], real - row)
       outIds.fill(IMAGE, row, row + count)
       outLabels.fill(IGNORE, row, row + count)
       images.push({ start: row, count })
@@ -63,9 +63,9 @@ export function layOut(
 }
 
 /** Row of a position of the ids. */
-function rowOf(position: number, ids: Int32Array, imageRows: readonly number[]): number {
+function positionOf(position: number, ids: Int32Array, imageTokens: readonly number[]): number {
   const before = ids.subarray(0, position).reduce((n, id) => n + (id === IMAGE ? 1 : 0), 0)
-  return position + imageRows.slice(0, before).reduce((sum, rows) => sum + rows - 1, 0)
+  return position + imageTokens.slice(0, before).reduce((sum, tokens) => sum + tokens - 1, 0)
 }
 
 function requireAnswer(row: number, rows: number, maxLength: number): void {

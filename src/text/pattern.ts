@@ -31,8 +31,8 @@ export function patternOf(pattern: unknown): RegExp {
 }
 
 /** Every regular expression of a part of the definition. */
-export function regexesOf(part: unknown): string[] {
-  if (typeof part !== "object" || part === null) return []
-  const { Regex: own } = part as Json
-  return [...(typeof own === "string" ? [own] : []), ...Object.values(part).flatMap(regexesOf)]
+export function regexesOf(value: unknown): string[] {
+  if (typeof value !== "object" || value === null) return []
+  const { Regex: regex } = value as Json
+  return [...(typeof regex === "string" ? [regex] : []), ...Object.values(value).flatMap(regexesOf)]
 }

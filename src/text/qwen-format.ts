@@ -47,9 +47,11 @@ function qwenMessage(
   format: QwenFormat,
   options: EncodeOptions,
 ): QwenMessage {
-  const own = format === "qwen2_5_vl"
-  const parts = own ? tightParts(partsOf(content)) : partsOf(content)
-  const image = own ? [tokenizer.require("<|vision_start|>"), IMAGE, tokenizer.require("<|vision_end|>")] : [IMAGE]
+  const isPublished = format === "qwen2_5_vl"
+  const parts = isPublished ? tightParts(partsOf(content)) : partsOf(content)
+  const image = isPublished
+    ? [tokenizer.require("<|vision_start|>"), IMAGE, tokenizer.require("<|vision_end|>")]
+    : [IMAGE]
   const [start, end] = [tokenizer.require("<|im_start|>"), tokenizer.require("<|im_end|>")]
   if (!options.special) {
     const whole = bodyIds(`${role}\n`, parts, tokenizer, options, image)
@@ -64,7 +66,7 @@ function qwenMessage(
   // One text from mark to mark, as the authors and the template tokenise it: an added token may take spaces of them along.
   const opening = `<|im_start|>${role}\n`
   const whole = bodyIds(opening, parts, tokenizer, options, image, "<|im_end|>\n")
-  if (own) requireNoPixels(whole, tokenizer)
+  if (isPublished) requireNoPixels(whole, tokenizer)
   const alone = tokenizer.encode(opening, options)
   let header = alone.length
   // One that begins the text may have taken the header's line break.

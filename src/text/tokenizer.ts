@@ -131,8 +131,8 @@ export class Tokenizer {
     return this.#preTokenize([text!.slice(0, end)], start === 0 && offset === 0)
   }
 
-  #cut(place: number, section: Section, tokens: readonly string[]): Cut {
-    const before = this.#pieces(section, place)
+  #cut(position: number, section: Section, tokens: readonly string[]): Cut {
+    const before = this.#pieces(section, position)
     const [whole, part] = [this.#pieces(section).join(""), before.join("")]
     const lengths = tokens.map((token) => this.#vocabulary.lengthOf(token))
     const known = lengths.reduce((sum, length) => sum + length, 0) === characters(whole)

@@ -68,7 +68,7 @@ function guardText(text: string, tokenizer: Tokenizer, guard: string): string {
   }
 }
 
-const firstLength = (text: string, place: number): number => String.fromCodePoint(text.codePointAt(place)!).length
+const firstLength = (text: string, index: number): number => String.fromCodePoint(text.codePointAt(index)!).length
 
 /** What was guarded in a message: each markup up to its end, as far as `<…>` and `[…]` tell, once. */
 function marksOf({ content }: TemplateMessage, guard: string): string[] {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, describe, expect, it } from "vitest"
 import { cacheFolder as setupCacheFolder } from "../../scripts/lib/paths.mjs"
+import { linux } from "../../test/support/needs.js"
 import { cacheFolder } from "../cache-folder.js"
 import { chooseComputeType } from "./compute-type.js"
 import { readCpu } from "./cpu.js"
@@ -76,7 +77,20 @@ describe("machine facts", () => {
   it("the processor has a name and instruction sets of its architecture", () => {
     const { model, instructions } = readCpu()
     expect(model).not.toBe("")
-    expect(instructions.filter((name) => (process.arch === "x64" ? name === "neon" : name === "avx2"))).toEqual([])
+    const own = process.arch === "x64" ? ["avx2", "fma", "f16c", "avx512", "amx"] : ["neon", "bf16", "i8mm"]
+    expect(instructions.filter((name) => !own.some((start) => name.startsWith(start)))).toEqual([])
+    if (process.arch === "arm64") expect(instructions).toContain("neon")
+  })
+
+  linux.it("its instruction sets are those that the kernel lists", () => {
+    const flags = /^(?:flags|Features)\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))![1].split(" ")
+    const { instructions } = readCpu()
+    for (const [name, flag] of [
+      ["avx2", "avx2"],
+      ["avx512_bf16", "avx512_bf16"],
+      ["neon", "asimd"],
+    ])
+      expect(instructions.includes(name), name).toBe(flags.includes(flag))
   })
 
   it("the cache folder is the one that set-up uses", () => {

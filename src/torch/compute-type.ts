@@ -9,7 +9,7 @@ import { dirname, join } from "node:path"
 import { cacheFolder } from "../cache-folder.js"
 import { makeFolder } from "../make-folder.js"
 import { noGrad } from "./autograd.js"
-import { type Cpu, hasBf16Products, readCpu } from "./cpu.js"
+import { type Cpu, hasBf16Matmul, readCpu } from "./cpu.js"
 import { randn } from "./create.js"
 import { chooseDevice, engineInfo } from "./device.js"
 import type { Device, DType } from "./dtype.js"
@@ -24,7 +24,7 @@ export interface ComputeType {
 }
 
 /** Milliseconds of one product `[64, 2048] × [2048, 2048]ᵀ` in both types. */
-export interface ProductTimes {
+interface MatmulTimes {
   float32: number
   bfloat16: number
 }
@@ -34,7 +34,7 @@ export interface ComputeTypeOptions {
   device?: Device
   cpu?: Cpu
   /** Times one product; the default asks the engine, and the cache before it. */
-  measure?: (cpu: Cpu) => ProductTimes
+  measure?: (cpu: Cpu) => MatmulTimes
 }
 
 /** What `--dtype auto` means on a device: bfloat16 on CUDA and on processors where it is faster, float32 elsewhere. */
@@ -45,7 +45,7 @@ export function chooseComputeType({
 }: ComputeTypeOptions = {}): ComputeType {
   if (device.startsWith("cuda")) return { dtype: "bfloat16", reason: "a CUDA device" }
   if (device !== "cpu") return { dtype: "float32", reason: `the device is ${device}` }
-  if (!hasBf16Products(cpu.instructions)) {
+  if (!hasBf16Matmul(cpu.instructions)) {
     return { dtype: "float32", reason: "the processor has no bf16 matrix instructions (AMX or AVX512-BF16)" }
   }
   const name = cpu.instructions.includes("amx_bf16") ? "AMX" : "AVX512-BF16"
@@ -60,12 +60,12 @@ export function chooseComputeType({
 }
 
 /** The times for this processor, engine and number of threads: measured once, kept in the user's cache. */
-function measureOnce(cpu: Cpu): ProductTimes {
+function measureOnce(cpu: Cpu): MatmulTimes {
   const path = join(cacheFolder(), "product-times.json")
   const key = `${cpu.model} · torch ${buildInfo().torchVersion} · ${engineInfo().threads} threads`
   const known = readTimes(path)
   if (known[key]) return known[key]
-  const times = measureProducts()
+  const times = timeMatmul()
   try {
     makeFolder(dirname(path))
     const draft = `${path}.${process.pid}`
@@ -77,11 +77,11 @@ function measureOnce(cpu: Cpu): ProductTimes {
   return times
 }
 
-function readTimes(path: string): Record<string, ProductTimes> {
+function readTimes(path: string): Record<string, MatmulTimes> {
   try {
     // Opening a pipe would wait for its writer.
     if (!statSync(path).isFile()) return {}
-    const known = JSON.parse(readFileSync(path, "utf8")) as Record<string, ProductTimes>
+    const known = JSON.parse(readFileSync(path, "utf8")) as Record<string, MatmulTimes>
     for (const times of Object.values(known)) if (!(times.float32 > 0 && times.bfloat16 > 0)) return {}
     return known
   } catch {
@@ -90,7 +90,7 @@ function readTimes(path: string): Record<string, ProductTimes> {
 }
 
 /** Times one product in both types, the best of several so that other programs disturb it less. */
-export function measureProducts(rows = 64, features = 2048): ProductTimes {
+function timeMatmul(rows = 64, features = 2048): MatmulTimes {
   const time = (dtype: DType) =>
     noGrad(() =>
       tidy(() => {

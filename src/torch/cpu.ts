@@ -63,6 +63,6 @@ function macFlags(): string[] {
 }
 
 /** True where a matrix product may be computed in bfloat16 by instructions made for it. */
-export function hasBf16Products(instructions: readonly string[]): boolean {
+export function hasBf16Matmul(instructions: readonly string[]): boolean {
   return instructions.includes("amx_bf16") || instructions.includes("avx512_bf16")
 }

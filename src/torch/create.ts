@@ -72,12 +72,12 @@ export function tensor(
       ? BigInt64Array.from(data, (n) => BigInt(n))
       : Float64Array.from(data)
   const bits = view instanceof Uint16Array && (dtype === "bfloat16" || dtype === "float16")
-  const own: DType | undefined = bits ? dtype : ARRAY_TYPES.find(([type]) => view instanceof type)?.[1]
-  if (!own) throw new TypeError(`cannot make a tensor from a ${view.constructor.name}`)
-  const length = view.byteLength / BYTES[own]
-  addon().fromBuffer(new Uint8Array(view.buffer, view.byteOffset, view.byteLength), code(own), shape ?? [length])
+  const known: DType | undefined = bits ? dtype : ARRAY_TYPES.find(([type]) => view instanceof type)?.[1]
+  if (!known) throw new TypeError(`cannot make a tensor from a ${view.constructor.name}`)
+  const length = view.byteLength / BYTES[known]
+  addon().fromBuffer(new Uint8Array(view.buffer, view.byteOffset, view.byteLength), code(known), shape ?? [length])
   const made = readResults()[0] as Tensor
-  return made.to({ device, dtype: dtype ?? (ArrayBuffer.isView(data) ? own : "float32") })
+  return made.to({ device, dtype: dtype ?? (ArrayBuffer.isView(data) ? known : "float32") })
 }
 
 /**

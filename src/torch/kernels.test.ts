@@ -1,20 +1,20 @@
 import { describe, expect, it } from "vitest"
 import {
   type DType,
-  hasThinLinear,
+  hasSkinnyLinear,
   noGrad,
   ones,
   randn,
+  skinnyLinear,
   type Tensor,
   tensor,
-  thinLinear,
   tidy,
   zeros,
 } from "./index.js"
 
 const SETS = (["portable", "avx2", "avx512"] as const).filter((instructionSet) => {
   try {
-    noGrad(() => thinLinear(ones([1, 1]), ones([1, 1]), null, { instructionSet }))
+    noGrad(() => skinnyLinear(ones([1, 1]), ones([1, 1]), null, { instructionSet }))
     return true
   } catch {
     return false
@@ -30,7 +30,7 @@ function error(x: Tensor, weight: Tensor, bias: Tensor | null, instructionSet?: 
       const exact = bias ? a.matmul(w).add(bias.to("float64")) : a.matmul(w)
       const scale = a.abs().matmul(w.abs()).add(1e-30)
       return (
-        thinLinear(x, weight, bias, { instructionSet }).to("float64").sub(exact).abs().div(scale).max().item() /
+        skinnyLinear(x, weight, bias, { instructionSet }).to("float64").sub(exact).abs().div(scale).max().item() /
         2 ** -24
       )
     }),
@@ -42,7 +42,7 @@ const ROUNDINGS = 24
 
 describe("thinLinear", () => {
   it("is built in, and the portable loops run everywhere", () => {
-    expect(hasThinLinear()).toBe(true)
+    expect(hasSkinnyLinear()).toBe(true)
     expect(SETS).toContain("portable")
   })
 
@@ -82,7 +82,7 @@ describe("thinLinear", () => {
           const wide = weight.to("float64").mul(scales.to("float64").unsqueeze(1))
           const exact = x.to("float64").matmul(wide.transpose(0, 1)).add(bias.to("float64"))
           const scale = x.to("float64").abs().matmul(wide.abs().transpose(0, 1))
-          const product = thinLinear(x, weight, bias, { scales, instructionSet }).to("float64")
+          const product = skinnyLinear(x, weight, bias, { scales, instructionSet }).to("float64")
           expect(product.sub(exact).abs().div(scale).max().item() / 2 ** -24).toBeLessThan(ROUNDINGS)
         })
       }
@@ -105,7 +105,7 @@ describe("thinLinear", () => {
           })
           const weight = tensor(data, [part.length, columns], { dtype })
           noGrad(() => {
-            const product = thinLinear(ones([1, columns]), weight, null, { instructionSet }).toFloat32()
+            const product = skinnyLinear(ones([1, columns]), weight, null, { instructionSet }).toFloat32()
             expect(product).toEqual(
               tensor(part, [part.length], { dtype })
                 .toFloat32()
@@ -114,7 +114,7 @@ describe("thinLinear", () => {
           })
         }
         const limits = tensor(Uint16Array.of(infinity, infinity | 0x8000, infinity | 1), [3, 1], { dtype })
-        expect(noGrad(() => thinLinear(ones([1, 1]), limits, null, { instructionSet }).toNumbers())).toEqual([
+        expect(noGrad(() => skinnyLinear(ones([1, 1]), limits, null, { instructionSet }).toNumbers())).toEqual([
           Number.POSITIVE_INFINITY,
           Number.NEGATIVE_INFINITY,
           Number.NaN,
@@ -124,7 +124,7 @@ describe("thinLinear", () => {
 
     it(`never lets what lies behind a row reach the result, ${instructionSet}`, () => {
       const weight = tensor([1, 2, 3, Number.NaN, Number.NaN, Number.NaN], [2, 3])
-      const product = noGrad(() => thinLinear(ones([1, 3]), weight.narrow(0, 0, 1), null, { instructionSet }))
+      const product = noGrad(() => skinnyLinear(ones([1, 3]), weight.narrow(0, 0, 1), null, { instructionSet }))
       expect(product.toNumbers()).toEqual([6])
     })
   }
@@ -132,25 +132,25 @@ describe("thinLinear", () => {
   it("takes any leading dimensions, strided and 16-bit activations, and gives their type back", () => {
     noGrad(() => {
       const weight = randn([6, 5])
-      expect(thinLinear(randn([2, 3, 5]), weight).shape).toEqual([2, 3, 6])
-      expect(thinLinear(randn([5]), weight).shape).toEqual([6])
+      expect(skinnyLinear(randn([2, 3, 5]), weight).shape).toEqual([2, 3, 6])
+      expect(skinnyLinear(randn([5]), weight).shape).toEqual([6])
       const x = randn([5, 4])
-      const strided = thinLinear(x.transpose(0, 1), weight)
-      expect(strided.toFloat32()).toEqual(thinLinear(x.transpose(0, 1).contiguous(), weight).toFloat32())
+      const strided = skinnyLinear(x.transpose(0, 1), weight)
+      expect(strided.toFloat32()).toEqual(skinnyLinear(x.transpose(0, 1).contiguous(), weight).toFloat32())
       for (const dtype of ["bfloat16", "float16"] satisfies DType[]) {
         const narrow = randn([3, 5]).to(dtype)
-        const product = thinLinear(narrow, weight)
+        const product = skinnyLinear(narrow, weight)
         expect(product.dtype).toBe(dtype)
-        expect(product.toFloat32()).toEqual(thinLinear(narrow.to("float32"), weight).to(dtype).toFloat32())
+        expect(product.toFloat32()).toEqual(skinnyLinear(narrow.to("float32"), weight).to(dtype).toFloat32())
       }
     })
   })
 
   it("handles nothing: no rows, no outputs, no inputs", () => {
     noGrad(() => {
-      expect(thinLinear(zeros([0, 4]), zeros([3, 4])).shape).toEqual([0, 3])
-      expect(thinLinear(zeros([2, 4]), zeros([0, 4])).shape).toEqual([2, 0])
-      expect(thinLinear(zeros([2, 0]), zeros([3, 0]), tensor([1, 2, 3])).toNumbers()).toEqual([1, 2, 3, 1, 2, 3])
+      expect(skinnyLinear(zeros([0, 4]), zeros([3, 4])).shape).toEqual([0, 3])
+      expect(skinnyLinear(zeros([2, 4]), zeros([0, 4])).shape).toEqual([2, 0])
+      expect(skinnyLinear(zeros([2, 0]), zeros([3, 0]), tensor([1, 2, 3])).toNumbers()).toEqual([1, 2, 3, 1, 2, 3])
     })
   })
 
@@ -161,7 +161,7 @@ describe("thinLinear", () => {
         const [rows, x] = [33, randn([33, 4609])]
         const [weight, bias] = [randn([130, 4609]).to(dtype), randn([130])]
         const product = (input: Tensor): Float32Array =>
-          thinLinear(input, weight, bias, { instructionSet }).toFloat32() as Float32Array
+          skinnyLinear(input, weight, bias, { instructionSet }).toFloat32() as Float32Array
         const together = product(x)
         expect(together.length).toBe(rows * 130)
         expect(product(x)).toEqual(together)
@@ -175,25 +175,25 @@ describe("thinLinear", () => {
   it("refuses what does not fit", () => {
     noGrad(() => {
       const [x, weight] = [ones([2, 4]), ones([3, 4])]
-      expect(() => thinLinear(ones([2, 5]), weight)).toThrow(
+      expect(() => skinnyLinear(ones([2, 5]), weight)).toThrow(
         /x \[\.\.\., K\] and weight \[N, K\] expected.*\[2, 5\].*\[3, 4\]/,
       )
-      expect(() => thinLinear(x, ones([4]))).toThrow(/expected/)
-      expect(() => thinLinear(x, weight, ones([4]))).toThrow(/bias must be \[3\]/)
-      expect(() => thinLinear(x, weight, ones([3, 1]))).toThrow(/bias must be \[3\]/)
-      expect(() => thinLinear(x, ones([4, 3]).transpose(0, 1))).toThrow(/contiguous/)
-      expect(() => thinLinear(x.to("float64"), weight)).toThrow(/x must be float32/)
-      expect(() => thinLinear(x, weight.to("int64"))).toThrow(/weights must be/)
-      expect(() => thinLinear(x, weight.to("int8"))).toThrow(/int8 weights need scales/)
-      expect(() => thinLinear(x, weight, null, { scales: ones([3]) })).toThrow(/others take none/)
-      expect(() => thinLinear(x, weight, null, { instructionSet: "sse9" as InstructionSet })).toThrow(/sse9/)
+      expect(() => skinnyLinear(x, ones([4]))).toThrow(/expected/)
+      expect(() => skinnyLinear(x, weight, ones([4]))).toThrow(/bias must be \[3\]/)
+      expect(() => skinnyLinear(x, weight, ones([3, 1]))).toThrow(/bias must be \[3\]/)
+      expect(() => skinnyLinear(x, ones([4, 3]).transpose(0, 1))).toThrow(/contiguous/)
+      expect(() => skinnyLinear(x.to("float64"), weight)).toThrow(/x must be float32/)
+      expect(() => skinnyLinear(x, weight.to("int64"))).toThrow(/weights must be/)
+      expect(() => skinnyLinear(x, weight.to("int8"))).toThrow(/int8 weights need scales/)
+      expect(() => skinnyLinear(x, weight, null, { scales: ones([3]) })).toThrow(/others take none/)
+      expect(() => skinnyLinear(x, weight, null, { instructionSet: "sse9" as InstructionSet })).toThrow(/sse9/)
     })
   })
 
   it("refuses to lose a gradient", () => {
     const weight = ones([3, 4]).requiresGrad_()
-    expect(() => thinLinear(ones([2, 4]), weight)).toThrow(/no backward pass/)
-    expect(() => thinLinear(ones([2, 4]), ones([3, 4]), ones([3]).requiresGrad_())).toThrow(/no backward pass/)
-    expect(noGrad(() => thinLinear(ones([2, 4]), weight).toNumbers())).toEqual([4, 4, 4, 4, 4, 4])
+    expect(() => skinnyLinear(ones([2, 4]), weight)).toThrow(/no backward pass/)
+    expect(() => skinnyLinear(ones([2, 4]), ones([3, 4]), ones([3]).requiresGrad_())).toThrow(/no backward pass/)
+    expect(noGrad(() => skinnyLinear(ones([2, 4]), weight).toNumbers())).toEqual([4, 4, 4, 4, 4, 4])
   })
 })

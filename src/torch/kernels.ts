@@ -3,7 +3,7 @@
 import { addon } from "./native.js"
 import { operator, type Tensor } from "./tensor.js"
 
-export interface ThinLinearOptions {
+export interface SkinnyLinearOptions {
   /** float32 [N]: an int8 weight is weight · scale, row by row. Required for int8, refused for other types. */
   scales?: Tensor | null
   /** For tests and benchmarks; a set this CPU has not is an error. @default the best one of this CPU */
@@ -18,11 +18,11 @@ export interface ThinLinearOptions {
  * @param weight contiguous; bfloat16, float16, float32, or int8 with scales
  * @throws TorchError for shapes and types that do not fit, and where a gradient would be recorded
  */
-export function thinLinear(
+export function skinnyLinear(
   x: Tensor,
   weight: Tensor,
   bias: Tensor | null = null,
-  { scales = null, instructionSet }: ThinLinearOptions = {},
+  { scales = null, instructionSet }: SkinnyLinearOptions = {},
 ): Tensor {
   return operator("diffusionvl::thin_linear").call(x, weight, bias, scales, instructionSet)
 }
@@ -30,7 +30,7 @@ export function thinLinear(
 let present: boolean | undefined
 
 /** False where the addon was built without the kernels. */
-export function hasThinLinear(): boolean {
+export function hasSkinnyLinear(): boolean {
   present ??= addon().overloads().includes("diffusionvl::thin_linear(")
   return present
 }

@@ -95,22 +95,22 @@ function keep(value: unknown, kept: Set<unknown>): void {
  */
 export function tidy<T>(body: () => T): T {
   const outer = scope
-  const own: HasHandle[] = []
-  scope = own
+  const created: HasHandle[] = []
+  scope = created
   let result: T
   try {
     result = body()
   } catch (error) {
     scope = outer
-    dispose(own)
+    dispose(created)
     throw error
   }
   scope = outer
   if (result instanceof Promise) throw new TypeError("tidy() needs a synchronous function")
   const kept = new Set<unknown>()
   keep(result, kept)
-  dispose(kept.size === 0 ? own : own.filter((tensor) => !kept.has(tensor)))
-  if (outer) for (const tensor of own) if (kept.has(tensor)) outer.push(tensor)
+  dispose(kept.size === 0 ? created : created.filter((tensor) => !kept.has(tensor)))
+  if (outer) for (const tensor of created) if (kept.has(tensor)) outer.push(tensor)
   return result
 }
 

@@ -86,7 +86,7 @@ export const text = new Uint8Array(1 << 16)
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..")
 
-export function addonFolder(): string {
+function addonFolder(): string {
   return process.env.DIFFUSIONVL_NATIVE ?? join(root, "build", "native")
 }
 

@@ -72,7 +72,7 @@ describe("recipes", () => {
     [`${SMALL}block_diffusion: { noise_range: [0, 1] }\n`, /line 5: block_diffusion\.noise_range: noise of 0/],
     [`${SMALL}block_diffusion: { noise_range: [0.7, 0.3] }\n`, /the second number must be the larger/],
     [`${SMALL}train: { tunable: [] }\n`, /tunable/],
-    ["model: [m\n", /mend the YAML|flow/i],
+    ["model: [m\n", /line 2: Flow sequence [^\n]*\n {2}mend the YAML$/],
     ["", /model/],
   ])("name the line of what is wrong: %j", (text, sentence) => {
     const failure = (() => {
@@ -111,21 +111,30 @@ describe("recipes", () => {
     )
     expect(() => readTrainingRecipe(write(SMALL), ["train.max_steps"])).toThrow(/KEY=VALUE/)
     expect(() => readTrainingRecipe(write(SMALL), ["data.file.x=1"])).toThrow(/does not fit the recipe/)
-    expect(() => readTrainingRecipe(write("model: [m\n"), ["train.max_steps=1"])).toThrow(/flow|unexpected|expected/i)
+    expect(() => readTrainingRecipe(write("model: [m\n"), ["train.max_steps=1"])).toThrow(
+      /line 2: Flow sequence .* end with a \]/,
+    )
   })
 
   it.each([
-    ["data: { mixture: [], sampler: pictures }", /data\.mixture: must have at least 1 entry/],
-    ["data: { mixture: [{ until: 1, tasks: {} }], sampler: pictures }", /no task has a probability above 0/],
+    ["data: { task_mixture: [], sampler: grouped }", /data\.task_mixture: must have at least 1 entry/],
+    ["data: { task_mixture: [{ until: 1, tasks: {} }], sampler: grouped }", /no task has a probability above 0/],
     [
-      "data: { mixture: [{ until: 1, tasks: { a: 1 } }, { until: 0.5, tasks: { a: 1 } }], sampler: pictures }",
+      "data: { task_mixture: [{ until: 1, tasks: { a: 1 } }, { until: 0.5, tasks: { a: 1 } }], sampler: grouped }",
       /until` must grow/,
     ],
     [
-      "data: { mixture: [{ until: 0.4, tasks: { a: 1 } }, { until: 0.9, tasks: { a: 1 } }], sampler: pictures }",
-      /data\.mixture: the last `until` must be 1/,
+      "data: { task_mixture: [{ until: 0.4, tasks: { a: 1 } }, { until: 0.9, tasks: { a: 1 } }], sampler: grouped }",
+      /data\.task_mixture: the last `until` must be 1/,
     ],
-    ["data: { mixture: [{ until: 1, tasks: { a: 1 } }] }", /data\.mixture: counts only with data\.sampler: pictures/],
+    [
+      "data: { task_mixture: [{ until: 1, tasks: { a: 1 } }] }",
+      /data\.task_mixture: counts only with data\.sampler: grouped/,
+    ],
+    ["data: { mixture: [] }", /data\.mixture: is called task_mixture now/],
+    ["data: { sampler: pictures }", /data\.sampler: pictures is called grouped now/],
+    ["data: { augment: { overlay: 0.5 } }", /data\.augment\.overlay: is now mixing: \{ probability: … \}/],
+    ["data: { augment: { mixing: { weight: 2 } } }", /data\.augment\.mixing\.weight: must be at most 1, not 2/],
     ["data: { min_pixels: 1000, max_pixels: 500 }", /data\.min_pixels: 1000 is above data\.max_pixels, 500/],
     ["data: { augment: { scale: [1.2, 0.9] } }", /data\.augment\.scale: the second number must not be the smaller/],
     ["data: { augment: { rotate_degrees: 1e300 } }", /rotate_degrees: must be at most 360/],
@@ -140,7 +149,7 @@ describe("recipes", () => {
     ["train: { betas: [1, 1] }", /train\.betas\.0: must be below 1, not 1\n.*train\.betas\.1/],
     ["train: { betas: [0.9] }", /train\.betas/],
     ["train: { learning_rate: 1.0e+30 }", /train\.learning_rate: must be at most 1, not 1e\+30/],
-    ["train: { projector_learning_rate: .inf }", /projector_learning_rate: must be (at most 1|a number), not Infinity/],
+    ["train: { projector_learning_rate: .inf }", /projector_learning_rate: must be a number, not Infinity/],
     ["train: { learning_rate: .nan }", /learning_rate: must be a number, not NaN/],
     [
       "train: { learning_rate: 0.5, weight_decay: 2 }",

@@ -61,8 +61,8 @@ export const modelSchema = z
   .refine((text) => !text.includes("\0"), "no model has a NUL character in its name")
   .superRefine(refuseUrl(modelUrlProblem))
 
-/** Until this part of the training, the probability of each task of a picture. */
-export const mixtureSchema = z
+/** Until this part of the training, the probability of each task of an image. */
+export const taskMixtureSchema = z
   .array(
     z.strictObject({
       until: z.number().positive().max(1),
@@ -91,8 +91,8 @@ export const augmentSchema = z.strictObject({
   hue_radians: z.number().min(0).max(7).default(0),
   saturation: fraction.default(0),
   brightness: fraction.default(0),
-  /** Probability that a sample that lists overlay pictures (`mix`) is shown half and half with one of them. */
-  overlay: fraction.default(0),
+  /** How likely one of the pictures that a record lists (`mix_with`) is mixed into its own, and with which share of the pixels. */
+  mixing: z.strictObject({ probability: fraction.default(0), weight: fraction.default(0.5) }).prefault({}),
 })
 
 export const dataSchema = z.strictObject({
@@ -111,10 +111,10 @@ export const dataSchema = z.strictObject({
   /** Pixels per image; the model's own preprocessor_config.json if not given. */
   min_pixels: upTo(MANY).optional(),
   max_pixels: upTo(MANY).optional(),
-  /** pictures: batches of pictures, each with tasks drawn by `mixture`. */
-  sampler: z.enum(["modality-length", "shuffle", "pictures"]).default("modality-length"),
-  /** For `pictures`: until this part of the training, the probability of each task of a picture. */
-  mixture: mixtureSchema.optional(),
+  /** grouped: by image; batches of images, each with tasks drawn by `task_mixture`. */
+  sampler: z.enum(["modality-length", "shuffle", "grouped"]).default("modality-length"),
+  /** For `grouped`: until this part of the training, the probability of each task of an image. */
+  task_mixture: taskMixtureSchema.optional(),
   augment: augmentSchema.optional(),
 })
 
@@ -134,7 +134,7 @@ export const optimizationSchema = z.strictObject({
   max_grad_norm: maxGradNormSchema.default(1),
   schedule: z.enum(["cosine", "constant"]).default("cosine"),
   warmup_ratio: fraction.default(0.03),
-  /** Samples (with the `pictures` sampler: pictures) per forward. */
+  /** Samples (with the `grouped` sampler: images) per forward. */
   micro_batch_size: upTo(MOST_AT_ONCE).default(1),
   accumulate: upTo(LARGE).default(1),
   epochs: z.number().positive().max(1_000_000).default(1),
@@ -185,9 +185,9 @@ export function trainingSchema(): z.ZodType<TrainingConfig> {
         `${data.min_pixels} is above data.max_pixels, ${data.max_pixels}`,
       ],
       [
-        data.mixture !== undefined && data.sampler !== "pictures",
-        ["data", "mixture"],
-        `counts only with data.sampler: pictures, which is ${data.sampler}`,
+        data.task_mixture !== undefined && data.sampler !== "grouped",
+        ["data", "task_mixture"],
+        `counts only with data.sampler: grouped, which is ${data.sampler}`,
       ],
       [
         train.micro_batch_size * train.accumulate > 1 << 20,

@@ -7,11 +7,11 @@ import { countWords, named, parseSample, recordParts, type Sample } from "../dat
 import { ofPicture } from "../data/picture-error.js"
 import { type Random, randomFrom } from "../data/prng.js"
 import {
-  drawPictures,
-  type MixturePhase,
+  drawGroups,
+  type ImageTasks,
   modalityLengthEpoch,
-  type PictureTasks,
   shuffledEpoch,
+  type TaskMixturePhase,
 } from "../data/sampler.js"
 import { messageOf, UserError } from "../errors.js"
 import { type AugmentOptions, augment } from "../image/augment.js"
@@ -30,14 +30,14 @@ import { type AugmentConfig, chosenParadigm, type TrainingConfig } from "./confi
 const CACHE_BYTES = 256 * 2 ** 20
 const CACHE_RECORDS = 1 << 14
 
-function augmentOptions(config: AugmentConfig, mirror: boolean): AugmentOptions {
+function augmentOptions(config: AugmentConfig, mayFlip: boolean): AugmentOptions {
   const { scale, rotate_degrees, shift, shear, flip, hue_radians, saturation, brightness } = config
   return {
     scale,
     rotateDegrees: rotate_degrees,
     shift,
     shear,
-    flip: mirror ? flip : 0,
+    flip: mayFlip ? flip : 0,
     hueRadians: hue_radians,
     saturation,
     brightness,
@@ -59,9 +59,9 @@ const extended = ({ axes, delta }: MropePositions, length: number): TrainingSamp
 export class TrainingData {
   readonly #records: JsonRecords
   readonly #root: string
-  readonly #pictures: PictureTasks[] = []
+  readonly #groups: ImageTasks[] = []
   readonly #lengths: Int32Array | undefined
-  readonly #mixture: readonly MixturePhase[]
+  readonly #taskMixture: readonly TaskMixturePhase[]
   readonly #images = new Map<string, RgbImage>()
   #imageBytes = 0
   readonly #encoded = new Map<number, EncodedSample>()
@@ -85,18 +85,18 @@ export class TrainingData {
     this.#records = new JsonRecords(config.data.file, indexFile, content)
     this.#root = config.data.image_root ?? dirname(config.data.file)
     if (this.#records.length === 0) throw new UserError("the data file has no records", { where: config.data.file })
-    if (config.data.sampler === "pictures") this.#pictures = this.#groupByPicture()
-    this.#mixture = config.data.mixture ?? [{ until: 1, tasks: this.#allTasks() }]
+    if (config.data.sampler === "grouped") this.#groups = this.#groupByImage()
+    this.#taskMixture = config.data.task_mixture ?? [{ until: 1, tasks: this.#allTasks() }]
     if (config.data.sampler === "modality-length") this.#lengths = this.#wordCounts()
   }
 
   /**
-   * Samples (with the `pictures` sampler: pictures) in one epoch. With `modality-length`, the last, mixed step is left
+   * Samples (with the `grouped` sampler: images) in one epoch. With `modality-length`, the last, mixed step is left
    * out when it is incomplete, as the authors do.
    */
   get size(): number {
     const { sampler } = this.config.data
-    if (sampler === "pictures") return this.#pictures.length
+    if (sampler === "grouped") return this.#groups.length
     const { micro_batch_size, accumulate } = this.config.train
     const step = micro_batch_size * accumulate
     const { length } = this.#records
@@ -106,20 +106,20 @@ export class TrainingData {
   /**
    * The batch of one forward.
    * @param micro which forward of the optimizer step, 0 … accumulate − 1
-   * @param progress part of the training that is done; decides the phase of a mixture
+   * @param progress part of the training that is done; decides the phase of a task mixture
    */
   async batch(step: number, micro: number, progress: number): Promise<TrainingBatch> {
     const { seed, micro_batch_size: size, accumulate } = this.config.train
     const forward = step * accumulate + micro
     const images: ImageInput[] = []
     const samples: TrainingSample[] = []
-    if (this.config.data.sampler === "pictures") {
-      const draws = drawPictures(this.#pictures, {
+    if (this.config.data.sampler === "grouped") {
+      const draws = drawGroups(this.#groups, {
         batch: size,
         step: forward,
         progress,
         seed,
-        mixture: this.#mixture,
+        taskMixture: this.#taskMixture,
         orderOf: (epoch) => this.#epochOrder(epoch),
       })
       for (const [i, { records }] of draws.entries()) {
@@ -138,7 +138,7 @@ export class TrainingData {
     return { samples, images }
   }
 
-  /** @param shown images already prepared for this picture, by path: its questions share them */
+  /** @param shown images already prepared for this image, by path: its questions share them */
   async #sample(
     index: number,
     images: ImageInput[],
@@ -182,9 +182,10 @@ export class TrainingData {
     shown: Map<string, number>,
   ): Promise<number> {
     const options = this.config.data.augment
-    const overlaid = options !== undefined && sample.mix.length > 0 && random() < options.overlay
+    const { mixWith } = sample
+    const mixes = options !== undefined && mixWith.length > 0 && random() < options.mixing.probability
     const known = shown.get(path)
-    if (known !== undefined && !overlaid) return known
+    if (known !== undefined && !mixes) return known
     const processor = requireImages(this.imageProcessor)
     const pad = this.config.data.image_aspect === "pad"
     let image = await ofPicture(path, async () => {
@@ -193,12 +194,14 @@ export class TrainingData {
       return decoded
     })
     if (options) {
-      const over = overlaid ? sample.mix[Math.floor(random() * sample.mix.length)] : undefined
-      const overlay = over === undefined ? undefined : await ofPicture(over, () => this.#decode(over))
-      image = augment(image, augmentOptions(options, sample.mirror), random, overlay)
+      const other = mixes ? mixWith[Math.floor(random() * mixWith.length)] : undefined
+      const { weight } = options.mixing
+      const mixed =
+        other === undefined ? undefined : { image: await ofPicture(other, () => this.#decode(other)), weight }
+      image = augment(image, augmentOptions(options, sample.augmentations.flip), random, mixed)
     }
     images.push(await processor.prepare(image, pad))
-    if (!overlaid) shown.set(path, images.length - 1)
+    if (!mixes) shown.set(path, images.length - 1)
     return images.length - 1
   }
 
@@ -217,7 +220,7 @@ export class TrainingData {
     const { paradigm, section } = chosenParadigm(this.config)
     const layout = paradigm.layOut(encoded, section, {
       maxLength: this.config.data.max_length,
-      imageTokens: images.map((image) => image.rows),
+      imageTokens: images.map((image) => image.tokens),
       config: this.modelConfig,
     })
     const positions = this.imageProcessor?.positions?.(encoded.ids, images)
@@ -244,12 +247,12 @@ export class TrainingData {
     })
   }
 
-  #groupByPicture(): PictureTasks[] {
+  #groupByImage(): ImageTasks[] {
     const groups = new Map<string, Map<string, number[]>>()
     for (let i = 0; i < this.#records.length; i++) {
       const { images, task = "" } = this.#parts(this.#records.read(i), i)
       if (images.length !== 1 || typeof task !== "string")
-        throw new UserError("the `pictures` sampler needs one image per record, and a task that is a text if any", {
+        throw new UserError("the `grouped` sampler needs one image per record, and a task that is a text if any", {
           where: `${this.config.data.file}, record ${i}`,
         })
       const tasks = groups.get(images[0]) ?? new Map<string, number[]>()
@@ -265,6 +268,6 @@ export class TrainingData {
   }
 
   #allTasks(): Record<string, number> {
-    return Object.fromEntries(this.#pictures.flatMap((tasks) => [...tasks.keys()]).map((task) => [task, 1]))
+    return Object.fromEntries(this.#groups.flatMap((tasks) => [...tasks.keys()]).map((task) => [task, 1]))
   }
 }

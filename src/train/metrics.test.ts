@@ -74,9 +74,9 @@ describe("metrics.jsonl", () => {
 
   it("that cannot be written is a sentence", () => {
     mkdirSync(path)
-    expect(() => new MetricsLog(folder, 0)).toThrow(/a folder where a file should be|is in the way/)
+    expect(() => new MetricsLog(folder, 0)).toThrow(/there is a folder where a file should be/)
     rmSync(path, { recursive: true })
     writeFileSync(join(folder, "tensorboard"), "")
-    expect(() => new MetricsLog(folder, 0)).toThrow(/is in the way|a file where a folder should be/)
+    expect(() => new MetricsLog(folder, 0)).toThrow(/there is a file where a folder should be/)
   })
 })

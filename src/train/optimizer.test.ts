@@ -133,7 +133,7 @@ it("adds up many gradients of half precision in float32", () => {
   expect(optimizer.step(0).gradNorm).toBe(3)
 })
 
-it("steps every element of weights larger than a slab, each parameter at its own rate", () => {
+it("steps every element of weights larger than a chunk, each parameter at its own rate", () => {
   const sizes = [2 ** 22 + 3, 5, 2 ** 22 - 1]
   const rates = [0.1, 0.2, 0.1]
   const weights = sizes.map((size) => noGrad(() => tensor([1]).expand(size).to("bfloat16").clone()).requiresGrad_())

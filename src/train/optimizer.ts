@@ -54,21 +54,21 @@ interface Piece {
 }
 
 /** Pieces of one learning rate and decay that are stepped at a time. */
-type Slab = Piece[]
+type Chunk = Piece[]
 
-/** Elements of a slab: gradients of half precision are widened slab by slab, in the cache and never all at once. */
-const SLAB = 1 << 22
+/** Elements of a chunk: gradients of half precision are widened chunk by chunk, in the cache and never all at once. */
+const CHUNK = 1 << 22
 
 export class AdamW {
   readonly #slots: Slot[]
-  readonly #slabs: Slab[]
+  readonly #chunks: Chunk[]
 
   constructor(
     parameters: readonly Parameter[],
     readonly options: AdamWOptions,
   ) {
     this.#slots = noGrad(() => parameters.map(slotOf))
-    this.#slabs = noGrad(() => slabsOf(this.#slots))
+    this.#chunks = noGrad(() => chunksOf(this.#slots))
   }
 
   /**
@@ -105,16 +105,16 @@ export class AdamW {
           if (grad) grads.set(slot, grad.reshape(-1))
         }
         if (grads.size === 0) return { gradNorm: 0, weightNorm: 0 }
-        const slabs = this.#slabs
-          .map((slab) => slab.filter(({ slot }) => grads.has(slot)))
-          .filter((slab) => slab.length > 0)
-        const norms = slabs.flat().map((piece) => tidy(() => vectorNorm(widened(piece, grads)).to("float32")))
+        const chunks = this.#chunks
+          .map((chunk) => chunk.filter(({ slot }) => grads.has(slot)))
+          .filter((chunk) => chunk.length > 0)
+        const norms = chunks.flat().map((piece) => tidy(() => vectorNorm(widened(piece, grads)).to("float32")))
         const gradNorm = vectorNorm(stack(norms)).item() / count
         let weightNorm = 0
         if (Number.isFinite(gradNorm)) {
           const { maxGradNorm } = this.options
           const clip = maxGradNorm > 0 && gradNorm > maxGradNorm ? (gradNorm + 1e-6) / maxGradNorm : 1
-          const { device } = slabs[0][0].master
+          const { device } = chunks[0][0].master
           const gradientScale = count * clip === 1 ? undefined : tensor([count * clip], []).to({ device })
           const one = tensor([1], [])
           const steps = [...grads.keys()].map((slot) => slot.steps)
@@ -122,7 +122,7 @@ export class AdamW {
             steps,
             steps.map(() => one),
           )
-          const updated = slabs.map((slab) => tidy(() => this.#update(slab, grads, factor, gradientScale)))
+          const updated = chunks.map((chunk) => tidy(() => this.#update(chunk, grads, factor, gradientScale)))
           weightNorm = vectorNorm(stack(updated)).item()
         }
         this.zeroGrad()
@@ -131,16 +131,16 @@ export class AdamW {
     )
   }
 
-  /** @returns the norm of the slab's updated weights, taken while they are in the cache */
-  #update(slab: Slab, grads: ReadonlyMap<Slot, Tensor>, factor: number, gradientScale?: Tensor): Tensor {
-    const { learningRate, weightDecay } = slab[0].slot.parameter
+  /** @returns the norm of the chunk's updated weights, taken while they are in the cache */
+  #update(chunk: Chunk, grads: ReadonlyMap<Slot, Tensor>, factor: number, gradientScale?: Tensor): Tensor {
+    const { learningRate, weightDecay } = chunk[0].slot.parameter
     const [beta1, beta2] = this.options.betas
     fusedAdamW_({
-      parameters: slab.map(({ master }) => master),
-      gradients: slab.map((piece) => widened(piece, grads)),
-      firstMoments: slab.map(({ first }) => first),
-      secondMoments: slab.map(({ second }) => second),
-      steps: slab.map(({ slot }) => slot.steps),
+      parameters: chunk.map(({ master }) => master),
+      gradients: chunk.map((piece) => widened(piece, grads)),
+      firstMoments: chunk.map(({ first }) => first),
+      secondMoments: chunk.map(({ second }) => second),
+      steps: chunk.map(({ slot }) => slot.steps),
       learningRate: learningRate * factor,
       beta1,
       beta2,
@@ -148,13 +148,13 @@ export class AdamW {
       eps: this.options.eps,
       gradientScale,
     })
-    const half = slab.filter(({ master, weight }) => master.dtype !== weight.dtype)
+    const half = chunk.filter(({ master, weight }) => master.dtype !== weight.dtype)
     if (half.length > 0)
       foreachCopy_(
         half.map(({ weight }) => weight),
         half.map(({ master }) => master),
       )
-    return vectorNorm(stack(foreachNorm(slab.map(({ master }) => master))))
+    return vectorNorm(stack(foreachNorm(chunk.map(({ master }) => master))))
   }
 
   zeroGrad(): void {
@@ -208,28 +208,28 @@ function slotOf(parameter: Parameter): Slot {
   }
 }
 
-function slabsOf(slots: readonly Slot[]): Slab[] {
-  const slabs: Slab[] = []
-  const open = new Map<string, { slab: Slab; free: number }>()
+function chunksOf(slots: readonly Slot[]): Chunk[] {
+  const chunks: Chunk[] = []
+  const open = new Map<string, { chunk: Chunk; free: number }>()
   for (const slot of slots) {
     const { tensor: weight, learningRate, weightDecay } = slot.parameter
     const key = `${learningRate}/${weightDecay}`
-    for (let from = 0; from < weight.size; from += SLAB) {
-      const length = Math.min(SLAB, weight.size - from)
+    for (let from = 0; from < weight.size; from += CHUNK) {
+      const length = Math.min(CHUNK, weight.size - from)
       let current = open.get(key)
       if (!current || current.free < length) {
-        current = { slab: [], free: SLAB }
+        current = { chunk: [], free: CHUNK }
         open.set(key, current)
-        slabs.push(current.slab)
+        chunks.push(current.chunk)
       }
       const cut = (x: Tensor): Tensor => x.view(-1).narrow(0, from, length)
       const { master, first, second } = slot
       const views = { weight: cut(weight.detach()), master: cut(master), first: cut(first), second: cut(second) }
-      current.slab.push({ slot, from, length, ...views })
+      current.chunk.push({ slot, from, length, ...views })
       current.free -= length
     }
   }
-  return slabs
+  return chunks
 }
 
 /** A piece of its slot's flat gradient, in the type that is stepped. */

@@ -3,6 +3,7 @@
 import type { z } from "zod"
 import { shown } from "../readable.js"
 import { essentialIssues } from "../schema-issues.js"
+import { renamedKey, renamedValue } from "./renamed-keys.js"
 
 export interface Problem {
   path: PropertyKey[]
@@ -24,7 +25,7 @@ const KINDS: Record<string, string> = {
 export function problemsOf(issues: readonly z.core.$ZodIssue[], value: unknown): Problem[] {
   const problems = essentialIssues(issues).flatMap((issue): Problem[] =>
     issue.code === "unrecognized_keys"
-      ? issue.keys.map((key) => ({ path: [...issue.path, key], what: "there is no such key" }))
+      ? issue.keys.map((key) => ({ path: [...issue.path, key], what: renamedKey(key) ?? "there is no such key" }))
       : [{ path: issue.path, what: sentence(issue, valueAt(value, issue.path)) }],
   )
   return [
@@ -47,6 +48,7 @@ function sentence(issue: z.core.$ZodIssue, value: unknown): string {
       if (value === undefined) return "this key is missing"
       return `must be ${KINDS[issue.expected] ?? issue.expected}, not ${found}`
     case "invalid_value":
+      if (renamedValue(issue.path.at(-1), value)) return renamedValue(issue.path.at(-1), value)!
       return `must be one of ${issue.values.map(String).join(", ")}, not ${found}`
     case "too_small":
     case "too_big": {

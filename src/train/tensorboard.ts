@@ -61,7 +61,7 @@ function bytes(field: number, value: Buffer): Buffer {
 }
 
 /** One event with the given scalars, framed. */
-export function scalarEvent(wallTime: number, step: number, scalars: Record<string, number>): Buffer {
+function scalarEvent(wallTime: number, step: number, scalars: Record<string, number>): Buffer {
   const values = Object.entries(scalars).map(([tag, value]) =>
     bytes(1, Buffer.concat([bytes(1, Buffer.from(tag)), float(2, value)])),
   )
@@ -70,7 +70,7 @@ export function scalarEvent(wallTime: number, step: number, scalars: Record<stri
   )
 }
 
-export function versionEvent(wallTime: number): Buffer {
+function versionEvent(wallTime: number): Buffer {
   return record(Buffer.concat([double(1, wallTime), bytes(3, Buffer.from("brain.Event:2"))]))
 }
 

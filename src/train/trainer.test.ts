@@ -3,6 +3,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { unix } from "../../test/support/needs.js"
 import { digestsOf, lossesOf, run, weightsOf } from "../../test/support/run-training.js"
 import { type SmallData, smallTraining, writeSmallVlm } from "../../test/support/small-vlm.js"
 import { withVocabulary } from "../checkpoint/config.js"
@@ -44,11 +45,11 @@ function modelWith(name: string, change: (json: Record<string, unknown>) => void
 }
 
 describe("a training", () => {
-  // Every source of randomness at once: order, mixture by progress, augmentation, overlays, noise.
+  // Every source of randomness at once: order, task mixture by progress, augmentation, noise.
   const pictures = {
     data: {
-      sampler: "pictures",
-      mixture: [
+      sampler: "grouped",
+      task_mixture: [
         { until: 0.5, tasks: { name: 1 } },
         { until: 1, tasks: { name: 0.5, describe: 1 } },
       ],
@@ -190,7 +191,7 @@ describe("a training", () => {
     expect(readdirSync(config.output)).toContain(`checkpoint-${logged}`)
   })
 
-  it.skipIf(process.platform === "win32")("says of a picture what the data check says", async () => {
+  unix.it("says of a picture what the data check says", async () => {
     execFileSync("mkfifo", [join(folder, "pipe.png")])
     const conversations = [
       { from: "human", value: "<image>\n?" },

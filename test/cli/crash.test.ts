@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { stringify } from "yaml"
 import { randomFrom } from "../../src/data/prng.js"
 import { readMetrics } from "../../src/train/metrics.js"
+import { needs, unix } from "../support/needs.js"
 import { collect, program, type Result, start } from "../support/program.js"
 import { type SmallData, smallTraining, writeSmallVlm } from "../support/small-vlm.js"
 
@@ -126,11 +127,12 @@ describe("a full disk", () => {
   }
   const canMount =
     spawnSync("unshare", ["--mount", "--map-root-user", "mount", "-t", "tmpfs", "tmpfs", folder]).status === 0
-  if (!canMount) console.warn("skipped: full disks, since this machine lets nobody mount a small file system")
 
   // The log, the first checkpoint, a later checkpoint.
   it.skipIf(!canMount).each([12, 400, 1000])(
-    "of %i KiB is a sentence, and the training goes on when there is room",
+    needs(canMount, "leave to mount a small file system").title(
+      "of %i KiB is a sentence, and the training goes on when there is room",
+    ),
     async (size) => {
       const output = join(folder, `full-${size}`)
       const { code, out, err } = await inSmallDisk(size, `full-${size}`)
@@ -143,26 +145,23 @@ describe("a full disk", () => {
     },
   )
 
-  it.skipIf(process.platform === "win32")(
-    "or a limit on the size of files: a sentence for each kind of file",
-    async () => {
-      const output = join(folder, "limited")
-      const args = ["train", recipe("limited", { save_every: 10 })]
-      // Blocks are of 512 or 1,024 bytes, as the shell has it.
-      for (const [blocks, saveEvery, file] of [
-        [0, 1, "writer\\.lock"],
-        [1, STEPS, "(metrics\\.jsonl|tensorboard/events.*)"],
-        [16, 1, "checkpoint-1(/.*)?"],
-      ]) {
-        rmSync(output, { recursive: true, force: true })
-        const all = [...args, "--set", `train.save_every=${saveEvery}`]
-        const limited = spawn("sh", ["-c", `ulimit -f ${blocks} && exec "$@"`, "sh", process.execPath, program, ...all])
-        const { code, err } = await collect(limited).result
-        const sentence = `^error: ${output}/${file}: the file would be larger than the system allows$`
-        expect([code, err]).toEqual([1, expect.stringMatching(new RegExp(sentence, "m"))])
-      }
-      expect(await start(folder, args).result).toMatchObject({ code: 0 })
-      expectLikeUndisturbed(output)
-    },
-  )
+  unix.it("or a limit on the size of files: a sentence for each kind of file", async () => {
+    const output = join(folder, "limited")
+    const args = ["train", recipe("limited", { save_every: 10 })]
+    // Blocks are of 512 or 1,024 bytes, as the shell has it.
+    for (const [blocks, saveEvery, file] of [
+      [0, 1, "writer\\.lock"],
+      [1, STEPS, "(metrics\\.jsonl|tensorboard/events.*)"],
+      [16, 1, "checkpoint-1(/.*)?"],
+    ]) {
+      rmSync(output, { recursive: true, force: true })
+      const all = [...args, "--set", `train.save_every=${saveEvery}`]
+      const limited = spawn("sh", ["-c", `ulimit -f ${blocks} && exec "$@"`, "sh", process.execPath, program, ...all])
+      const { code, err } = await collect(limited).result
+      const sentence = `^error: ${output}/${file}: the file would be larger than the system allows$`
+      expect([code, err]).toEqual([1, expect.stringMatching(new RegExp(sentence, "m"))])
+    }
+    expect(await start(folder, args).result).toMatchObject({ code: 0 })
+    expectLikeUndisturbed(output)
+  })
 })

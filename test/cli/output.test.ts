@@ -6,6 +6,7 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { OutputGuard, type OutputProcess } from "../../src/cli/output.js"
+import { linux } from "../support/needs.js"
 
 const program = resolve(import.meta.dirname, "../../bin/diffusionvl.mjs")
 const RECORDS = 3000
@@ -38,7 +39,7 @@ async function run(
 
 const commands = () => [["--help"], ["--version"], ["train", "--help"], ["data", "check", "--json", records]]
 
-describe.runIf(process.platform === "linux")("a full disk", () => {
+linux.describe("a full disk", () => {
   it.each([0, 1, 2, 3])("on standard output is a sentence and code 1 (%i)", async (index) => {
     const full = openSync("/dev/full", "w")
     try {

@@ -1,7 +1,7 @@
 /** The package as a user installs it: what is in it, that it needs nothing but its dependencies, and that it runs. */
 
 import { execFileSync } from "node:child_process"
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { builtinModules } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
@@ -101,5 +101,26 @@ describe("an installed package", () => {
     expect(answer.text).toEqual(expect.any(String))
     const exported = node("--input-type=module", "-e", 'console.log(Object.keys(await import("diffusionvl")).join())')
     expect(exported).toContain("openModel")
+  })
+
+  it("has tensors as a subpath, with types, and nothing deeper", () => {
+    writeFileSync(
+      join(home, "tensors.mts"),
+      `import { type Tensor, backward, tensor, tidy } from "diffusionvl/torch"
+const x: Tensor = tensor([1, 2, 3]).requiresGrad_()
+backward(x.mul(x).sum())
+export const doubled = tidy(() => x.grad!.toNumbers()).join()
+// @ts-expect-error a text has no such method
+export const wrong = (): unknown => doubled.mul(2)
+`,
+    )
+    const compilerOptions = { module: "nodenext", target: "es2022", lib: ["es2023", "esnext.disposable"], strict: true }
+    writeFileSync(join(home, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["tensors.mts"] }))
+    const run = (...args: string[]): string =>
+      execFileSync(process.execPath, args, { cwd: home, encoding: "utf8", stdio: "pipe" })
+    run(join(root, "node_modules/typescript/bin/tsc"), "-p", home)
+    const evaluate = (code: string): string => run("--input-type=module", "-e", code)
+    expect(evaluate('console.log((await import("./tensors.mjs")).doubled)')).toBe("2,4,6\n")
+    expect(() => evaluate('await import("diffusionvl/dist/torch/call.js")')).toThrow(/ERR_PACKAGE_PATH_NOT_EXPORTED/)
   })
 })

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { linux } from "../support/needs.js"
 
 let folder: string
 beforeAll(() => {
@@ -85,7 +86,7 @@ const weights = mapFile(file)
 ${then}
 console.log(weights.to({ device: "cpu", dtype: "float32" }).sum().item())`
 
-  it.runIf(process.platform === "linux")("that became shorter ends the program in a sentence", async () => {
+  linux.it("that became shorter ends the program in a sentence", async () => {
     const { code, out, err } = await run(mapped("truncateSync(file, 5000)"))
     expect({ code, out }).toEqual({ code: 1, out: "" })
     expect(err).toMatch(

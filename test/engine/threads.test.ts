@@ -3,6 +3,7 @@
 import { spawnSync } from "node:child_process"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { describe, expect, it } from "vitest"
+import { needs } from "../support/needs.js"
 
 const dist = process.env.DIFFUSIONVL_DIST ?? fileURLToPath(new URL("../../dist", import.meta.url))
 const LINUX = process.platform === "linux"
@@ -23,7 +24,7 @@ function run(program: string, settings: Record<string, string> = {}): { stdout: 
   return child
 }
 
-describe.runIf(LINUX)("how long threads spin", () => {
+needs(LINUX, "Linux").describe("how long threads spin", () => {
   const told = (settings: Record<string, string>): string =>
     run("T.engineInfo()", { OMP_DISPLAY_ENV: "VERBOSE", ...settings }).stderr
 
@@ -114,7 +115,7 @@ describe("how many threads compute", () => {
   })
 })
 
-describe.runIf(GLIBC)("freed memory", () => {
+needs(GLIBC, "glibc").describe("freed memory", () => {
   /** Bytes that stay resident of 256 MB that were written and freed. */
   const kept = (before: string): number =>
     Number(

@@ -5,7 +5,7 @@ import { UserError } from "../../src/errors.js"
 import { Nonsense } from "./target.js"
 
 /** Longest message in characters. */
-export const LONGEST = 4096
+const LONGEST = 4096
 
 const RAW: readonly RegExp[] = [
   /\bundefined\b/,

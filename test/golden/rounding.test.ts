@@ -3,14 +3,14 @@
  * in float32 as ours are, and the tolerance of the golden runner is the sum of what the two may round.
  */
 
-import { describe, expect, it } from "vitest"
+import { expect, it } from "vitest"
 import { endToken, maskToken } from "../../src/checkpoint/config.js"
 import { loadModel } from "../../src/models/load.js"
 import type { Model } from "../../src/models/registry.js"
 import { blockDiffusionObjective } from "../../src/paradigms/block-diffusion/objective.js"
 import { layOut } from "../../src/text/layout.js"
 import { noGrad, setThreads, type Tensor, tidy } from "../../src/torch/index.js"
-import { goldenFeatures, goldenJson, goldenModelFolder, goldenPresent, goldenTensors } from "../support/golden.js"
+import { goldenFeatures, goldenJson, goldenModelFolder, goldenTensors, needsGolden } from "../support/golden.js"
 import { TOLERANCES } from "./tolerances.js"
 
 interface GoldenStep {
@@ -20,7 +20,7 @@ interface GoldenStep {
   D: number
 }
 
-describe.skipIf(!goldenPresent)("golden cross entropies at D = 16", () => {
+needsGolden.describe("golden cross entropies at D = 16", () => {
   it("the reference and this engine are each within half the tolerance of float64", async () => {
     setThreads(1)
     const { samples, cases } = goldenJson("train", "cases.json")

@@ -8,11 +8,18 @@ import { padToSquare, qwenImage } from "../../src/image/qwen.js"
 import type { QwenVlConfig } from "../../src/models/families/qwen2_5_vl-read.js"
 import type { Model } from "../../src/models/registry.js"
 import { mapFile, noGrad, type Tensor, viewBytes } from "../../src/torch/index.js"
+import { needs } from "./needs.js"
 
 /** Beside the clone, or where DIFFUSIONVL_FIXTURES says. */
 export const goldenFolder =
   process.env.DIFFUSIONVL_FIXTURES ?? resolve(import.meta.dirname, "..", "..", "..", "shared", "fixtures")
 export const goldenPresent = existsSync(join(goldenFolder, "manifest.json"))
+
+/** Tests that need this folder. */
+export const needsGolden = needs(
+  goldenPresent,
+  `golden cases in ${process.env.DIFFUSIONVL_FIXTURES ?? "../shared/fixtures"}`,
+)
 
 export const goldenPath = (...path: string[]): string => join(goldenFolder, ...path)
 

@@ -9,7 +9,7 @@ import { type TrainingConfig, trainingSchema } from "../../src/train/config.js"
 
 const SIDE = 56
 const COLOURS = ["red", "green", "blue", "white", "black", "yellow"] as const
-const stage = { steps: 1, learning_rate: 1e-3, mixture: [{ until: 1, tasks: { name: 1 } }] }
+const stage = { steps: 1, learning_rate: 1e-3, task_mixture: [{ until: 1, tasks: { name: 1 } }] }
 
 const recipe = demoSchema.parse({
   data: { size: SIDE },
@@ -42,7 +42,6 @@ export async function writeSmallVlm(folder: string): Promise<SmallData> {
     const ask = (task: string, question: string, answer: string): object => ({
       image,
       task,
-      mirror: true,
       conversations: [
         { from: "human", value: `<image>\n${question}` },
         { from: "gpt", value: answer },

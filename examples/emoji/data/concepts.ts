@@ -8,7 +8,7 @@ import type { Emoji, Group } from "./sources.js"
 export const THINGS: readonly Group[] = ["animals-nature", "food-drink", "travel-places", "activities", "objects"]
 
 /** Of an emoji's name, in words. */
-export const MAXIMUM_WORDS = 3
+const MAXIMUM_WORDS = 3
 
 const CLOCK_TIME = /(o'clock|-thirty)$/
 const SIDED_NAME = /\b(left|right|leftwards|rightwards|clockwise|counterclockwise|waxing|waning|quarter|crescent)\b/

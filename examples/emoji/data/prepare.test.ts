@@ -67,18 +67,18 @@ describe("the prepared data", () => {
     }
   })
 
-  test("multiple choice names four concepts, and overlays only others", () => {
+  test("multiple choice names four concepts, and mixes in only others", () => {
     const concept = new Map(train.map((record) => [record.image, record.concept]))
     const choices = train.filter((record) => record.task === "choose")
     for (const record of choices) {
       expect(record.conversations[0].value).toBe(`<image>\n${record.options!.join("/")}?`)
       expect(new Set(record.options).size).toBe(4)
       expect(record.options).toContain(record.answer)
-      expect(record.mix!.length).toBeGreaterThan(0)
-      for (const image of record.mix!) expect(record.options).not.toContain(concept.get(image) ?? record.answer)
+      expect(record.mix_with!.length).toBeGreaterThan(0)
+      for (const image of record.mix_with!) expect(record.options).not.toContain(concept.get(image) ?? record.answer)
     }
     expect(new Set(choices.map((record) => record.options!.indexOf(record.answer)))).toEqual(new Set([0, 1, 2, 3]))
-    expect(heldOutVendor.every((record) => record.mix === undefined)).toBe(true)
+    expect(heldOutVendor.every((record) => record.mix_with === undefined)).toBe(true)
   })
 
   test("pictures are RGB squares on white, filled to 92 %", async () => {

@@ -74,7 +74,7 @@ interface Stamp {
 }
 
 /** Changes whenever the same settings give other data. */
-const FORMAT = 2
+const FORMAT = 3
 const STAMP = "prepared.json"
 const FILES = { train: "train.json", heldOutVendor: "heldout-vendor.json", heldOutPictures: "heldout-pictures.json" }
 

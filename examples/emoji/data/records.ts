@@ -28,10 +28,10 @@ export interface EmojiRecord {
   /** The concept's name. */
   concept: string
   vendor: Vendor
-  /** Whether training may mirror the picture. */
-  mirror: boolean
-  /** Of `choose` in training: pictures of concepts that are no option, to be overlaid on this one. */
-  mix?: string[]
+  /** Only where a mirrored picture would no longer deserve its name. */
+  augmentations?: { flip: false }
+  /** Of `choose` in training: pictures of concepts that are no option, to be mixed into this one. */
+  mix_with?: string[]
 }
 
 /** Names a multiple-choice question is between; so many concepts there must be. */
@@ -49,7 +49,7 @@ export function trainingRecords(pictures: readonly Picture[], concepts: readonly
       // Half of the questions have look-alikes as distractors, so that the options alone do not give the answer.
       const pool = i % 2 === 0 ? concepts : concepts.filter((emoji) => emoji.group === picture.emoji.group)
       const record = chooseRecord(picture, i, chooseOptions(picture.emoji, pool, concepts, random))
-      return { ...record, mix: mixPictures(record.options!, pictures, random) }
+      return { ...record, mix_with: mixPictures(record.options!, pictures, random) }
     }),
     ...DESCRIBE_QUESTIONS.map((question, i) => describeRecord(picture, question, i)),
   ])
@@ -101,7 +101,7 @@ function makeRecord(
     answer,
     concept: emoji.name,
     vendor,
-    mirror,
+    ...(!mirror && { augmentations: { flip: false } }),
   }
 }
 

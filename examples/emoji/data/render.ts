@@ -3,7 +3,7 @@
 import sharp from "sharp"
 
 /** Share of the side that the longer side of the drawing takes. */
-export const FILL = 0.92
+const FILL = 0.92
 
 /** A picture needs this share of clearly non-white pixels; below it the drawing is white on white. */
 const MINIMUM_INK = 0.02

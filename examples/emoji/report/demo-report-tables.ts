@@ -28,9 +28,9 @@ const measure = (
 
 export const NAMING = measure("name", "naming, exact", (e) => e.name?.exact)
 export const CHOICE_GREEDY = measure("choose", "choice, greedy", (e) => e.choose?.greedy)
-export const CHOICE_LIKELIHOOD = measure("choose", "choice, likelihood", (e) => e.choose?.likelihood)
+const CHOICE_LIKELIHOOD = measure("choose", "choice, likelihood", (e) => e.choose?.likelihood)
 export const TOKEN_F1 = measure("describe", "description, token F1", (e) => e.describe?.tokenF1)
-export const NAME_INSIDE = measure("describe", "name in description", (e) => e.describe?.nameInside)
+const NAME_INSIDE = measure("describe", "name in description", (e) => e.describe?.nameInside)
 export const FORWARDS = measure("describe", "forwards per token", (e) => e.describe?.forwardsPerToken, false)
 export const SPEED = measure("describe", "tokens/s", (e) => e.speed?.tokensPerSecond.median, false)
 

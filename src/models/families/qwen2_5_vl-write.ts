@@ -66,10 +66,10 @@ function blocksJson({ name, options }: ParadigmRecord): Json {
 export function toReleasedConfig(config: QwenVlConfig, dtype: ElementType): Json {
   const published = BLOCK_DIFFUSION.name
   const text = textJson(config)
-  const own = config.raw.model_type === "qwen2_5_vl" ? {} : config.raw
+  const kept = config.raw.model_type === "qwen2_5_vl" ? {} : config.raw
   return {
     ...RELEASED_DEFAULTS,
-    ...own,
+    ...kept,
     ...text,
     architectures: ["DiffusionVLQwenVLForCausalLM"],
     model_type: "diffusionvl_qwenvl",

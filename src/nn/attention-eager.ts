@@ -1,5 +1,5 @@
 /**
- * Attention with its scores written out, for training in bfloat16 on the CPU: the engine's own kernel computes in
+ * Eager attention, its scores written out, for training in bfloat16 on the CPU: the engine's own kernel computes in
  * float32 there, and these products run at the rate of the processor's bfloat16 instructions.
  */
 
@@ -7,7 +7,7 @@ import {
   customFunction,
   dtypeCode,
   gradEnabled,
-  hasBf16Products,
+  hasBf16Matmul,
   operator,
   readCpu,
   type Tensor,
@@ -20,12 +20,12 @@ const MAXIMUM_SCORES = 1 << 24
 const softmax = operator("aten::_softmax")
 const softmaxBackward = operator("aten::_softmax_backward_data")
 
-/** Whether writing out the scores is the faster way for these. */
-export function prefersDense(q: Tensor, k: Tensor): boolean {
+/** Whether eager attention is the faster way for these. */
+export function prefersEager(q: Tensor, k: Tensor): boolean {
   if (q.device !== "cpu" || q.dtype !== "bfloat16" || !gradEnabled() || !(q.requiresGrad || k.requiresGrad))
     return false
   const [batch, heads, rows] = q.shape
-  return batch * heads * rows * k.shape[2] <= MAXIMUM_SCORES && hasBf16Products(readCpu().instructions)
+  return batch * heads * rows * k.shape[2] <= MAXIMUM_SCORES && hasBf16Matmul(readCpu().instructions)
 }
 
 /**
@@ -35,7 +35,7 @@ export function prefersDense(q: Tensor, k: Tensor): boolean {
  * @param mask [B or 1, 1, R, K] in that type, 0 or −∞; every row sees something
  * @returns [B, H, R, d]
  */
-export function attentionDense(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scale: number): Tensor {
+export function attentionEager(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scale: number): Tensor {
   const [batch, heads, rows, width] = q.shape
   const [, kvHeads, keys] = k.shape
   const { dtype } = q

@@ -2,23 +2,23 @@
 
 import { type Device, type DType, measureBandwidth, measureMatmul } from "../torch/index.js"
 
-export interface Ceilings {
+export interface Peaks {
   /** Bytes read per second, streaming. */
   bandwidth: number
   /** Multiply-adds count two. */
   operationsPerSecond: number
 }
 
-/** Both ceilings of a device, measured now. */
-export function measureCeilings(device: Device, dtype: DType): Ceilings {
+/** Both peaks of a device, measured now. */
+export function measurePeaks(device: Device, dtype: DType): Peaks {
   return { bandwidth: measureBandwidth(device), operationsPerSecond: measureMatmul(dtype, device) }
 }
 
 /**
  * max(weight bytes / bandwidth, operations / peak) in seconds, for one forward of `rows` rows through `weights` weights.
  */
-export function floorSeconds(
-  { bandwidth, operationsPerSecond }: Ceilings,
+export function rooflineSeconds(
+  { bandwidth, operationsPerSecond }: Peaks,
   { weights, bytes, rows }: { weights: number; bytes: number; rows: number },
 ): number {
   return Math.max(bytes / bandwidth, (2 * weights * rows) / operationsPerSecond)
