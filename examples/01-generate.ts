@@ -14,4 +14,4 @@ const messages: Message[] = [{ role: "user", content: imagePrompt(1, question) }
 const { text, stats } = await generateText(model, { messages, images: [picture], maxTokens: 32 })
 
 console.log(text)
-console.log(`${stats.tokens} tokens in ${stats.forwards} forward passes, ${model.paradigm}`)
+console.log(`${stats.tokens} tokens in ${stats.forwards} forward passes, ${model.paradigm.name}`)
