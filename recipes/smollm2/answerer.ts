@@ -32,7 +32,7 @@ export interface AnswerOptions {
 }
 
 /** Answers that are decoded at the same time. Decoding is exact: in float32 a question gets the same answer alone. */
-const AT_ONCE = 32
+const AT_ONCE = 64
 
 export class Answerer {
   readonly #session: Session
