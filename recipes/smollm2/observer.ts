@@ -23,8 +23,8 @@ export function consoleObserver(): { observer: Observer; end(): void } {
         progress?.update(done, total, left === undefined ? detail : `${detail}${detail ? " · " : ""}all of it`, left)
       },
       note(line) {
-        if (progress) progress.note(line)
-        else process.stderr.write(`${line}\n`)
+        end()
+        process.stderr.write(`${line}\n`)
       },
     },
   }

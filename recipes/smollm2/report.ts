@@ -121,8 +121,9 @@ function summaryOf(main: readonly Result[]): string[] {
   }
   const likelihood = (result: Result): string =>
     shown(over(ofKind(result, "own"), "logLikelihood"), (value) => value.toFixed(2))
+  const choices = `Held-out multiple choice (${n} questions): by likelihood ${percent(all(translated, "choice"))} %, the control ${percent(all(control, "choice"))} %, ${difference("choice")}; by the answer it writes ${percent(all(translated, "exact"))} %, the control ${percent(all(control, "exact"))} %, ${difference("exact")}. Before training: ${percent(all(base, "choice"))} % and ${percent(all(base, "exact"))} %.`
   return [
-    `Held-out multiple choice (${n} questions): by likelihood ${percent(all(translated, "choice"))} %, the control ${percent(all(control, "choice"))} %, ${difference("choice")}; by the answer it writes ${percent(all(translated, "exact"))} %, the control ${percent(all(control, "exact"))} %, ${difference("exact")}. Before training: ${percent(all(base, "choice"))} % and ${percent(all(base, "exact"))} %.`,
+    ...(n > 0 ? [choices] : []),
     `Log-likelihood per token of answers as SmolLM2 writes them itself, in nats: ${likelihood(translated)} after translation, ${likelihood(control)} for the control, ${likelihood(base)} for SmolLM2.`,
     `It takes ${forwardsPerToken(translated).toFixed(2)} forwards per token (${decodingText(translated.measurement.decoding)}); autoregressive decoding takes one.`,
   ]

@@ -237,7 +237,6 @@ async function trainStage(stage: Stage, after: number, { signal, observer }: Run
       return false
     }
   }
-  observer.note(`${stage.title} · done`)
   return true
 }
 
