@@ -20,7 +20,7 @@ import { chatFormatOf } from "../models/chat-format.js"
 import { requireImages } from "../models/images.js"
 import type { ImageInput } from "../models/types.js"
 import type { TrainingBatch, TrainingSample } from "../paradigms/batch.js"
-import { encodeTraining, IGNORE, type Message } from "../text/conversation.js"
+import { encodeTraining, type Message } from "../text/conversation.js"
 import { layOut } from "../text/layout.js"
 import type { Tokenizer } from "../text/tokenizer.js"
 import type { Encoded } from "../text/writer.js"
@@ -48,15 +48,6 @@ function augmentOptions(config: AugmentConfig, mirror: boolean): AugmentOptions 
 interface EncodedSample {
   sample: Sample
   encoded: Encoded
-}
-
-/**
- * Without what a chat template writes behind the last answer: in the answer's last block and never masked, it would tell
- * where the answer ends.
- */
-function endedWithAnswer({ ids, labels, answerStart }: Encoded): Encoded {
-  const end = labels.findLastIndex((label) => label !== IGNORE) + 1
-  return { ids: ids.subarray(0, end), labels: labels.subarray(0, end), answerStart }
 }
 
 export class TrainingData {
@@ -174,9 +165,7 @@ export class TrainingData {
     const { paradigm, block_diffusion, data } = this.config
     const special = data.trusted
     const learn = paradigm === "block-diffusion" ? block_diffusion.learn : undefined
-    const encoded = encodeTraining(messages, this.tokenizer, chatFormatOf(this.modelConfig), { special, learn })
-    const isTemplate = this.modelConfig.chat === "template"
-    return paradigm === "block-diffusion" && isTemplate ? endedWithAnswer(encoded) : encoded
+    return encodeTraining(messages, this.tokenizer, chatFormatOf(this.modelConfig), { special, learn })
   }
 
   async #image(
