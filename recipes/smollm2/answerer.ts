@@ -1,13 +1,9 @@
 /** A model that answers many questions at once, and says how likely given answers are. The one file that knows how decoding is called. */
 
-import { Executor } from "../../src/execution/executor.js"
-import { resolveDecoding } from "../../src/generate/decoding.js"
-import { checkOptions, type DecodingOptions } from "../../src/generate/options.js"
+import { decode } from "../../src/generate/generate.js"
 import { preparePrompt } from "../../src/generate/prepare.js"
 import { type AnswerScore, scoreAnswers } from "../../src/generate/score.js"
 import { loadSession, type Session } from "../../src/generate/session.js"
-import { autoregressiveDecoding } from "../../src/paradigms/autoregressive/decoder.js"
-import { blockDecoding } from "../../src/paradigms/block-diffusion/decoder.js"
 import type { DecodeDone, DecodeEvent } from "../../src/paradigms/decode-events.js"
 import type { Prompt } from "../../src/paradigms/prompt.js"
 import type { Decoding, Dtype } from "./settings.js"
@@ -44,10 +40,6 @@ export class Answerer {
     this.#system = system
   }
 
-  get isDiffusion(): boolean {
-    return this.#session.paradigm === "block-diffusion"
-  }
-
   get parameters(): number {
     return [...this.#session.model.parameters().values()].reduce((sum, { size }) => sum + size, 0)
   }
@@ -58,13 +50,12 @@ export class Answerer {
    */
   async answerAll(questions: readonly string[], options: AnswerOptions): Promise<Answer[]> {
     const answers: Answer[] = new Array(questions.length)
-    const executor = new Executor(this.#session.model)
     let next = 0
     const work = async (): Promise<void> => {
       while (next < questions.length) {
         const index = next++
         options.signal?.throwIfAborted()
-        for await (const event of this.#events(questions[index], options, executor))
+        for await (const event of this.events(questions[index], options))
           if (event.type === "done") answers[index] = this.#answer(event)
         await options.onAnswer?.(index, answers[index])
       }
@@ -73,15 +64,18 @@ export class Answerer {
     return answers
   }
 
-  /** The decoder's events, for showing how an answer comes about. */
-  async *events(question: string, options: AnswerOptions): AsyncGenerator<DecodeEvent> {
-    yield* this.#events(question, options, new Executor(this.#session.model))
+  /** The decoder's events, for showing how an answer comes about. Forwards of answers under way are computed together. */
+  async *events(
+    question: string,
+    { maxTokens, decoding, signal }: AnswerOptions,
+  ): AsyncGenerator<DecodeEvent, void, undefined> {
+    const prompt = await this.#prompt(question)
+    yield* decode(this.#session, prompt, { temperature: 0, maxTokens, ...decoding, signal })
   }
 
   /** Log-likelihoods of whole answers, their ends included. */
   async scores(question: string, answers: readonly string[], blockSize?: number): Promise<AnswerScore[]> {
-    const options = this.isDiffusion ? { blockSize } : {}
-    return scoreAnswers(this.#session, await this.#prompt(question), answers, options)
+    return scoreAnswers(this.#session, await this.#prompt(question), answers, { blockSize })
   }
 
   /** A token as text. */
@@ -99,22 +93,6 @@ export class Answerer {
       { role: "system", content: this.#system },
       { role: "user", content: question },
     ])
-  }
-
-  async *#events(
-    question: string,
-    { maxTokens, decoding, signal }: AnswerOptions,
-    executor: Executor,
-  ): AsyncGenerator<DecodeEvent> {
-    const prompt = await this.#prompt(question)
-    const options: DecodingOptions = { temperature: 0, maxTokens, ...(this.isDiffusion && decoding) }
-    checkOptions(this.#session, options)
-    const resolved = resolveDecoding(this.#session, options, prompt.ids.length)
-    const loop =
-      resolved.paradigm === "autoregressive"
-        ? autoregressiveDecoding(prompt, resolved.settings)
-        : blockDecoding(prompt.ids.length, resolved.settings)
-    yield* executor.run(prompt, loop, { signal })
   }
 
   #answer({ ids, eosIndex, stats }: DecodeDone): Answer {

