@@ -25,7 +25,10 @@ export const ofKind = (result: Result, kind: Question["kind"]): SetScores[] =>
   result.scores.sets.filter((set) => set.kind === kind)
 
 /** Mean over the questions of some sets. */
-export function over(sets: readonly SetScores[], key: "exact" | "wordF1" | "choice" | "logLikelihood"): number | undefined {
+export function over(
+  sets: readonly SetScores[],
+  key: "exact" | "wordF1" | "choice" | "logLikelihood",
+): number | undefined {
   const known = sets.filter((set) => set[key] !== undefined)
   const questions = known.reduce((sum, set) => sum + set.questions, 0)
   return questions === 0
@@ -35,7 +38,7 @@ export function over(sets: readonly SetScores[], key: "exact" | "wordF1" | "choi
 export const shown = (value: number | undefined, write: (value: number) => string): string =>
   value === undefined ? "–" : write(value)
 
-export export function comparison(main: readonly Result[]): Table {
+export function comparison(main: readonly Result[]): Table {
   return {
     title: "Held-out questions",
     text: "Choice: one of the options that the question lists; by likelihood the likeliest whole answer, else the answer that is written, word for word. Open: the answers of the sets' authors. Own: what SmolLM2 itself answers, greedily; F1 is of the words. Log-likelihoods are per token, in nats, ends of answers included; those of block diffusion are of filling each block from left to right.",
