@@ -30,6 +30,9 @@ export interface EvaluationInput {
   onQuestion?: (done: number, total: number, what: string, left?: number) => void
 }
 
+/** Before, nothing is said of the time that is left. */
+const SETTLE_SECONDS = 20
+
 /** @throws the reason of `signal` when it is aborted: the same call goes on from there */
 export async function evaluateModels(input: EvaluationInput): Promise<Result[]> {
   const { settings, models, blockSize, questions, signal } = input
@@ -62,7 +65,8 @@ export async function evaluateModels(input: EvaluationInput): Promise<Result[]> 
       onQuestion: () => {
         done++
         computed++
-        const left = ((performance.now() - started) / 1000 / computed) * (total - done)
+        const seconds = (performance.now() - started) / 1000
+        const left = seconds < SETTLE_SECONDS ? undefined : (seconds / computed) * (total - done)
         input.onQuestion?.(done, total, nameOf(measurement), left)
       },
     })

