@@ -7,7 +7,7 @@ import { IGNORE, IMAGE, type Message, partsOf } from "./message.js"
 import { privateCharacters, takeOut } from "./private-characters.js"
 import type { Tokenizer } from "./tokenizer.js"
 import { guardMessages } from "./typed-text.js"
-import type { Encoded } from "./writer.js"
+import type { Encoded, EncodeOptions } from "./writer.js"
 
 export interface TemplateOptions {
   /** Let markup written inside messages be tokens: for text that is trusted. @default false */
@@ -63,9 +63,14 @@ export class TemplateFormat {
   /**
    * A training sample: the whole conversation, and which of its tokens the model writes itself. Those are what the
    * template marks with {% generation %}, or else each answer with the mark that ends it, found turn by turn.
+   * @param options.learn given by paradigms that mask what they learn: the sample then ends with its last answer. What
+   *   the template writes behind it is never masked, and would tell where the answer ends.
    * @throws UserError when there is no answer, or the template's turns cannot be told apart
    */
-  training(messages: readonly Message[], options: TemplateOptions = {}): TrainingTurns {
+  training(
+    messages: readonly Message[],
+    { learn, ...options }: TemplateOptions & Pick<EncodeOptions, "learn"> = {},
+  ): TrainingTurns {
     if (!messages.some(({ role }) => role === "assistant"))
       throw new UserError("the conversation has no answer to learn")
     const { guard, open, close, guarded, render } = this.#prepare(messages, options)
@@ -83,7 +88,8 @@ export class TemplateFormat {
       // What the template marks is meant as transformers means it: with the token that the mark cuts in two.
       return { start: this.template.marksAnswers ? start.ended : start.begun, end: places[2 * i + 1].begun }
     })
-    const all = this.#withImages(ids, messages)
+    const whole = this.#withImages(ids, messages)
+    const all = learn === undefined ? whole : whole.slice(0, answers[answers.length - 1].end)
     const answer = new Uint8Array(all.length)
     for (const { start, end } of answers) answer.fill(1, start, end)
     const labels = Int32Array.from(all, (id, i) => (answer[i] === 1 && id !== IMAGE ? id : IGNORE))

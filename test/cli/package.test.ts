@@ -64,7 +64,9 @@ describe("an installed package", () => {
 
   it("has nothing that is for this repository only", () => {
     const sources = files.filter((path) => /\.tsx?$/.test(path) && !path.endsWith(".d.ts"))
-    const tests = files.filter((path) => /\.test\.|(^|\/)(test|demo|fixtures|examples|golden)(\/|\.|$)/.test(path))
+    const tests = files.filter((path) =>
+      /\.test\.|(^|\/)(test|demo|fixtures|examples|golden|smollm2)(\/|\.|$)/.test(path),
+    )
     const hidden = files.filter((path) => /(^|\/)\./.test(path))
     const scripts = files.filter((path) => /^scripts\/(?!setup\.mjs$|lib\/)/.test(path))
     expect({ sources, tests, hidden, scripts }).toEqual({ sources: [], tests: [], hidden: [], scripts: [] })

@@ -1,0 +1,31 @@
+/** The blocks of one answer, step by step. */
+
+import type { DenoiseStep } from "../../src/report/denoise-view.js"
+import type { Answerer, AnswerOptions } from "./answerer.js"
+
+/** More would not be looked at. */
+const BLOCKS = 4
+
+export async function denoise(answerer: Answerer, question: string, options: AnswerOptions): Promise<DenoiseStep[][]> {
+  const blocks = new Map<number, DenoiseStep[]>()
+  const known = new Map<number, string>()
+  for await (const event of answerer.events(question, options)) {
+    if (event.type !== "step") continue
+    const fixed = new Set(event.fixed)
+    const predicted = new Map(
+      [...event.positions].map((position, i) => [
+        position,
+        { text: answerer.token(event.ids[i]), confidence: event.confidences[i] },
+      ]),
+    )
+    for (const position of event.fixed) known.set(position, predicted.get(position)?.text ?? "")
+    const cells = Array.from({ length: event.end - event.start }, (_, i): DenoiseStep["cells"][number] => {
+      const position = event.start + i
+      const guess = predicted.get(position)
+      if (guess) return { ...guess, state: fixed.has(position) ? "new" : "masked" }
+      return { text: known.get(position) ?? "", state: "fixed" }
+    })
+    blocks.set(event.block, [...(blocks.get(event.block) ?? []), { step: event.step + 1, cells }])
+  }
+  return [...blocks.values()].slice(0, BLOCKS)
+}

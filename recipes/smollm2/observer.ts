@@ -1,0 +1,31 @@
+/** Shows the run on the terminal: one moving line per part, with the time left. */
+
+import { Progress } from "../../src/cli/ui/progress.js"
+import type { Observer } from "./options.js"
+
+export function consoleObserver(): { observer: Observer; end(): void } {
+  let progress: Progress | undefined
+  let part = ""
+  const end = (): void => {
+    progress?.finish()
+    progress = undefined
+    part = ""
+  }
+  return {
+    end,
+    observer: {
+      progress(name, done, total, detail, left) {
+        if (name !== part) {
+          end()
+          progress = new Progress(name)
+          part = name
+        }
+        progress?.update(done, total, left === undefined ? detail : `${detail}${detail ? " · " : ""}all of it`, left)
+      },
+      note(line) {
+        end()
+        process.stderr.write(`${line}\n`)
+      },
+    },
+  }
+}

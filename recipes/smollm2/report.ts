@@ -1,0 +1,179 @@
+/** Results as the tables, curves and samples of a report. Every number in a sentence is computed. */
+
+import { cpus } from "node:os"
+import { join } from "node:path"
+import type { DenoiseStep } from "../../src/report/denoise-view.js"
+import type { Series } from "../../src/report/svg.js"
+import { buildInfo } from "../../src/torch/index.js"
+import { readMetrics } from "../../src/train/metrics.js"
+import { Answerer } from "./answerer.js"
+import { denoise } from "./denoise.js"
+import { decodingText, type Result } from "./evaluation.js"
+import { mean, shareError } from "./metrics.js"
+import { type ModelName, mainDecoding } from "./plan.js"
+import type { PreparedData } from "./prepare.js"
+import {
+  bySet,
+  comparison,
+  forwardsPerToken,
+  ofKind,
+  over,
+  percent,
+  shown,
+  sweep,
+  type Table,
+  TITLES,
+  tradeOff,
+} from "./report-tables.js"
+import type { Settings } from "./settings.js"
+import type { Stage } from "./stages.js"
+
+export interface Sample {
+  set: string
+  question: string
+  answers: { of: string; text: string }[]
+}
+
+export interface Report {
+  title: string
+  date: string
+  summary: string[]
+  tables: Table[]
+  /** Forwards per token against quality. */
+  tradeOff: Series[]
+  losses: Series[]
+  samples: Sample[]
+  denoising?: { question: string; blocks: DenoiseStep[][] }
+  facts: Table[]
+  command: string
+}
+
+export interface ReportInput {
+  settings: Settings
+  folder: string
+  command: string
+  stages: readonly Stage[]
+  models: Readonly<Record<ModelName, string>>
+  prepared: PreparedData
+  evaluation: readonly Result[]
+  times: Readonly<Record<string, number>>
+}
+
+export async function reportFrom(input: ReportInput): Promise<Report> {
+  const { settings, evaluation, models, prepared, stages, command } = input
+  const main = evaluation.filter(({ measurement }) => measurement.part === "main")
+  const decoding = mainDecoding(settings, stages[0].config.block_diffusion.block_size)
+  const translated = new Answerer(models.translated, settings)
+  const own = prepared.heldOut.find(({ kind }) => kind === "own")
+  return {
+    title: "SmolLM2 from autoregressive to block diffusion",
+    date: new Date().toISOString().slice(0, 16).replace("T", " "),
+    summary: summaryOf(main),
+    tables: [
+      comparison(main),
+      bySet(main),
+      ...(["block size", "threshold", "steps"] as const).flatMap((part) => sweep(evaluation, part)),
+    ],
+    tradeOff: tradeOff(evaluation),
+    losses: stages.map(({ title, config }) => ({
+      name: title,
+      line: readMetrics(join(config.output, "metrics.jsonl")).map(({ step, loss }) => ({ x: step, y: loss })),
+    })),
+    samples: samplesOf(main, settings.evaluation.samples),
+    denoising: own && {
+      question: own.question,
+      blocks: await denoise(translated, own.question, { maxTokens: settings.evaluation.answer_tokens, decoding }),
+    },
+    facts: await factsOf(input, translated.parameters),
+    command,
+  }
+}
+
+function summaryOf(main: readonly Result[]): string[] {
+  const [base, control, translated] = (["base", "control", "translated"] as const).map((name) =>
+    main.find(({ measurement }) => measurement.model === name),
+  )
+  if (!base || !control || !translated) return []
+  const all = (result: Result, key: "choice" | "exact"): number => over(ofKind(result, "choice"), key) as number
+  const n = ofKind(translated, "choice").reduce((sum, { questions }) => sum + questions, 0)
+  const difference = (key: "choice" | "exact"): string => {
+    const points = 100 * (all(translated, key) - all(control, key))
+    const error = 100 * Math.hypot(...[translated, control].map((result) => shareError(all(result, key), n)))
+    return `${points >= 0 ? "+" : "−"}${Math.abs(points).toFixed(1)} points (± ${error.toFixed(1)})`
+  }
+  const likelihood = (result: Result): string =>
+    shown(over(ofKind(result, "own"), "logLikelihood"), (value) => value.toFixed(2))
+  const choices = `Held-out multiple choice (${n} questions): by likelihood ${percent(all(translated, "choice"))} %, the control ${percent(all(control, "choice"))} %, ${difference("choice")}; by the answer it writes ${percent(all(translated, "exact"))} %, the control ${percent(all(control, "exact"))} %, ${difference("exact")}. Before training: ${percent(all(base, "choice"))} % and ${percent(all(base, "exact"))} %.`
+  return [
+    ...(n > 0 ? [choices] : []),
+    `Log-likelihood per token of answers as SmolLM2 writes them itself, in nats: ${likelihood(translated)} after translation, ${likelihood(control)} for the control, ${likelihood(base)} for SmolLM2.`,
+    `It takes ${forwardsPerToken(translated).toFixed(2)} forwards per token (${decodingText(translated.measurement.decoding)}); autoregressive decoding takes one.`,
+  ]
+}
+
+/** One question of each set in turn, with everybody's answer. */
+function samplesOf(main: readonly Result[], count: number): Sample[] {
+  const questions = main[0]?.transcripts ?? []
+  const first = [...new Set(questions.map(({ set }) => set))].reverse().map((set) => {
+    return questions.findIndex((transcript) => transcript.set === set)
+  })
+  return first.slice(0, count).map((index) => ({
+    set: questions[index].set,
+    question: questions[index].question,
+    answers: [
+      { of: "reference", text: questions[index].reference },
+      ...main.map(({ measurement, transcripts }) => ({
+        of: TITLES[measurement.model],
+        text: transcripts[index].answer,
+      })),
+    ],
+  }))
+}
+
+async function factsOf(
+  { settings, prepared, stages, times, evaluation }: ReportInput,
+  parameters: number,
+): Promise<Table[]> {
+  const learned = stages.map(({ title, config }) => {
+    const metrics = readMetrics(join(config.output, "metrics.jsonl"))
+    const perStep = mean(metrics.map(({ tokensPerSecond }) => tokensPerSecond))
+    return [
+      title,
+      `${metrics.length} steps of ${config.train.micro_batch_size} samples, ${perStep.toFixed(0)} tokens/s`,
+    ]
+  })
+  const minutes = (seconds: number): string => `${(seconds / 60).toFixed(1)} min`
+  return [
+    {
+      title: "Data",
+      text: "Duplicates are left out, and passages or questions that are held out are nowhere trained on.",
+      columns: ["set", "file", "licence", "records", "unfit", "duplicates", "trained on", "held out"],
+      rows: prepared.facts.map(({ set, file, licence, records, unfit, duplicates, train, heldOut }) => [
+        set,
+        file,
+        licence,
+        ...[records, unfit, duplicates, train, heldOut].map(String),
+      ]),
+    },
+    {
+      title: "Run",
+      columns: ["", ""],
+      rows: [
+        ["parameters", parameters.toLocaleString("en")],
+        [
+          "own answers",
+          `${prepared.own.prompts} prompts, ${prepared.own.tokens} tokens; ${prepared.own.unended} did not end and are left out`,
+        ],
+        ["training samples", String(prepared.train.length)],
+        ...learned,
+        ["measurements", String(evaluation.length)],
+        ...Object.entries(times).map(([part, seconds]) => [`time, ${part}`, minutes(seconds)]),
+        ["time, all", minutes(Object.values(times).reduce((sum, each) => sum + each, 0))],
+        ["model", settings.packages.model],
+        ["questions", settings.packages.data],
+        ["processor", `${cpus()[0]?.model ?? "unknown"}, ${cpus().length} cores`],
+        ["libtorch", buildInfo().torchVersion],
+      ],
+    },
+  ]
+}

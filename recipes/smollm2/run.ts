@@ -1,0 +1,153 @@
+/** From packages to a report. Every part that is done is kept: stopped at any moment, the same call goes on there. */
+
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { writeFileAtomic, writeJson } from "../../src/checkpoint/files.js"
+import { readJsonObject } from "../../src/checkpoint/json.js"
+import { lockFolder } from "../../src/checkpoint/lock.js"
+import { UserError } from "../../src/errors.js"
+import { makeFolder } from "../../src/make-folder.js"
+import { finishedModel, type TrainingEvent, train } from "../../src/train/trainer.js"
+import { Clock } from "./clock.js"
+import { evaluateModels } from "./evaluation.js"
+import type { RunOptions } from "./options.js"
+import { prepareData, prepareModel } from "./prepare.js"
+import { reportFrom } from "./report.js"
+import { htmlReport, markdownReport } from "./report-pages.js"
+import { isTrained, type Stage, secondsPerStep, stagesOf } from "./stages.js"
+
+/** @returns the paths of both reports; undefined when the signal stopped a training: the same call goes on from there */
+export async function run(options: RunOptions): Promise<{ html: string; markdown: string } | undefined> {
+  makeFolder(options.folder)
+  const lock = lockFolder(options.folder)
+  try {
+    return await runAlone(options)
+  } finally {
+    lock.release()
+  }
+}
+
+async function runAlone(options: RunOptions): Promise<{ html: string; markdown: string } | undefined> {
+  const { settings, folder, command, signal, observer } = options
+  await keepSettings({ ...settings, set: options.set ?? [] }, folder)
+  const clock = new Clock(join(folder, "times.json"))
+  const base = await prepareModel(options)
+  const prepared = await clock.time("own answers", () => prepareData(options, base))
+
+  const steps = await planSteps(options, { base, data: prepared.file, clock })
+  const input = { folder, base, data: prepared.file, seed: settings.seed, dtype: settings.dtype, set: options.set }
+  const stages = stagesOf({ ...input, steps: steps.steps })
+  const evaluationSeconds = 60 * settings.evaluation.minutes
+  for (const [i, stage] of stages.entries()) {
+    const rest = stages.slice(i + 1).reduce((sum, { name }) => sum + steps.steps * steps.seconds[name], 0)
+    const whole = await clock.time(stage.name, () => trainStage(stage, rest + evaluationSeconds, options))
+    if (!whole) return undefined
+  }
+
+  const models = {
+    base,
+    control: finishedModel(stages[1].config.output),
+    translated: finishedModel(stages[0].config.output),
+  }
+  const evaluation = await clock.time("evaluation", () =>
+    evaluateModels({
+      settings,
+      folder,
+      models,
+      blockSize: stages[0].config.block_diffusion.block_size,
+      questions: prepared.heldOut,
+      signal,
+      onQuestion: (done, total, what, left) => observer.progress("evaluation", done, total, what, left),
+    }),
+  )
+  const report = await reportFrom({
+    settings,
+    folder,
+    command,
+    stages,
+    models,
+    prepared,
+    evaluation,
+    times: clock.times,
+  })
+  const [html, markdown] = [join(folder, "report.html"), join(folder, "report.md")]
+  await writeFileAtomic(html, htmlReport(report))
+  await writeFileAtomic(markdown, markdownReport(report))
+  return { html, markdown }
+}
+
+/** Parts that are done are kept, so they must be those of these settings. */
+async function keepSettings(settings: object, folder: string): Promise<void> {
+  const file = join(folder, "settings.json")
+  if (!existsSync(file)) return writeJson(file, settings)
+  if (JSON.stringify(readJsonObject(file)) === JSON.stringify(settings)) return
+  throw new UserError("this run was started with other settings", {
+    where: folder,
+    fix: "give another folder with --out, or delete this one",
+  })
+}
+
+interface StepPlan {
+  steps: number
+  /** Seconds per step of each training, measured here. */
+  seconds: Record<Stage["name"], number>
+}
+
+/** As many steps as the settings say, or as many as there is time for. Decided once. */
+async function planSteps(
+  { settings, folder, signal, observer, set }: RunOptions,
+  { base, data, clock }: { base: string; data: string; clock: Clock },
+): Promise<StepPlan> {
+  const file = join(folder, "steps.json")
+  if (existsSync(file)) return readJsonObject(file) as unknown as StepPlan
+  const { steps: wanted, seed, dtype, minutes, evaluation } = settings
+  const plan = await clock.time("measuring", async () => {
+    const seconds: Record<string, number> = {}
+    for (const stage of stagesOf({ folder, base, data, steps: wanted, seed, dtype, set }))
+      seconds[stage.name] = await secondsPerStep(stage, {
+        signal,
+        onStep: (done, total) => observer.progress("measuring how fast this machine is", done, total, stage.title),
+      })
+    return seconds as StepPlan["seconds"]
+  })
+  const spent = Object.values(clock.times).reduce((sum, each) => sum + each, 0)
+  const left = 60 * (minutes - evaluation.minutes) - spent
+  const steps = Math.min(wanted, Math.floor(left / (plan.translated + plan.control)))
+  if (steps < 1)
+    throw new UserError(`${minutes} minutes leave no time for training on this machine`, {
+      fix: "raise minutes, or lower evaluation.minutes",
+    })
+  const planned = { steps, seconds: plan }
+  await writeJson(file, planned)
+  const less = steps < wanted ? ` of ${wanted}: more do not fit into ${minutes} minutes` : ""
+  observer.note(
+    `${steps} steps${less} · ${plan.translated.toFixed(1)} s each for the translation, ${plan.control.toFixed(1)} s for the control`,
+  )
+  return planned
+}
+
+/** @returns false when interrupted */
+async function trainStage(stage: Stage, after: number, { signal, observer }: RunOptions): Promise<boolean> {
+  if (isTrained(stage)) return true
+  let from: number | undefined
+  let started = performance.now()
+  const total = stage.config.train.max_steps as number
+  for await (const event of train(stage.config, { signal })) {
+    if (event.type === "step") {
+      from ??= event.metrics.step
+      if (event.metrics.step === from) started = performance.now()
+      const done = event.metrics.step - from
+      const perStep = (performance.now() - started) / 1000 / Math.max(1, done)
+      const left = done > 0 ? (total - event.metrics.step) * perStep + after : undefined
+      observer.progress(stage.title, event.metrics.step + 1, total, detail(event), left)
+    }
+    if (event.type === "interrupted") {
+      observer.note(`${stage.title} · stopped at step ${event.step}`)
+      return false
+    }
+  }
+  return true
+}
+
+const detail = ({ metrics }: Extract<TrainingEvent, { type: "step" }>): string =>
+  `loss ${metrics.loss.toFixed(3)} · ${metrics.tokensPerSecond.toFixed(0)} tokens/s`

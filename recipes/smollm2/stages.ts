@@ -1,0 +1,72 @@
+/** The two trainings: translation and control, from the same model with the same samples for as many steps. */
+
+import { existsSync } from "node:fs"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { readTrainingRecipe, type TrainingConfig } from "../../src/train/config.js"
+import { finishedModel, train } from "../../src/train/trainer.js"
+import type { Dtype } from "./settings.js"
+
+export interface Stage {
+  name: "translated" | "control"
+  title: string
+  config: TrainingConfig
+}
+
+export interface StageInput {
+  /** Where everything is written. */
+  folder: string
+  /** The model to start from. */
+  base: string
+  /** Training records. */
+  data: string
+  steps: number
+  seed: number
+  dtype: Dtype
+  /** More `key=value` for both recipes. */
+  set?: readonly string[]
+}
+
+const TITLES = { translated: "translation to block diffusion", control: "autoregressive control" }
+
+export function stagesOf({ folder, base, data, steps, seed, dtype, set = [] }: StageInput): Stage[] {
+  return (["translated", "control"] as const).map((name) => {
+    const recipe = fileURLToPath(new URL(name === "control" ? "control.yaml" : "translate.yaml", import.meta.url))
+    const config = readTrainingRecipe(recipe, [
+      ...set,
+      `model=${JSON.stringify(base)}`,
+      `output=${JSON.stringify(join(folder, name))}`,
+      `data.file=${data}`,
+      `train.max_steps=${steps}`,
+      `train.seed=${seed}`,
+      `train.dtype=${dtype}`,
+    ])
+    return { name, title: TITLES[name], config }
+  })
+}
+
+export const isTrained = ({ config }: Stage): boolean => existsSync(join(finishedModel(config.output), "config.json"))
+
+/** Steps that are timed; the first, which also sets everything up, does not count. */
+const TIMED_STEPS = 4
+
+/** Seconds per step here and now: a few steps in a temporary folder. */
+export async function secondsPerStep(
+  { config }: Stage,
+  { signal, onStep }: { signal?: AbortSignal; onStep?: (done: number, total: number) => void } = {},
+): Promise<number> {
+  const output = await mkdtemp(join(tmpdir(), "diffusionvl-forecast-"))
+  const few = { ...config.train, max_steps: TIMED_STEPS, log_every: 1 }
+  const times: number[] = []
+  try {
+    for await (const event of train({ ...config, output, train: few }, { signal })) {
+      if (event.type === "step") onStep?.(times.push(event.metrics.seconds), TIMED_STEPS)
+      if (event.type === "interrupted") throw signal?.reason
+    }
+  } finally {
+    await rm(output, { recursive: true, force: true })
+  }
+  return (times[times.length - 1] - times[0]) / Math.max(1, times.length - 1)
+}
