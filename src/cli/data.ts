@@ -9,7 +9,7 @@ import { UserError } from "../errors.js"
 import { modelUrlProblem } from "../hub/model-url.js"
 import { decodeImage } from "../image/decode.js"
 import { DIFFUSION_IMAGE } from "../image/qwen.js"
-import { imageRows, imageSize } from "../image/size.js"
+import { imageSize, imageTokens } from "../image/size.js"
 import { chatFormatOf } from "../models/chat-format.js"
 import { imageProcessorOf, requireImages } from "../models/images.js"
 import { readConfig } from "../models/read-config.js"
@@ -50,8 +50,8 @@ function trainingOptions(
   const aspect = data?.image_aspect ?? "pad"
   const rowsOf = ({ width, height }: { width: number; height: number }): number =>
     own
-      ? requireImages(images).rows(width, height, aspect === "pad")
-      : imageRows({ width, height }, aspect, {
+      ? requireImages(images).tokens(width, height, aspect === "pad")
+      : imageTokens({ width, height }, aspect, {
           minPixels: limits.minPixels ?? DIFFUSION_IMAGE.minPixels,
           maxPixels: limits.maxPixels ?? DIFFUSION_IMAGE.maxPixels,
         })
@@ -61,7 +61,7 @@ function trainingOptions(
     learn: recipe && paradigm.learn?.(chosenParadigm(recipe).section),
     trusted: data?.trusted,
     maxLength: data?.max_length,
-    rows: async (path) => rowsOf(await imageSize(path)),
+    imageTokens: async (path) => rowsOf(await imageSize(path)),
   }
 }
 

@@ -139,10 +139,10 @@ export async function streamAnswer(session: Session, request: GenerateOptions): 
 
 /** One line: what it cost. */
 export function statistics(session: Session, stats: GenerateStats): string {
-  const { promptRows, prepareMilliseconds, tokens, milliseconds, forwards, forwardsToEnd } = stats
+  const { promptTokens, prepareMilliseconds, tokens, milliseconds, forwards, forwardsToEnd } = stats
   const parts = [
     `${session.name} · ${session.dtype} · ${session.device}`,
-    `prompt ${promptRows} tokens, prepared in ${(prepareMilliseconds / 1000).toFixed(2)} s`,
+    `prompt ${promptTokens} tokens, prepared in ${(prepareMilliseconds / 1000).toFixed(2)} s`,
     `${tokens} tokens in ${(milliseconds / 1000).toFixed(2)} s (${(tokens / Math.max(milliseconds / 1000, 1e-9)).toFixed(1)} tokens/s)`,
     `${forwards} forwards, ${(forwardsToEnd / Math.max(tokens, 1)).toFixed(2)} per token`,
   ]

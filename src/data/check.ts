@@ -31,7 +31,7 @@ export interface CheckOptions {
   /** Called once with each image file; what it throws makes the record bad. Without it files only have to exist. */
   decode?: (path: string) => Promise<unknown>
   /** Rows an image file takes in training; what it throws makes the record bad. Without it an image counts one. */
-  rows?: (path: string) => Promise<number>
+  imageTokens?: (path: string) => Promise<number>
 }
 
 export interface DataProblem {
@@ -154,7 +154,7 @@ class ImageCheck {
   /** The rows of a file, or what is wrong with it. */
   readonly #known = new Map<string, number | UserError>()
 
-  constructor(readonly options: Pick<CheckOptions, "decode" | "rows">) {}
+  constructor(readonly options: Pick<CheckOptions, "decode" | "imageTokens">) {}
 
   get files(): number {
     return this.#known.size
@@ -176,7 +176,7 @@ class ImageCheck {
       return await ofPicture(path, async () => {
         await requirePicture(path)
         await this.options.decode?.(path)
-        return (await this.options.rows?.(path)) ?? 1
+        return (await this.options.imageTokens?.(path)) ?? 1
       })
     } catch (error) {
       if (error instanceof UserError) return error

@@ -19,7 +19,7 @@ interface Wanted {
   /** The first of them was kept from an earlier forward. */
   fromBefore: boolean
   /** Rows of the request whose logits are computed now. */
-  rows: Int32Array
+  positions: Int32Array
 }
 
 /** Tokens of one sequence that go through the model together. */
@@ -41,7 +41,7 @@ export function forwardSlots(model: LanguageModel, requests: readonly SlotReques
   for (const { slot, request } of requests) slot.cache.truncate(Math.min(slot.cache.length, request.start))
   const wanted = requests.map(({ request }) => wantedOf(request))
   const segments = requests.map(({ slot, request }, i) =>
-    request.ids.length > 0 ? segmentOf(slot, request, wanted[i].rows) : undefined,
+    request.ids.length > 0 ? segmentOf(slot, request, wanted[i].positions) : undefined,
   )
   const companions = requests.map(({ slot, request }) => companionOf(model, slot, request))
   const logits = logitsOf(model, [...segments, ...companions])
@@ -49,9 +49,9 @@ export function forwardSlots(model: LanguageModel, requests: readonly SlotReques
   return requests.map(({ slot, request, choose }, i) => {
     const { fromBefore } = wanted[i]
     if (request.wanted.length === 0) return NOTHING
-    const [own, beside] = [logits[i], logits[requests.length + i]]
+    const [computedNow, beside] = [logits[i], logits[requests.length + i]]
     const before = fromBefore ? [slot.kept(request.wanted[0])] : []
-    const all = cat(own ? [...before, own] : before)
+    const all = cat(computedNow ? [...before, computedNow] : before)
     if (request.keep !== undefined && !(fromBefore && request.keep === request.wanted[0]))
       slot.keep(request.keep, all.narrow(0, request.wanted.indexOf(request.keep), 1))
     if (request.choice === undefined) return NOTHING
@@ -65,7 +65,7 @@ export function forwardSlots(model: LanguageModel, requests: readonly SlotReques
 
 function wantedOf({ start, wanted }: ForwardRequest): Wanted {
   const fromBefore = wanted.length > 0 && wanted[0] < start
-  return { fromBefore, rows: wanted.subarray(fromBefore ? 1 : 0).map((position) => position - start) }
+  return { fromBefore, positions: wanted.subarray(fromBefore ? 1 : 0).map((position) => position - start) }
 }
 
 function segmentOf(slot: Slot, request: ForwardRequest, outputRows: Int32Array): Segment {
@@ -100,7 +100,7 @@ function logitsOf(model: LanguageModel, all: readonly (Segment | undefined)[]): 
     positions: cat(axes ? positions.map(onThreeAxes) : positions, axes ? 2 : 1),
     patterns: segments.map(({ pattern }) => pattern),
     caches: segments.map(({ cache }) => cache),
-    outputRows: segments.map(({ outputRows }) => outputRows),
+    outputPositions: segments.map(({ outputRows }) => outputRows),
   })
   if (hidden.shape[0] === 0) return all.map(() => undefined)
   const logits = model.logits(hidden)

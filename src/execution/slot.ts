@@ -40,7 +40,7 @@ export class Slot {
    * The request without what a shared prefix holds already, in pieces of at most `mostRows` tokens where its beginning only
    * fills the cache. They end with blocks, so that every token sees what it would see in one forward.
    */
-  *pieces(request: ForwardRequest, mostRows: number): Generator<Piece> {
+  *pieces(request: ForwardRequest, mostTokens: number): Generator<Piece> {
     const { blockSize, wanted } = request
     let { start, ids, commit } = request
     const skip = start === 0 ? Math.min(this.#shared, commit, (wanted[0] ?? commit) - start) : 0
@@ -51,16 +51,16 @@ export class Slot {
     }
     // The first blocks that are shared; a prediction from the last of them needs it computed.
     if (skip > 0) cut(Number.isFinite(blockSize) ? skip - (skip % blockSize) : 0)
-    const step = Math.max(1, Math.floor(mostRows / blockSize)) * blockSize
+    const step = Math.max(1, Math.floor(mostTokens / blockSize)) * blockSize
     while (
       Number.isFinite(blockSize) &&
-      ids.length > mostRows &&
+      ids.length > mostTokens &&
       commit >= step &&
       (wanted[0] ?? Infinity) >= start + step
     ) {
-      const own = { start, ids: ids.subarray(0, step), commit: step, wanted: new Int32Array() }
+      const piece = { start, ids: ids.subarray(0, step), commit: step, wanted: new Int32Array() }
       cut(step)
-      yield { ...request, ...own, keep: undefined, companion: undefined, choice: undefined, last: false }
+      yield { ...request, ...piece, keep: undefined, companion: undefined, choice: undefined, last: false }
     }
     yield { ...request, start, ids, commit, last: true }
   }

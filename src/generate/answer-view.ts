@@ -9,13 +9,13 @@ export class AnswerView {
   text = ""
   readonly #tokenizer: Tokenizer
   readonly #stream: TextStream
-  readonly #options: { promptRows: number; length: number; eos: readonly number[] }
+  readonly #options: { promptTokens: number; length: number; eos: readonly number[] }
   /** Ids of the answer that are final, by index. */
   readonly #known: (number | undefined)[] = []
   /** Ids given to the stream. */
   #streamed = 0
 
-  constructor(tokenizer: Tokenizer, options: { promptRows: number; length: number; eos: readonly number[] }) {
+  constructor(tokenizer: Tokenizer, options: { promptTokens: number; length: number; eos: readonly number[] }) {
     this.#tokenizer = tokenizer
     this.#stream = new TextStream(tokenizer)
     this.#options = options
@@ -29,10 +29,10 @@ export class AnswerView {
     { positions, ids, fixed, end }: StepEvent,
     maskToken: number | undefined,
   ): { text: string; cells: (string | null)[] } {
-    const { promptRows, length, eos } = this.#options
+    const { promptTokens, length, eos } = this.#options
     const isFixed = new Set(fixed)
     positions.forEach((row, i) => {
-      if (isFixed.has(row) && ids[i] !== maskToken) this.#known[row - promptRows] = ids[i]
+      if (isFixed.has(row) && ids[i] !== maskToken) this.#known[row - promptTokens] = ids[i]
     })
     let text = ""
     for (let id = this.#known[this.#streamed]; id !== undefined && this.#streamed < length && !eos.includes(id); ) {
@@ -41,7 +41,7 @@ export class AnswerView {
     }
     this.text += text
     const cells: (string | null)[] = []
-    for (let i = this.#stream.written; i < Math.min(end - promptRows, length); i++) {
+    for (let i = this.#stream.written; i < Math.min(end - promptTokens, length); i++) {
       const id = this.#known[i]
       if (id !== undefined && eos.includes(id)) break
       cells.push(id === undefined ? null : this.#tokenizer.decode([id], { inside: true }))
@@ -49,7 +49,7 @@ export class AnswerView {
     return { text, cells }
   }
 
-  /** The text that is left, given the whole answer; rows that stayed masked give none. */
+  /** The text that is left, given the whole answer; positions that stayed masked give none. */
   finish(ids: Int32Array): string {
     let rest = ""
     for (const id of ids.subarray(this.#streamed)) rest += this.#stream.push(id)

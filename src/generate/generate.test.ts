@@ -124,7 +124,7 @@ describe("generating", () => {
     expect(textOf(events)).toBe(done.text)
     expect(done.text).toBe(diffusion.tokenizer.decode(done.ids))
     expect(done.ids.length).toBe(done.stats.tokens)
-    expect(done.stats.promptRows).toBe((await preparePrompt(diffusion, shown, [picture])).ids.length)
+    expect(done.stats.promptTokens).toBe((await preparePrompt(diffusion, shown, [picture])).ids.length)
     const steps = events.flatMap((event) => (event.type === "step" ? [event.cells] : []))
     expect(steps.length).toBeGreaterThan(0)
     expect(steps.some((cells) => cells.includes(null))).toBe(true)

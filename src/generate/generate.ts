@@ -26,7 +26,7 @@ export interface GenerateOptions extends DecodingOptions {
 
 export interface GenerateStats extends DecodeStats {
   /** Rows of the prompt, those of images included. */
-  promptRows: number
+  promptTokens: number
   /** Time from the images and messages to the embedded prompt. */
   prepareMilliseconds: number
 }
@@ -91,10 +91,10 @@ async function* generateOne(
   const started = performance.now()
   const prompt = await preparePrompt(session, options.messages, options.images)
   const prepareMilliseconds = performance.now() - started
-  const promptRows = prompt.ids.length
-  const decoding = resolveDecoding(session, options, promptRows)
+  const promptTokens = prompt.ids.length
+  const decoding = resolveDecoding(session, options, promptTokens)
   const { genLength, eos, maskToken } = decoding.settings
-  const view = new AnswerView(session.tokenizer, { promptRows, length: genLength, eos })
+  const view = new AnswerView(session.tokenizer, { promptTokens, length: genLength, eos })
   let done: DecodeDone | undefined
   for await (const event of run(session, prompt, decoding, options)) {
     if (event.type === "done") done = event
@@ -112,7 +112,7 @@ async function* generateOne(
     type: "done",
     text: view.text,
     ids: answer,
-    stats: { ...stats, promptRows, prepareMilliseconds },
+    stats: { ...stats, promptTokens, prepareMilliseconds },
     decoding: report,
   }
 }

@@ -33,8 +33,8 @@ export async function preparePrompt(
   const pictures: RgbImage[] = []
   for (const image of images)
     pictures.push(typeof image === "string" || image instanceof Uint8Array ? await decodeImage(image) : image)
-  const rows = pictures.map(({ width, height }, i) =>
-    named(placeOf(images[i], i), () => requireImages(session.images).rows(width, height)),
+  const imageTokens = pictures.map(({ width, height }, i) =>
+    named(placeOf(images[i], i), () => requireImages(session.images).tokens(width, height)),
   )
   const ids = encodePrompt(messages, tokenizer, session.format)
   if (ids.length === 0)
@@ -42,7 +42,7 @@ export async function preparePrompt(
       where: session.folder,
       fix: "give a text, and use a chat_template that writes the messages",
     })
-  const layout = layOut({ ids, labels: ids.map(() => IGNORE) }, rows)
+  const layout = layOut({ ids, labels: ids.map(() => IGNORE) }, imageTokens)
   const largest = layout.ids.reduce((most, id) => Math.max(most, id), 0)
   if (largest >= model.vocabSize)
     throw new UserError(`the tokenizer has a token ${largest}, but the model has only ${model.vocabSize}`, {
@@ -52,7 +52,7 @@ export async function preparePrompt(
   if (layout.ids.length > config.text.maxPositions)
     throw new UserError(
       `the prompt has ${layout.ids.length} tokens, more than the model's ${config.text.maxPositions} positions`,
-      { fix: rows.length > 0 ? "give fewer or smaller pictures, or a shorter text" : "give a shorter text" },
+      { fix: imageTokens.length > 0 ? "give fewer or smaller pictures, or a shorter text" : "give a shorter text" },
     )
   const prepared: ImageInput[] = []
   for (const picture of pictures) prepared.push(await requireImages(session.images).prepare(picture))

@@ -6,7 +6,7 @@ import sharp from "sharp"
 import { afterAll, expect, it } from "vitest"
 import { decodeImage } from "./decode.js"
 import { qwenImage } from "./qwen.js"
-import { imageRows, imageSize } from "./size.js"
+import { imageSize, imageTokens } from "./size.js"
 
 const folder = mkdtempSync(join(tmpdir(), "dvl-size-"))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -21,19 +21,19 @@ it("counts the rows that the prepared picture has", () => {
     [600, 4],
   ]) {
     const [, rows, columns] = qwenImage(picture(width, height), limits).grid
-    expect(imageRows({ width, height }, "native", limits)).toBe((rows * columns) / 4)
+    expect(imageTokens({ width, height }, "native", limits)).toBe((rows * columns) / 4)
     const side = Math.max(width, height)
     const [, squareRows, squareColumns] = qwenImage(picture(side, side), limits).grid
-    expect(imageRows({ width, height }, "pad", limits)).toBe((squareRows * squareColumns) / 4)
+    expect(imageTokens({ width, height }, "pad", limits)).toBe((squareRows * squareColumns) / 4)
   }
 })
 
 it("refuses a long thin picture, padded to a square or not", () => {
   for (const aspect of ["pad", "native"] as const) {
-    expect(() => imageRows({ width: 1, height: 300 }, aspect, limits)).toThrow(
+    expect(() => imageTokens({ width: 1, height: 300 }, aspect, limits)).toThrow(
       /1 × 300: one side is more than 200 times/,
     )
-    expect(imageRows({ width: 1, height: 200 }, aspect, limits)).toBeGreaterThan(0)
+    expect(imageTokens({ width: 1, height: 200 }, aspect, limits)).toBeGreaterThan(0)
   }
 })
 

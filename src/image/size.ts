@@ -27,7 +27,7 @@ export async function imageSize(path: string): Promise<{ width: number; height: 
  *   mostly empty.
  * @throws UserError for an aspect ratio above 200
  */
-export function imageRows(
+export function imageTokens(
   { width, height }: { width: number; height: number },
   aspect: "pad" | "native",
   { minPixels, maxPixels, patchSize = 14, mergeSize = 2 }: QwenImageOptions,

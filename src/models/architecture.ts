@@ -75,7 +75,7 @@ export interface ImageProcessor {
    * @param pad whether it is put on a square canvas first
    * @throws UserError for a size that cannot be prepared
    */
-  rows(width: number, height: number, pad?: boolean): number
+  tokens(width: number, height: number, pad?: boolean): number
   /** @throws UserError for a picture that cannot be prepared */
   prepare(image: RgbImage, pad?: boolean): Promise<ImageInput>
   /**

@@ -43,7 +43,7 @@ function run(ids: Int32Array, pattern: AttentionPattern, outputRows?: Int32Array
     embeddings: model.embed(ids).unsqueeze(0),
     positions: arange(0, ids.length).unsqueeze(0),
     patterns: [pattern],
-    outputRows: outputRows && [outputRows],
+    outputPositions: outputRows && [outputRows],
   })
 }
 
@@ -58,7 +58,7 @@ describe("the text decoder", () => {
           const embeddings = of.embed(someIds(length)).unsqueeze(0)
           const patterns = [blockCausal(length, 4)]
           const input = { embeddings, positions: arange(0, length).unsqueeze(0), patterns }
-          of.forward({ ...input, outputRows: [Int32Array.of(3, 5)] })
+          of.forward({ ...input, outputPositions: [Int32Array.of(3, 5)] })
         }),
       )
     forward(model, 20)
@@ -134,7 +134,7 @@ describe("the text decoder", () => {
         expect(difference(together.narrow(0, start, ids.length), alone)).toBeLessThan(1e-12)
         start += ids.length
       }
-      const some = model.forward({ ...input, outputRows: wanted })
+      const some = model.forward({ ...input, outputPositions: wanted })
       const expected = wanted.flatMap((rows, i) => Array.from(rows, (row) => whole[i].narrow(0, cached[i] + row, 1)))
       expect(some.shape).toEqual([5, model.hiddenSize])
       expect(difference(some, cat(expected))).toBeLessThan(1e-12)
@@ -196,7 +196,7 @@ describe("the text decoder", () => {
         embeddings: stack(ids.map((list) => trained.embed(list))),
         positions: positions(upTo(14), upTo(14)),
         patterns,
-        outputRows,
+        outputPositions: outputRows,
       })
       const kept = outputRows ? out : cat(wanted.map((rows, b) => out.select(0, b).indexSelect(0, tensor(rows))))
       backward(trained.logits(kept).pow(2).sum())

@@ -67,7 +67,7 @@ export class Decoder implements LanguageModel {
     return onThreadsFor({ rows: batch * rows, weights: layerWeights(this.#text) }, () => this.#forward(input))
   }
 
-  #forward({ embeddings, positions, patterns, caches, outputRows }: ForwardInput): Tensor {
+  #forward({ embeddings, positions, patterns, caches, outputPositions: outputRows }: ForwardInput): Tensor {
     const {
       headDim,
       ropeTheta: theta,
@@ -222,7 +222,7 @@ function writeEach(
 ): { keys: Tensor; values: Tensor }[] {
   let start = 0
   return caches.map((cache, i) => {
-    const { rows } = patterns[i][0]
+    const { queries: rows } = patterns[i][0]
     start += rows
     const [keys, values] = [k, v].map((x) => x.narrow(2, start - rows, rows))
     return cache ? cache.write(layer, keys, values) : { keys, values }
@@ -234,7 +234,7 @@ function attendEach(q: Tensor, seen: readonly { keys: Tensor; values: Tensor }[]
   if (seen.length === 1) return attention(q, seen[0].keys, seen[0].values, patterns[0])
   let start = 0
   const outputs = seen.flatMap(({ keys, values }, i) => {
-    const { rows } = patterns[i][0]
+    const { queries: rows } = patterns[i][0]
     start += rows
     return rows === 0 ? [] : [attention(q.narrow(2, start - rows, rows), keys, values, patterns[i])]
   })

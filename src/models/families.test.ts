@@ -100,7 +100,7 @@ describe.each(FAMILIES)("%s", (_, json) => {
         positions: arange(0, 20).unsqueeze(0),
         patterns: [blockCausal(20, 4)],
       }
-      const some = model.forward({ ...input, outputRows })
+      const some = model.forward({ ...input, outputPositions: outputRows })
       const all = model.forward(input).squeeze(0)
       expect(difference(some, cat([3, 11, 19].map((row) => all.narrow(0, row, 1))))).toBeLessThan(1e-12)
     }))

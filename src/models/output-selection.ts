@@ -24,8 +24,8 @@ export function selectPacked(
 ): OutputSelection {
   let start = 0
   const positions = outputPositions.flatMap((list, i) => {
-    start += patterns[i].rows
-    return Array.from(list, (position) => BigInt(start - patterns[i].rows + position))
+    start += patterns[i].queries
+    return Array.from(list, (position) => BigInt(start - patterns[i].queries + position))
   })
   return {
     perSample: positions.length,

@@ -23,7 +23,7 @@ export interface ForwardInput {
    */
   caches?: readonly (KvCache | undefined)[]
   /** Rows whose hidden states are wanted, of each sample or sequence: the last layer computes queries and MLP for these only. */
-  outputRows?: readonly Int32Array[]
+  outputPositions?: readonly Int32Array[]
 }
 
 export interface LanguageModel {

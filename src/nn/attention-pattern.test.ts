@@ -16,7 +16,7 @@ import {
 /** One string of 0 and 1 per row. */
 function draw(pattern: AttentionPattern): string[] {
   const dense = toDense(pattern)
-  return Array.from({ length: pattern.rows }, (_, r) =>
+  return Array.from({ length: pattern.queries }, (_, r) =>
     dense.subarray(r * pattern.keys, (r + 1) * pattern.keys).join(""),
   )
 }
@@ -52,7 +52,7 @@ describe("attention patterns", () => {
   it("selects rows", () => {
     const pattern = blockCausal(6, 2)
     expect(draw(selectQueries(pattern, [0, 3, 5]))).toEqual(["110000", "111100", "111111"])
-    expect(selectQueries(pattern, [2, 3]).spans).toEqual([{ rows: [0, 2], keys: [[0, 4]] }])
+    expect(selectQueries(pattern, [2, 3]).spans).toEqual([{ queries: [0, 2], keys: [[0, 4]] }])
     expect(() => selectQueries(pattern, [6])).toThrow(RangeError)
     expect(() => selectQueries(pattern, [3, 1])).toThrow(RangeError)
   })
@@ -62,7 +62,7 @@ describe("a dense mask", () => {
   it("becomes the pattern that draws it", () => {
     for (const pattern of [causal(5), blockCausal(7, 3), wholeTraining(7, 3), windows([2, 3])]) {
       const dense = toDense(pattern)
-      const again = fromDense(pattern.rows, (q, k) => dense[q * pattern.keys + k] === 1)
+      const again = fromDense(pattern.queries, (q, k) => dense[q * pattern.keys + k] === 1)
       expect(draw(again)).toEqual(draw(pattern))
       for (const { keys } of again.spans)
         for (let i = 1; i < keys.length; i++) expect(keys[i][0]).toBeGreaterThan(keys[i - 1][1])

@@ -5,13 +5,13 @@ export type Interval = readonly [start: number, end: number]
 
 /** Consecutive query rows that see the same keys: one interval, or two for noised blocks (clean prefix, own block). */
 export interface Span {
-  rows: Interval
+  queries: Interval
   keys: readonly Interval[]
 }
 
 export interface AttentionPattern {
   /** Query rows of this call; the spans cover them in order, without gaps. */
-  rows: number
+  queries: number
   /** Keys: cached rows first, then the rows of this call. */
   keys: number
   spans: readonly Span[]
@@ -27,10 +27,10 @@ export function blockCausal(rows: number, blockSize: number, past = 0): Attentio
   const spans: Span[] = []
   for (let start = 0; start < rows; ) {
     const end = Math.min(rows, (Math.floor((past + start) / blockSize) + 1) * blockSize - past)
-    spans.push({ rows: [start, end], keys: [[0, past + end]] })
+    spans.push({ queries: [start, end], keys: [[0, past + end]] })
     start = end
   }
-  return { rows, keys, spans }
+  return { queries: rows, keys, spans }
 }
 
 /** Row i sees the cached rows and rows 0..i. */
@@ -40,7 +40,11 @@ export function causal(rows: number, past = 0): AttentionPattern {
 
 /** Every row sees every row. */
 export function bidirectional(rows: number, past = 0): AttentionPattern {
-  return { rows, keys: past + rows, spans: rows === 0 ? [] : [{ rows: [0, rows], keys: [[0, past + rows]] }] }
+  return {
+    queries: rows,
+    keys: past + rows,
+    spans: rows === 0 ? [] : [{ queries: [0, rows], keys: [[0, past + rows]] }],
+  }
 }
 
 /** Separate segments: every row sees the rows of its own segment. */
@@ -53,12 +57,12 @@ export function sideBySide(patterns: readonly AttentionPattern[]): AttentionPatt
   const spans: Span[] = []
   let start = 0
   for (const pattern of patterns) {
-    if (pattern.keys !== pattern.rows) throw new RangeError("patterns with cached rows cannot lie side by side")
+    if (pattern.keys !== pattern.queries) throw new RangeError("patterns with cached rows cannot lie side by side")
     const moved = ([from, to]: Interval): Interval => [start + from, start + to]
-    for (const { rows, keys } of pattern.spans) spans.push({ rows: moved(rows), keys: keys.map(moved) })
-    start += pattern.rows
+    for (const { queries: rows, keys } of pattern.spans) spans.push({ queries: moved(rows), keys: keys.map(moved) })
+    start += pattern.queries
   }
-  return { rows: start, keys: start, spans }
+  return { queries: start, keys: start, spans }
 }
 
 /**
@@ -87,7 +91,7 @@ export function noisedOverClean({
       throw new RangeError(`noised block ${noisedBlocks[i]} needs ${prefix} clean rows, but there are ${cleanRows}`)
     const end = start + Math.min(blockSize, length - prefix)
     spans.push({
-      rows: [start, end],
+      queries: [start, end],
       keys:
         prefix > 0
           ? [
@@ -98,7 +102,7 @@ export function noisedOverClean({
     })
     start = end
   }
-  return { rows: start, keys: start, spans }
+  return { queries: start, keys: start, spans }
 }
 
 /**
@@ -108,14 +112,14 @@ export function noisedOverClean({
  * @returns the same object when the window is as long as the sequence
  */
 export function withinWindow(pattern: AttentionPattern, window: number): AttentionPattern {
-  const past = pattern.keys - pattern.rows
-  const spans = pattern.spans.flatMap(({ rows, keys }): Span[] => {
+  const past = pattern.keys - pattern.queries
+  const spans = pattern.spans.flatMap(({ queries: rows, keys }): Span[] => {
     const length = keys.reduce((sum, [start, end]) => sum + end - start, 0)
-    if (length <= window) return [{ rows, keys }]
+    if (length <= window) return [{ queries: rows, keys }]
     return Array.from({ length: rows[1] - rows[0] }, (_, i): Span => {
       const row = rows[0] + i
       const index = indexIn(keys, past + row)
-      return { rows: [row, row + 1], keys: slice(keys, index - window + 1, index + window) }
+      return { queries: [row, row + 1], keys: slice(keys, index - window + 1, index + window) }
     })
   })
   return spans.length === pattern.spans.length && spans.every(({ keys }, i) => keys === pattern.spans[i].keys)
@@ -151,13 +155,13 @@ export function selectQueries(pattern: AttentionPattern, rows: ArrayLike<number>
   let next = 0
   for (const span of pattern.spans) {
     const start = next
-    while (next < rows.length && rows[next] >= span.rows[0] && rows[next] < span.rows[1]) next++
-    if (next > start) spans.push({ rows: [start, next], keys: span.keys })
+    while (next < rows.length && rows[next] >= span.queries[0] && rows[next] < span.queries[1]) next++
+    if (next > start) spans.push({ queries: [start, next], keys: span.keys })
   }
   if (next < rows.length) {
-    throw new RangeError(`row ${rows[next]} was asked for, of a pattern of ${pattern.rows} rows; rows must ascend`)
+    throw new RangeError(`row ${rows[next]} was asked for, of a pattern of ${pattern.queries} rows; rows must ascend`)
   }
-  return { rows: next, keys: pattern.keys, spans }
+  return { queries: next, keys: pattern.keys, spans }
 }
 
 /**
@@ -173,16 +177,16 @@ export function fromDense(rows: number, sees: (q: number, k: number) => boolean)
       if (last?.[1] === k) last[1]++
       else keys.push([k, k + 1])
     }
-    return { rows: [q, q + 1], keys }
+    return { queries: [q, q + 1], keys }
   })
-  return { rows, keys: rows, spans }
+  return { queries: rows, keys: rows, spans }
 }
 
 /** The whole pattern as [rows, keys] bytes, 1 = may attend. */
 export function toDense(pattern: AttentionPattern): Uint8Array {
-  const dense = new Uint8Array(pattern.rows * pattern.keys)
+  const dense = new Uint8Array(pattern.queries * pattern.keys)
   for (const span of pattern.spans) {
-    for (let row = span.rows[0]; row < span.rows[1]; row++) {
+    for (let row = span.queries[0]; row < span.queries[1]; row++) {
       for (const [start, end] of span.keys) dense.fill(1, row * pattern.keys + start, row * pattern.keys + end)
     }
   }

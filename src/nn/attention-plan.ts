@@ -34,10 +34,10 @@ const MASK_ELEMENTS = 3 << 16
  * @param keys keys of the call
  */
 export function planAttention(patterns: readonly AttentionPattern[], rows: number, keys: number): AttentionPlan {
-  if (patterns.every((p) => p.rows === rows && p.spans.every((span) => isAll(span, keys)))) return { kind: "full" }
+  if (patterns.every((p) => p.queries === rows && p.spans.every((span) => isAll(span, keys)))) return { kind: "full" }
   // Rows behind a shorter sample attend to padding only among themselves: nobody reads them.
-  if (rows === keys && patterns.every((p) => p.keys === p.rows && isCausal(p))) return { kind: "causal" }
-  if (patterns.length === 1 && rows === keys && patterns[0].rows === rows && isWindows(patterns[0]))
+  if (rows === keys && patterns.every((p) => p.keys === p.queries && isCausal(p))) return { kind: "causal" }
+  if (patterns.length === 1 && rows === keys && patterns[0].queries === rows && isWindows(patterns[0]))
     return planWindows(patterns[0])
   return rows * keys <= MASK_ELEMENTS ? { kind: "mask" } : { kind: "chunks" }
 }
@@ -45,21 +45,23 @@ export function planAttention(patterns: readonly AttentionPattern[], rows: numbe
 const isAll = ({ keys }: Span, total: number): boolean => keys.length === 1 && keys[0][0] === 0 && keys[0][1] === total
 
 const isCausal = (pattern: AttentionPattern): boolean =>
-  pattern.spans.length === pattern.rows &&
+  pattern.spans.length === pattern.queries &&
   pattern.spans.every(({ keys }, i) => keys.length === 1 && keys[0][0] === 0 && keys[0][1] === i + 1)
 
 const isWindows = (pattern: AttentionPattern): boolean =>
-  pattern.spans.every(({ rows, keys }) => keys.length === 1 && keys[0][0] === rows[0] && keys[0][1] === rows[1])
+  pattern.spans.every(
+    ({ queries: rows, keys }) => keys.length === 1 && keys[0][0] === rows[0] && keys[0][1] === rows[1],
+  )
 
 function planWindows(pattern: AttentionPattern): AttentionPlan {
   const byLength = new Map<number, Interval[]>()
-  for (const { rows } of pattern.spans) {
+  for (const { queries: rows } of pattern.spans) {
     const length = rows[1] - rows[0]
     const group = byLength.get(length)
     if (group) group.push(rows)
     else byLength.set(length, [rows])
   }
-  const order = new Int32Array(pattern.rows)
+  const order = new Int32Array(pattern.queries)
   let filled = 0
   let inOrder = true
   const groups = [...byLength].map(([length, members]): WindowGroup => {
@@ -73,7 +75,7 @@ function planWindows(pattern: AttentionPattern): AttentionPlan {
   })
   if (inOrder) return { kind: "windows", groups, order: null }
   // Where each position lies in the joined output of the groups.
-  const joined = new Int32Array(pattern.rows)
+  const joined = new Int32Array(pattern.queries)
   for (let i = 0; i < order.length; i++) joined[order[i]] = i
   return { kind: "windows", groups, order: joined }
 }
@@ -88,10 +90,10 @@ export function chunks(pattern: AttentionPattern, size: number): Chunk[] {
     members = []
     filled = 0
   }
-  for (const { rows, keys } of pattern.spans) {
+  for (const { queries: rows, keys } of pattern.spans) {
     for (let start = rows[0]; start < rows[1]; ) {
       const end = Math.min(rows[1], start + size - filled)
-      members.push({ rows: [start, end], keys })
+      members.push({ queries: [start, end], keys })
       filled += end - start
       start = end
       if (filled === size) flush()
@@ -105,7 +107,7 @@ export function chunks(pattern: AttentionPattern, size: number): Chunk[] {
 const WORTH_SHARING = 64
 
 function makeChunk(spans: readonly Span[]): Chunk {
-  const queries: Interval = [spans[0].rows[0], spans[spans.length - 1].rows[1]]
+  const queries: Interval = [spans[0].queries[0], spans[spans.length - 1].queries[1]]
   const union = unite(spans.flatMap(({ keys }) => keys))
   let shared = spans.map(({ keys }) => unite(keys)).reduce(intersect)
   if (shared.length !== union.length || shared.some(([s, e], i) => s !== union[i][0] || e !== union[i][1])) {
@@ -115,7 +117,7 @@ function makeChunk(spans: readonly Span[]): Chunk {
   const width = masked.reduce((sum, [start, end]) => sum + end - start, 0)
   const mask = new Uint8Array((queries[1] - queries[0]) * width)
   for (const span of spans) {
-    for (let query = span.rows[0] - queries[0]; query < span.rows[1] - queries[0]; query++) {
+    for (let query = span.queries[0] - queries[0]; query < span.queries[1] - queries[0]; query++) {
       let column = query * width
       for (const interval of masked) {
         for (const [start, end] of intersect([interval], span.keys))

@@ -43,7 +43,7 @@ function reference(q: Tensor, k: Tensor, v: Tensor, patterns: readonly Attention
   const dense = new Uint8Array(batch * rows * keys)
   patterns.forEach((pattern, b) => {
     const own = toDense(pattern)
-    for (let r = 0; r < pattern.rows; r++)
+    for (let r = 0; r < pattern.queries; r++)
       dense.set(own.subarray(r * pattern.keys, (r + 1) * pattern.keys), (b * rows + r) * keys)
   })
   const seen = tensor(dense, [batch, 1, rows, keys]).to("bool")
@@ -59,13 +59,13 @@ function runBoth(
   kvHeads = 2,
   compute: typeof attention = attention,
 ): { ours: Run; expected: Run } {
-  const rows = Math.max(...patterns.map((p) => p.rows))
+  const rows = Math.max(...patterns.map((p) => p.queries))
   const keys = Math.max(...patterns.map((p) => p.keys))
   // Rows before heads in memory, as a projection makes them.
   const make = (h: number, n: number): Tensor => randn([patterns.length, n, h, 8], { dtype: "float64", generator })
   const inputs = [make(heads, rows), make(kvHeads, keys), make(kvHeads, keys)]
   const valid = zeros([patterns.length, 1, rows, 1], { dtype: "float64" })
-  for (const [b, p] of patterns.entries()) valid.narrow(0, b, 1).narrow(2, 0, p.rows).fill_(1)
+  for (const [b, p] of patterns.entries()) valid.narrow(0, b, 1).narrow(2, 0, p.queries).fill_(1)
   const weights = make(heads, rows).transpose(1, 2).mul(valid)
   const run = (forward: (q: Tensor, k: Tensor, v: Tensor) => Tensor): Run => {
     const leaves = inputs.map((x) => x.detach().clone().requiresGrad_())
@@ -88,7 +88,7 @@ function expectEqual({ ours, expected }: { ours: Run; expected: Run }): void {
 }
 
 const kindOf = (patterns: AttentionPattern[]): string => {
-  const rows = Math.max(...patterns.map((p) => p.rows))
+  const rows = Math.max(...patterns.map((p) => p.queries))
   return planAttention(patterns, rows, Math.max(...patterns.map((p) => p.keys))).kind
 }
 
@@ -123,7 +123,7 @@ describe("attention equals the dense softmax, with its gradients", () => {
           if (seen) mask[(b * rows + Math.floor(i / pattern.keys)) * keys + (i % pattern.keys)] = 0
         }
         // Padding rows see something too.
-        for (let row = pattern.rows; row < rows; row++) mask[(b * rows + row) * keys] = 0
+        for (let row = pattern.queries; row < rows; row++) mask[(b * rows + row) * keys] = 0
       })
       return attentionEager(q, k, v, tensor(mask, [patterns.length, 1, rows, keys]), SCALE)
     }
@@ -187,7 +187,7 @@ describe("what is remembered for the next layer", () => {
     ["the masks of chunks, of equal patterns once", 9, Array<AttentionPattern>(2).fill(blockCausal(1100, 8))],
   ]
   it.each(cases)("is made once and given back: %s", (_, tensors, patterns) => {
-    const rows = Math.max(...patterns.map((pattern) => pattern.rows))
+    const rows = Math.max(...patterns.map((pattern) => pattern.queries))
     const x = randn([patterns.length, 2, rows, 4], { generator })
     const layer = (): void => tidy(() => noGrad(() => void attention(x, x, x, patterns)))
     collect()

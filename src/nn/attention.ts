@@ -79,9 +79,9 @@ export function forget(patterns: readonly AttentionPattern[]): void {
 function check(patterns: readonly AttentionPattern[], batch: number, rows: number, keys: number): void {
   if (patterns.length !== batch) throw new RangeError(`${patterns.length} attention patterns for ${batch} samples`)
   for (const pattern of patterns) {
-    if (pattern.rows > rows || pattern.keys > keys) {
+    if (pattern.queries > rows || pattern.keys > keys) {
       throw new RangeError(
-        `an attention pattern of ${pattern.rows} rows and ${pattern.keys} keys does not fit ${rows} rows and ${keys} keys`,
+        `an attention pattern of ${pattern.queries} rows and ${pattern.keys} keys does not fit ${rows} rows and ${keys} keys`,
       )
     }
   }
@@ -113,12 +113,12 @@ function maskOf(memo: Prepared, patterns: readonly AttentionPattern[], dtype: DT
     const data = new Float32Array(list.length * memo.queries * memo.keys).fill(Number.NEGATIVE_INFINITY)
     list.forEach((pattern, sample) => {
       const offsetOf = (row: number): number => (sample * memo.queries + row) * memo.keys
-      for (const { rows, keys } of pattern.spans) {
+      for (const { queries: rows, keys } of pattern.spans) {
         for (let row = rows[0]; row < rows[1]; row++)
           for (const [start, end] of keys) data.fill(0, offsetOf(row) + start, offsetOf(row) + end)
       }
       // Padding rows see one key, since a softmax over nothing is not a number on some devices.
-      for (let row = pattern.rows; row < memo.queries; row++) data[offsetOf(row)] = 0
+      for (let row = pattern.queries; row < memo.queries; row++) data[offsetOf(row)] = 0
     })
     mask = untidied(() => tidy(() => tensor(data, [list.length, 1, memo.queries, memo.keys]).to({ dtype, device })))
     memo.masks.set(key, mask)

@@ -6,13 +6,13 @@ import type { SequenceLayout } from "../text/layout.js"
 import type { Tensor } from "../torch/index.js"
 import { firstFit } from "./packing.js"
 import { int64 } from "./prompt.js"
-import type { InputRows, RowSources } from "./rows.js"
+import type { EmbeddingSources, SequenceInput } from "./sequence-input.js"
 
 export interface TrainingSample extends SequenceLayout {
   /** For each entry of `images`, which image of the batch it shows: questions about one picture share its features. */
   imageIndices: readonly number[]
   /** M-RoPE positions [3][rows]; 0, 1, 2, … if not given. */
-  positions?: InputRows["positions"]
+  positions?: SequenceInput["positions"]
   /** Where the sample comes from, for errors. */
   where: string
 }
@@ -47,30 +47,34 @@ export const meanLoss = ({ sum, count }: Pick<Objective, "sum" | "count">): Tens
   count === 0 ? sum : sum.div(count)
 
 /** A sample with its images' features. */
-export function inputRows(sample: TrainingSample, features: readonly Tensor[]): InputRows {
+export function inputOf(sample: TrainingSample, features: readonly Tensor[]): SequenceInput {
   return { ...sample, features: sample.imageIndices.map((image) => features[image]) }
 }
 
 /** The rows of one sample that go through the model. */
-export interface SelectedRows {
-  /** Sources (rows.ts) of all positions of the sample. */
+export interface SelectedPositions {
+  /** Sources (sequence-input.ts) of all positions of the sample. */
   sources: Int32Array
   /** M-RoPE positions [3][all positions]. */
-  axes?: InputRows["positions"]
+  axes?: SequenceInput["positions"]
   /** Position in the sample of each row. */
   positions: ArrayLike<number>
   /** Shown instead of a row's own token or image row, by row. */
   replacement?: (row: number) => number | undefined
   pattern: AttentionPattern
   /** Rows whose hidden states are wanted, ascending. */
-  outputRows: Int32Array
+  outputPositions: Int32Array
 }
 
 /** Samples up to this long share rows of the batch; for longer ones the kernels for whole sequences are worth more. */
 const PACKED_ROWS = 256
 
 /** Hidden states [output rows, H], sample by sample. */
-export function forwardSelected(model: LanguageModel, samples: readonly SelectedRows[], sources: RowSources): Tensor {
+export function forwardSelected(
+  model: LanguageModel,
+  samples: readonly SelectedPositions[],
+  sources: EmbeddingSources,
+): Tensor {
   const lengths = samples.map(({ positions }) => positions.length)
   const rows = Math.max(...lengths)
   const packs = rows <= PACKED_ROWS ? firstFit(lengths, rows) : lengths.map((_, sample) => [sample])
@@ -93,7 +97,7 @@ export function forwardSelected(model: LanguageModel, samples: readonly Selected
             positions[axis * batch * rows + at] = sample.axes?.[axis][position] ?? position
         }
         first += lengths[index]
-        return Array.from(sample.outputRows, (row) => start + row)
+        return Array.from(sample.outputPositions, (row) => start + row)
       }),
     )
   })
@@ -102,20 +106,22 @@ export function forwardSelected(model: LanguageModel, samples: readonly Selected
     embeddings: embeddings.view(batch, rows, model.hiddenSize),
     positions: int64(positions, embeddings.device, axes === 3 ? [3, batch, rows] : [batch, rows]),
     patterns: packs.map((pack) => sideBySide(pack.map((index) => samples[index].pattern))),
-    outputRows,
+    outputPositions: outputRows,
   })
   return inSampleOrder(hidden, packs.flat(), samples)
 }
 
 /** @param hidden rows of the samples in the order `order` */
-function inSampleOrder(hidden: Tensor, order: readonly number[], samples: readonly SelectedRows[]): Tensor {
+function inSampleOrder(hidden: Tensor, order: readonly number[], samples: readonly SelectedPositions[]): Tensor {
   if (order.every((sample, i) => sample === i)) return hidden
   const first: number[] = []
   let at = 0
   for (const sample of order) {
     first[sample] = at
-    at += samples[sample].outputRows.length
+    at += samples[sample].outputPositions.length
   }
-  const places = samples.flatMap(({ outputRows }, sample) => Array.from(outputRows, (_, i) => first[sample] + i))
+  const places = samples.flatMap(({ outputPositions: outputRows }, sample) =>
+    Array.from(outputRows, (_, i) => first[sample] + i),
+  )
   return hidden.indexSelect(0, int64(places, hidden.device))
 }

@@ -2,7 +2,7 @@
 
 /** One forward of the model. */
 export interface ForwardTrace {
-  rows: number
+  tokens: number
   /** Rows in the cache before it. */
   cached: number
   /** Rows it left in the cache. */
@@ -12,7 +12,7 @@ export interface ForwardTrace {
 export interface DecodeStats {
   forwards: number
   /** Rows of all forwards together. */
-  rows: number
+  tokensComputed: number
   /** Tokens before the first end-of-sequence token, or all. */
   tokens: number
   /** Forwards after which these tokens and the end were known; decoding may have gone on. */
@@ -31,7 +31,7 @@ export interface DecodeDone {
 }
 
 /** `forward` is missing where the work was done by the forward of another event. */
-export type PrefillEvent = { type: "prefill"; rows: number; forward?: ForwardTrace }
+export type PrefillEvent = { type: "prefill"; tokens: number; forward?: ForwardTrace }
 
 /** One denoising step of a block; in autoregressive decoding every token is a block of one step. */
 export interface StepEvent {
@@ -55,7 +55,7 @@ export interface StepEvent {
 export interface CommitEvent {
   type: "commit"
   block: number
-  rows: number
+  tokens: number
   forward?: ForwardTrace
 }
 

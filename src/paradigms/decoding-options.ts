@@ -1,7 +1,7 @@
 /** What people may ask of a decoder. A paradigm says which of the options that not all have are its own. */
 
 import type { WarperOptions } from "./autoregressive/warpers.js"
-import type { TokenShift } from "./block-diffusion/needed-rows.js"
+import type { TokenShift } from "./block-diffusion/needed-positions.js"
 import type { RemaskingStrategy } from "./block-diffusion/remasking.js"
 import type { FullRemasking } from "./full-diffusion/remasking.js"
 import type { SamplingOptions } from "./sampling.js"

@@ -7,11 +7,11 @@ import { tokenCrossEntropy } from "./cross-entropy.js"
 import { ModelLogits, preciseLogits } from "./model-logits.js"
 import { requireFinite } from "./not-finite.js"
 import { embedPrompt, int64, type Prompt, promptPositions } from "./prompt.js"
-import { embedSources } from "./rows.js"
 import { requireDistinct } from "./sampling.js"
+import { embedSources } from "./sequence-input.js"
 
 /** Collects the rows of a forward over a prompt and its answers, and which of them predicts which token. */
-export class LikelihoodRows {
+export class LikelihoodForward {
   readonly spans: Span[] = []
   readonly #sources: number[] = []
   readonly #positions: number[] = []
@@ -59,8 +59,8 @@ export class LikelihoodRows {
         const hidden = model.forward({
           embeddings: embeddings.unsqueeze(0),
           positions: all.indexSelect(axis, int64(this.#positions, device)),
-          patterns: [{ rows: this.length, keys: this.length, spans: this.spans }],
-          outputRows: [Int32Array.from(wanted)],
+          patterns: [{ queries: this.length, keys: this.length, spans: this.spans }],
+          outputPositions: [Int32Array.from(wanted)],
         })
         const rows = this.#predictions.map(({ row }) => place.get(row) as number)
         const targets = this.#predictions.map(({ token }) => token)

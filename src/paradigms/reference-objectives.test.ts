@@ -101,7 +101,7 @@ describe("full diffusion", () => {
           objective(model, { samples, images: [] }, options, randomFrom(seed), features)
         const fast = run(fullDiffusionObjective)
         expectSame(parameters, fast, run(referenceFullDiffusionObjective))
-        expect(fast.metrics.rows).toBeGreaterThan(0)
+        expect(fast.metrics.tokensComputed).toBeGreaterThan(0)
         expect(features[0].grad?.abs().max().item()).toBeGreaterThan(0)
       }
     },
@@ -116,7 +116,7 @@ describe("full diffusion", () => {
     const options = { maskToken: MASK, turns: TURNS }
     const batch = { samples: [{ ...one, labels }], images: [] }
     const { metrics } = fullDiffusionObjective(model, batch, options, () => draws.next().value as number)
-    expect(metrics.rows).toBe(15)
+    expect(metrics.tokensComputed).toBe(15)
   })
 
   it("weighs samples alike, or their tokens", () => {

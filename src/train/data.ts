@@ -190,7 +190,7 @@ export class TrainingData {
     const pad = this.config.data.image_aspect === "pad"
     let image = await ofPicture(path, async () => {
       const decoded = await this.#decode(path)
-      processor.rows(decoded.width, decoded.height, pad)
+      processor.tokens(decoded.width, decoded.height, pad)
       return decoded
     })
     if (options) {

@@ -42,7 +42,7 @@ const logits = (model: LanguageModel): Tensor =>
       embeddings: model.embed(ids).unsqueeze(0),
       positions: arange(0, 20).unsqueeze(0),
       patterns: [blockCausal(20, 4)],
-      outputRows: [Int32Array.from(ids.keys())],
+      outputPositions: [Int32Array.from(ids.keys())],
     })
     return model.logits(hidden)
   })

@@ -2,19 +2,19 @@
 
 import { z } from "zod"
 import { type AttentionPattern, causal } from "../../src/nn/attention-pattern.js"
-import { forwardSelected, inputRows, type SelectedRows } from "../../src/paradigms/batch.js"
+import { forwardSelected, inputOf, type SelectedPositions } from "../../src/paradigms/batch.js"
 import { tokenCrossEntropy } from "../../src/paradigms/cross-entropy.js"
 import type { DecodeLoop } from "../../src/paradigms/decode-loop.js"
-import { LikelihoodRows } from "../../src/paradigms/likelihood.js"
+import { LikelihoodForward } from "../../src/paradigms/likelihood.js"
 import type { DecodingSettings, Paradigm } from "../../src/paradigms/paradigm.js"
-import { RowSources } from "../../src/paradigms/rows.js"
 import { sampleTokens } from "../../src/paradigms/sampling.js"
+import { EmbeddingSources } from "../../src/paradigms/sequence-input.js"
 import { layOut } from "../../src/text/layout.js"
 
 /** The first `prefix` positions see each other; those behind see what is before them, and themselves. */
 function prefixCausal(length: number, prefix: number): AttentionPattern {
   const behind = causal(length).spans.slice(prefix)
-  return { rows: length, keys: length, spans: [{ rows: [0, prefix], keys: [[0, prefix]] }, ...behind] }
+  return { queries: length, keys: length, spans: [{ queries: [0, prefix], keys: [[0, prefix]] }, ...behind] }
 }
 
 /** The prompt in one forward, all of it seen by all of it; then a token per forward. Knows no tensors. */
@@ -43,7 +43,7 @@ function* decode(prompt: Int32Array, { eos, genLength }: DecodingSettings): Deco
   const stats = {
     forwards: answer.length,
     forwardsToEnd: answer.length,
-    rows: prompt.length + tokens,
+    tokensComputed: prompt.length + tokens,
     tokens,
     milliseconds,
   }
@@ -61,24 +61,26 @@ export const prefixLm: Paradigm = {
   layOut: (encoded, _, { imageTokens, maxLength }) => layOut(encoded, imageTokens, { maxLength }),
   objective(model, { samples, images }, { per }) {
     const features = model.encodeImages(images)
-    const sources = new RowSources(model)
-    const rows = samples.map((sample): SelectedRows => {
+    const sources = new EmbeddingSources(model)
+    const rows = samples.map((sample): SelectedPositions => {
       const { labels, positions: axes } = sample
       const length = labels.length
       return {
-        sources: sources.of(inputRows(sample, features)),
+        sources: sources.of(inputOf(sample, features)),
         axes,
         positions: Array.from({ length }, (_, row) => row),
         pattern: prefixCausal(
           length,
           labels.findIndex((label) => label >= 0),
         ),
-        outputRows: Int32Array.from(labels.keys()).filter((row) => labels[row + 1] >= 0),
+        outputPositions: Int32Array.from(labels.keys()).filter((row) => labels[row + 1] >= 0),
       }
     })
-    const targets = rows.flatMap(({ outputRows }, i) => Array.from(outputRows, (row) => samples[i].labels[row + 1]))
+    const targets = rows.flatMap(({ outputPositions: outputRows }, i) =>
+      Array.from(outputRows, (row) => samples[i].labels[row + 1]),
+    )
     const losses = tokenCrossEntropy(model, forwardSelected(model, rows, sources), targets)
-    const tokensPerSample = rows.map(({ outputRows }) => outputRows.length)
+    const tokensPerSample = rows.map(({ outputPositions: outputRows }) => outputRows.length)
     const means = losses.split(tokensPerSample).map((own) => own.mean())
     const sum = per === "tokens" ? losses.sum() : means.reduce((total, mean) => total.add(mean))
     const count = per === "tokens" ? targets.length : samples.length
@@ -99,14 +101,14 @@ export const prefixLm: Paradigm = {
   likelihoods(model, prompt, answers) {
     const length = prompt.ids.length
     return answers.flatMap((answer) => {
-      const rows = new LikelihoodRows()
-      for (let position = 0; position < length; position++) rows.addPrompt(position)
+      const forward = new LikelihoodForward()
+      for (let position = 0; position < length; position++) forward.addPrompt(position)
       answer.forEach((token, i) => {
-        rows.predict(0, length + i - 1, token)
-        rows.addToken(token, length + i)
+        forward.predict(0, length + i - 1, token)
+        forward.addToken(token, length + i)
       })
-      rows.spans.push(...prefixCausal(length + answer.length, length).spans)
-      return rows.sum(model, prompt, 1)
+      forward.spans.push(...prefixCausal(length + answer.length, length).spans)
+      return forward.sum(model, prompt, 1)
     })
   },
 }

@@ -4,7 +4,7 @@ import { kept } from "../../checkpoint/layout.js"
 import { SINGLE_FILE } from "../../checkpoint/safetensors-index.js"
 import { DIFFUSION_IMAGE, prepareImage, qwenGrid } from "../../image/qwen.js"
 import { imageOptionsOf } from "../../image/settings.js"
-import { imageRows } from "../../image/size.js"
+import { imageTokens } from "../../image/size.js"
 import type { Architecture, ImageProcessor, PixelLimits } from "../architecture.js"
 import { mropePositions } from "../mrope-positions.js"
 import { Qwen25VL } from "../qwen2_5_vl.js"
@@ -96,8 +96,8 @@ function processorOf(config: QwenVlConfig, folder: string | undefined, limits: P
   const options = imageOptionsOf(folder, config, limits)
   const { mergeSize } = config.vision
   return {
-    rows(width, height, pad = false) {
-      const rows = imageRows({ width, height }, pad ? "pad" : "native", options)
+    tokens(width, height, pad = false) {
+      const rows = imageTokens({ width, height }, pad ? "pad" : "native", options)
       if (!pad) qwenGrid(width, height, options)
       return rows
     },

@@ -57,7 +57,7 @@ describe("autoregressive decoding", () => {
     const free = await decode(model, text, { eos: [], genLength: 9 })
     expect(free.ids.length).toBe(9)
     expect(free.eosIndex).toBeUndefined()
-    expect(free.stats).toMatchObject({ forwards: 9, forwardsToEnd: 9, tokens: 9, rows: 5 + 8 })
+    expect(free.stats).toMatchObject({ forwards: 9, forwardsToEnd: 9, tokens: 9, tokensComputed: 5 + 8 })
     const last = free.ids[4]
     const ended = await decode(model, text, { eos: [EOS, last], genLength: 9 })
     const first = free.ids.indexOf(last)

@@ -65,27 +65,27 @@ function* decode(
   const { eos, genLength, imageToken, temperature, uniform = randomFrom(0) } = options
   const promptIds = Array.from(prompt, (id) => (id < 0 ? (imageToken ?? id) : id)).filter((id) => id >= 0)
   const answer: number[] = []
-  const stats = { forwards: 0, rows: 0, milliseconds: 0 }
+  const stats = { forwards: 0, tokensComputed: 0, milliseconds: 0 }
   let ended = false
   while (answer.length < genLength && !ended) {
     const position = prompt.length + answer.length
     // The prompt at first, then the last token.
     const ids = answer.length === 0 ? prompt : Int32Array.of(answer[answer.length - 1])
-    const rows = ids.length
+    const { length } = ids
     const state = { ids: [...promptIds, ...answer], promptLength: promptIds.length, genLength, eos }
     const predicted = yield {
       type: "forward",
-      start: position - rows,
+      start: position - length,
       ids,
       blockSize: 1,
-      commit: rows,
+      commit: length,
       wanted: Int32Array.of(position - 1),
       choice: { state, uniform: temperature ? uniform() : 0 },
     }
     stats.forwards++
-    stats.rows += rows
+    stats.tokensComputed += length
     stats.milliseconds += predicted.milliseconds
-    if (answer.length === 0) yield { type: "prefill", rows }
+    if (answer.length === 0) yield { type: "prefill", tokens: length }
     answer.push(predicted.ids[0])
     ended = eos.includes(predicted.ids[0])
     yield {
@@ -98,7 +98,7 @@ function* decode(
       ids: predicted.ids,
       confidences: predicted.confidences,
       fixed: Int32Array.of(position),
-      forward: { rows, cached: position - rows, stored: rows },
+      forward: { tokens: length, cached: position - length, stored: length },
     }
   }
   yield {

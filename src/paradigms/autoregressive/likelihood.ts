@@ -2,7 +2,7 @@
 
 import type { LanguageModel } from "../../models/types.js"
 import { causal } from "../../nn/attention-pattern.js"
-import { LikelihoodRows } from "../likelihood.js"
+import { LikelihoodForward } from "../likelihood.js"
 import type { Prompt } from "../prompt.js"
 
 /**
@@ -14,25 +14,25 @@ export function autoregressiveLikelihoods(
   prompt: Prompt,
   answers: readonly Int32Array[],
 ): number[] {
-  const rows = new LikelihoodRows()
-  const promptRows = prompt.ids.length
-  for (let position = 0; position < promptRows; position++) rows.addPrompt(position)
-  rows.spans.push(...causal(promptRows).spans)
+  const forward = new LikelihoodForward()
+  const promptTokens = prompt.ids.length
+  for (let position = 0; position < promptTokens; position++) forward.addPrompt(position)
+  forward.spans.push(...causal(promptTokens).spans)
   answers.forEach((tokens, answer) => {
-    const start = rows.length
+    const start = forward.length
     tokens.forEach((token, i) => {
-      rows.predict(answer, i === 0 ? promptRows - 1 : start + i - 1, token)
+      forward.predict(answer, i === 0 ? promptTokens - 1 : start + i - 1, token)
       // Nothing is predicted from the last token.
       if (i === tokens.length - 1) return
-      rows.addToken(token, promptRows + i)
-      rows.spans.push({
-        rows: [start + i, start + i + 1],
+      forward.addToken(token, promptTokens + i)
+      forward.spans.push({
+        queries: [start + i, start + i + 1],
         keys: [
-          [0, promptRows],
+          [0, promptTokens],
           [start, start + i + 1],
         ],
       })
     })
   })
-  return rows.sum(model, prompt, answers.length)
+  return forward.sum(model, prompt, answers.length)
 }

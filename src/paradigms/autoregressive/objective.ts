@@ -5,14 +5,14 @@ import { causal } from "../../nn/attention-pattern.js"
 import { type Tensor, tensor } from "../../torch/index.js"
 import {
   forwardSelected,
-  inputRows,
+  inputOf,
   type LossUnit,
   type Objective,
-  type SelectedRows,
+  type SelectedPositions,
   type TrainingBatch,
 } from "../batch.js"
 import { tokenCrossEntropy, zeroLoss } from "../cross-entropy.js"
-import { RowSources } from "../rows.js"
+import { EmbeddingSources } from "../sequence-input.js"
 
 /**
  * Per token: Σ CE over all labelled tokens of the batch but those at position 0; row i predicts token i + 1. Per sample:
@@ -25,10 +25,10 @@ export function autoregressiveObjective(
   { per = "tokens" }: { per?: LossUnit } = {},
   features: readonly Tensor[] = model.encodeImages(batch.images),
 ): Objective {
-  const sources = new RowSources(model)
+  const sources = new EmbeddingSources(model)
   const targets: number[] = []
   const tokensPerSample: number[] = []
-  const rows: SelectedRows[] = []
+  const rows: SelectedPositions[] = []
   for (const sample of batch.samples) {
     const { labels, positions: axes } = sample
     const outputRows = Int32Array.from(labels.keys()).filter((row) => labels[row + 1] >= 0)
@@ -37,14 +37,17 @@ export function autoregressiveObjective(
     for (const row of outputRows) targets.push(labels[row + 1])
     const length = outputRows[outputRows.length - 1] + 1
     rows.push({
-      sources: sources.of(inputRows(sample, features)),
+      sources: sources.of(inputOf(sample, features)),
       axes,
       positions: Array.from({ length }, (_, row) => row),
       pattern: causal(length),
-      outputRows,
+      outputPositions: outputRows,
     })
   }
-  const metrics = { tokens: targets.length, rows: rows.reduce((sum, { pattern }) => sum + pattern.rows, 0) }
+  const metrics = {
+    tokens: targets.length,
+    tokensComputed: rows.reduce((sum, { pattern }) => sum + pattern.queries, 0),
+  }
   const count = per === "tokens" ? targets.length : batch.samples.length
   if (targets.length === 0)
     return { sum: zeroLoss(model), count, tokenCrossEntropy: tensor([]), tokensPerSample, metrics }

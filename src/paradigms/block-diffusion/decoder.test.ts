@@ -68,7 +68,7 @@ describe("block decoding", () => {
         const stores = reference.events.filter((event) => "forward" in event && (event.forward?.stored ?? 0) > 0)
         const saved = options.shift === "same" ? stores.length : Math.min(1, stores.length)
         expect(fast.done.stats.forwards).toBeLessThanOrEqual(reference.done.stats.forwards - saved)
-        expect(fast.done.stats.rows).toBeLessThanOrEqual(reference.done.stats.rows)
+        expect(fast.done.stats.tokensComputed).toBeLessThanOrEqual(reference.done.stats.tokensComputed)
         seen.all++
         seen.stored += stores.length
         if (fast.done.eosIndex !== undefined) seen.early++
@@ -137,7 +137,7 @@ describe("block decoding", () => {
         const fast = await collect(decodeBlocks(own, prompt, options))
         expect(upToEos(fast.done)).toEqual([...greedy.done.ids])
         expect(fast.done.stats.forwards).toBe(greedy.done.stats.forwards)
-        expect(fast.done.stats.rows).toBe(greedy.done.stats.rows)
+        expect(fast.done.stats.tokensComputed).toBe(greedy.done.stats.tokensComputed)
         const reference = await collect(decodeBlocks(own, prompt, { ...options, reference: true }))
         expect(upToEos(reference.done)).toEqual([...greedy.done.ids])
       }
@@ -159,8 +159,8 @@ describe("block decoding", () => {
     )
     const forwards = events.flatMap((event) => ("forward" in event && event.forward ? [event.forward] : []))
     expect(forwards).toEqual([
-      { rows: 16, cached: 0, stored: 0 },
-      { rows: 16, cached: 0, stored: 16 },
+      { tokens: 16, cached: 0, stored: 0 },
+      { tokens: 16, cached: 0, stored: 16 },
     ])
   })
 
@@ -172,7 +172,7 @@ describe("block decoding", () => {
     let compared = 0
     for (const event of events) {
       if ("forward" in event && event.forward && event.type !== "prefill") {
-        expect(event.forward).toEqual({ rows: 4, cached: 8, stored: 0 })
+        expect(event.forward).toEqual({ tokens: 4, cached: 8, stored: 0 })
       }
       if (event.type !== "step") continue
       noGrad(() => {

@@ -9,7 +9,7 @@ import type { DecodeLoop, Decoding } from "../decode-loop.js"
 import { checkSampling, type SamplingOptions, sampleTokens, type UniformSource } from "../sampling.js"
 import { type BlockChoice, Denoiser } from "./denoiser.js"
 import { fastLoop, referenceLoop } from "./loops.js"
-import type { TokenShift } from "./needed-rows.js"
+import type { TokenShift } from "./needed-positions.js"
 import { type RemaskingStrategy, transferSchedule } from "./remasking.js"
 import { BlockSequence } from "./sequence.js"
 
@@ -53,7 +53,7 @@ export function blockDecoding(promptLength: number, options: BlockDecoderOptions
   const { blockSize, maskToken, eos, shift = "same", uniform = randomFrom(0) } = options
   const { steps = blockSize, genLength = 128, strategy = "low_confidence_static", threshold = 0.85 } = options
   checkOptions({ ...options, steps, genLength, threshold }, promptLength)
-  const sequence = new BlockSequence({ promptRows: promptLength, genLength, blockSize, maskToken, eos })
+  const sequence = new BlockSequence({ promptTokens: promptLength, genLength, blockSize, maskToken, eos })
   const { dropCache = false, singleBlockSchedule = "blockSize" } = options
   const draws = Boolean(options.temperature)
   const denoiser = new Denoiser(sequence, { blockSize, shift, draws, uniform, dropCache })
@@ -61,7 +61,7 @@ export function blockDecoding(promptLength: number, options: BlockDecoderOptions
   const schedule = transferSchedule(sequence.full && singleBlockSchedule === "genLength" ? genLength : blockSize, steps)
   return {
     loop: decode(sequence, denoiser, loop(sequence, denoiser, { schedule, strategy, threshold, dropCache })),
-    length: sequence.rows,
+    length: sequence.length,
     choose(logits, { uniforms }) {
       // Nothing trained with the shift ever predicts the mask; without it, the authors let it happen.
       return sampleTokens(logits, options, uniforms, shift === "next" ? maskToken : undefined)
@@ -78,9 +78,9 @@ function* decode(
   yield* blocks
   const ids = sequence.answer()
   const eosIndex = sequence.eosIndex()
-  const { forwards, rows, milliseconds, forwardsToEnd = forwards } = denoiser
+  const { forwards, tokensComputed, milliseconds, forwardsToEnd = forwards } = denoiser
   const tokens = eosIndex ?? ids.length
-  yield { type: "done", ids, eosIndex, stats: { forwards, rows, tokens, forwardsToEnd, milliseconds } }
+  yield { type: "done", ids, eosIndex, stats: { forwards, tokensComputed, tokens, forwardsToEnd, milliseconds } }
 }
 
 function checkOptions(

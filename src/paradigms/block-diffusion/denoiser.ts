@@ -3,7 +3,7 @@
 import type { ForwardTrace } from "../decode-events.js"
 import type { ForwardRequest, ForwardResult } from "../decode-loop.js"
 import type { Predictions, UniformSource } from "../sampling.js"
-import type { TokenShift } from "./needed-rows.js"
+import type { TokenShift } from "./needed-positions.js"
 import type { BlockSequence } from "./sequence.js"
 
 /** One number in [0, 1) for each wanted position; none in greedy decoding. */
@@ -32,7 +32,7 @@ type Asking<T> = Generator<ForwardRequest<BlockChoice>, T, ForwardResult>
 
 export class Denoiser {
   forwards = 0
-  rows = 0
+  tokensComputed = 0
   milliseconds = 0
   /** Forwards after which the text was known. */
   forwardsToEnd: number | undefined
@@ -53,9 +53,9 @@ export class Denoiser {
 
   /** Runs clean tokens [start, end), whole blocks, and keeps their keys and values, if any are kept. */
   *store(start: number, end: number): Asking<ForwardTrace> {
-    const predictsNext = this.#options.shift === "next" && end < this.#sequence.rows
+    const predictsNext = this.#options.shift === "next" && end < this.#sequence.length
     if (predictsNext) this.#before = end - 1
-    const keeps = end <= this.#sequence.prefixRows || !this.#options.dropCache
+    const keeps = end <= this.#sequence.prefixTokens || !this.#options.dropCache
     const { forward } = yield* this.#ask(start, end, keeps ? end - start : 0, predictsNext ? [end - 1] : [])
     return forward as ForwardTrace
   }
@@ -102,12 +102,12 @@ export class Denoiser {
       keep,
       choice,
     }
-    const rows = end - start
-    const forward = { rows, cached: this.#cached, stored: commit }
-    if (rows > 0) this.forwards++
-    this.rows += rows
+    const tokens = end - start
+    const forward = { tokens, cached: this.#cached, stored: commit }
+    if (tokens > 0) this.forwards++
+    this.tokensComputed += tokens
     this.milliseconds += milliseconds
     this.#cached += commit
-    return { ids, confidences, ...(rows > 0 && { forward }) }
+    return { ids, confidences, ...(tokens > 0 && { forward }) }
   }
 }

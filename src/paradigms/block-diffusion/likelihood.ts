@@ -2,9 +2,9 @@
 
 import type { LanguageModel } from "../../models/types.js"
 import { blockCausal, type Interval } from "../../nn/attention-pattern.js"
-import { LikelihoodRows } from "../likelihood.js"
+import { LikelihoodForward } from "../likelihood.js"
 import type { Prompt } from "../prompt.js"
-import type { TokenShift } from "./needed-rows.js"
+import type { TokenShift } from "./needed-positions.js"
 
 export interface BlockLikelihoodOptions {
   blockSize: number
@@ -28,43 +28,43 @@ export function blockLikelihoods(
   answers: readonly Int32Array[],
   { blockSize, maskToken, shift = "same" }: BlockLikelihoodOptions,
 ): number[] {
-  const rows = new LikelihoodRows()
-  const promptRows = prompt.ids.length
-  const prefix = Math.floor(promptRows / blockSize) * blockSize
-  for (let position = 0; position < prefix; position++) rows.addPrompt(position)
-  rows.spans.push(...blockCausal(prefix, blockSize).spans)
+  const forward = new LikelihoodForward()
+  const promptTokens = prompt.ids.length
+  const prefix = Math.floor(promptTokens / blockSize) * blockSize
+  for (let position = 0; position < prefix; position++) forward.addPrompt(position)
+  forward.spans.push(...blockCausal(prefix, blockSize).spans)
 
   answers.forEach((tokens, answer) => {
-    const first = rows.length
+    const first = forward.length
     /** Appends the block that begins at `start`, masked from `known` on; it sees the clean rows before it and itself. */
     const addBlock = (start: number, known: number): void => {
-      const begin = rows.length
+      const begin = forward.length
       for (let position = start; position < start + blockSize; position++) {
-        if (position < promptRows) rows.addPrompt(position)
-        else rows.addToken(position < known ? tokens[position - promptRows] : maskToken, position)
+        if (position < promptTokens) forward.addPrompt(position)
+        else forward.addToken(position < known ? tokens[position - promptTokens] : maskToken, position)
       }
       const keys: Interval[] = [
         [0, prefix],
         [first, first + start - prefix],
-        [begin, rows.length],
+        [begin, forward.length],
       ]
-      rows.spans.push({ rows: [begin, rows.length], keys: keys.filter(([from, to]) => to > from) })
+      forward.spans.push({ queries: [begin, forward.length], keys: keys.filter(([from, to]) => to > from) })
     }
-    const end = promptRows + tokens.length
+    const end = promptTokens + tokens.length
     const lastBlock = Math.floor((end - 1) / blockSize) * blockSize
     for (let start = prefix; start < lastBlock; start += blockSize) addBlock(start, end)
     /** Row of the clean copy of a position. */
     const clean = (position: number): number => (position < prefix ? position : first + position - prefix)
     tokens.forEach((token, i) => {
-      const position = promptRows + i
+      const position = promptTokens + i
       const offset = position % blockSize
       if (shift === "next" && offset === 0) {
-        rows.predict(answer, clean(position - 1), token)
+        forward.predict(answer, clean(position - 1), token)
         return
       }
-      rows.predict(answer, rows.length + offset - (shift === "next" ? 1 : 0), token)
+      forward.predict(answer, forward.length + offset - (shift === "next" ? 1 : 0), token)
       addBlock(position - offset, position)
     })
   })
-  return rows.sum(model, prompt, answers.length)
+  return forward.sum(model, prompt, answers.length)
 }

@@ -27,9 +27,9 @@ function* denoise(
   const [start, end] = sequence.block(block)
   const { positions, ids, confidences, forward } = yield* denoiser.predict(start, end, pending)
   const chosen = selectTokens(confidences, count, strategy, threshold, (i) => sequence.endsAnswer(ids[i]))
-  for (const i of chosen) sequence.fix(positions[i], ids[i])
+  for (const i of chosen) sequence.unmask(positions[i], ids[i])
   const fixed = Int32Array.from(chosen, (i) => positions[i])
-  if (sequence.isSettled()) denoiser.forwardsToEnd ??= denoiser.forwards
+  if (sequence.isComplete()) denoiser.forwardsToEnd ??= denoiser.forwards
   return { type: "step", block, step, start, end, positions, ids, confidences, fixed, forward }
 }
 
@@ -37,16 +37,16 @@ function* denoise(
  * The authors' loop, quirks included (docs/reference.md, "Block decoding"): a forward of its own for the prompt and for
  * storing each finished block; one iteration more than there are steps; a block that is not finished before the last
  * iteration is never stored, and later blocks do not see it; end-of-sequence tokens are looked for in finished blocks
- * only; rows behind the asked length are generated to fill the last block.
+ * only; positions behind the asked length are generated to fill the last block.
  */
 export function* referenceLoop(sequence: BlockSequence, denoiser: Denoiser, options: LoopOptions): LoopEvents {
-  const prefix = sequence.prefixRows
-  if (prefix > 0) yield { type: "prefill", rows: prefix, forward: yield* denoiser.store(0, prefix) }
+  const prefix = sequence.prefixTokens
+  if (prefix > 0) yield { type: "prefill", tokens: prefix, forward: yield* denoiser.store(0, prefix) }
   for (let block = sequence.firstBlock; block < sequence.endBlock; block++) {
     const [start, end] = sequence.block(block)
     for (const [step, count] of options.schedule.entries()) {
       if (sequence.maskedIn(start, end).length === 0) {
-        yield { type: "commit", block, rows: end - start, forward: yield* denoiser.store(start, end) }
+        yield { type: "commit", block, tokens: end - start, forward: yield* denoiser.store(start, end) }
         break
       }
       yield yield* denoise(sequence, denoiser, options, { block, step, count, pending: 0 })
@@ -60,7 +60,7 @@ export function* referenceLoop(sequence: BlockSequence, denoiser: Denoiser, opti
  * stored by the first forward of the next block, the last is not stored, and decoding ends when the text is settled.
  */
 export function* fastLoop(sequence: BlockSequence, denoiser: Denoiser, options: LoopOptions): LoopEvents {
-  let pending = sequence.prefixRows
+  let pending = sequence.prefixTokens
   for (let block = sequence.firstBlock; block < sequence.endBlock; block++) {
     const [start, end] = sequence.block(block)
     let finished = false
@@ -70,11 +70,11 @@ export function* fastLoop(sequence: BlockSequence, denoiser: Denoiser, options: 
       const event = yield* denoise(sequence, denoiser, options, { block, step, count, pending })
       if (pending > 0)
         yield block === sequence.firstBlock
-          ? { type: "prefill", rows: pending }
-          : { type: "commit", block: block - 1, rows: pending }
+          ? { type: "prefill", tokens: pending }
+          : { type: "commit", block: block - 1, tokens: pending }
       pending = 0
       yield event
-      if (sequence.isSettled()) return
+      if (sequence.isComplete()) return
     }
     if (sequence.hasEos(start, end)) return
     // As in the authors' loop, a block that was not finished in time stays out of the cache.

@@ -73,7 +73,7 @@ describe("block-diffusion objective", () => {
       })
       expect(ours.tokensPerSample).toEqual(reference.tokensPerSample)
       const { copies = 1 } = options
-      expect(ours.metrics.rows).toBeLessThan((1 + copies) * options.lengths.reduce((a, b) => a + b))
+      expect(ours.metrics.tokensComputed).toBeLessThan((1 + copies) * options.lengths.reduce((a, b) => a + b))
       expect([...gradients.keys()]).toEqual([...expected.keys()])
       expect(gradients.size).toBeGreaterThan(10)
       for (const [name, gradient] of gradients) {
@@ -122,7 +122,7 @@ describe("block-diffusion objective", () => {
     const one = { ids: new Int32Array(16).fill(9), labels, images: [], imageIndices: [], where: "test" }
     const rows = (shift: "same" | "next"): number =>
       blockDiffusionObjective(model, { samples: [one], images: [] }, { blockSize: 8, maskToken: MASK, shift }, () => 0)
-        .metrics.rows
+        .metrics.tokensComputed
     expect(rows("next")).toBe(8)
     expect(rows("same")).toBe(16)
   })

@@ -7,16 +7,16 @@ import type { LanguageModel } from "../../models/types.js"
 import { type Tensor, tensor } from "../../torch/index.js"
 import {
   forwardSelected,
-  inputRows,
+  inputOf,
   type LossUnit,
   type Objective,
-  type SelectedRows,
+  type SelectedPositions,
   type TrainingBatch,
 } from "../batch.js"
 import { tokenCrossEntropy, zeroLoss } from "../cross-entropy.js"
-import { RowSources } from "../rows.js"
 import type { UniformSource } from "../sampling.js"
-import { neededRows, predictedByClean, type TokenShift } from "./needed-rows.js"
+import { EmbeddingSources } from "../sequence-input.js"
+import { neededPositions, predictedByClean, type TokenShift } from "./needed-positions.js"
 import { lossScale, maskedPositions, type NoiseOptions, noiseLevels } from "./noise.js"
 
 export interface BlockDiffusionOptions extends NoiseOptions {
@@ -32,7 +32,7 @@ export interface BlockDiffusionOptions extends NoiseOptions {
 
 /** The predicted tokens of one sample. */
 interface Prediction {
-  rows: SelectedRows
+  rows: SelectedPositions
   targets: number[]
   /** Factor of each target's cross entropy in the loss. */
   factors: number[]
@@ -71,7 +71,7 @@ export function blockDiffusionObjective(
   const u = draw(copies * samples.length * blocks)
   const levels = noiseLevels(u, options, options.schedule === "shuffled" ? draw(u.length) : undefined)
 
-  const sources = new RowSources(model)
+  const sources = new EmbeddingSources(model)
   const predictions: Prediction[] = []
   const tokensPerSample: number[] = []
   let labelledTokens = 0
@@ -89,7 +89,7 @@ export function blockDiffusionObjective(
       tokensPerSample.push(0)
       return
     }
-    const needed = neededRows(labels.length, clean, masked, blockSize, shift)
+    const needed = neededPositions(labels.length, clean, masked, blockSize, shift)
     const weightIn = (copy: number, position: number): number =>
       weight === "one" ? 1 : lossScale(levelsOf[copy][Math.floor(position / blockSize)])
     const expectedWeight = (position: number): number =>
@@ -98,7 +98,7 @@ export function blockDiffusionObjective(
     predictions.push({
       rows: {
         ...needed,
-        sources: sources.of(inputRows(sample, features)),
+        sources: sources.of(inputOf(sample, features)),
         replacement: (row) => (needed.masked[row] ? maskToken : undefined),
       },
       targets: needed.targets.map(({ position }) => labels[position]),
@@ -114,7 +114,7 @@ export function blockDiffusionObjective(
   const metrics = {
     labelledTokens,
     maskedTokens: targets.length,
-    rows: predictions.reduce((sum, { rows }) => sum + rows.pattern.rows, 0),
+    tokensComputed: predictions.reduce((sum, { rows }) => sum + rows.pattern.queries, 0),
   }
   const count = per === "samples" ? samples.length : labelledTokens
   if (targets.length === 0)

@@ -6,7 +6,7 @@ import type { Json } from "../../checkpoint/json.js"
 import type { ParadigmRecord } from "../../checkpoint/paradigm-record.js"
 import { check } from "../../checkpoint/schema-check.js"
 import { UserError } from "../../errors.js"
-import type { TokenShift } from "./needed-rows.js"
+import type { TokenShift } from "./needed-positions.js"
 
 const fraction = z.number().min(0).max(1)
 const LARGEST_BLOCK = 65_536

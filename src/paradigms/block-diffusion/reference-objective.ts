@@ -10,7 +10,7 @@ import type { LossUnit, Objective, TrainingBatch } from "../batch.js"
 import { zeroLoss } from "../cross-entropy.js"
 import type { UniformSource } from "../sampling.js"
 import { crossEntropies, embedSample, logProbabilities, upTo, withMasks } from "../whole-sequence.js"
-import { predictedByClean } from "./needed-rows.js"
+import { predictedByClean } from "./needed-positions.js"
 import { lossScale, maskedPositions, noiseLevels } from "./noise.js"
 import type { BlockDiffusionOptions } from "./objective.js"
 

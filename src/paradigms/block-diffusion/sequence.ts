@@ -1,7 +1,7 @@
-/** The sequence under decoding: prompt and answer rows, which of them are masked, and how far the answer is settled. */
+/** The sequence under decoding: prompt and answer, which positions are masked, and how much of the answer is known. */
 
 export interface SequenceOptions {
-  promptRows: number
+  promptTokens: number
   /** Length of the answer in tokens. */
   genLength: number
   blockSize: number
@@ -13,7 +13,7 @@ export class BlockSequence {
   /** The prompt and the answer lie in one block: no row is ever cached. */
   readonly full: boolean
   /** Rows of prompt and answer, with those that fill the last block. */
-  readonly rows: number
+  readonly length: number
   /** First and last + 1 of the blocks to decode. */
   readonly firstBlock: number
   readonly endBlock: number
@@ -21,29 +21,29 @@ export class BlockSequence {
   readonly #ids: Int32Array
   /** Never decided by comparing ids: a model may predict the mask token. */
   readonly #masked: Uint8Array
-  #settled: number
+  #completeUntil: number
   #eos: number | undefined
 
   constructor(options: SequenceOptions) {
-    const { promptRows, genLength, blockSize, maskToken } = options
+    const { promptTokens, genLength, blockSize, maskToken } = options
     this.#options = options
-    this.full = blockSize >= promptRows + genLength
-    this.firstBlock = Math.floor(promptRows / blockSize)
-    this.endBlock = Math.ceil((promptRows + genLength) / blockSize)
-    this.rows = this.full ? promptRows + genLength : this.endBlock * blockSize
-    this.#ids = new Int32Array(this.rows).fill(maskToken)
-    this.#masked = new Uint8Array(this.rows).fill(1).fill(0, 0, promptRows)
-    this.#settled = promptRows
+    this.full = blockSize >= promptTokens + genLength
+    this.firstBlock = Math.floor(promptTokens / blockSize)
+    this.endBlock = Math.ceil((promptTokens + genLength) / blockSize)
+    this.length = this.full ? promptTokens + genLength : this.endBlock * blockSize
+    this.#ids = new Int32Array(this.length).fill(maskToken)
+    this.#masked = new Uint8Array(this.length).fill(1).fill(0, 0, promptTokens)
+    this.#completeUntil = promptTokens
   }
 
   /** Rows that form whole blocks of the prompt. */
-  get prefixRows(): number {
+  get prefixTokens(): number {
     return this.firstBlock * this.#options.blockSize
   }
   /** [start, end) of a block. */
   block(index: number): [start: number, end: number] {
     const start = index * this.#options.blockSize
-    return [start, Math.min(this.rows, start + this.#options.blockSize)]
+    return [start, Math.min(this.length, start + this.#options.blockSize)]
   }
   maskedIn(start: number, end: number): Int32Array {
     const found: number[] = []
@@ -51,24 +51,24 @@ export class BlockSequence {
     return Int32Array.from(found)
   }
   /** Makes a prediction final. A predicted mask token leaves its row masked, as in the authors' code. */
-  fix(row: number, id: number): void {
+  unmask(row: number, id: number): void {
     if (id === this.#options.maskToken) return
     this.#ids[row] = id
     this.#masked[row] = 0
   }
-  /** An end-of-sequence token among the answer's rows of [start, end). */
+  /** An end-of-sequence token among the answer's positions of [start, end). */
   hasEos(start: number, end: number): boolean {
-    for (let row = Math.max(start, this.#options.promptRows); row < end; row++) if (this.#isEos(row)) return true
+    for (let row = Math.max(start, this.#options.promptTokens); row < end; row++) if (this.#isEos(row)) return true
     return false
   }
-  /** Whether the text is known: all rows up to the first end-of-sequence token, or the whole answer. */
-  isSettled(): boolean {
-    const end = this.#options.promptRows + this.#options.genLength
-    while (this.#eos === undefined && this.#settled < end && !this.#masked[this.#settled]) {
-      if (this.#isEos(this.#settled)) this.#eos = this.#settled
-      this.#settled++
+  /** Whether the text is known: all positions up to the first end-of-sequence token, or the whole answer. */
+  isComplete(): boolean {
+    const end = this.#options.promptTokens + this.#options.genLength
+    while (this.#eos === undefined && this.#completeUntil < end && !this.#masked[this.#completeUntil]) {
+      if (this.#isEos(this.#completeUntil)) this.#eos = this.#completeUntil
+      this.#completeUntil++
     }
-    return this.#eos !== undefined || this.#settled === end
+    return this.#eos !== undefined || this.#completeUntil === end
   }
   endsAnswer(id: number): boolean {
     return this.#options.eos.includes(id)
@@ -83,8 +83,8 @@ export class BlockSequence {
   }
   /** The answer, with the mask token where a row is still masked. */
   answer(): Int32Array {
-    const { promptRows, genLength } = this.#options
-    return this.#ids.slice(promptRows, promptRows + genLength)
+    const { promptTokens, genLength } = this.#options
+    return this.#ids.slice(promptTokens, promptTokens + genLength)
   }
   /** Index of the first end-of-sequence token in the answer. */
   eosIndex(): number | undefined {

@@ -197,7 +197,7 @@ describe("full-diffusion decoding", () => {
       const exact = await decode(promptOf(9, 4), options)
       const refreshed = await decode(promptOf(9, 4), { ...options, prefixRefresh: 1 })
       expect(refreshed.done.ids).toEqual(exact.done.ids)
-      expect(refreshed.done.stats.rows).toBe(exact.done.stats.rows)
+      expect(refreshed.done.stats.tokensComputed).toBe(exact.done.stats.tokensComputed)
     }
   })
 
@@ -214,7 +214,7 @@ describe("full-diffusion decoding", () => {
       for (const [i, { positions, ids, confidences, start, step, forward }] of steps.entries()) {
         const answer = state(prompt, 16, steps.slice(0, i))
         const first = step % 3 === 0 ? 0 : start - before
-        expect(forward).toEqual({ rows: 25 - first, cached: first, stored: step % 3 === 0 ? start - before : 0 })
+        expect(forward).toEqual({ tokens: 25 - first, cached: first, stored: step % 3 === 0 ? start - before : 0 })
         if (first === 0) cache = model.newCache(25)
         const logs = noGrad(() => {
           const all = cat([embedPrompt(model, prompt), model.embed(Int32Array.from(answer, (id) => id ?? MASK))])
@@ -259,7 +259,7 @@ describe("full-diffusion decoding", () => {
     for await (const event of decodeFullDiffusion(counting, promptOf(9, 2), options))
       if (event.type === "done") done = event
     expect(rows).toEqual([26, 26, 26, 26])
-    expect(done?.stats).toMatchObject({ forwards: 4, rows: 104 })
+    expect(done?.stats).toMatchObject({ forwards: 4, tokensComputed: 104 })
   })
 
   it.each([

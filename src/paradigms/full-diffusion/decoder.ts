@@ -81,13 +81,13 @@ export function fullDiffusionDecoding(
 
 /** Through the blocks, and the answer at the end. */
 function* decode(sequence: FullSequence, options: FullLoopOptions): DecodeLoop<FullChoice> {
-  const counts: LoopCounts = { forwards: 0, rows: 0, milliseconds: 0 }
+  const counts: LoopCounts = { forwards: 0, tokensComputed: 0, milliseconds: 0 }
   yield* denoiseBlocks(sequence, options, counts)
   const ids = sequence.answer()
   const eosIndex = sequence.eosIndex()
-  const { forwards, rows, milliseconds, forwardsToEnd = forwards } = counts
+  const { forwards, tokensComputed, milliseconds, forwardsToEnd = forwards } = counts
   const tokens = eosIndex ?? ids.length
-  yield { type: "done", ids, eosIndex, stats: { forwards, rows, tokens, forwardsToEnd, milliseconds } }
+  yield { type: "done", ids, eosIndex, stats: { forwards, tokensComputed, tokens, forwardsToEnd, milliseconds } }
 }
 
 function checkOptions(

@@ -2,7 +2,7 @@
 
 import { randomFrom } from "../../data/prng.js"
 import type { LanguageModel } from "../../models/types.js"
-import { LikelihoodRows } from "../likelihood.js"
+import { LikelihoodForward } from "../likelihood.js"
 import type { Prompt } from "../prompt.js"
 import type { UniformSource } from "../sampling.js"
 
@@ -128,18 +128,18 @@ function logLikelihoods(
   copies: readonly NoisedCopy[],
   { maskToken, genLength, shift = "same" }: FullLikelihoodOptions,
 ): number[] {
-  const rows = new LikelihoodRows()
+  const forward = new LikelihoodForward()
   const promptLength = prompt.ids.length
   copies.forEach(({ answer, masked, predicted }, copy) => {
     const tokens = answers[answer]
-    const begin = rows.length
-    for (let position = 0; position < promptLength; position++) rows.addPrompt(position)
+    const begin = forward.length
+    for (let position = 0; position < promptLength; position++) forward.addPrompt(position)
     const isMasked = new Set(masked)
     for (let i = 0; i < (genLength ?? tokens.length); i++)
-      rows.addToken(i >= tokens.length || isMasked.has(i) ? maskToken : tokens[i], promptLength + i)
-    rows.spans.push({ rows: [begin, rows.length], keys: [[begin, rows.length]] })
+      forward.addToken(i >= tokens.length || isMasked.has(i) ? maskToken : tokens[i], promptLength + i)
+    forward.spans.push({ queries: [begin, forward.length], keys: [[begin, forward.length]] })
     const first = begin + promptLength - (shift === "next" ? 1 : 0)
-    for (const i of predicted) rows.predict(copy, first + i, tokens[i])
+    for (const i of predicted) forward.predict(copy, first + i, tokens[i])
   })
-  return rows.sum(model, prompt, copies.length)
+  return forward.sum(model, prompt, copies.length)
 }

@@ -24,7 +24,7 @@ export interface FullLoopOptions {
 
 export interface LoopCounts {
   forwards: number
-  rows: number
+  tokensComputed: number
   milliseconds: number
   /** Forwards after which the text was known. */
   forwardsToEnd?: number
@@ -84,15 +84,15 @@ function* denoise(
   const chosen = order.slice(0, count).sort((a, b) => a - b)
   for (const i of chosen) sequence.fix(positions[i], ids[i])
 
-  const rows = sequence.length - first
+  const tokens = sequence.length - first
   counts.forwards++
-  counts.rows += rows + (companion?.length ?? 0)
+  counts.tokensComputed += tokens + (companion?.length ?? 0)
   counts.milliseconds += milliseconds
   const stop = sequence.stopPosition()
   if (sequence.isEnded() || sequence.maskedIn(promptLength, stop ?? sequence.length).length === 0)
     counts.forwardsToEnd ??= counts.forwards
   const fixed = Int32Array.from(chosen, (i) => positions[i])
-  const forward = { rows, cached: first, stored: commit }
+  const forward = { tokens, cached: first, stored: commit }
   return { type: "step", block, step, start, end, positions, ids, confidences, fixed, forward }
 }
 

@@ -8,15 +8,15 @@ import { bidirectional } from "../../nn/attention-pattern.js"
 import { type Tensor, tensor } from "../../torch/index.js"
 import {
   forwardSelected,
-  inputRows,
+  inputOf,
   type LossUnit,
   type Objective,
-  type SelectedRows,
+  type SelectedPositions,
   type TrainingBatch,
 } from "../batch.js"
 import { tokenCrossEntropy, zeroLoss } from "../cross-entropy.js"
-import { RowSources } from "../rows.js"
 import type { UniformSource } from "../sampling.js"
+import { EmbeddingSources } from "../sequence-input.js"
 import { maskedPositions, maskProbability, type NoiseOptions } from "./noise.js"
 import { type TurnMarks, turnCausal, turnsOf } from "./turns.js"
 
@@ -85,9 +85,9 @@ export function fullDiffusionObjective(
   features: readonly Tensor[] = model.encodeImages(batch.images),
 ): Objective {
   const { maskToken, per = "samples", shift = "same", turns } = options
-  const sources = new RowSources(model)
+  const sources = new EmbeddingSources(model)
   const noised = noiseBatch(batch, options, uniform)
-  const rows: SelectedRows[] = []
+  const rows: SelectedPositions[] = []
   noised.forEach(({ masked }, b) => {
     if (masked.length === 0) return
     const sample = batch.samples[b]
@@ -96,12 +96,12 @@ export function fullDiffusionObjective(
     const isMasked = new Uint8Array(length)
     for (const position of masked) isMasked[position] = 1
     rows.push({
-      sources: sources.of(inputRows(sample, features)),
+      sources: sources.of(inputOf(sample, features)),
       axes: sample.positions,
       positions: Array.from({ length }, (_, row) => row),
       replacement: (row) => (isMasked[row] ? maskToken : undefined),
       pattern,
-      outputRows,
+      outputPositions: outputRows,
     })
   })
 
@@ -112,7 +112,7 @@ export function fullDiffusionObjective(
   const metrics = {
     labelledTokens,
     maskedTokens: targets.length,
-    rows: rows.reduce((sum, { pattern }) => sum + pattern.rows, 0),
+    tokensComputed: rows.reduce((sum, { pattern }) => sum + pattern.queries, 0),
   }
   const shared = { count, tokensPerSample, metrics }
   if (targets.length === 0) return { sum: zeroLoss(model), tokenCrossEntropy: tensor([]), ...shared }
@@ -130,7 +130,7 @@ function patternOf(
   labels: Int32Array,
   outputRows: Int32Array,
   marks: TurnMarks | undefined,
-): { length: number; pattern: SelectedRows["pattern"] } {
+): { length: number; pattern: SelectedPositions["pattern"] } {
   if (!marks) return { length: labels.length, pattern: bidirectional(labels.length) }
   const turns = turnsOf(labels, marks)
   const lastTurn = turns[outputRows[outputRows.length - 1]]

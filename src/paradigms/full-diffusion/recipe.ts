@@ -4,7 +4,7 @@ import { z } from "zod"
 import type { ModelConfig } from "../../checkpoint/config.js"
 import type { Json } from "../../checkpoint/json.js"
 import { check } from "../../checkpoint/schema-check.js"
-import type { TokenShift } from "../block-diffusion/needed-rows.js"
+import type { TokenShift } from "../block-diffusion/needed-positions.js"
 
 const fraction = z.number().min(0).max(1)
 

@@ -28,6 +28,6 @@ describe("turns of a conversation", () => {
     const dense = toDense(pattern)
     const rows = Array.from({ length: 5 }, (_, q) => dense.subarray(q * 5, q * 5 + 5).join(""))
     expect(rows).toEqual(["11000", "11000", "11100", "11111", "11111"])
-    expect(turnCausal(Int32Array.of(0, 0, 0)).spans).toEqual([{ rows: [0, 3], keys: [[0, 3]] }])
+    expect(turnCausal(Int32Array.of(0, 0, 0)).spans).toEqual([{ queries: [0, 3], keys: [[0, 3]] }])
   })
 })

@@ -42,8 +42,8 @@ export function turnCausal(turns: Int32Array): AttentionPattern {
   for (let start = 0; start < turns.length; ) {
     let end = start
     while (end < turns.length && turns[end] === turns[start]) end++
-    spans.push({ rows: [start, end], keys: [[0, end]] })
+    spans.push({ queries: [start, end], keys: [[0, end]] })
     start = end
   }
-  return { rows: turns.length, keys: turns.length, spans }
+  return { queries: turns.length, keys: turns.length, spans }
 }

@@ -208,7 +208,7 @@ function checkSteps(record: DecodeRecord, events: readonly DecodeEvent[]): void 
   const calls = events.flatMap((event) =>
     "forward" in event && event.forward ? [{ ...event.forward, denoises: event.type === "step" }] : [],
   )
-  const ours = calls.flatMap(({ rows, cached, denoises }) => [rows, cached, denoises ? 0 : 1])
+  const ours = calls.flatMap(({ tokens: rows, cached, denoises }) => [rows, cached, denoises ? 0 : 1])
   if (record.calls_rows_kv_store)
     expectEqual(ours, record.calls_rows_kv_store.flat(), "forwards as rows, cached, whether they store")
   const { ids, eosIndex } = doneOf(events)

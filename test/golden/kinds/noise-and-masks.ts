@@ -86,7 +86,7 @@ const maskCase = (id: string, ours: () => string[], expected: string[]): Fixture
 /** One string of 0 and 1 per row. */
 function drawn(pattern: AttentionPattern): string[] {
   const dense = toDense(pattern)
-  return Array.from({ length: pattern.rows }, (_, row) =>
+  return Array.from({ length: pattern.queries }, (_, row) =>
     dense.subarray(row * pattern.keys, (row + 1) * pattern.keys).join(""),
   )
 }

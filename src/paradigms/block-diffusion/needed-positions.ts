@@ -21,7 +21,7 @@ export function predictedByClean(position: number, blockSize: number, shift: Tok
   return shift === "next" && position % blockSize === 0
 }
 
-export interface NeededRows {
+export interface NeededPositions {
   /** Clean rows 0, 1, … come first, then the noised blocks, copy by copy. */
   pattern: AttentionPattern
   /** Position in the sequence of each row. */
@@ -29,7 +29,7 @@ export interface NeededRows {
   /** 1 on the rows that hold the mask embedding. */
   masked: Uint8Array
   /** Rows whose hidden states predict something, ascending. */
-  outputRows: Int32Array
+  outputPositions: Int32Array
   /** What each output row predicts: a position, masked in a noised copy; copy −1 stands for the clean rows. */
   targets: { position: number; copy: number }[]
 }
@@ -39,13 +39,13 @@ export interface NeededRows {
  * @param clean positions to predict from clean rows, ascending (see `predictedByClean`)
  * @param copies masked positions of each noised copy of the sequence, ascending. There must be something to predict.
  */
-export function neededRows(
+export function neededPositions(
   length: number,
   clean: ArrayLike<number>,
   copies: readonly Int32Array[],
   blockSize: number,
   shift: TokenShift,
-): NeededRows {
+): NeededPositions {
   const blockOf = (position: number): number => Math.floor(position / blockSize)
   const targets = Array.from(clean, (position) => ({ position, copy: -1 }))
   for (const [copy, masked] of copies.entries())
@@ -80,5 +80,5 @@ export function neededRows(
   })
   const before = shift === "next" ? 1 : 0
   const outputRows = [...Array.from(clean, (position) => position - 1), ...noisedRows.map((row) => row - before)]
-  return { pattern, positions, masked: maskRows, outputRows: Int32Array.from(outputRows), targets }
+  return { pattern, positions, masked: maskRows, outputPositions: Int32Array.from(outputRows), targets }
 }

@@ -5,7 +5,7 @@ import { cat, type Tensor } from "../torch/index.js"
 import { int64 } from "./prompt.js"
 
 /** A sequence as the model sees it (text/layout.ts), with what stands on its image rows. */
-export interface InputRows {
+export interface SequenceInput {
   /** One id per row; negative on the rows of an image. */
   ids: Int32Array
   /** First row and number of rows of each image. */
@@ -20,7 +20,7 @@ export interface InputRows {
  * Turns rows of several sequences into embeddings with one look-up. A row is named by its source, a plain integer:
  * a token id, or −1 − k for row k of all image features put behind each other.
  */
-export class RowSources {
+export class EmbeddingSources {
   readonly #model: LanguageModel
   /** First row of each features tensor among all of them. */
   readonly #first = new Map<Tensor, number>()
@@ -31,7 +31,7 @@ export class RowSources {
   }
 
   /** The source of each row of `input`. */
-  of({ ids, images, features }: InputRows): Int32Array {
+  of({ ids, images, features }: SequenceInput): Int32Array {
     const sources = Int32Array.from(ids)
     images.forEach(({ start, count }, i) => {
       if (!features[i] || features[i].shape[0] < count)
@@ -61,10 +61,13 @@ export class RowSources {
 /** Embeddings [n, H] of rows named by their sources: token ids, or −1 − k for row k of `features` [rows, H] together. */
 export function embedSources(model: LanguageModel, sources: Int32Array, features: readonly Tensor[]): Tensor {
   if (sources.every((source) => source >= 0)) return model.embed(sources)
-  const place = new Map<number, number>()
-  for (const source of sources) if (source >= 0 && !place.has(source)) place.set(source, place.size)
+  const indexOfToken = new Map<number, number>()
+  for (const source of sources)
+    if (source >= 0 && !indexOfToken.has(source)) indexOfToken.set(source, indexOfToken.size)
   const table = [...features]
-  if (place.size > 0) table.unshift(model.embed(Int32Array.from(place.keys())))
-  const index = sources.map((source) => (source >= 0 ? (place.get(source) as number) : place.size - 1 - source))
+  if (indexOfToken.size > 0) table.unshift(model.embed(Int32Array.from(indexOfToken.keys())))
+  const index = sources.map((source) =>
+    source >= 0 ? (indexOfToken.get(source) as number) : indexOfToken.size - 1 - source,
+  )
   return cat(table).indexSelect(0, int64(index, table[0].device))
 }
