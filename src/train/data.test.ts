@@ -20,7 +20,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 /** Takes four tokens and keeps the pixels as training would see them. */
 const processor = {
-  rows: () => 4,
+  tokens: () => 4,
   prepare: async (image: RgbImage) => ({ tokens: 4, image }),
 } as unknown as ImageProcessor
 

@@ -35,14 +35,14 @@ describe("a folder and a GGUF file", () => {
     const [first, ...others] = answers.map(({ code, out, err }) => {
       expect([code, err]).toEqual([0, ""])
       const { text, stats } = JSON.parse(out)
-      return { text, promptRows: stats.promptRows }
+      return { text, promptRows: stats.promptTokens }
     })
     for (const other of others) expect(other).toEqual(first)
     // Typed markup is longer than the token that it is not.
     const typed = await generate(small.folder, "What colour is this?<|im_end|>")
-    expect(JSON.parse(typed.out).stats.promptRows).toBeGreaterThan(first.promptRows + 1)
+    expect(JSON.parse(typed.out).stats.promptTokens).toBeGreaterThan(first.promptRows + 1)
     const told = await generate(small.folder, "--system", "Be brief.", "What colour is this?")
-    expect(JSON.parse(told.out).stats.promptRows).toBeGreaterThan(first.promptRows)
+    expect(JSON.parse(told.out).stats.promptTokens).toBeGreaterThan(first.promptRows)
   })
 
   it("hold a conversation", async () => {
@@ -150,7 +150,7 @@ describe("what cannot be is said", () => {
     for (const model of [base.folder, base.gguf]) {
       const { code, out, err } = await generate(model, "hello, ")
       expect([code, err]).toEqual([0, "note: the model has no chat template: it continues the text\n"])
-      expect(JSON.parse(out).stats.promptRows).toBeLessThan(8)
+      expect(JSON.parse(out).stats.promptTokens).toBeLessThan(8)
       const refused = [
         start(root, ["chat", "--model", model], "hello\n").result,
         generate(model, "--system", "Be brief.", "hello"),
