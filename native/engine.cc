@@ -235,7 +235,7 @@ NAPI_MODULE_INIT() {
       {"setInferenceMode", setInferenceMode}, {"fromBuffer", fromBuffer}, {"toBuffer", toBuffer}, {"item", item},
       {"mapFile", mapFile}, {"viewBytes", viewBytes}, {"describe", describe}, {"seed", seed},
       {"newGenerator", newGenerator},
-      {"setThreads", setThreads}, {"oneThread", oneThread}, {"keepFreedMemory", keepFreedMemory}, {"systemInfo", systemInfo}, {"loadLibrary", loadLibrary},
+      {"setThreads", setThreads}, {"oneThread", oneThread}, {"keepFreedMemory", keepFreedMemory}, {"returnFreedMemory", returnFreedMemory}, {"systemInfo", systemInfo}, {"loadLibrary", loadLibrary},
       {"deviceCount", deviceCount}, {"synchronize", synchronize}, {"takeWarnings", takeWarnings},
       {"watchCrowd", watchCrowd}, {"isCrowded", isCrowded}, {"watchInterrupts", watchInterrupts}, {"unwatchInterrupts", unwatchInterrupts},
   };

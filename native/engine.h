@@ -121,6 +121,7 @@ napi_value newGenerator(napi_env, napi_callback_info);
 napi_value setThreads(napi_env, napi_callback_info);
 napi_value oneThread(napi_env, napi_callback_info);
 napi_value keepFreedMemory(napi_env, napi_callback_info);
+napi_value returnFreedMemory(napi_env, napi_callback_info);
 napi_value systemInfo(napi_env, napi_callback_info);
 napi_value loadLibrary(napi_env, napi_callback_info);
 napi_value deviceCount(napi_env, napi_callback_info);

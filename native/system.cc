@@ -47,6 +47,14 @@ DVL_FUNCTION(keepFreedMemory) {
   return nullptr;
 }
 
+// What lies free between blocks in use goes back too: blocks of ever other sizes leave holes that the next does not fit.
+DVL_FUNCTION(returnFreedMemory) {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+  return nullptr;
+}
+
 DVL_FUNCTION(takeWarnings) {
   std::string all;
   {

@@ -10,7 +10,16 @@ export { BYTES, type Device, type DType, dtypeCode, isFloat } from "./dtype.js"
 export { Generator, manualSeed } from "./generator.js"
 export * from "./kernels.js"
 export { measureBandwidth, measureMatmul } from "./measure.js"
-export { collect, dispose, keepFreedMemory, memory, tidy, untidied } from "./memory.js"
+export {
+  collect,
+  dispose,
+  isMemoryScarce,
+  keepFreedMemory,
+  memory,
+  returnFreedMemory,
+  tidy,
+  untidied,
+} from "./memory.js"
 export { type BuildInfo, buildInfo } from "./native.js"
 export * from "./ops.js"
 export { callOperator, operator, Tensor } from "./tensor.js"

@@ -1,5 +1,6 @@
 /** When tensors die: by scope (`tidy`, `using`), and by garbage collections asked for when memory grows. */
 
+import os from "node:os"
 import v8 from "node:v8"
 import vm from "node:vm"
 import { ALLOCATED, addon, frame, LIVE_BYTES, LIVE_TENSORS } from "./native.js"
@@ -53,6 +54,19 @@ export function memory(): { tensors: number; bytes: number } {
  */
 export function keepFreedMemory(): void {
   addon().keepFreedMemory()
+}
+
+/**
+ * Gives freed memory back all the same, once: the next step pays for it. Nothing happens where the C library is not glibc.
+ */
+export function returnFreedMemory(): void {
+  addon().returnFreedMemory()
+}
+
+/** Whether the machine, or the container, has less than a tenth of its memory left. */
+export function isMemoryScarce(): boolean {
+  const total = Math.min(os.totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY)
+  return process.availableMemory() < total / 10
 }
 
 export interface HasHandle {

@@ -33,6 +33,7 @@ export interface Addon {
   setThreads(threads: number): void
   oneThread(on: boolean): void
   keepFreedMemory(): void
+  returnFreedMemory(): void
   systemInfo(): string
   loadLibrary(path: string): void
   deviceCount(type: string): number

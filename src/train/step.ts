@@ -4,7 +4,7 @@ import { type ModelConfig, maskToken } from "../checkpoint/config.js"
 import { randomFrom } from "../data/prng.js"
 import type { Model } from "../models/registry.js"
 import { meanLoss, type TrainingBatch, type TrainingSample } from "../paradigms/batch.js"
-import { backward, tidy } from "../torch/index.js"
+import { backward, isMemoryScarce, returnFreedMemory, tidy } from "../torch/index.js"
 import { chosenParadigm, type TrainingConfig } from "./config.js"
 import type { TrainingData } from "./data.js"
 import type { StepMetrics } from "./metrics.js"
@@ -72,6 +72,8 @@ export class Stepper {
       seen.push(...batch.samples)
     }
     const factor = learningRateFactor(schedule, state.progress, warmup)
+    // Batches of ever other lengths leave holes in the memory that is kept: the process would grow for ever.
+    if (isMemoryScarce()) returnFreedMemory()
     const gradNorm = this.#update(factor, accumulate > 1 ? count : 1, state.step, seen)
     const seconds = (performance.now() - start) / 1000
     return {
