@@ -93,8 +93,8 @@ async function* generateOne(
   const prepareMilliseconds = performance.now() - started
   const promptRows = prompt.ids.length
   const decoding = resolveDecoding(session, options, promptRows)
-  const { genLength, eos, maskToken } = decoding.settings
-  const view = new AnswerView(session.tokenizer, { promptRows, length: genLength, eos })
+  const { genLength, eos, maskToken, stop } = decoding.settings
+  const view = new AnswerView(session.tokenizer, { promptRows, length: genLength, eos, stop })
   let done: DecodeDone | undefined
   for await (const event of run(session, prompt, decoding, options)) {
     if (event.type === "done") done = event

@@ -9,7 +9,8 @@ import { writeSmallTextModel } from "../../test/support/small-text-model.js"
 import { normaliseConfig } from "../models/read-config.js"
 import { initialiseWeights } from "../models/registry.js"
 import { saveModel } from "../models/save.js"
-import { type DecodingOptions, decode } from "./generate.js"
+import { convert } from "../paradigms/convert.js"
+import { type DecodingOptions, decode, generate, generateText } from "./generate.js"
 import { preparePrompt } from "./prepare.js"
 import { scoreAnswers } from "./score.js"
 import { loadSession, type Session } from "./session.js"
@@ -110,4 +111,34 @@ it("decodes as it was trained: LLaDA by full diffusion", async () => {
   expect(() => decode(session, { ids: Int32Array.of(5) }, { strategy: "low_confidence_static" })).toThrow(
     /no remasking strategy "low_confidence_static"/,
   )
+})
+
+it("gives out nothing of a text at which it stops, whenever its tokens become final", async () => {
+  const [folder, out] = [join(root, "stopping"), join(root, "stopping-diffusion")]
+  mkdirSync(folder)
+  const small = await writeSmallTextModel(folder)
+  await convert(small.folder, out, { paradigm: "full-diffusion" })
+  const session = loadSession(out, { dtype: "float32", device: "cpu" })
+  const { tokenizer } = session
+  const messages = [{ role: "user" as const, content: "hello" }]
+  let stopped = 0
+  for (const seed of [1, 2, 3, 4, 5, 6]) {
+    const options = { messages, maxTokens: 12, temperature: 0.8, seed, strategy: "random" as const }
+    const { ids } = await generateText(session, options)
+    const known = ids.find((id) => tokenizer.encode(tokenizer.decode([id])).join() === String(id))
+    if (known === undefined) continue
+    const stop = [tokenizer.decode([known])]
+    let text = ""
+    for await (const event of generate(session, { ...options, stop })) {
+      if (event.type === "text") text += event.text
+      if (event.type !== "done") continue
+      stopped++
+      expect(event.ids).not.toContain(known)
+      expect(event.text).toBe(tokenizer.decode(event.ids))
+      expect(text).toBe(event.text)
+    }
+  }
+  expect(stopped).toBeGreaterThan(3)
+  for (const stop of [[""], "x", [3]])
+    await expect(generateText(session, { messages, stop: stop as string[] })).rejects.toThrow(/stop must be texts/)
 })
