@@ -113,6 +113,12 @@ it("answers", async () => {
   expect(text).not.toContain("mdm_mask")
 })
 
+it("does not train where nothing would be learned", async () => {
+  const failure = await run(recipe("no-part", { train: { tunable: ["vision", "projector"] } })).catch((error) => error)
+  expect(failure).toBeInstanceOf(UserError)
+  expect(failure.format()).toMatch(/nothing would be trained: the model has no weights of vision or projector/)
+})
+
 it("has no use for pictures, and says where they are", async () => {
   const pictures = join(root, "pictures.json")
   const conversations = [
