@@ -2,15 +2,16 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll, beforeAll, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { asDiffusion } from "../../test/support/as-diffusion.js"
 import { SMALL_FAMILIES } from "../../test/support/small-families.js"
 import { writeSmallTextModel } from "../../test/support/small-text-model.js"
+import { UserError } from "../errors.js"
 import { normaliseConfig } from "../models/read-config.js"
 import { initialiseWeights } from "../models/registry.js"
 import { saveModel } from "../models/save.js"
 import { convert } from "../paradigms/convert.js"
-import { type DecodingOptions, decode, generate, generateText } from "./generate.js"
+import { type DecodingOptions, decode, type GenerateOptions, generate, generateText } from "./generate.js"
 import { preparePrompt } from "./prepare.js"
 import { scoreAnswers } from "./score.js"
 import { loadSession, type Session } from "./session.js"
@@ -141,4 +142,34 @@ it("gives out nothing of a text at which it stops, whenever its tokens become fi
   expect(stopped).toBeGreaterThan(3)
   for (const stop of [[""], "x", [3]])
     await expect(generateText(session, { messages, stop: stop as string[] })).rejects.toThrow(/stop must be texts/)
+})
+
+describe("what is no request is said in words", () => {
+  const said = (content: unknown, role: unknown = "user") => ({ messages: [{ role, content }] })
+  it.each([
+    [undefined, /a request must be an object/],
+    [null, /a request must be an object, not null/],
+    ["hello", /a request must be an object, not "hello"/],
+    [{}, /messages: is missing/],
+    [{ messages: "hello" }, /messages: expected a list, found "hello"/],
+    [{ messages: [] }, /there is no message to answer/],
+    [{ messages: [null] }, /messages.0: expected an object, found null/],
+    [said(undefined), /messages.0.content: is missing/],
+    [said(3), /messages.0.content: expected a text or a list, found 3/],
+    [said([{ type: "text" }]), /messages.0.content/],
+    [said([{ type: "video" }]), /messages.0.content/],
+    [said("a", "robot"), /messages.0.role: expected "system" or "user" or "assistant", found "robot"/],
+    [{ ...said("a"), signal: 1 }, /signal must be an AbortSignal, not 1/],
+    [{ ...said("a"), images: "x.png" }, /images must be a list, not "x.png"/],
+  ])("%j", async (request, message) => {
+    const failure = await generateText(autoregressive, request as unknown as GenerateOptions).catch((error) => error)
+    expect(failure).toBeInstanceOf(UserError)
+    expect(failure.message).toMatch(message)
+  })
+
+  it("nor a shift that there is not", () => {
+    expect(() => decode(diffusion, prompt, { shift: "left" as "next" })).toThrow(
+      /shift must be same or next, not "left"/,
+    )
+  })
 })
