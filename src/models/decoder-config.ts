@@ -80,6 +80,9 @@ const decoderSchema = z.looseObject({
 })
 export type DecoderJson = z.infer<typeof decoderSchema>
 
+/** Keys of config.json that describe the decoder. */
+export const DECODER_KEYS: ReadonlySet<string> = new Set(Object.keys(decoderSchema.shape))
+
 /** What a family adds to the common keys: its own facts, and what its library takes for keys that are absent. */
 export interface DecoderFacts {
   tie?: boolean

@@ -127,6 +127,13 @@ describe.each(FAMILIES)("%s", (_, json) => {
     const { raw: _r, ...expected } = config
     const { raw: _n, ...found } = normaliseConfig(nested)
     expect(found).toEqual(expected)
+    // Written again it says the same, whatever the outer level says of another model.
+    const stale = { hidden_size: 4096, vocab_size: 32000, head_dim: 128, sliding_window: 4096, eos_token_id: 7 }
+    const mixed = normaliseConfig({ ...stale, ...nested })
+    const written = architectureOf(mixed).write(mixed, "bfloat16")
+    const { raw: _w, ...again } = normaliseConfig(written)
+    expect(again).toEqual(expected)
+    expect(written).toMatchObject({ model_type: config.family, architectures })
     for (const prefix of ["model.language_model.", ""]) {
       const folder = path.join(root, prefix || "none")
       const rename = (name: string) => name.replace(/^model\./, prefix)
