@@ -60,6 +60,19 @@ it("scores answers the same either way", () => {
   for (const [i, { logLikelihood }] of a.entries()) expect(b[i].logLikelihood).toBeCloseTo(logLikelihood, 3)
 })
 
+it("scores no answers that are none, or too long for the model", () => {
+  for (const session of [autoregressive, diffusion]) {
+    expect(scoreAnswers(session, prompt, [])).toEqual([])
+    expect(() => scoreAnswers(session, prompt, ["a".repeat(60)])).toThrow(
+      /prompt of 4 tokens and an answer of 61 exceed the model's 64/,
+    )
+    for (const answers of ["abc", [3], [undefined], null])
+      expect(() => scoreAnswers(session, prompt, answers as unknown as string[])).toThrow(
+        /answers must be a list of texts, not/,
+      )
+  }
+})
+
 it("scores answers with the end that the model's template writes, whatever its configuration ends texts with", async () => {
   const folder = join(root, "template")
   mkdirSync(folder)
