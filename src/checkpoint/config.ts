@@ -33,6 +33,8 @@ export interface ModelConfig {
   tokens: TokenConfig
   /** Format of conversations; "template": the model's own chat template. */
   chat: string
+  /** Format where `chat` is "template" and the model has none. @default none: the model continues text */
+  chatWithoutTemplate?: string
   /** How the weights were last trained, with its options as the file records them. */
   paradigm: ParadigmRecord
   /** config.json as it was read. */

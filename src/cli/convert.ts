@@ -30,11 +30,13 @@ export async function convertCommand(
     })
   const record = { ...(blockSize && { block_size: blockSize }), ...(shift && { shift }) }
   const isAuthors = layout === "released" || paradigm.name === DEFAULT_PARADIGM
-  if (!isAuthors || !paradigm.recipe.safeParse(record).success)
+  const { error } = paradigm.recipe.safeParse(record)
+  if (!isAuthors || error?.issues.some(({ code }) => code === "unrecognized_keys"))
     throw new UserError(`--layout converted, --block-size and --shift are not all of ${paradigm.noun}`, {
       where: `--paradigm ${paradigm.name}`,
       fix: "leave them out",
     })
+  if (error) throw new UserError(`no model has a block of ${blockSize} tokens`, { where: "--block-size" })
   await interruptible(async (signal) => {
     const download = downloadObserver(model)
     const { folder } = await resolveModel(model, { signal, onEvent: download.onEvent })

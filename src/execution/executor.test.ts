@@ -204,10 +204,12 @@ describe("an executor", () => {
       threshold: 0.3,
     }
     const rows: number[] = []
+    const lengths = new Set<number>()
     const counting: LanguageModel = Object.create(model, {
       forward: {
         value: (input: Parameters<LanguageModel["forward"]>[0]) => {
           rows.push(input.embeddings.shape[1])
+          if (rows.length <= 4) lengths.add(input.lengths![0])
           return model.forward(input)
         },
       },
@@ -216,6 +218,9 @@ describe("an executor", () => {
     expect(await answerOf(executor.run(prompt, decodingOf(prompt, what)))).toEqual(await ask(new Executor(model), what))
     expect(Math.max(...rows)).toBeLessThanOrEqual(104)
     expect(rows.slice(0, 3)).toEqual([100, 100, 100])
+    // Every piece is told how long the whole is.
+    expect(lengths.size).toBe(1)
+    expect([...lengths][0]).toBeGreaterThanOrEqual(400)
 
     rows.length = 0
     const abort = new AbortController()

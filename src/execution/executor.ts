@@ -16,7 +16,7 @@ const MOST_ROWS = 512
 
 interface Waiting {
   slot: Slot
-  request: ForwardRequest
+  request: ForwardRequest & { length?: number }
   choose: Decoding["choose"]
   resolve(result: ForwardResult): void
   reject(error: unknown): void

@@ -10,7 +10,7 @@ import type { Slot } from "./slot.js"
 
 export interface SlotRequest {
   slot: Slot
-  request: ForwardRequest
+  request: ForwardRequest & { length?: number }
   choose: Decoding["choose"]
 }
 
@@ -28,6 +28,8 @@ interface Segment {
   positions: Tensor
   pattern: AttentionPattern
   cache: KvCache | undefined
+  /** Tokens of the sequence up to the end of what is asked, of which this may be a piece. */
+  length: number
   /** Rows whose logits are wanted. */
   outputRows: Int32Array
 }
@@ -68,13 +70,14 @@ function wantedOf({ start, wanted }: ForwardRequest): Wanted {
   return { fromBefore, positions: wanted.subarray(fromBefore ? 1 : 0).map((position) => position - start) }
 }
 
-function segmentOf(slot: Slot, request: ForwardRequest, outputRows: Int32Array): Segment {
+function segmentOf(slot: Slot, request: SlotRequest["request"], outputRows: Int32Array): Segment {
   const past = slot.cache.length
   const { ids, commit } = request
   const pattern = patternOf(request, ids.length, past)
   // What neither sees earlier tokens nor leaves any needs no memory for them.
   const cache = past + commit > 0 ? slot.cache : undefined
-  return { embeddings: slot.embed(request), positions: slot.positions(request), pattern, cache, outputRows }
+  const length = request.length ?? request.start + ids.length
+  return { embeddings: slot.embed(request), positions: slot.positions(request), pattern, cache, length, outputRows }
 }
 
 function companionOf(model: LanguageModel, slot: Slot, request: ForwardRequest): Segment | undefined {
@@ -82,7 +85,8 @@ function companionOf(model: LanguageModel, slot: Slot, request: ForwardRequest):
   if (!companion) return undefined
   const positions = slot.positions({ start: 0, ids: companion })
   const pattern = patternOf(request, companion.length, 0)
-  return { embeddings: model.embed(companion), positions, pattern, cache: undefined, outputRows: wanted }
+  const { length } = companion
+  return { embeddings: model.embed(companion), positions, pattern, cache: undefined, length, outputRows: wanted }
 }
 
 function patternOf({ blockSize }: ForwardRequest, rows: number, past: number): AttentionPattern {
@@ -100,6 +104,7 @@ function logitsOf(model: LanguageModel, all: readonly (Segment | undefined)[]): 
     positions: cat(axes ? positions.map(onThreeAxes) : positions, axes ? 2 : 1),
     patterns: segments.map(({ pattern }) => pattern),
     caches: segments.map(({ cache }) => cache),
+    lengths: segments.map(({ length }) => length),
     outputPositions: segments.map(({ outputRows }) => outputRows),
   })
   if (hidden.shape[0] === 0) return all.map(() => undefined)

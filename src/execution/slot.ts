@@ -10,6 +10,8 @@ import { cat, noGrad, type Tensor, tidy, untidied } from "../torch/index.js"
 export interface Piece extends ForwardRequest {
   /** Whether it is the one that predicts. */
   last: boolean
+  /** Tokens of the sequence up to the end of the whole request. */
+  length: number
 }
 
 export class Slot {
@@ -43,6 +45,7 @@ export class Slot {
   *pieces(request: ForwardRequest, mostTokens: number): Generator<Piece> {
     const { blockSize, wanted } = request
     let { start, ids, commit } = request
+    const length = start + ids.length
     const skip = start === 0 ? Math.min(this.#shared, commit, (wanted[0] ?? commit) - start) : 0
     const cut = (tokens: number): void => {
       start += tokens
@@ -60,9 +63,9 @@ export class Slot {
     ) {
       const piece = { start, ids: ids.subarray(0, step), commit: step, wanted: new Int32Array() }
       cut(step)
-      yield { ...request, ...piece, keep: undefined, companion: undefined, choice: undefined, last: false }
+      yield { ...request, ...piece, keep: undefined, companion: undefined, choice: undefined, last: false, length }
     }
-    yield { ...request, start, ids, commit, last: true }
+    yield { ...request, start, ids, commit, last: true, length }
   }
 
   /** Positions [start, start + L) as the model sees them, [L, H]. */

@@ -4,18 +4,27 @@ import type { StepEvent } from "../paradigms/decode-events.js"
 import type { Tokenizer } from "../text/tokenizer.js"
 import { TextStream } from "./text-stream.js"
 
+export interface AnswerViewOptions {
+  promptTokens: number
+  /** Tokens of the answer at most. */
+  length: number
+  eos: readonly number[]
+  /** Sequences of tokens before which the answer ends: what may become one is not given out. */
+  stop?: readonly (readonly number[])[]
+}
+
 export class AnswerView {
   /** All text given out so far. */
   text = ""
   readonly #tokenizer: Tokenizer
   readonly #stream: TextStream
-  readonly #options: { promptTokens: number; length: number; eos: readonly number[] }
+  readonly #options: AnswerViewOptions
   /** Ids of the answer that are final, by index. */
   readonly #known: (number | undefined)[] = []
   /** Ids given to the stream. */
   #streamed = 0
 
-  constructor(tokenizer: Tokenizer, options: { promptTokens: number; length: number; eos: readonly number[] }) {
+  constructor(tokenizer: Tokenizer, options: AnswerViewOptions) {
     this.#tokenizer = tokenizer
     this.#stream = new TextStream(tokenizer)
     this.#options = options
@@ -35,10 +44,12 @@ export class AnswerView {
       if (isFixed.has(row) && ids[i] !== maskToken) this.#known[row - promptTokens] = ids[i]
     })
     let text = ""
-    for (let id = this.#known[this.#streamed]; id !== undefined && this.#streamed < length && !eos.includes(id); ) {
-      text += this.#stream.push(id)
+    for (
+      let id = this.#known[this.#streamed];
+      id !== undefined && this.#streamed < length && !eos.includes(id) && !this.#mayStop(this.#streamed);
       id = this.#known[++this.#streamed]
-    }
+    )
+      text += this.#stream.push(id)
     this.text += text
     const cells: (string | null)[] = []
     for (let i = this.#stream.written; i < Math.min(end - promptTokens, length); i++) {
@@ -47,6 +58,13 @@ export class AnswerView {
       cells.push(id === undefined ? null : this.#tokenizer.decode([id], { inside: true }))
     }
     return { text, cells }
+  }
+
+  /** Whether a stop sequence begins here, or still may. */
+  #mayStop(start: number): boolean {
+    const { length, stop = [] } = this.#options
+    const fits = (id: number, i: number): boolean => (this.#known[start + i] ?? id) === id
+    return stop.some((tokens) => start + tokens.length <= length && tokens.every(fits))
   }
 
   /** The text that is left, given the whole answer; positions that stayed masked give none. */

@@ -9,6 +9,7 @@ import { DEFAULT_SEED, type DecodingReport } from "../paradigms/decoding-report.
 import type { Prompt } from "../paradigms/prompt.js"
 import type { Message } from "../text/conversation.js"
 import { AnswerView } from "./answer-view.js"
+import { checkRequest } from "./check-request.js"
 import { type ResolvedDecoding, resolveDecoding } from "./decoding.js"
 import { merged } from "./merged.js"
 import { explainDecodingError } from "./not-finite.js"
@@ -87,14 +88,15 @@ async function* generateOne(
   session: Session,
   options: GenerateOptions,
 ): AsyncGenerator<GenerateEvent, void, undefined> {
+  checkRequest(options)
   requireOptions(session, options)
   const started = performance.now()
   const prompt = await preparePrompt(session, options.messages, options.images)
   const prepareMilliseconds = performance.now() - started
   const promptTokens = prompt.ids.length
   const decoding = resolveDecoding(session, options, promptTokens)
-  const { genLength, eos, maskToken } = decoding.settings
-  const view = new AnswerView(session.tokenizer, { promptTokens, length: genLength, eos })
+  const { genLength, eos, maskToken, stop } = decoding.settings
+  const view = new AnswerView(session.tokenizer, { promptTokens, length: genLength, eos, stop })
   let done: DecodeDone | undefined
   for await (const event of run(session, prompt, decoding, options)) {
     if (event.type === "done") done = event

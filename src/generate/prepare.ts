@@ -11,6 +11,7 @@ import type { Prompt } from "../paradigms/prompt.js"
 import { encodePrompt, IGNORE, type Message, partsOf } from "../text/conversation.js"
 import { layOut } from "../text/layout.js"
 import { noGrad } from "../torch/index.js"
+import { checkMessages } from "./check-request.js"
 import type { Session } from "./session.js"
 
 /** A path, the bytes of an image file, or pixels. */
@@ -27,7 +28,8 @@ export async function preparePrompt(
   messages: readonly Message[],
   images: readonly ImageSource[] = [],
 ): Promise<Prompt> {
-  checkMessages(messages, images.length)
+  checkMessages(messages)
+  checkConversation(messages, images.length)
   const { model, tokenizer, config } = session
   // One after the other: each may take hundreds of megabytes while it is decoded.
   const pictures: RgbImage[] = []
@@ -64,7 +66,7 @@ export async function preparePrompt(
 const placeOf = (image: ImageSource, index: number): string =>
   typeof image === "string" ? readableName(image) : `image ${index + 1}`
 
-function checkMessages(messages: readonly Message[], images: number): void {
+function checkConversation(messages: readonly Message[], images: number): void {
   const last = messages[messages.length - 1]
   if (last?.role !== "user")
     throw new UserError(last ? `the last message is the ${last.role}'s` : "there is no message to answer", {

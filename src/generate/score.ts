@@ -4,6 +4,7 @@ import { endToken } from "../checkpoint/config.js"
 import { UserError } from "../errors.js"
 import type { DecodingOptions } from "../paradigms/decoding-options.js"
 import type { Prompt } from "../paradigms/prompt.js"
+import { shown } from "../readable.js"
 import { TemplateFormat } from "../text/template-format.js"
 import { requireOptions } from "./generate.js"
 import { explainDecodingError } from "./not-finite.js"
@@ -20,7 +21,7 @@ export interface AnswerScore {
  * Scores answers to one prompt, all in one forward. A block-diffusion model reveals each from left to right, one token
  * per step.
  * @param answers whole answers; the token that ends them is added, as the model's conversations have it
- * @throws UserError with the likely cause when the model's numbers are not finite
+ * @throws UserError when an answer is too long for the model's positions, or with the likely cause when the model's numbers are not finite
  */
 export function scoreAnswers(
   session: Session,
@@ -29,6 +30,8 @@ export function scoreAnswers(
   options: Pick<DecodingOptions, "blockSize" | "shift"> = {},
 ): AnswerScore[] {
   requireOptions(session, options)
+  if (!Array.isArray(answers) || !answers.every((answer) => typeof answer === "string"))
+    throw new UserError(`answers must be a list of texts, not ${shown(answers)}`)
   const { model, tokenizer, config, format, paradigm } = session
   const end = (format instanceof TemplateFormat ? format.end : undefined) ?? endToken(config)
   if (end >= model.vocabSize)
@@ -37,6 +40,13 @@ export function scoreAnswers(
       fix: "set eos_token_id in config.json to the token that ends its answers",
     })
   const ids = answers.map((answer) => Int32Array.from([...tokenizer.encode(answer), end]))
+  const longest = ids.reduce((most, { length }) => Math.max(most, length), 0)
+  const { maxPositions } = config.text
+  if (prompt.ids.length + longest > maxPositions)
+    throw new UserError(
+      `the prompt of ${prompt.ids.length} tokens and an answer of ${longest} exceed the model's ${maxPositions}`,
+      { fix: "shorten the prompt or the answer" },
+    )
   try {
     const sums = paradigm.likelihoods(model, prompt, ids, config, options)
     return sums.map((logLikelihood, i) => ({ logLikelihood, tokens: ids[i].length }))

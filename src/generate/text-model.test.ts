@@ -2,14 +2,16 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll, beforeAll, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { asDiffusion } from "../../test/support/as-diffusion.js"
 import { SMALL_FAMILIES } from "../../test/support/small-families.js"
 import { writeSmallTextModel } from "../../test/support/small-text-model.js"
+import { UserError } from "../errors.js"
 import { normaliseConfig } from "../models/read-config.js"
 import { initialiseWeights } from "../models/registry.js"
 import { saveModel } from "../models/save.js"
-import { type DecodingOptions, decode } from "./generate.js"
+import { convert } from "../paradigms/convert.js"
+import { type DecodingOptions, decode, type GenerateOptions, generate, generateText } from "./generate.js"
 import { preparePrompt } from "./prepare.js"
 import { scoreAnswers } from "./score.js"
 import { loadSession, type Session } from "./session.js"
@@ -56,6 +58,19 @@ it("scores answers the same either way", () => {
   const [a, b] = [autoregressive, diffusion].map((session) => scoreAnswers(session, prompt, ["abc", "z"]))
   expect(a.map(({ tokens }) => tokens)).toEqual([4, 2])
   for (const [i, { logLikelihood }] of a.entries()) expect(b[i].logLikelihood).toBeCloseTo(logLikelihood, 3)
+})
+
+it("scores no answers that are none, or too long for the model", () => {
+  for (const session of [autoregressive, diffusion]) {
+    expect(scoreAnswers(session, prompt, [])).toEqual([])
+    expect(() => scoreAnswers(session, prompt, ["a".repeat(60)])).toThrow(
+      /prompt of 4 tokens and an answer of 61 exceed the model's 64/,
+    )
+    for (const answers of ["abc", [3], [undefined], null])
+      expect(() => scoreAnswers(session, prompt, answers as unknown as string[])).toThrow(
+        /answers must be a list of texts, not/,
+      )
+  }
 })
 
 it("scores answers with the end that the model's template writes, whatever its configuration ends texts with", async () => {
@@ -110,4 +125,64 @@ it("decodes as it was trained: LLaDA by full diffusion", async () => {
   expect(() => decode(session, { ids: Int32Array.of(5) }, { strategy: "low_confidence_static" })).toThrow(
     /no remasking strategy "low_confidence_static"/,
   )
+})
+
+it("gives out nothing of a text at which it stops, whenever its tokens become final", async () => {
+  const [folder, out] = [join(root, "stopping"), join(root, "stopping-diffusion")]
+  mkdirSync(folder)
+  const small = await writeSmallTextModel(folder)
+  await convert(small.folder, out, { paradigm: "full-diffusion" })
+  const session = loadSession(out, { dtype: "float32", device: "cpu" })
+  const { tokenizer } = session
+  const messages = [{ role: "user" as const, content: "hello" }]
+  let stopped = 0
+  for (const seed of [1, 2, 3, 4, 5, 6]) {
+    const options = { messages, maxTokens: 12, temperature: 0.8, seed, strategy: "random" as const }
+    const { ids } = await generateText(session, options)
+    const known = ids.find((id) => tokenizer.encode(tokenizer.decode([id])).join() === String(id))
+    if (known === undefined) continue
+    const stop = [tokenizer.decode([known])]
+    let text = ""
+    for await (const event of generate(session, { ...options, stop })) {
+      if (event.type === "text") text += event.text
+      if (event.type !== "done") continue
+      stopped++
+      expect(event.ids).not.toContain(known)
+      expect(event.text).toBe(tokenizer.decode(event.ids))
+      expect(text).toBe(event.text)
+    }
+  }
+  expect(stopped).toBeGreaterThan(3)
+  for (const stop of [[""], "x", [3]])
+    await expect(generateText(session, { messages, stop: stop as string[] })).rejects.toThrow(/stop must be texts/)
+})
+
+describe("what is no request is said in words", () => {
+  const said = (content: unknown, role: unknown = "user") => ({ messages: [{ role, content }] })
+  it.each([
+    [undefined, /a request must be an object/],
+    [null, /a request must be an object, not null/],
+    ["hello", /a request must be an object, not "hello"/],
+    [{}, /messages: is missing/],
+    [{ messages: "hello" }, /messages: expected a list, found "hello"/],
+    [{ messages: [] }, /there is no message to answer/],
+    [{ messages: [null] }, /messages.0: expected an object, found null/],
+    [said(undefined), /messages.0.content: is missing/],
+    [said(3), /messages.0.content: expected a text or a list, found 3/],
+    [said([{ type: "text" }]), /messages.0.content/],
+    [said([{ type: "video" }]), /messages.0.content/],
+    [said("a", "robot"), /messages.0.role: expected "system" or "user" or "assistant", found "robot"/],
+    [{ ...said("a"), signal: 1 }, /signal must be an AbortSignal, not 1/],
+    [{ ...said("a"), images: "x.png" }, /images must be a list, not "x.png"/],
+  ])("%j", async (request, message) => {
+    const failure = await generateText(autoregressive, request as unknown as GenerateOptions).catch((error) => error)
+    expect(failure).toBeInstanceOf(UserError)
+    expect(failure.message).toMatch(message)
+  })
+
+  it("nor a shift that there is not", () => {
+    expect(() => decode(diffusion, prompt, { shift: "left" as "next" })).toThrow(
+      /shift must be same or next, not "left"/,
+    )
+  })
 })

@@ -12,11 +12,12 @@ import type { Tokenizer } from "../text/tokenizer.js"
  * @throws UserError for a chat template that cannot be parsed
  */
 export function chatFormatOf(
-  { chat, tokens }: Pick<ModelConfig, "chat" | "tokens">,
+  { chat, chatWithoutTemplate, tokens }: Pick<ModelConfig, "chat" | "chatWithoutTemplate" | "tokens">,
   source: string,
   tokenizer: Tokenizer,
 ): ChatFormat {
   if (chat !== "template") return chat as NamedFormat
   const image = tokens.imagePad === undefined ? undefined : tokenizer.token(tokens.imagePad)
-  return TemplateFormat.load(source, tokenizer, image) ?? new PlainFormat(tokenizer, source)
+  const template = TemplateFormat.load(source, tokenizer, image)
+  return template ?? (chatWithoutTemplate as NamedFormat | undefined) ?? new PlainFormat(tokenizer, source)
 }

@@ -36,6 +36,7 @@ const rope = z.looseObject({
   type: z.string().nullish(),
   rope_type: z.string().nullish(),
   rope_theta: theta.nullish(),
+  partial_rotary_factor: z.literal(1).nullish(),
   factor: positive.nullish(),
   low_freq_factor: positive.nullish(),
   high_freq_factor: positive.nullish(),
@@ -57,7 +58,7 @@ const decoderSchema = z.looseObject({
   head_dim: size.nullish(),
   vocab_size: size,
   hidden_act: z.literal("silu").nullish(),
-  rms_norm_eps: normEps,
+  rms_norm_eps: normEps.nullish(),
   rope_theta: theta.nullish(),
   rope_scaling: rope.nullish(),
   rope_parameters: rope.nullish(),
@@ -79,12 +80,16 @@ const decoderSchema = z.looseObject({
 })
 export type DecoderJson = z.infer<typeof decoderSchema>
 
+/** Keys of config.json that describe the decoder. */
+export const DECODER_KEYS: ReadonlySet<string> = new Set(Object.keys(decoderSchema.shape))
+
 /** What a family adds to the common keys: its own facts, and what its library takes for keys that are absent. */
 export interface DecoderFacts {
   tie?: boolean
   theta?: number
   maxPositions: number
   headDim?: number
+  kvHeads?: number
   headNorms?: boolean
   biases?: (json: DecoderJson) => Partial<DecoderConfig["biases"]>
   ropeLayers?: (json: DecoderJson) => readonly boolean[] | undefined
@@ -106,7 +111,7 @@ export function readDecoder(
   const under = raw.text_config != null ? "text_config" : ""
   const json = check(decoderSchema, textOf(raw), under, where)
   const maxPositions = json.max_position_embeddings ?? facts.maxPositions
-  const ropes = { ...json.rope_scaling, ...json.rope_parameters }
+  const ropes = { ...json.rope_scaling, ...ropeParameters(json, under, where) }
   const ropeTheta = ropes.rope_theta ?? json.rope_theta ?? facts.theta ?? 10_000
   const shared = under ? check(sharedSchema, raw, "", where) : json
   const ropeScaling = scalingOf(ropes, maxPositions, where)
@@ -117,21 +122,50 @@ export function readDecoder(
     intermediateSize: json.intermediate_size,
     layers: json.num_hidden_layers,
     heads: json.num_attention_heads,
-    kvHeads: json.num_key_value_heads ?? json.num_attention_heads,
+    // Only an explicit null means one for each head, where the library has a number.
+    kvHeads:
+      json.num_key_value_heads ??
+      (json.num_key_value_heads === null ? undefined : facts.kvHeads) ??
+      json.num_attention_heads,
     headDim: json.head_dim ?? facts.headDim ?? json.hidden_size / json.num_attention_heads,
     vocabSize: json.vocab_size,
     tie: json.tie_word_embeddings ?? shared.tie_word_embeddings ?? facts.tie ?? false,
-    rmsNormEps: json.rms_norm_eps,
+    rmsNormEps: json.rms_norm_eps ?? 1e-6,
     biases: { qkv: false, output: false, mlp: false, ...facts.biases?.(json) },
     ...(facts.headNorms && { headNorms: true }),
     ropeTheta,
     ...(ropeScaling && { ropeScaling }),
-    ...(ropeLayers?.includes(false) && { ropeLayers }),
-    ...(windows?.some((window) => window !== null) && { windows }),
-    maxPositions,
+    ropeLayers,
+    windows,
+    maxPositions: stretched(maxPositions, ropeScaling),
   }
   validateDecoder(text, where)
+  if (!ropeLayers?.includes(false)) delete text.ropeLayers
+  if (!windows?.some((window) => window !== null)) delete text.windows
   return { text, tokens: tokensOf(json, shared), json }
+}
+
+/** Newer files may have one for each type of layer; they must be the same here. */
+function ropeParameters(json: DecoderJson, under: string, where?: string): z.infer<typeof rope> {
+  const given = json.rope_parameters ?? {}
+  const perType = (json.layer_types ?? ["full_attention", "sliding_attention"]).filter((type) => given[type] != null)
+  const [first, ...others] = new Set(perType.map((type) => JSON.stringify(given[type])))
+  if (others.length > 0)
+    throw new UserError("rope_parameters differ from one type of layer to the other, which is not supported", { where })
+  if (first === undefined) return given
+  const key = `${under && `${under}.`}rope_parameters.${perType[0]}`
+  return check(rope, JSON.parse(first), key, where)
+}
+
+/** How far a model sees: some scalings begin where the positions that config.json names end. */
+function stretched(maxPositions: number, scaling: RopeScaling | undefined): number {
+  const reach =
+    scaling?.type === "dynamic"
+      ? maxPositions * scaling.factor
+      : scaling?.type === "yarn"
+        ? scaling.originalPositions * scaling.factor
+        : 0
+  return Math.min(2 ** 31, Math.max(maxPositions, Math.floor(reach)))
 }
 
 const sharedSchema = z.looseObject({
@@ -189,9 +223,7 @@ export function validateMask({ mask }: TokenConfig, { vocabSize }: TextConfig, w
 
 function scalingOf(ropes: z.infer<typeof rope>, maxPositions: number, where?: string): RopeScaling | undefined {
   const type = ropes.rope_type ?? ropes.type ?? "default"
-  const need = (
-    key: "factor" | "low_freq_factor" | "high_freq_factor" | "original_max_position_embeddings",
-  ): number => {
+  const need = (key: "factor" | "low_freq_factor" | "high_freq_factor"): number => {
     const value = ropes[key]
     if (value == null) throw new UserError(`rope_scaling.${key} is missing: ${type} scaling needs it`, { where })
     return value
@@ -209,15 +241,18 @@ function scalingOf(ropes: z.infer<typeof rope>, maxPositions: number, where?: st
         throw new UserError(`rope_scaling.low_freq_factor ${lowFactor} is not below high_freq_factor ${highFactor}`, {
           where,
         })
-      const originalPositions = need("original_max_position_embeddings")
+      const originalPositions = ropes.original_max_position_embeddings ?? maxPositions
       return { type, factor: need("factor"), lowFactor, highFactor, originalPositions }
     }
     case "yarn": {
-      const factor = need("factor")
+      const originalPositions = ropes.original_max_position_embeddings ?? maxPositions
+      const factor = ropes.original_max_position_embeddings
+        ? (ropes.factor ?? maxPositions / originalPositions)
+        : need("factor")
       return {
         type,
         factor,
-        originalPositions: ropes.original_max_position_embeddings ?? maxPositions,
+        originalPositions,
         betaFast: ropes.beta_fast ?? 32,
         betaSlow: ropes.beta_slow ?? 1,
         truncate: ropes.truncate ?? true,

@@ -4,7 +4,7 @@ import type { ModelConfig } from "../checkpoint/config.js"
 import { UserError } from "../errors.js"
 import type { Work } from "../in-turns.js"
 import { attention, forget } from "../nn/attention.js"
-import { withinWindow } from "../nn/attention-pattern.js"
+import { type AttentionPattern, withinWindow } from "../nn/attention-pattern.js"
 import { KvCache } from "../nn/kv-cache.js"
 import { type Linear, multiply } from "../nn/linear.js"
 import type { RmsNorm } from "../nn/norm.js"
@@ -67,17 +67,9 @@ export class Decoder implements LanguageModel {
     return onThreadsFor({ rows: batch * rows, weights: layerWeights(this.#text) }, () => this.#forward(input))
   }
 
-  #forward({ embeddings, positions, patterns, caches, outputPositions: outputRows }: ForwardInput): Tensor {
-    const {
-      headDim,
-      ropeTheta: theta,
-      ropeScaling: scaling,
-      ropeRounding: rounding,
-      mropeSection,
-      windows,
-    } = this.#text
-    const options = { headDim, theta, scaling, rounding, sections: mropeSection, dtype: this.dtype }
-    const tables = ropeTables(positions, options)
+  #forward({ embeddings, positions, patterns, caches, lengths, outputPositions: outputRows }: ForwardInput): Tensor {
+    const { windows } = this.#text
+    const tables = this.#tables(positions, caches && patterns, lengths)
     // Lists of this forward alone: what attention remembers about them is given back at its end.
     const within = windowed(caches ? patterns.map((pattern) => [pattern]) : [[...patterns]])
     const context: Context = { tables, patternsWithin: within.of, caches }
@@ -97,6 +89,40 @@ export class Decoder implements LanguageModel {
       // A backward pass may come back to them.
       if (!recording) for (const list of [...within.all(), ...(selection?.patterns ?? [])]) forget(list)
     }
+  }
+
+  /** @param sequences that lie behind one another in the only row of the batch */
+  #tables(
+    positions: Tensor,
+    sequences: readonly AttentionPattern[] | undefined,
+    lengths?: readonly number[],
+  ): RopeTables {
+    const {
+      headDim,
+      ropeTheta: theta,
+      ropeScaling: scaling,
+      ropeRounding: rounding,
+      mropeSection: sections,
+    } = this.#text
+    const options = { headDim, theta, scaling, rounding, sections, dtype: this.dtype }
+    if (scaling?.type !== "dynamic") return ropeTables(positions, options)
+    // By the length of each sequence, whatever is computed beside it.
+    const batch = positions.rank - 2
+    const axis = sequences ? batch + 1 : batch
+    const sizes = sequences?.map(({ queries }) => rows) ?? Array<number>(positions.shape[batch]).fill(1)
+    let start = 0
+    const tables = sizes.flatMap((size, i) => {
+      start += size
+      const own = positions.narrow(axis, start - size, size)
+      return size === 0 ? [] : [ropeTables(own, { ...options, length: lengths?.[i] })]
+    })
+    const dimension = sequences ? 2 : 0
+    const joined = (name: keyof RopeTables): Tensor =>
+      cat(
+        tables.map((one) => one[name]),
+        dimension,
+      )
+    return { cos: joined("cos"), sin: joined("sin") }
   }
 
   logits(hidden: Tensor): Tensor {

@@ -127,6 +127,13 @@ describe.each(FAMILIES)("%s", (_, json) => {
     const { raw: _r, ...expected } = config
     const { raw: _n, ...found } = normaliseConfig(nested)
     expect(found).toEqual(expected)
+    // Written again it says the same, whatever the outer level says of another model.
+    const stale = { hidden_size: 4096, vocab_size: 32000, head_dim: 128, sliding_window: 4096, eos_token_id: 7 }
+    const mixed = normaliseConfig({ ...stale, ...nested })
+    const written = architectureOf(mixed).write(mixed, "bfloat16")
+    const { raw: _w, ...again } = normaliseConfig(written)
+    expect(again).toEqual(expected)
+    expect(written).toMatchObject({ model_type: config.family, architectures })
     for (const prefix of ["model.language_model.", ""]) {
       const folder = path.join(root, prefix || "none")
       const rename = (name: string) => name.replace(/^model\./, prefix)
@@ -192,6 +199,42 @@ describe("what makes the families differ", () => {
     expect(() => normaliseConfig({ ...SMALL_FAMILIES.llama, ...change })).toThrow(expected)
   })
 
+  it("what a file leaves out is what the family's library takes", () => {
+    const { num_key_value_heads: _kv, rms_norm_eps: _eps, ...rest } = SMALL_FAMILIES.mistral
+    const many = { ...rest, num_attention_heads: 32 }
+    expect([decoderOf(many).kvHeads, decoderOf(many).rmsNormEps]).toEqual([8, 1e-6])
+    expect(decoderOf({ ...many, num_key_value_heads: null }).kvHeads).toBe(32)
+    const { num_key_value_heads: _, ...older } = SMALL_FAMILIES.llama
+    expect(decoderOf(older).kvHeads).toBe(4)
+  })
+
+  it("rope_parameters of newer files: for each type of layer, the original length, and a factor that is a quotient", () => {
+    const read = (rope_parameters: object, rest: object = {}): DecoderConfig =>
+      decoderOf({ ...SMALL_FAMILIES.mistral, rope_parameters, ...rest })
+    const theta = { rope_type: "default", rope_theta: 5e5 }
+    expect(read({ full_attention: theta, sliding_attention: theta }).ropeTheta).toBe(5e5)
+    const other = { ...theta, rope_theta: 1e4 }
+    expect(() => read({ full_attention: theta, sliding_attention: other })).toThrow(/differ from one type of layer/)
+    const layer_types = Array(4).fill("full_attention")
+    expect(read({ full_attention: theta, sliding_attention: other }, { layer_types }).ropeTheta).toBe(5e5)
+    expect(() => read({ full_attention: { ...theta, rope_theta: "x" } })).toThrow(
+      /rope_parameters.full_attention.rope_theta: expected a number/,
+    )
+    expect(() => read({ ...theta, partial_rotary_factor: 0.5 })).toThrow(/partial_rotary_factor: expected 1, found 0.5/)
+    const yarn = { rope_type: "yarn", original_max_position_embeddings: 16 }
+    expect(read(yarn).ropeScaling).toMatchObject({ factor: 4, originalPositions: 16 })
+    const llama3 = { rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4 }
+    expect(read(llama3).ropeScaling).toMatchObject({ originalPositions: 64 })
+  })
+
+  it("a scaling that begins where the positions end adds to them", () => {
+    const reach = (rope_scaling: object): number => decoderOf({ ...SMALL_FAMILIES.mistral, rope_scaling }).maxPositions
+    expect(reach({ type: "dynamic", factor: 2.5 })).toBe(160)
+    expect(reach({ type: "yarn", factor: 4 })).toBe(256)
+    expect(reach({ type: "yarn", factor: 4, original_max_position_embeddings: 16 })).toBe(64)
+    expect(reach({ type: "linear", factor: 4 })).toBe(64)
+  })
+
   it("a file of endless levels is refused", () => {
     let deep: unknown = 1
     for (let i = 0; i < 200_000; i++) deep = [deep]
@@ -199,9 +242,13 @@ describe("what makes the families differ", () => {
   })
 
   it("lists of layers have an entry for each", () => {
-    expect(() => normaliseConfig({ ...SMALL_FAMILIES.smollm3, no_rope_layers: [1, 0] })).toThrow(
-      /no_rope_layers does not have one entry for each of the 4/,
-    )
+    for (const no_rope_layers of [
+      [1, 0],
+      [1, 1],
+    ])
+      expect(() => normaliseConfig({ ...SMALL_FAMILIES.smollm3, no_rope_layers })).toThrow(
+        /no_rope_layers does not have one entry for each of the 4/,
+      )
     const sliding = { ...SMALL_FAMILIES.qwen2, layer_types: ["sliding_attention"] }
     expect(() => normaliseConfig(sliding)).toThrow(/layer_types does not have one entry for each of the 4/)
   })
@@ -226,6 +273,58 @@ const OPTIONS: Record<string, Record<string, unknown>> = {
     sliding_window: 3,
   },
 }
+
+describe("dynamic scaling goes by the length of each sequence", () => {
+  const dynamic = { rope_scaling: { rope_type: "dynamic", factor: 2 }, max_position_embeddings: 8 }
+  const model = newModel(normaliseConfig({ ...SMALL_FAMILIES.llama, ...dynamic }), 5, { std: 0.3, dtype: "float64" })
+  const embedded = (length: number): Tensor => model.embed(ids.subarray(0, length))
+  const alone = (length: number): Tensor => {
+    const positions = arange(0, length).unsqueeze(0)
+    return model.forward({ embeddings: embedded(length).unsqueeze(0), positions, patterns: [causal(length)] })
+  }
+
+  it("whatever is beside it", () =>
+    noGrad(() => {
+      const lengths = [5, 20, 9]
+      const packed = model.forward({
+        embeddings: cat(lengths.map(embedded)).unsqueeze(0),
+        positions: cat(lengths.map((length) => arange(0, length))).unsqueeze(0),
+        patterns: lengths.map((length) => causal(length)),
+        caches: lengths.map((length) => model.newCache(length)),
+      })
+      const each = cat(
+        lengths.map((length) => alone(length)),
+        1,
+      )
+      expect(difference(packed, each)).toBeLessThan(1e-12)
+      const rows = (length: number): Tensor => cat([arange(0, length), arange(0, 20 - length)]).unsqueeze(0)
+      const batch = model.forward({
+        embeddings: cat([embedded(20), embedded(20)]).view(2, 20, -1),
+        positions: cat([rows(20), rows(9)]),
+        patterns: [causal(20), causal(9)],
+      })
+      expect(difference(batch.select(0, 0), alone(20).squeeze(0))).toBeLessThan(1e-12)
+      expect(difference(alone(20).narrow(1, 0, 9), alone(9))).toBeGreaterThan(1e-3)
+    }))
+
+  it("and in pieces of a prompt by the whole", () =>
+    noGrad(() => {
+      const cache = model.newCache(20)
+      const pieces = [0, 8, 16].map((start) => {
+        const rows = Math.min(8, 20 - start)
+        const hidden = model.forward({
+          embeddings: embedded(20).narrow(0, start, rows).unsqueeze(0),
+          positions: arange(start, start + rows).unsqueeze(0),
+          patterns: [causal(rows, start)],
+          caches: [cache],
+          lengths: [20],
+        })
+        cache.commit(rows)
+        return hidden
+      })
+      expect(difference(cat(pieces, 1), alone(20))).toBeLessThan(1e-12)
+    }))
+})
 
 describe("logits are those of transformers", () => {
   const file = new URL("../../test/fixtures/families/transformers.json", import.meta.url)

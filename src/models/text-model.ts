@@ -7,7 +7,14 @@ import { kept, type Layout } from "../checkpoint/layout.js"
 import { type ParadigmRecord, paradigmJson, readParadigm } from "../checkpoint/paradigm-record.js"
 import type { Architecture } from "./architecture.js"
 import { Decoder } from "./decoder.js"
-import { type DecoderConfig, type DecoderFacts, readDecoder, textOf, validateMask } from "./decoder-config.js"
+import {
+  DECODER_KEYS,
+  type DecoderConfig,
+  type DecoderFacts,
+  readDecoder,
+  textOf,
+  validateMask,
+} from "./decoder-config.js"
 import { AUTOREGRESSIVE } from "./published-paradigms.js"
 
 export interface TextModelConfig extends ModelConfig {
@@ -65,16 +72,29 @@ export function textModel({ name, title, facts, spareMask }: TextFamily): Archit
   }
 }
 
+const TOKEN_KEYS = ["bos_token_id", "eos_token_id", "pad_token_id", "mask_token_id"]
+/** What a text_config does not decide of the whole. */
+const OUTER_KEYS = ["model_type", "architectures", "auto_map", "transformers_version"]
+
+/** A nested config.json as a flat one: of the decoder the text_config decides, of tokens where it names them. */
+function flat({ text_config: _, ...outer }: Json, text: Json): Json {
+  const entries = (json: Json, wanted: (key: string) => boolean) =>
+    Object.entries(json).filter(([key, value]) => value != null && wanted(key))
+  return {
+    ...Object.fromEntries(Object.entries(outer).filter(([key]) => !DECODER_KEYS.has(key))),
+    ...text,
+    ...Object.fromEntries(entries(outer, (key) => OUTER_KEYS.includes(key) || TOKEN_KEYS.includes(key))),
+    ...Object.fromEntries(entries(text, (key) => TOKEN_KEYS.includes(key))),
+  }
+}
+
 /** config.json as it was read, with what translating changes. */
 export function writeText(config: TextModelConfig, dtype: ElementType, published: ParadigmRecord): Json {
   const { raw, text, tokens, paradigm } = config
-  const { text_config: _, ...shared } = raw
   const isNested = raw.text_config != null
-  const ofText = isNested ? textOf(raw) : {}
   const namesMask = raw.mask_token_id != null || paradigm.name !== published.name
   return {
-    ...ofText,
-    ...shared,
+    ...(isNested ? flat(raw, textOf(raw)) : raw),
     ...(isNested && { tie_word_embeddings: text.tie }),
     vocab_size: text.vocabSize,
     dtype,

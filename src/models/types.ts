@@ -22,6 +22,11 @@ export interface ForwardInput {
    * Undefined for a sequence that has none and keeps none.
    */
   caches?: readonly (KvCache | undefined)[]
+  /**
+   * With caches: tokens of each sequence up to the end of a prompt of which this is a piece, for frequencies that follow the
+   * length (`dynamic` rope scaling). @default what the last position of each says
+   */
+  lengths?: readonly number[]
   /** Rows whose hidden states are wanted, of each sample or sequence: the last layer computes queries and MLP for these only. */
   outputPositions?: readonly Int32Array[]
 }

@@ -53,6 +53,8 @@ export interface RopeOptions {
   scaling?: RopeScaling
   /** Type that frequencies are rounded to before they are used; none if absent. */
   rounding?: DType
+  /** Tokens of the whole sequence, for `dynamic` scaling. @default what the last position says */
+  length?: number
   /** Channels (of d/2) that turn by time, by height and by width, for positions on three axes. */
   sections?: readonly number[]
 }
@@ -85,10 +87,10 @@ export function ropeTables(positions: Tensor, options: RopeOptions & { dtype: DT
   return tablesOfAngles(cat(parts, 2).unsqueeze(1), dtype, factor)
 }
 
-/** Of all scalings, the dynamic one alone looks at the sequence: at its last position, however many tokens are in the call. */
-function frequenciesFor(positions: Tensor, { headDim, theta, scaling, rounding }: RopeOptions): Tensor {
+/** Of all scalings, the dynamic one alone looks at the sequence: at its length, however many of its tokens are in the call. */
+function frequenciesFor(positions: Tensor, { headDim, theta, scaling, rounding, length: whole }: RopeOptions): Tensor {
   if (scaling?.type === "dynamic") {
-    const length = positions.max().item() + 1
+    const length = whole ?? positions.max().item() + 1
     if (length > scaling.maxPositions)
       return dynamicFrequencies(headDim, theta, dynamicRatio(scaling, length), positions.device)
   }

@@ -69,6 +69,8 @@ export function checkOptions(
     if (value !== undefined && !(typeof value === "number" && holds(value)))
       throw new UserError(`${word(key)} must be ${must}, not ${shown(value)}`)
   }
+  if (options.shift !== undefined && options.shift !== "same" && options.shift !== "next")
+    throw new UserError(`shift must be same or next, not ${shown(options.shift)}`)
   paradigm.checkOptions?.(options)
   // Before a prompt is made ready or a schedule of this length is.
   for (const key of ["maxTokens", "blockSize", "steps"] as const) {

@@ -34,6 +34,8 @@ export interface DecodingSettings {
   genLength: number
   /** A prediction of it leaves its position masked. */
   maskToken?: number
+  /** Sequences of tokens; the answer ends before the first that is found in it. */
+  stop?: readonly (readonly number[])[]
 }
 
 export interface ObjectiveOptions<R> {

@@ -20,6 +20,14 @@ describe("the paradigms", () => {
     [{ paradigm: "block-diffusion", block_size: 0 }, /diffusionvl.block_size: expected at least 1, found 0/],
     [{ paradigm: "block-diffusion", block_size: 100_000 }, /a block of 100000 tokens exceeds the model's 64 positions/],
     [{ paradigm: "block-diffusion", shift: "left" }, /diffusionvl.shift/],
+    [{ paradigm: "block-diffusion", noise: "linear" }, /diffusionvl.noise: expected "ordered" or/],
+    [{ paradigm: "block-diffusion", weight: 3 }, /diffusionvl.weight: expected "1\/t" or "one", found 3/],
+    [{ paradigm: "block-diffusion", copies: -1 }, /diffusionvl.copies: expected at least 1/],
+    [{ paradigm: "block-diffusion", learn: "all" }, /diffusionvl.learn: expected "authors" or "answers"/],
+    [{ paradigm: "block-diffusion", sampling_eps_min: 0.9, sampling_eps_max: 0.1 }, /sampling_eps_min 0.9 is above/],
+    [{ paradigm: "full-diffusion", turns: "maybe" }, /diffusionvl.turns: expected true or false/],
+    [{ paradigm: "full-diffusion", learn: "all" }, /diffusionvl.learn: expected "authors" or "answers"/],
+    [{ paradigm: "full-diffusion", noise_range: [0.9, 0.1] }, /noise_range: expected .*the second number/],
   ])("a record that cannot be right is an error: %j", (record, message) => {
     expect(() => paradigmOf(recorded(record))).toThrow(message)
   })

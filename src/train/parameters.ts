@@ -1,5 +1,6 @@
 /** Which weights are trained, and how: parts of the model, learning rates, decay. */
 
+import { UserError } from "../errors.js"
 import type { Model } from "../models/registry.js"
 import type { TrainingConfig } from "./config.js"
 import type { Parameter } from "./optimizer.js"
@@ -13,7 +14,10 @@ function partOf(name: string): "vision" | "projector" | "language" {
   return PARTS.find(([prefix]) => name.startsWith(prefix))?.[1] ?? "language"
 }
 
-/** Parameter groups as the authors build them: norms and biases without decay, parts with their own rates. */
+/**
+ * Parameter groups as the authors build them: norms and biases without decay, parts with their own rates.
+ * @throws UserError when the model has none of the parts that are to be trained
+ */
 export function groupParameters(model: Model, { train }: TrainingConfig): Parameter[] {
   const rates = { vision: train.vision_learning_rate, projector: train.projector_learning_rate, language: undefined }
   const parameters: Parameter[] = []
@@ -30,5 +34,9 @@ export function groupParameters(model: Model, { train }: TrainingConfig): Parame
       weightDecay: decays ? train.weight_decay : 0,
     })
   }
+  if (parameters.length === 0)
+    throw new UserError(`nothing would be trained: the model has no weights of ${train.tunable.join(" or ")}`, {
+      fix: "name a part that the model has in train.tunable, such as language",
+    })
   return parameters
 }

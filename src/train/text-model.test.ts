@@ -1,5 +1,5 @@
 /** A model that reads text only is trained, goes on where it was stopped, is saved in its family's words, and answers. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -8,6 +8,7 @@ import { SMALL_FAMILIES } from "../../test/support/small-families.js"
 import { writeSmallTextModel } from "../../test/support/small-text-model.js"
 import { UserError } from "../errors.js"
 import { generateText } from "../generate/generate.js"
+import { preparePrompt } from "../generate/prepare.js"
 import { loadSession } from "../generate/session.js"
 import { normaliseConfig } from "../models/read-config.js"
 import { initialiseWeights } from "../models/registry.js"
@@ -111,6 +112,30 @@ it("answers", async () => {
   const { stats, text } = await generateText(session, { messages: [{ role: "user", content: "a" }], maxTokens: 8 })
   expect(stats.forwards).toBeGreaterThan(0)
   expect(text).not.toContain("mdm_mask")
+})
+
+it("LLaDA with a chat template of its own is asked and trained in its words", async () => {
+  const folder = join(root, "llada-template")
+  cpSync(model, folder, { recursive: true })
+  const chat_template =
+    "{% for message in messages %}{{ (bos_token if loop.first else '') + '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' + message['content'] | trim + '<|eot_id|>' }}{% endfor %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}"
+  writeFileSync(join(folder, "tokenizer_config.json"), JSON.stringify({ bos_token: "<|startoftext|>", chat_template }))
+  const session = loadSession(folder, { dtype: "float32", device: "cpu" })
+  const { tokenizer } = session
+  const asked = await preparePrompt(session, [{ role: "user", content: " ab" }])
+  const header = (role: string): string => `<|start_header_id|>${role}<|end_header_id|>\n\n`
+  const whole = `<|startoftext|>${header("user")}ab<|eot_id|>${header("assistant")}`
+  expect([...asked.ids]).toEqual(tokenizer.encode(whole, { special: true }))
+  const config = recipe("llada-template-run", { model: folder, paradigm: "full-diffusion", train: { max_steps: 1 } })
+  await run(config)
+  // Three letters and the end of an answer: the authors' format would label its marks too.
+  expect(readMetrics(join(config.output, "metrics.jsonl"))[0].labelledTokens).toBe(4)
+})
+
+it("does not train where nothing would be learned", async () => {
+  const failure = await run(recipe("no-part", { train: { tunable: ["vision", "projector"] } })).catch((error) => error)
+  expect(failure).toBeInstanceOf(UserError)
+  expect(failure.format()).toMatch(/nothing would be trained: the model has no weights of vision or projector/)
 })
 
 it("has no use for pictures, and says where they are", async () => {

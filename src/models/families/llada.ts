@@ -127,7 +127,8 @@ export const llada: Architecture<LladaConfig> = {
         suppress: SUPPRESSED.filter((id) => id < text.vocabSize),
         ...(mask !== undefined && { mask }),
       },
-      chat: "llava_llada",
+      chat: "template",
+      chatWithoutTemplate: "llava_llada",
       paradigm: readParadigm(raw, where) ?? FULL_DIFFUSION,
       raw,
     }

@@ -6,6 +6,7 @@ export const mistral = textModel({
   title: "Mistral",
   facts: {
     maxPositions: 131072,
+    kvHeads: 8,
     windows: ({ num_hidden_layers, sliding_window = 4096 }) => Array(num_hidden_layers).fill(sliding_window),
   },
 })

@@ -8,6 +8,6 @@ export const QWEN_MASK = 151671
 export const qwen2 = textModel({
   name: "qwen2",
   title: "Qwen2 and Qwen2.5",
-  facts: { maxPositions: 32768, biases: () => ({ qkv: true }), windows: qwenWindows },
+  facts: { maxPositions: 32768, kvHeads: 32, biases: () => ({ qkv: true }), windows: qwenWindows },
   spareMask: QWEN_MASK,
 })

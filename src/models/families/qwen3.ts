@@ -9,6 +9,7 @@ export const qwen3 = textModel({
   facts: {
     maxPositions: 32768,
     headDim: 128,
+    kvHeads: 32,
     headNorms: true,
     biases: ({ attention_bias }) => ({ qkv: attention_bias ?? false, output: attention_bias ?? false }),
     windows: qwenWindows,

@@ -13,6 +13,7 @@ export const smollm3 = textModel({
   title: "SmolLM3",
   facts: {
     maxPositions: 32768,
+    kvHeads: 4,
     theta: 2_000_000,
     tie: true,
     biases: ({ attention_bias, mlp_bias }) => ({

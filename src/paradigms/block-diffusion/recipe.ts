@@ -36,10 +36,15 @@ export const blockDiffusionRecipe = z.strictObject({
 export type BlockDiffusionRecipe = z.output<typeof blockDiffusionRecipe>
 
 /** As config.json records it: the authors' keys without "bd3lm_", and what their code has no choice of. */
+const { noise, shift, weight, copies, learn } = blockDiffusionRecipe.shape
 const recordSchema = z.looseObject({
   enabled: z.boolean().optional(),
   block_size: z.int().min(1).optional(),
-  shift: z.enum(["same", "next"]).optional(),
+  noise: noise.optional(),
+  shift: shift.optional(),
+  weight: weight.optional(),
+  copies: copies.optional(),
+  learn: learn.optional(),
   block_aligned_eos: z.boolean().optional(),
   antithetic_sampling: z.boolean().optional(),
   sampling_eps_min: z.number().min(0).max(1).optional(),
@@ -80,7 +85,10 @@ export function trainedBlocks({ paradigm }: { paradigm: ParadigmRecord }): Train
 
 /** @throws UserError naming the key that cannot be right */
 export function checkRecord(config: ModelConfig, where?: string): void {
-  const { block_size = 8 } = check(recordSchema, config.paradigm.options, "diffusionvl", where)
+  const record = check(recordSchema, config.paradigm.options, "diffusionvl", where)
+  const { block_size = 8, sampling_eps_min: low = 0, sampling_eps_max: high = 1 } = record
+  if (low > high)
+    throw new UserError(`diffusionvl.sampling_eps_min ${low} is above sampling_eps_max ${high}`, { where })
   if (block_size > config.text.maxPositions)
     throw new UserError(`a block of ${block_size} tokens exceeds the model's ${config.text.maxPositions} positions`, {
       where,

@@ -18,7 +18,7 @@ import { tokenCrossEntropy, zeroLoss } from "../cross-entropy.js"
 import type { UniformSource } from "../sampling.js"
 import { EmbeddingSources } from "../sequence-input.js"
 import { maskedPositions, maskProbability, type NoiseOptions } from "./noise.js"
-import { type TurnMarks, turnCausal, turnsOf } from "./turns.js"
+import { type TurnMarks, turnCausal, turnsOfSample } from "./turns.js"
 
 export interface FullDiffusionOptions extends NoiseOptions {
   maskToken: number
@@ -92,7 +92,7 @@ export function fullDiffusionObjective(
     if (masked.length === 0) return
     const sample = batch.samples[b]
     const outputRows = shift === "next" ? masked.map((position) => position - 1) : masked
-    const { length, pattern } = patternOf(sample.labels, outputRows, turns)
+    const { length, pattern } = patternOf(sample, outputRows, turns)
     const isMasked = new Uint8Array(length)
     for (const position of masked) isMasked[position] = 1
     rows.push({
@@ -127,12 +127,13 @@ export function fullDiffusionObjective(
 
 /** Who sees whom among the first `length` rows; those behind are seen by nobody who predicts. */
 function patternOf(
-  labels: Int32Array,
+  sample: TrainingBatch["samples"][number],
   outputRows: Int32Array,
   marks: TurnMarks | undefined,
 ): { length: number; pattern: SelectedPositions["pattern"] } {
-  if (!marks) return { length: labels.length, pattern: bidirectional(labels.length) }
-  const turns = turnsOf(labels, marks)
+  const { length } = sample.labels
+  if (!marks) return { length, pattern: bidirectional(length) }
+  const turns = turnsOfSample(sample, marks)
   const lastTurn = turns[outputRows[outputRows.length - 1]]
   const own = turns.subarray(0, turns.lastIndexOf(lastTurn) + 1)
   return { length: own.length, pattern: turnCausal(own) }

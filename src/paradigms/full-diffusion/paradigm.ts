@@ -31,7 +31,11 @@ export const fullDiffusion: Paradigm<FullDiffusionRecipe, FullSettings> = {
   },
   nothingLearned: ["was masked", "raise full_diffusion.noise_range, or train more steps"],
   options: ["blockSize", "steps", "strategy", "threshold", "shift", "reference", "guidance", "prefixRefresh", "stop"],
-  checkOptions({ strategy }) {
+  checkOptions({ strategy, stop = [] }) {
+    if (!Array.isArray(stop) || !stop.every((text) => typeof text === "string" && text !== ""))
+      throw new UserError(`stop must be texts that are not empty, not ${shown(stop)}`, {
+        fix: "leave it out where the answer ends by itself",
+      })
     if (strategy !== undefined && !FULL_REMASKING.some((name) => name === strategy))
       throw new UserError(`there is no remasking strategy ${shown(strategy)}`, {
         fix: `use ${FULL_REMASKING.join(", ")}`,

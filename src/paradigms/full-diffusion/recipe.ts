@@ -27,9 +27,15 @@ export const fullDiffusionRecipe = z.strictObject({
 export type FullDiffusionRecipe = z.output<typeof fullDiffusionRecipe>
 
 const DEFAULTS = fullDiffusionRecipe.parse({})
+const { shift, turns, learn } = fullDiffusionRecipe.shape
 const recordSchema = z.looseObject({
-  noise_range: z.tuple([fraction, fraction]).optional(),
-  shift: z.enum(["same", "next"]).optional(),
+  noise_range: z
+    .tuple([fraction, fraction])
+    .refine(([low, high]) => low <= high, "the second number must be the larger one")
+    .optional(),
+  shift: shift.optional(),
+  turns: turns.optional(),
+  learn: learn.optional(),
 })
 
 /** The options of a training. */

@@ -8,7 +8,7 @@ import { zeroLoss } from "../cross-entropy.js"
 import type { UniformSource } from "../sampling.js"
 import { crossEntropies, embedSample, logProbabilities, upTo, withMasks } from "../whole-sequence.js"
 import { type FullDiffusionOptions, noiseBatch } from "./objective.js"
-import { turnsOf } from "./turns.js"
+import { turnsOfSample } from "./turns.js"
 
 /** The same numbers as `fullDiffusionObjective`, from the same arguments; slow. */
 export function referenceFullDiffusionObjective(
@@ -24,7 +24,7 @@ export function referenceFullDiffusionObjective(
     const { probability, labels, labelled, masked } = noised[b]
     if (masked.length === 0) return undefined
     const length = labels.length
-    const turns = marks ? turnsOf(sample.labels, marks) : new Int32Array(length)
+    const turns = marks ? turnsOfSample(sample, marks) : new Int32Array(length)
     const logs = logProbabilities(
       model,
       withMasks(model, embedSample(model, sample, features), masked, maskToken),

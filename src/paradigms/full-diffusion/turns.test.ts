@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { toDense } from "../../nn/attention-pattern.js"
-import { type TurnMarks, turnCausal, turnsOf } from "./turns.js"
+import { type TurnMarks, turnCausal, turnsOf, turnsOfSample } from "./turns.js"
 
 /** [ begins a message, ] ends one, a is the assistant's mark, u a user's, s the system's, x text, . no label. */
 const MARKS: TurnMarks = { start: 1, end: 2, assistant: 3 }
@@ -21,6 +21,14 @@ describe("turns of a conversation", () => {
     ["marks count where they are labelled", "[.][a].x.[a]", "000000000000"],
   ])("%s", (_, text, expected) => {
     expect(turns(text)).toBe(expected)
+  })
+
+  it("are told by all marks where none is labelled, as with a template of the model's own", () => {
+    const ids = Int32Array.from("16121362161213662", Number)
+    const answers = ids.map((id, i) => (i === 6 || i >= 14 ? id : -100))
+    expect(turnsOfSample({ ids, labels: answers }, MARKS).join("")).toBe("00000000111111111")
+    const first = ids.map((id, i) => (i < 8 ? id : -100))
+    expect(turnsOfSample({ ids, labels: first }, MARKS).join("")).toBe("00000000000000000")
   })
 
   it("hide what comes later from those before", () => {

@@ -36,6 +36,14 @@ export function turnsOf(labels: Int32Array, { start, end, assistant }: TurnMarks
   return turns
 }
 
+/**
+ * The turns of a training sample: where no mark is labelled, as a model's own chat template writes samples, by all its marks.
+ * @param sample ids and labels, of one length
+ */
+export function turnsOfSample({ ids, labels }: { ids: Int32Array; labels: Int32Array }, marks: TurnMarks): Int32Array {
+  return turnsOf(labels.includes(marks.start) ? labels : ids, marks)
+}
+
 /** Every row sees its own turn and those before it. @param turns of each row, ascending */
 export function turnCausal(turns: Int32Array): AttentionPattern {
   const spans: Span[] = []
