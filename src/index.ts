@@ -122,7 +122,6 @@ export {
   blockCausal,
   causal,
   type Interval,
-  noisedOverClean,
   type Span,
 } from "./nn/attention-pattern.js"
 export { forwardSelected, inputOf, type SelectedPositions } from "./paradigms/batch.js"

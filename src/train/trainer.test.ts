@@ -216,7 +216,7 @@ describe("a training", () => {
   it("refuses a sample of which nothing is left to learn, and a training that masked nothing", async () => {
     const short = (await run(recipe({ data: { max_length: 16 } })).catch((error) => error)) as UserError
     expect(short.message).toMatch(
-      /there is nothing to learn: the answer begins at row \d+ of \d+, and a sample is cut to 16/,
+      /there is nothing to learn: the answer begins at token \d+ of \d+, and a sample is cut to 16/,
     )
     const valid = recipe({ train: { max_steps: 2, accumulate: 1, micro_batch_size: 1 } })
     const block_diffusion = { ...valid.block_diffusion, noise_range: [1e-9, 2e-9] as [number, number] }
