@@ -4,7 +4,7 @@ Reads one JSON request per line, answers one JSON object per line. Requests:
   {"do": "load", "shape": {...}, "dtype": "float32", "threads": 2}
   {"do": "decode", "prompt": 330, "length": 32, "block": 8, "steps": 8}
   {"do": "greedy", "prompt": 330, "length": 32}
-  {"do": "train", "rows": 256, "answer": 96, "block": 8}
+  {"do": "train", "tokens": 256, "answer": 96, "block": 8}
 """
 
 import json
@@ -110,7 +110,7 @@ def greedy(r):
 
 def train(r):
     """One step on one sample: [noised ; clean] rows with a dense mask, logits and cross entropy on all rows in fp32."""
-    model, L, D, device = state["model"], r["rows"], r["block"], state["device"]
+    model, L, D, device = state["model"], r["tokens"], r["block"], state["device"]
     model.requires_grad_(True)
     weights = list(model.parameters())
     if state["optimizer"] is None:
@@ -157,7 +157,7 @@ def train(r):
                 weight.copy_(master)
     sync()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return {"seconds": time.perf_counter() - start, "rows": L, "loss": loss.item(), "memory": memory}
+    return {"seconds": time.perf_counter() - start, "tokens": L, "loss": loss.item(), "memory": memory}
 
 
 for line in sys.stdin:

@@ -16,5 +16,5 @@ console.log(`${tensors.size} tensors, ${config.paradigm.name}, mask token ${conf
 
 // A model in memory, as a training loop of one's own leaves it; tokenizer and settings come from another folder.
 const { model } = loadModel(join(out, "block-diffusion"), { dtype: "bfloat16", trainable: true })
-const files = await saveModel(join(out, "bfloat16"), { config, parameters: model.parameters(), companions: folder })
+const files = await saveModel(join(out, "bfloat16"), { config, parameters: model.parameters(), filesFrom: folder })
 console.log(`saved ${[...files.keys()].join(", ")}`)

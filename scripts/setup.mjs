@@ -6,9 +6,9 @@
 // Old syntax on purpose: an old Node must get as far as the sentence below.
 
 const [major, minor] = process.versions.node.split(".").map(Number)
-if (major < 20 || (major === 20 && minor < 4)) {
+if (major < 20 || (major === 20 && minor < 19)) {
   console.error(
-    `error: Node ${process.versions.node} is too old; Node 20.4 or later is needed\n  install it from your package manager, nvm or fnm`,
+    `error: Node ${process.versions.node} is too old; Node 20.19 or later is needed\n  install it from your package manager, nvm or fnm`,
   )
   process.exit(1)
 }

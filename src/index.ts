@@ -1,50 +1,147 @@
-/** The public library. Everything here is stable; deeper imports are not. Tensors: diffusionvl/torch. */
+/**
+ * The public library. Everything here is stable; deeper imports are not. Whatever a function takes can be made with what
+ * is exported, and every type that a signature names is here too (`npm run docs` refuses others). Tensors: diffusionvl/torch.
+ */
 
-// Train one.
-export { type Random, randomFrom } from "./data/prng.js"
-export { UserError } from "./errors.js"
-// Decode token ids, step by step.
-export { Executor, type Prefix, type RunOptions } from "./execution/executor.js"
 // Ask a model.
+
+export { UserError } from "./errors.js"
 export {
   type GenerateEvent,
   type GenerateOptions,
+  type GenerateStats,
   generate,
   generateText,
   type RequestEvent,
 } from "./generate/generate.js"
 export { type ImageSource, preparePrompt } from "./generate/prepare.js"
 export { type AnswerScore, scoreAnswers } from "./generate/score.js"
-export { loadSession, openModel, type Session } from "./generate/session.js"
+export { loadSession, openModel, type Session, type SessionOptions } from "./generate/session.js"
+export type { DownloadOptions, HubEvent } from "./hub/download.js"
+export type { Proxies } from "./hub/proxy.js"
+export type { ResolveOptions } from "./hub/resolve.js"
+export type { HubSettings } from "./hub/settings.js"
 export { decodeImage, type RgbImage } from "./image/decode.js"
-// Models and paradigms, and more of them.
-export type { Architecture, ImageProcessor } from "./models/architecture.js"
-export { type Checkpoint, readCheckpoint } from "./models/checkpoint.js"
-export { type LoadedModel, loadModel } from "./models/load.js"
-export { architectures, newModel, registerArchitecture } from "./models/registry.js"
+export type { DecodingOptions } from "./paradigms/decoding-options.js"
+export { type AppliedSetting, DecodingReport, type Origin, type SettingLeftOut } from "./paradigms/decoding-report.js"
+export { type ChatFormat, IGNORE, IMAGE, imagePrompt, type Message, type Part } from "./text/conversation.js"
+export type { Cut } from "./text/cuts.js"
+export { Tokenizer } from "./text/tokenizer.js"
+
+// Models and their folders.
+
+export type { ModelConfig, TextConfig, TokenConfig } from "./checkpoint/config.js"
+export type { ElementType } from "./checkpoint/element-types.js"
+export type { GenerationConfig, GenerationValues } from "./checkpoint/generation-config.js"
+export type { Json } from "./checkpoint/json.js"
+export type { FileDigest } from "./checkpoint/manifest.js"
+export type { ParadigmRecord } from "./checkpoint/paradigm-record.js"
+export { bytesOf, type TensorView } from "./checkpoint/tensor-view.js"
+export { type Checkpoint, type DequantisedType, readCheckpoint } from "./models/checkpoint.js"
+export { type LoadedModel, type LoadOptions, loadModel } from "./models/load.js"
+export { normaliseConfig } from "./models/read-config.js"
+export { type InitialiseOptions, newModel } from "./models/registry.js"
 export { saveModel } from "./models/save.js"
-export { type TextModelConfig, textModel } from "./models/text-model.js"
-export type { LanguageModel } from "./models/types.js"
-export { type AutoregressiveDecoderOptions, autoregressiveDecoding } from "./paradigms/autoregressive/decoder.js"
+export type { ForwardInput, ImageInput, LanguageModel } from "./models/types.js"
+export { type ConvertOptions, convert } from "./paradigms/convert.js"
+export { asParadigm } from "./paradigms/translate.js"
+
+// Train one: as a recipe says, or in a loop of one's own.
+
+export { type Random, randomFrom } from "./data/prng.js"
 export { autoregressiveObjective } from "./paradigms/autoregressive/objective.js"
 export { type LossUnit, meanLoss, type Objective, type TrainingBatch, type TrainingSample } from "./paradigms/batch.js"
-export { type BlockDecoderOptions, blockDecoding } from "./paradigms/block-diffusion/decoder.js"
+export type { TokenShift } from "./paradigms/block-diffusion/needed-positions.js"
+export type { NoiseSchedule } from "./paradigms/block-diffusion/noise.js"
 export { type BlockDiffusionOptions, blockDiffusionObjective } from "./paradigms/block-diffusion/objective.js"
-export { type ConvertOptions, convert } from "./paradigms/convert.js"
-export type { DecodeEvent, DecodeStats } from "./paradigms/decode-events.js"
-export type { DecodeLoop, Decoding, ForwardRequest, ForwardResult } from "./paradigms/decode-loop.js"
-export type { DecodingOptions } from "./paradigms/decoding-options.js"
-export type { DecodingReport } from "./paradigms/decoding-report.js"
-export { type FullDiffusionDecoderOptions, fullDiffusionDecoding } from "./paradigms/full-diffusion/decoder.js"
+export type { BlockDiffusionRecipe } from "./paradigms/block-diffusion/recipe.js"
 export { type FullDiffusionOptions, fullDiffusionObjective } from "./paradigms/full-diffusion/objective.js"
-export type { Paradigm } from "./paradigms/paradigm.js"
-export type { Prompt } from "./paradigms/prompt.js"
-export { paradigmNamed, paradigms, registerParadigm } from "./paradigms/registry.js"
-export { asParadigm } from "./paradigms/translate.js"
-export { imagePrompt, type Message, type Part } from "./text/conversation.js"
-export { Tokenizer } from "./text/tokenizer.js"
+export type { FullDiffusionRecipe } from "./paradigms/full-diffusion/recipe.js"
+export type { TurnMarks } from "./paradigms/full-diffusion/turns.js"
 export { keepFreedMemory } from "./torch/memory.js"
 export { readTrainingRecipe, type TrainingConfig } from "./train/config.js"
 export { TrainingData } from "./train/data.js"
+export type { StepMetrics } from "./train/metrics.js"
 export { AdamW, type AdamWOptions, type Parameter } from "./train/optimizer.js"
-export { type TrainingEvent, train } from "./train/trainer.js"
+export { finishedModel, type TrainingEvent, type TrainOptions, train } from "./train/trainer.js"
+
+// Decode token ids, step by step.
+
+export { Executor, type Prefix, type RunOptions } from "./execution/executor.js"
+export {
+  type AutoregressiveDecoderOptions,
+  autoregressiveDecoding,
+  type NextTokenChoice,
+} from "./paradigms/autoregressive/decoder.js"
+export type { ProcessorOptions, ProcessorState } from "./paradigms/autoregressive/logits-processors.js"
+export { type BlockDecoderOptions, blockDecoding } from "./paradigms/block-diffusion/decoder.js"
+export type { BlockChoice } from "./paradigms/block-diffusion/denoiser.js"
+export type {
+  CommitEvent,
+  DecodeDone,
+  DecodeEvent,
+  DecodeStats,
+  ForwardTrace,
+  PrefillEvent,
+  StepEvent,
+} from "./paradigms/decode-events.js"
+export type { DecodeLoop, Decoding, ForwardRequest, ForwardResult } from "./paradigms/decode-loop.js"
+export type { FullChoice } from "./paradigms/full-diffusion/choice.js"
+export { type FullDiffusionDecoderOptions, fullDiffusionDecoding } from "./paradigms/full-diffusion/decoder.js"
+export type { Prompt } from "./paradigms/prompt.js"
+export { type Predictions, type SamplingOptions, sampleTokens, type UniformSource } from "./paradigms/sampling.js"
+
+// Another family of models: docs/guide/add-a-model.md.
+
+export type { ImageSettings } from "./checkpoint/image-settings.js"
+export {
+  type JoinRule,
+  kept,
+  type Layout,
+  type RenameRule,
+  type Reorder,
+  type Rule,
+  type SplitRule,
+} from "./checkpoint/layout.js"
+export type { Work } from "./in-turns.js"
+export type { Architecture, ConfigFiles, ImageProcessor, NamedToken, PixelLimits } from "./models/architecture.js"
+export { Decoder } from "./models/decoder.js"
+export type { DecoderConfig, DecoderFacts, DecoderJson } from "./models/decoder-config.js"
+export type { MropePositions } from "./models/mrope-positions.js"
+export { architectures, registerArchitecture } from "./models/registry.js"
+export { decoderLayout, type TextFamily, type TextModelConfig, textModel } from "./models/text-model.js"
+export type { WeightSource } from "./models/weight-source.js"
+export { KvCache, type KvCacheShape } from "./nn/kv-cache.js"
+export type { RopeScaling } from "./nn/rope-scaling.js"
+
+// Another paradigm: docs/guide/add-a-paradigm.md.
+
+export {
+  type AttentionPattern,
+  bidirectional,
+  blockCausal,
+  causal,
+  type Interval,
+  type Span,
+} from "./nn/attention-pattern.js"
+export { forwardSelected, inputOf, type SelectedPositions } from "./paradigms/batch.js"
+export { tokenCrossEntropy } from "./paradigms/cross-entropy.js"
+export { LikelihoodForward } from "./paradigms/likelihood.js"
+export type {
+  DecodingSettings,
+  LayoutSettings,
+  ObjectiveFunction,
+  ObjectiveOptions,
+  OpenedModel,
+  Paradigm,
+} from "./paradigms/paradigm.js"
+export {
+  type AnyParadigm,
+  type ParadigmSections,
+  paradigmNamed,
+  paradigms,
+  registerParadigm,
+} from "./paradigms/registry.js"
+export { EmbeddingSources, type SequenceInput } from "./paradigms/sequence-input.js"
+export { type LayoutOptions, layOut, type SequenceLayout } from "./text/layout.js"
+export type { Encoded, EncodeOptions, LearnedTokens } from "./text/writer.js"

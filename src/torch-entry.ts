@@ -14,8 +14,9 @@ export {
   inferenceMode,
   noGrad,
 } from "./torch/autograd.js"
-export { type Result, TorchError, type Value } from "./torch/call.js"
-export { type ComputeType, chooseComputeType } from "./torch/compute-type.js"
+export { type Handle, type Operator, type Result, TorchError, type Value } from "./torch/call.js"
+export { type ComputeType, type ComputeTypeOptions, chooseComputeType, type MatmulTimes } from "./torch/compute-type.js"
+export type { Cpu } from "./torch/cpu.js"
 export { arange, empty, full, ones, randn, type TensorOptions, tensor, zeros } from "./torch/create.js"
 export {
   chooseDevice,
@@ -27,7 +28,7 @@ export {
 } from "./torch/device.js"
 export { BYTES, type Device, type DType, isFloat } from "./torch/dtype.js"
 export { Generator, manualSeed } from "./torch/generator.js"
-export { collect, dispose, keepFreedMemory, memory, tidy, untidied } from "./torch/memory.js"
+export { collect, dispose, type HasHandle, keepFreedMemory, memory, tidy, untidied } from "./torch/memory.js"
 export { cat, crossEntropy, embedding, linear, rmsNorm, scaledDotProductAttention, stack, where } from "./torch/ops.js"
-export { callOperator, operator, Tensor } from "./torch/tensor.js"
+export { callOperator, operator, Tensor, type TypedArray } from "./torch/tensor.js"
 export { setThreads } from "./torch/threads.js"

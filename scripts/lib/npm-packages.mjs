@@ -26,7 +26,7 @@ export async function installPackages(root, progress) {
   // package.json was edited by hand: `install` brings the lock up to date.
   if (hasLock && /EUSAGE/.test(result.output)) result = await npm("install", root, progress)
   const { code, output, missing } = result
-  if (missing) throw new SetupError("npm was not found beside Node", "install Node 20 or later with npm")
+  if (missing) throw new SetupError("npm was not found beside Node", "install Node 20.19 or later with npm")
   if (code === 0) return
   if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH/.test(output)) {
     throw new SetupError(

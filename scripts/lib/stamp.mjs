@@ -15,7 +15,7 @@ export function listFiles(folder, keep = () => true) {
   }
   return entries
     .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
     .filter(keep)
     .sort()
 }

@@ -19,7 +19,7 @@ function prepare({ model: name, task, ...sizes }: BusyCase, dtype: DType): (seed
     const step = trainer(model, config, {
       ...sizes,
       answer: sizes.length,
-      rows: sizes.prompt,
+      tokens: sizes.prompt,
       blockSize,
       device: "cpu",
     })

@@ -1,4 +1,4 @@
-/** Rates of products of few rows: libtorch's linear against thin_linear, over weights too many for the cache. */
+/** Rates of products of few rows: libtorch's linear against skinny_linear, over weights too many for the cache. */
 
 import { type DType, linear, noGrad, randn, skinnyLinear, type Tensor, tidy } from "../torch/index.js"
 import { median } from "./reference.js"
@@ -40,8 +40,8 @@ interface Path {
 const PATHS: readonly Path[] = [
   { name: "libtorch, float32", weights: "float32", activations: "float32", run: linear },
   { name: "libtorch, bfloat16", weights: "bfloat16", activations: "bfloat16", run: linear },
-  { name: "thin, float32", weights: "float32", activations: "float32", run: skinnyLinear },
-  { name: "thin, bfloat16 weights", weights: "bfloat16", activations: "float32", run: skinnyLinear },
+  { name: "skinny, float32", weights: "float32", activations: "float32", run: skinnyLinear },
+  { name: "skinny, bfloat16 weights", weights: "bfloat16", activations: "float32", run: skinnyLinear },
 ]
 
 export async function benchLinear(options: LinearBenchOptions = {}): Promise<LinearBenchRow[]> {

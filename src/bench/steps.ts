@@ -52,7 +52,7 @@ export function shunMask(model: LanguageModel, config: ModelConfig): void {
 export interface Training {
   samples?: number
   /** Tokens of a sample, and how many of them, at its end, are the answer. */
-  rows: number
+  tokens: number
   answer: number
   blockSize: number
   device: Device
@@ -62,7 +62,7 @@ export interface Training {
 export function trainer(
   model: LanguageModel,
   config: ModelConfig,
-  { samples = 1, rows, answer, blockSize, device }: Training,
+  { samples = 1, tokens, answer, blockSize, device }: Training,
 ): (seed: number) => number {
   const text = [...model.parameters()].filter(
     ([name]) => !name.includes("vision_tower") && !name.includes("mm_projector"),
@@ -76,8 +76,8 @@ export function trainer(
   return (seed) => {
     const random = randomFrom(seed)
     const own = Array.from({ length: samples }, (): TrainingSample => {
-      const ids = Int32Array.from({ length: rows }, () => Math.floor(random() * (vocabSize - 10)))
-      const labels = ids.map((id, i) => (i < rows - answer ? IGNORE : id))
+      const ids = Int32Array.from({ length: tokens }, () => Math.floor(random() * (vocabSize - 10)))
+      const labels = ids.map((id, i) => (i < tokens - answer ? IGNORE : id))
       return { ids, labels, images: [], imageIndices: [], where: "benchmark" }
     })
     synchronize(device)

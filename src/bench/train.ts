@@ -1,4 +1,4 @@
-/** Training speed: one block-diffusion step on the needed rows against the authors' doubled rows on PyTorch. */
+/** Training speed: one block-diffusion step on the tokens that are needed against the authors' doubled sequence on PyTorch. */
 
 import { newModel } from "../models/registry.js"
 import { type Device, type DType, keepFreedMemory } from "../torch/index.js"
@@ -11,10 +11,10 @@ export interface TrainBenchOptions {
   dtype: DType
   device: Device
   /**
-   * Rows of the sample, and how many of them, at its end, are the answer. 512 and 128 are a picture at the authors' limit
-   * of 262,144 pixels (334 rows), a question and an answer of usual length.
+   * Tokens of the sample, and how many of them, at its end, are the answer. 512 and 128 are a picture at the authors' limit
+   * of 262,144 pixels (334 tokens), a question and an answer of usual length.
    */
-  rows: number
+  tokens: number
   answer: number
   blockSize?: number
   rounds?: number
@@ -27,7 +27,7 @@ export interface TrainBenchOptions {
 export interface TrainBenchRow {
   what: string
   seconds: number
-  /** Rows of the sample per second, before any doubling or saving of rows. */
+  /** Tokens of the sample per second, whatever is computed of them, or twice. */
   tokensPerSecond: number
   /** Largest resident memory of the process so far, in 10⁶ bytes; not where the work is on another device. */
   peakMegabytes?: number
@@ -40,7 +40,7 @@ export async function benchTrain(options: TrainBenchOptions): Promise<TrainBench
     shape,
     dtype,
     device,
-    rows,
+    tokens,
     answer,
     blockSize = 8,
     rounds = 3,
@@ -53,7 +53,7 @@ export async function benchTrain(options: TrainBenchOptions): Promise<TrainBench
   onProgress?.(`making ${shape} with random weights`)
   const config = configOf(shape)
   const model = newModel(config, 0, { dtype, device, trainable: true })
-  const ours = trainer(model, config, { rows, answer, blockSize, device })
+  const ours = trainer(model, config, { tokens, answer, blockSize, device })
   if (reference)
     await reference.ask({
       do: "load",
@@ -70,7 +70,7 @@ export async function benchTrain(options: TrainBenchOptions): Promise<TrainBench
     signal?.throwIfAborted()
     onProgress?.(`training step, round ${round} of ${rounds}`)
     const seconds = ours(round)
-    const other = await reference?.ask({ do: "train", rows, answer, block: blockSize, seed: round })
+    const other = await reference?.ask({ do: "train", tokens, answer, block: blockSize, seed: round })
     if (round === 0) continue // warms both up
     mine.push(seconds)
     if (other) {
@@ -82,9 +82,9 @@ export async function benchTrain(options: TrainBenchOptions): Promise<TrainBench
   const seconds = median(mine)
   const result: TrainBenchRow[] = [
     {
-      what: "block diffusion, needed rows",
+      what: "block diffusion, needed tokens",
       seconds,
-      tokensPerSecond: rows / seconds,
+      tokensPerSecond: tokens / seconds,
       // Node tells it in units of 1024 bytes.
       peakMegabytes: megabytes(process.resourceUsage().maxRSS * 1024),
     },
@@ -92,9 +92,9 @@ export async function benchTrain(options: TrainBenchOptions): Promise<TrainBench
   if (theirs.length > 0) {
     const other = median(theirs)
     result.push({
-      what: "authors' doubled rows on PyTorch",
+      what: "authors' doubled sequence on PyTorch",
       seconds: other,
-      tokensPerSecond: rows / other,
+      tokensPerSecond: tokens / other,
       peakMegabytes: megabytes(theirMemory),
       ratio: median(theirs.map((s, i) => s / mine[i])),
     })

@@ -18,7 +18,7 @@ export interface BenchOptions {
   shape: string
   dtype: string
   device: string
-  rows: number
+  tokens: number
   answer: number
   rounds: number
   spin?: number[]
@@ -32,9 +32,9 @@ const digits = (value: number | undefined, places: number): string => (value ===
 export async function bench(what: string, options: BenchOptions): Promise<void> {
   if (!["decode", "train", "linear", "ops", "busy"].includes(what))
     throw new UserError(`unknown benchmark ${shown(what)}`, { fix: "choose decode, train, linear, ops or busy" })
-  if (options.rows % 8 > 0 || options.answer > options.rows)
-    throw new UserError(`a sample of ${options.rows} tokens with an answer of ${options.answer} cannot be trained`, {
-      where: "--rows, --answer",
+  if (options.tokens % 8 > 0 || options.answer > options.tokens)
+    throw new UserError(`a sample of ${options.tokens} tokens with an answer of ${options.answer} cannot be trained`, {
+      where: "--tokens, --answer",
       fix: "give a multiple of 8, and an answer that is not longer",
     })
   const compares = what === "decode" || what === "train"

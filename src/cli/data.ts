@@ -131,7 +131,7 @@ function summaryText({ records, checked, bad, textOnly, multiImage, images, answ
   ]
   if (tokens)
     lines.push(
-      `${formatCount(tokens.total)} tokens, the longest record ${tokens.longestIndex} has ${tokens.longest} (rows of images included)`,
+      `${formatCount(tokens.total)} tokens, the longest record ${tokens.longestIndex} has ${tokens.longest} (those of images included)`,
     )
   return lines.join("\n")
 }

@@ -129,7 +129,7 @@ function cache(): string {
 function bytesUnder(folder: string): number {
   try {
     const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-    return files.reduce((bytes, file) => bytes + statSync(join(file.parentPath ?? file.path, file.name)).size, 0)
+    return files.reduce((bytes, file) => bytes + statSync(join(file.parentPath, file.name)).size, 0)
   } catch {
     // Not there yet, or changing while it is read.
     return 0

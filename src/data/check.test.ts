@@ -93,7 +93,7 @@ it("finds samples of which nothing is left to learn, pictures counted in rows", 
   expect(summary.tokens!.longest).toBeGreaterThan(404)
   const { problems } = await run(file, { tokenizer, imageTokens: rows, maxLength: 400, limit: 3 })
   expect(problems.map(({ index, what }) => [index, what.replace(/\d+/g, "N")])).toEqual([
-    [2, "there is nothing to learn: the answer begins at row N of N, and a sample is cut to N"],
+    [2, "there is nothing to learn: the answer begins at token N of N, and a sample is cut to N"],
   ])
 })
 

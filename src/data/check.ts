@@ -57,7 +57,7 @@ export interface DataSummary {
   images: number
   /** Answers to learn from in good records. */
   answers: number
-  /** With a tokenizer: ids of good conversations in all, with the rows of images, and the longest one. */
+  /** With a tokenizer: tokens of good conversations in all, those of images included, and the longest one. */
   tokens?: { total: number; longest: number; longestIndex: number }
 }
 

@@ -30,6 +30,7 @@ export interface RunOptions {
 
 /** The keys and values of a prompt's beginning, for any number of answers. */
 export interface Prefix {
+  /** @internal */
   readonly slot: Slot
   dispose(): void
 }

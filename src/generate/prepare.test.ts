@@ -47,7 +47,7 @@ describe("image settings", () => {
     const { model, config } = open(small.model)
     expect(rows(open(small.model))).toBe(6)
     const saved = join(root, "saved")
-    await saveModel(saved, { config, parameters: model.parameters(), companions: small.model })
+    await saveModel(saved, { config, parameters: model.parameters(), filesFrom: small.model })
     expect(readFileSync(join(saved, "processor_config.json"), "utf8")).toBe(readFileSync(nested(), "utf8"))
     expect(rows(open(saved))).toBe(6)
     const { ids } = await preparePrompt(open(saved), shown, [picture(90, 60)])

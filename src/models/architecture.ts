@@ -71,7 +71,7 @@ export interface Architecture<C extends ModelConfig = ModelConfig> {
 /** Makes pictures ready: plain data in, plain data out. */
 export interface ImageProcessor {
   /**
-   * Rows of the sequence that a picture of this size takes.
+   * Tokens of the sequence that a picture of this size takes.
    * @param pad whether it is put on a square canvas first
    * @throws UserError for a size that cannot be prepared
    */
@@ -80,7 +80,7 @@ export interface ImageProcessor {
   prepare(image: RgbImage, pad?: boolean): Promise<ImageInput>
   /**
    * Positions of a sequence, where pictures make them other than 0, 1, 2, …
-   * @param ids one negative id for each picture, which stands for all its rows
+   * @param ids one negative id for each picture, which stands for all its tokens
    */
   positions?(ids: ArrayLike<number>, images: readonly ImageInput[]): MropePositions
 }

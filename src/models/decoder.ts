@@ -109,7 +109,7 @@ export class Decoder implements LanguageModel {
     // By the length of each sequence, whatever is computed beside it.
     const batch = positions.rank - 2
     const axis = sequences ? batch + 1 : batch
-    const sizes = sequences?.map(({ queries }) => rows) ?? Array<number>(positions.shape[batch]).fill(1)
+    const sizes = sequences?.map(({ queries }) => queries) ?? Array<number>(positions.shape[batch]).fill(1)
     let start = 0
     const tables = sizes.flatMap((size, i) => {
       start += size

@@ -1,12 +1,12 @@
 /** The one writer of model folders: weights under the names of the family's layout, and the config.json that belongs to them. */
 import path from "node:path"
-import { writeCompanions } from "../checkpoint/companions.js"
 import type { ModelConfig } from "../checkpoint/config.js"
 import type { ElementType } from "../checkpoint/element-types.js"
 import { writeJson } from "../checkpoint/files.js"
 import type { FileDigest } from "../checkpoint/manifest.js"
 import { type TensorEntry, type WriteOptions, writeTensors } from "../checkpoint/safetensors.js"
 import { storedEntries } from "../checkpoint/stored-entries.js"
+import { writeAuxiliaryFiles } from "../checkpoint/write-auxiliary-files.js"
 import { makeFolder } from "../make-folder.js"
 import type { Tensor } from "../torch/index.js"
 import { architectureOf, expectedTensors } from "./registry.js"
@@ -27,7 +27,7 @@ export function tensorEntries(tensors: ReadonlyMap<string, Tensor>): TensorEntry
 }
 
 /**
- * Writes a model in memory, in the layout and with the configuration that the users of its family expect. `companions`
+ * Writes a model in memory, in the layout and with the configuration that the users of its family expect. `filesFrom`
  * is the folder or GGUF file that tokenizer, preprocessor and chat template are from.
  * @returns what the weight files hold, by name
  */
@@ -36,12 +36,12 @@ export async function saveModel(
   {
     config,
     parameters,
-    companions,
+    filesFrom,
     maxShardBytes,
-  }: { config: ModelConfig; parameters: ReadonlyMap<string, Tensor>; companions?: string; maxShardBytes?: number },
+  }: { config: ModelConfig; parameters: ReadonlyMap<string, Tensor>; filesFrom?: string; maxShardBytes?: number },
 ): Promise<Map<string, FileDigest>> {
   makeFolder(folder)
-  if (companions) await writeCompanions(companions, folder)
+  if (filesFrom) await writeAuxiliaryFiles(filesFrom, folder)
   return writeModel(folder, config, tensorEntries(parameters), { maxShardBytes })
 }
 

@@ -7,15 +7,15 @@ import type { KvCache } from "../nn/kv-cache.js"
 import type { DType, Tensor } from "../torch/index.js"
 
 /**
- * Without caches, B samples of up to R tokens. With caches, any number of sequences whose tokens lie behind one another in
+ * Without caches, B samples of up to L tokens. With caches, any number of sequences whose tokens lie behind one another in
  * one row (B = 1): ragged, nothing is padded.
  */
 export interface ForwardInput {
-  /** [B, R, H] */
+  /** [B, L, H] */
   embeddings: Tensor
-  /** int64 [B, R], or [3, B, R] for the three axes of M-RoPE. */
+  /** int64 [B, L], or [3, B, L] for the three axes of M-RoPE. */
   positions: Tensor
-  /** One per sample; one with fewer rows than R leaves the rest as padding. With caches one per sequence, together R rows. */
+  /** One per sample; one with fewer queries than L leaves the rest as padding. With caches one per sequence, together L queries. */
   patterns: readonly AttentionPattern[]
   /**
    * Keys and values of each sequence's earlier tokens; those of this call are written behind them, and kept only by `commit`.
@@ -27,7 +27,7 @@ export interface ForwardInput {
    * length (`dynamic` rope scaling). @default what the last position of each says
    */
   lengths?: readonly number[]
-  /** Rows whose hidden states are wanted, of each sample or sequence: the last layer computes queries and MLP for these only. */
+  /** Positions whose hidden states are wanted, of each sample or sequence: the last layer computes queries and MLP for these only. */
   outputPositions?: readonly Int32Array[]
 }
 
@@ -41,14 +41,14 @@ export interface LanguageModel {
   checkpointLayers: boolean
   /** ids → rows of the embedding table [n, H] in the compute dtype (differentiable). */
   embed(ids: Int32Array | Tensor): Tensor
-  /** Hidden states after the final norm: [B, R, H], or [total output rows, H] (sample by sample) with `outputRows`. */
+  /** Hidden states after the final norm: [B, L, H], or [output positions, H] (sample by sample) with `outputPositions`. */
   forward(input: ForwardInput): Tensor
   /** Hidden states [n, H] → logits [n, V]. */
   logits(hidden: Tensor): Tensor
   /** A cache for one sequence, with room for `capacity` tokens. */
   newCache(capacity: number): KvCache
   /**
-   * Image features in the language model's space, [rows, H] per image.
+   * Image features in the language model's space, [tokens, H] per image.
    * @throws UserError when there are images and the model has no tower
    */
   encodeImages(images: readonly ImageInput[]): Tensor[]

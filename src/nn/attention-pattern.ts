@@ -68,9 +68,8 @@ export function sideBySide(patterns: readonly AttentionPattern[]): AttentionPatt
 /**
  * The training pattern of block diffusion (paper, section 3.4; docs/reference.md, "Training attention"), on the rows that
  * are needed: clean rows 0..cleanRows, block-causal, and behind them noised copies of blocks. A noised copy of block b
- * sees the clean rows of the blocks before b and itself.
- * @param noisedBlocks index of the block each copy is of
- * @param length of the sequence, which may end inside its last block
+ * sees the clean rows of the blocks before b and itself. `noisedBlocks` is the index of the block that each copy is of,
+ * `length` that of the sequence, which may end inside its last block.
  */
 export function noisedOverClean({
   cleanRows,

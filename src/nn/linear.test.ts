@@ -38,14 +38,14 @@ describe("products", () => {
     expect(difference(x.grad!, weight.to("float32").sum([0], true).expand(3, 16))).toBeLessThan(1e-5)
   })
 
-  needs(hasSkinnyLinear(), "the thin kernel").it(
-    "of few rows go through the thin kernel, when nothing needs a gradient",
+  needs(hasSkinnyLinear(), "the skinny kernel").it(
+    "of few rows go through the skinny kernel, when nothing needs a gradient",
     () => {
       const [weight, bias] = [make(5, 16).to("bfloat16"), make(5)]
       const x = make(2, 4, 16)
       expect(difference(multiply(x, weight, bias), skinnyLinear(x, weight, bias))).toBe(0)
       expect(difference(multiply(x, weight, bias), linear(x, weight.to("float32"), bias))).toBeLessThan(1e-5)
-      // The thin kernel refuses to record: with a gradient the product must take the other way.
+      // The skinny kernel refuses to record: with a gradient the product must take the other way.
       const leaf = x.detach().clone().requiresGrad_()
       expect(multiply(leaf, weight, bias).requiresGrad).toBe(true)
       expect(noGrad(() => multiply(leaf, weight, bias)).requiresGrad).toBe(false)

@@ -2,7 +2,6 @@
 import path from "node:path"
 import { copyFiles, filesBesideWeights } from "../checkpoint/auxiliary-files.js"
 import { EMBEDDING, HEAD } from "../checkpoint/checkpoint.js"
-import { writeCompanions } from "../checkpoint/companions.js"
 import { type ElementType, isFloatType, toFloat32 } from "../checkpoint/element-types.js"
 import { createFolder, requireFreeSpace, writeJson } from "../checkpoint/files.js"
 import type { Json } from "../checkpoint/json.js"
@@ -11,6 +10,7 @@ import { bytesOf } from "../checkpoint/safetensors-header.js"
 import { INDEX_FILE } from "../checkpoint/safetensors-index.js"
 import { storedEntries } from "../checkpoint/stored-entries.js"
 import { joinOf, readView, type TensorView } from "../checkpoint/tensor-view.js"
+import { writeAuxiliaryFiles } from "../checkpoint/write-auxiliary-files.js"
 import { UserError } from "../errors.js"
 import type { PixelLimits } from "../models/architecture.js"
 import { type Checkpoint, type DequantisedType, readCheckpoint } from "../models/checkpoint.js"
@@ -131,7 +131,7 @@ async function writeReleased(sourceFolder: string, out: string, options: Convert
   )
   await createFolder(out, async (staging) => {
     await writeModel(staging, target, entries, { maxShardBytes: options.maxShardBytes, onProgress: options.onProgress })
-    await writeCompanions(sourceFolder, staging, (folder) => filesBesideWeights(folder, NOT_COPIED))
+    await writeAuxiliaryFiles(sourceFolder, staging, (folder) => filesBesideWeights(folder, NOT_COPIED))
   })
 }
 

@@ -81,6 +81,6 @@ it("refuses a cut that leaves nothing of the answer", () => {
   }
   expect(layOut(encoded, [10], { maxLength: 13 }).ids.length).toBe(13)
   expect(() => layOut(encoded, [10], { maxLength: 12 })).toThrow(
-    "there is nothing to learn: the answer begins at row 12 of 14, and a sample is cut to 12",
+    "there is nothing to learn: the answer begins at token 12 of 14, and a sample is cut to 12",
   )
 })

@@ -1,18 +1,18 @@
-/** From ids with image slots to the rows of a sequence: slots become image rows, the end is cut or padded to blocks. */
+/** From ids with image slots to the tokens of a sequence: slots become the tokens of images, the end is cut or padded to blocks. */
 
 import { UserError } from "../errors.js"
 import { type Encoded, IGNORE, IMAGE } from "./conversation.js"
 
 export interface SequenceLayout {
-  /** One id per row; IMAGE on the rows of an image. */
+  /** One id per token; IMAGE on those of an image. */
   ids: Int32Array
   labels: Int32Array
-  /** First row and number of rows of each image that is (at least partly) inside. */
+  /** First token and number of tokens of each image that is (at least partly) inside. */
   images: { start: number; count: number }[]
 }
 
 export interface LayoutOptions {
-  /** Rows beyond are cut. */
+  /** Tokens beyond are cut. */
   maxLength?: number
   /** Pads with EOS, labelled, to whole blocks (block diffusion; docs/reference.md, "Sequences"). */
   blocks?: { size: number; eos: number }
@@ -68,10 +68,10 @@ function positionOf(position: number, ids: Int32Array, imageTokens: readonly num
   return position + imageTokens.slice(0, before).reduce((sum, tokens) => sum + tokens - 1, 0)
 }
 
-function requireAnswer(row: number, rows: number, maxLength: number): void {
-  if (row < maxLength) return
+function requireAnswer(start: number, length: number, maxLength: number): void {
+  if (start < maxLength) return
   throw new UserError(
-    `there is nothing to learn: the answer begins at row ${row} of ${rows}, and a sample is cut to ${maxLength}`,
+    `there is nothing to learn: the answer begins at token ${start} of ${length}, and a sample is cut to ${maxLength}`,
     { fix: "raise data.max_length, lower data.max_pixels, or shorten the record" },
   )
 }

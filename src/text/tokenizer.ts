@@ -78,9 +78,8 @@ export class Tokenizer {
   }
 
   /**
-   * @param options.special whether markup inside the text ("<|im_end|>", "<tool_call>") is tokens, as everywhere in the
-   *   authors' code, or just these characters (default). Added tokens that are no markup, such as words of a field, are
-   *   tokens in both cases.
+   * With `special`, markup inside the text ("<|im_end|>", "<tool_call>") is tokens, as everywhere in the authors' code; it
+   * is just these characters otherwise. Added tokens that are no markup, such as words of a field, are tokens in both cases.
    * @throws UserError when a pattern of the tokenizer takes too long
    */
   encode(text: string, { special = false }: { special?: boolean } = {}): number[] {
@@ -144,7 +143,7 @@ export class Tokenizer {
 
   /**
    * Ids without a token, such as the mask id or an image slot, decode to nothing.
-   * @param options.inside as in the middle of a text: the first token keeps the space that a text's beginning loses
+   * With `inside`, as in the middle of a text: the first token keeps the space that a text's beginning loses.
    */
   decode(
     ids: ArrayLike<number>,

@@ -24,7 +24,7 @@ export interface ComputeType {
 }
 
 /** Milliseconds of one product `[64, 2048] × [2048, 2048]ᵀ` in both types. */
-interface MatmulTimes {
+export interface MatmulTimes {
   float32: number
   bfloat16: number
 }

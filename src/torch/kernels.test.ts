@@ -40,7 +40,7 @@ function error(x: Tensor, weight: Tensor, bias: Tensor | null, instructionSet?: 
 /** A float32 sum of K products in any order stays within this many roundings, with room for bad luck. */
 const ROUNDINGS = 24
 
-describe("thinLinear", () => {
+describe("skinnyLinear", () => {
   it("is built in, and the portable loops run everywhere", () => {
     expect(hasSkinnyLinear()).toBe(true)
     expect(SETS).toContain("portable")

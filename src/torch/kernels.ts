@@ -24,13 +24,13 @@ export function skinnyLinear(
   bias: Tensor | null = null,
   { scales = null, instructionSet }: SkinnyLinearOptions = {},
 ): Tensor {
-  return operator("diffusionvl::thin_linear").call(x, weight, bias, scales, instructionSet)
+  return operator("diffusionvl::skinny_linear").call(x, weight, bias, scales, instructionSet)
 }
 
 let present: boolean | undefined
 
 /** False where the addon was built without the kernels. */
 export function hasSkinnyLinear(): boolean {
-  present ??= addon().overloads().includes("diffusionvl::thin_linear(")
+  present ??= addon().overloads().includes("diffusionvl::skinny_linear(")
   return present
 }

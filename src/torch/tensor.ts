@@ -41,7 +41,7 @@ const op = {
   all: o("all"), isfinite: o("isfinite"),
 }
 
-type TypedArray = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array | Int8Array | Int16Array | Uint16Array
+export type TypedArray = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array | Int8Array | Int16Array | Uint16Array
 
 /** A multi-dimensional array. Freed when unreachable, at the end of a `tidy` or `using`, or by `dispose()`. */
 export class Tensor {

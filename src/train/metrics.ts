@@ -15,7 +15,7 @@ export interface StepMetrics {
   loss: number
   gradNorm: number
   learningRate: number
-  /** Sequence rows (before any saving of rows) per second. */
+  /** Tokens of the sequences per second, whatever is computed of them. */
   tokensPerSecond: number
   /** Resident memory of the process. */
   memoryBytes: number

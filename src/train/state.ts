@@ -145,7 +145,7 @@ export interface CheckpointContent {
   config: ModelConfig
   parameters: ReadonlyMap<string, Tensor>
   /** Folder that tokenizer and preprocessor files are copied from. */
-  companions: string
+  filesFrom: string
   optimizer: AdamW
 }
 
@@ -156,14 +156,14 @@ export interface CheckpointContent {
 export async function saveCheckpoint(
   output: string,
   state: TrainerState,
-  { identity, config, parameters, companions, optimizer }: CheckpointContent,
+  { identity, config, parameters, filesFrom, optimizer }: CheckpointContent,
   keep: number,
 ): Promise<string> {
   const target = checkpointFolder(output, state.step)
   await createFolder(
     target,
     async (staging) => {
-      const written = await saveModel(staging, { config, parameters, companions })
+      const written = await saveModel(staging, { config, parameters, filesFrom })
       const file = join(staging, OPTIMIZER_FILE)
       written.set(OPTIMIZER_FILE, await writeTensorFile(file, tensorEntries(optimizer.state())))
       await writeJson(join(staging, STATE_FILE), { ...state, identity })

@@ -216,7 +216,7 @@ describe("a training", () => {
   it("refuses a sample of which nothing is left to learn, and a training that masked nothing", async () => {
     const short = (await run(recipe({ data: { max_length: 16 } })).catch((error) => error)) as UserError
     expect(short.message).toMatch(
-      /there is nothing to learn: the answer begins at row \d+ of \d+, and a sample is cut to 16/,
+      /there is nothing to learn: the answer begins at token \d+ of \d+, and a sample is cut to 16/,
     )
     const valid = recipe({ train: { max_steps: 2, accumulate: 1, micro_batch_size: 1 } })
     const block_diffusion = { ...valid.block_diffusion, noise_range: [1e-9, 2e-9] as [number, number] }
@@ -289,7 +289,7 @@ describe("a training", () => {
     const config = { ...withVocabulary(checkpoint.config, rows), tokens, raw: {} }
     const parameters = new Map(model.parameters())
     parameters.set("model.embed_tokens.weight", parameters.get("model.embed_tokens.weight")!.narrow(0, 0, rows).clone())
-    await saveModel(full, { config, parameters, companions: small.model })
+    await saveModel(full, { config, parameters, filesFrom: small.model })
     const starting = { ...recipe({ train: { max_steps: 2 } }), model: full }
     await run(starting)
     for (const name of ["model", "checkpoint-2"]) {
@@ -309,7 +309,7 @@ describe("a training", () => {
     const [vocabulary] = tensors.get("model.embed_tokens.weight")!.shape
     noGrad(() => embedding.narrow(0, vocabulary - 1, 1).fill_(Number.NaN))
     const untied = { ...config, text: { ...config.text, tie: false } }
-    await saveModel(sick, { config: untied, parameters, companions: small.model })
+    await saveModel(sick, { config: untied, parameters, filesFrom: small.model })
     const starting = { ...recipe({ paradigm: "autoregressive" }), model: sick }
     const failure = (await run(starting).catch((error) => error)) as UserError
     expect(failure.format()).toMatch(
@@ -367,7 +367,7 @@ describe("a training", () => {
     const { model, checkpoint } = loadModel(small.model, { dtype: "float32", device: "cpu" })
     const [zebra] = Tokenizer.load(small.model).encode(" zebra")
     noGrad(() => model.parameters().get("model.embed_tokens.weight")!.narrow(0, zebra, 1).fill_(Number.NaN))
-    await saveModel(poisoned, { config: checkpoint.config, parameters: model.parameters(), companions: small.model })
+    await saveModel(poisoned, { config: checkpoint.config, parameters: model.parameters(), filesFrom: small.model })
     // A tied head would spread it to every token.
     expect(checkpoint.config.text.tie).toBe(true)
     const config = { ...recipe({ paradigm: "autoregressive" }), model: poisoned }
@@ -392,7 +392,7 @@ describe("a training", () => {
     await saveModel(untied, {
       config: { ...tied, text: { ...tied.text, tie: false } },
       parameters,
-      companions: small.model,
+      filesFrom: small.model,
     })
     const failure = (await run({ ...config, model: untied }).catch((error) => error)) as UserError
     expect(failure.where).toBe(`${small.data}, record ${small.recordCount - 1}`)

@@ -127,7 +127,7 @@ async function* trainAlone(
 
   const brokenBefore = resumed ? [] : brokenWeights(model.parameters())
   const stepper = new Stepper({ model, target, data, optimizer, config, brokenBefore }, state)
-  const content = { identity, config: target, parameters: model.parameters(), companions: source, optimizer }
+  const content = { identity, config: target, parameters: model.parameters(), filesFrom: source, optimizer }
   /** @throws UserError rather than that numbers which are none replace good ones, or two processes write */
   const requireSavable = (): void => {
     lock.confirm()
@@ -177,7 +177,7 @@ async function* trainAlone(
   await save()
   lock.confirm()
   await explaining(finished, () =>
-    saveModel(finished, { config: target, parameters: model.parameters(), companions: source }),
+    saveModel(finished, { config: target, parameters: model.parameters(), filesFrom: source }),
   )
   yield { type: "done", model: finished, seconds: state.seconds }
 }

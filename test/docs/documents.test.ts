@@ -151,6 +151,12 @@ describe("licences", () => {
     expect(shipped).toEqual(expect.arrayContaining(["LICENSE", "NOTICE"]))
   })
 
+  it("NOTICE names every folder of files that tests compare with", () => {
+    const folders = readdirSync(join(root, "test/fixtures"))
+    expect(folders.length).toBeGreaterThan(5)
+    expect(folders.filter((name) => !new RegExp(`[/ ]${name}/`).test(notice))).toEqual([])
+  })
+
   it("NOTICE names the models that ship and what they were made from, with the licences their packages state", () => {
     const models = readdirSync(join(root, "models"))
     expect(models.length).toBeGreaterThan(2)

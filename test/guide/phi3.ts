@@ -1,8 +1,6 @@
 /** Phi-3: a Llama-like decoder whose queries, keys and values are one matrix on disk, and gate and up another. */
 
-import { kept, type Layout } from "../../src/checkpoint/layout.js"
-import type { Architecture } from "../../src/models/architecture.js"
-import { type TextModelConfig, textModel } from "../../src/models/text-model.js"
+import { type Architecture, kept, type Layout, type TextModelConfig, textModel } from "../../src/index.js"
 
 const decoder = textModel({
   name: "phi3",

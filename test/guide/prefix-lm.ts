@@ -1,15 +1,21 @@
 /** A prefix language model: the prompt sees all of itself, the answer sees the prompt and what it has written so far. */
 
 import { z } from "zod"
-import { type AttentionPattern, causal } from "../../src/nn/attention-pattern.js"
-import { forwardSelected, inputOf, type SelectedPositions } from "../../src/paradigms/batch.js"
-import { tokenCrossEntropy } from "../../src/paradigms/cross-entropy.js"
-import type { DecodeLoop } from "../../src/paradigms/decode-loop.js"
-import { LikelihoodForward } from "../../src/paradigms/likelihood.js"
-import type { DecodingSettings, Paradigm } from "../../src/paradigms/paradigm.js"
-import { sampleTokens } from "../../src/paradigms/sampling.js"
-import { EmbeddingSources } from "../../src/paradigms/sequence-input.js"
-import { layOut } from "../../src/text/layout.js"
+import {
+  type AttentionPattern,
+  causal,
+  type DecodeLoop,
+  type DecodingSettings,
+  EmbeddingSources,
+  forwardSelected,
+  inputOf,
+  LikelihoodForward,
+  layOut,
+  type Paradigm,
+  type SelectedPositions,
+  sampleTokens,
+  tokenCrossEntropy,
+} from "../../src/index.js"
 
 /** The first `prefix` positions see each other; those behind see what is before them, and themselves. */
 function prefixCausal(length: number, prefix: number): AttentionPattern {
@@ -62,25 +68,25 @@ export const prefixLm: Paradigm = {
   objective(model, { samples, images }, { per }) {
     const features = model.encodeImages(images)
     const sources = new EmbeddingSources(model)
-    const rows = samples.map((sample): SelectedPositions => {
+    const selected = samples.map((sample): SelectedPositions => {
       const { labels, positions: axes } = sample
       const length = labels.length
       return {
         sources: sources.of(inputOf(sample, features)),
         axes,
-        positions: Array.from({ length }, (_, row) => row),
+        positions: Array.from({ length }, (_, position) => position),
         pattern: prefixCausal(
           length,
           labels.findIndex((label) => label >= 0),
         ),
-        outputPositions: Int32Array.from(labels.keys()).filter((row) => labels[row + 1] >= 0),
+        outputPositions: Int32Array.from(labels.keys()).filter((position) => labels[position + 1] >= 0),
       }
     })
-    const targets = rows.flatMap(({ outputPositions: outputRows }, i) =>
-      Array.from(outputRows, (row) => samples[i].labels[row + 1]),
+    const targets = selected.flatMap(({ outputPositions }, i) =>
+      Array.from(outputPositions, (position) => samples[i].labels[position + 1]),
     )
-    const losses = tokenCrossEntropy(model, forwardSelected(model, rows, sources), targets)
-    const tokensPerSample = rows.map(({ outputPositions: outputRows }) => outputRows.length)
+    const losses = tokenCrossEntropy(model, forwardSelected(model, selected, sources), targets)
+    const tokensPerSample = selected.map(({ outputPositions }) => outputPositions.length)
     const means = losses.split(tokensPerSample).map((own) => own.mean())
     const sum = per === "tokens" ? losses.sum() : means.reduce((total, mean) => total.add(mean))
     const count = per === "tokens" ? targets.length : samples.length

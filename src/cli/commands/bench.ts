@@ -4,7 +4,7 @@ import type { Command } from "commander"
 import { wholeNumber } from "../options.js"
 
 /** Attention over more takes minutes a step, and more memory than there is. */
-const MOST_ROWS = 32_768
+const MOST_TOKENS = 32_768
 
 const collectNumbers = (value: string, previous: number[] = []): number[] => [...previous, wholeNumber()(value)]
 
@@ -18,8 +18,8 @@ export function register(program: Command): void {
     .option("--shape <name>", "tiny, smollm2-135m, qwen2.5-vl-3b or qwen2.5-vl-7b", "smollm2-135m")
     .option("--dtype <type>", "auto, float32 or bfloat16", "auto")
     .option("--device <name>", "auto, cpu or cuda", "auto")
-    .option("--rows <n>", "train: tokens of the sample, a multiple of 8", wholeNumber(8, MOST_ROWS), 512)
-    .option("--answer <n>", "train: how many of them, at the end, are the answer", wholeNumber(1, MOST_ROWS), 128)
+    .option("--tokens <n>", "train: tokens of the sample, a multiple of 8", wholeNumber(8, MOST_TOKENS), 512)
+    .option("--answer <n>", "train: how many of them, at the end, are the answer", wholeNumber(1, MOST_TOKENS), 128)
     .option("--rounds <n>", "measured rounds", wholeNumber(1, 10_000), 3)
     .option("--spin <n>", "busy: another spin count to measure; may be given several times", collectNumbers)
     .option("--only <text>", 'busy: the cases whose name contains this, such as "135M" or "decode"', "")

@@ -6,7 +6,7 @@ import { collect, folderPath, wholeNumber } from "../options.js"
 export function register(program: Command): void {
   program
     .command("convert")
-    .description("write an autoregressive model as a block-diffusion checkpoint: weights only, no training")
+    .description("write a model as a checkpoint of another paradigm: weights only, no training")
     .argument("<model>", "a folder, a .gguf file or a hub id")
     .requiredOption("--out <folder>", "where to write", folderPath)
     .option(
@@ -27,7 +27,7 @@ export function register(program: Command): void {
     })
   program
     .command("train")
-    .description("train as a recipe says, autoregressively or with block diffusion; goes on where it was stopped")
+    .description("train as a recipe says, in any paradigm; goes on where it was stopped")
     .argument("<recipe>", "a YAML file, such as recipes/qwen2.5-vl-3b.yaml")
     .option(
       "--set <key=value>",
@@ -41,7 +41,9 @@ export function register(program: Command): void {
     })
   program
     .command("translate")
-    .description("convert a model, train it with block diffusion and write a report")
+    .description(
+      "convert a model to the paradigm of a recipe (block diffusion if it names none), train it and write a report",
+    )
     .argument("[model]", "a folder, a .gguf file or a hub id; the recipe's model if left out")
     .requiredOption("--recipe <file>", "a YAML file, such as recipes/qwen2.5-vl-3b.yaml")
     .option("--set <key=value>", "override a key of the recipe; may be given several times", collect)

@@ -19,7 +19,7 @@ export interface ProcessorOptions {
   minTokens?: number
   /** The last token of an answer of full length is one of these. */
   forcedEos?: readonly number[]
-  /** [start, factor]: from `start` new tokens on, the ends' logits grow by this factor per token. */
+  /** `[start, factor]`: from `start` new tokens on, the ends' logits grow by this factor per token. */
   lengthDecay?: readonly [start: number, factor: number]
   suppressTokens?: readonly number[]
   /** Not as the first token. */

@@ -149,7 +149,7 @@ function commandLines({ folders, data, picture }: SmallModels, recipe: string): 
       arguments: { 1: "name" },
     },
     { program: fixtures, words: ["fixtures", "nowhere"], options: { "--only": "text" }, arguments: { 1: "name" } },
-    { words: ["bench", "nothing"], options: { "--rows": "number", "--shape": "choice" }, arguments: { 1: "choice" } },
+    { words: ["bench", "nothing"], options: { "--tokens": "number", "--shape": "choice" }, arguments: { 1: "choice" } },
     { program: demo, words: ["demo", "--recipe", "nowhere.yaml"], options: training },
     { words: ["doctor", "--json"], options: {}, arguments: { 1: "text" } },
   ]

@@ -33,7 +33,7 @@ export async function writeSmallModels(folder: string): Promise<SmallModels> {
     top_p: 0.9,
     repetition_penalty: 1.05,
   })
-  addCompanions(small.model)
+  addAuxiliaryFiles(small.model)
   await convert(small.model, diffusion)
   for (const file of readdirSync(small.model))
     if (!readdirSync(diffusion).includes(file)) copyFileSync(join(small.model, file), join(diffusion, file))
@@ -53,7 +53,7 @@ export async function writeSmallModels(folder: string): Promise<SmallModels> {
 }
 
 /** Files of published folders that the demo's models do without. */
-function addCompanions(folder: string): void {
+function addAuxiliaryFiles(folder: string): void {
   const { added_tokens } = readJson(join(folder, "tokenizer.json")) as {
     added_tokens: { content: string; id: number }[]
   }

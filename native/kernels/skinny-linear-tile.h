@@ -1,14 +1,14 @@
-// The inner loops of thin products, on vectors of LANES floats; includers set LANES, REGISTERS and the name of the kernel.
+// The inner loops of skinny products, on vectors of LANES floats; includers set LANES, REGISTERS and the name of the kernel.
 // Includes no library code but this: a template instantiated here with AVX must never be the one others link to.
 #include <cstdint>
 #include <cstring>
 
-#include "thin-linear.h"
+#include "skinny-linear.h"
 
 namespace {
 
-using dvl::thin::Product;
-using dvl::thin::Stored;
+using dvl::skinny::Product;
+using dvl::skinny::Stored;
 
 #define INLINE inline __attribute__((always_inline))
 #define LOCAL __attribute__((always_inline))

@@ -11,7 +11,7 @@ import { openGgufModel } from "./gguf/model.js"
  * @param source a model folder or GGUF file
  * @param namesIn which of a folder's files
  */
-export async function writeCompanions(
+export async function writeAuxiliaryFiles(
   source: string,
   folder: string,
   namesIn: (folder: string) => string[] = auxiliaryFiles,

@@ -1,8 +1,8 @@
-// Thin products: what the operator in thin-linear.cc and the inner loops, compiled once per instruction set, say to each other.
+// Skinny products: what the operator in skinny-linear.cc and the inner loops, compiled once per instruction set, say to each other.
 #pragma once
 #include <cstdint>
 
-namespace dvl::thin {
+namespace dvl::skinny {
 
 enum class Stored { BFloat16, Float16, Float32, Int8 };
 
@@ -34,4 +34,4 @@ extern const Kernel portable;
 extern const Kernel avx2, avx512;
 #endif
 
-}  // namespace dvl::thin
+}  // namespace dvl::skinny

@@ -1,6 +1,6 @@
-// The operator diffusionvl::thin_linear: a few rows by a weight that is streamed from memory in the type it is stored in.
-// Knows instruction sets and threads; the arithmetic is in thin-linear-tile.h.
-#include "thin-linear.h"
+// The operator diffusionvl::skinny_linear: a few rows by a weight that is streamed from memory in the type it is stored in.
+// Knows instruction sets and threads; the arithmetic is in skinny-linear-tile.h.
+#include "skinny-linear.h"
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
@@ -13,7 +13,7 @@
 // LLVM's libraries both have this entry.
 extern "C" void GOMP_parallel(void (*body)(void*), void* data, unsigned threads, unsigned flags) __attribute__((weak));
 
-namespace dvl::thin {
+namespace dvl::skinny {
 
 namespace {
 
@@ -56,11 +56,11 @@ const Kernel& kernelNamed(std::optional<c10::string_view> name) {
   }
   for (const Kernel* kernel : KERNELS) {
     if (*name == kernel->name) {
-      TORCH_CHECK_VALUE(supports(*kernel), "thin_linear: this CPU has no ", kernel->name);
+      TORCH_CHECK_VALUE(supports(*kernel), "skinny_linear: this CPU has no ", kernel->name);
       return *kernel;
     }
   }
-  TORCH_CHECK_VALUE(false, "thin_linear: no instruction set is called ", *name, " here");
+  TORCH_CHECK_VALUE(false, "skinny_linear: no instruction set is called ", *name, " here");
 }
 
 Stored storedAs(const at::Tensor& weight) {
@@ -69,7 +69,7 @@ Stored storedAs(const at::Tensor& weight) {
     case at::kHalf: return Stored::Float16;
     case at::kFloat: return Stored::Float32;
     case at::kChar: return Stored::Int8;
-    default: TORCH_CHECK_TYPE(false, "thin_linear: weights must be bfloat16, float16, float32 or int8, not ", weight.scalar_type());
+    default: TORCH_CHECK_TYPE(false, "skinny_linear: weights must be bfloat16, float16, float32 or int8, not ", weight.scalar_type());
   }
 }
 
@@ -111,23 +111,23 @@ void multiply(const Kernel& kernel, Product product, const float* x, const float
   parallel(std::min(threads, blocks), computing);
 }
 
-at::Tensor thinLinear(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias, const std::optional<at::Tensor>& scales,
+at::Tensor skinnyLinear(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias, const std::optional<at::Tensor>& scales,
                       std::optional<c10::string_view> instructionSet) {
-  TORCH_CHECK_VALUE(x.dim() >= 1 && weight.dim() == 2 && x.size(-1) == weight.size(1), "thin_linear: x [..., K] and weight [N, K] expected, got ",
+  TORCH_CHECK_VALUE(x.dim() >= 1 && weight.dim() == 2 && x.size(-1) == weight.size(1), "skinny_linear: x [..., K] and weight [N, K] expected, got ",
                     x.sizes(), " and ", weight.sizes());
   TORCH_CHECK_TYPE(x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kHalf,
-                   "thin_linear: x must be float32, bfloat16 or float16, not ", x.scalar_type());
-  TORCH_CHECK_VALUE(weight.is_contiguous(), "thin_linear: the weight must be contiguous");
+                   "skinny_linear: x must be float32, bfloat16 or float16, not ", x.scalar_type());
+  TORCH_CHECK_VALUE(weight.is_contiguous(), "skinny_linear: the weight must be contiguous");
   const Stored stored = storedAs(weight);
-  TORCH_CHECK_VALUE(scales.has_value() == (stored == Stored::Int8), "thin_linear: int8 weights need scales, others take none");
+  TORCH_CHECK_VALUE(scales.has_value() == (stored == Stored::Int8), "skinny_linear: int8 weights need scales, others take none");
   const auto perOutput = [&](const std::optional<at::Tensor>& vector, const char* name) {
     if (!vector) return at::Tensor();
-    TORCH_CHECK_VALUE(vector->dim() == 1 && vector->size(0) == weight.size(0), "thin_linear: ", name, " must be [", weight.size(0), "], not ", vector->sizes());
+    TORCH_CHECK_VALUE(vector->dim() == 1 && vector->size(0) == weight.size(0), "skinny_linear: ", name, " must be [", weight.size(0), "], not ", vector->sizes());
     return vector->to(at::kFloat).contiguous();
   };
   const at::Tensor biases = perOutput(bias, "the bias"), factors = perOutput(scales, "the scales");
   TORCH_CHECK(!at::GradMode::is_enabled() || !(x.requires_grad() || weight.requires_grad() || (bias && bias->requires_grad())),
-              "thin_linear has no backward pass: call it without gradients");
+              "skinny_linear has no backward pass: call it without gradients");
 
   auto shape = x.sizes().vec();
   shape.back() = weight.size(0);
@@ -144,9 +144,9 @@ at::Tensor thinLinear(const at::Tensor& x, const at::Tensor& weight, const std::
 }  // namespace
 
 TORCH_LIBRARY(diffusionvl, library) {
-  library.def("thin_linear(Tensor x, Tensor weight, Tensor? bias=None, Tensor? scales=None, str? instruction_set=None) -> Tensor");
+  library.def("skinny_linear(Tensor x, Tensor weight, Tensor? bias=None, Tensor? scales=None, str? instruction_set=None) -> Tensor");
 }
 
-TORCH_LIBRARY_IMPL(diffusionvl, CPU, library) { library.impl("thin_linear", thinLinear); }
+TORCH_LIBRARY_IMPL(diffusionvl, CPU, library) { library.impl("skinny_linear", skinnyLinear); }
 
-}  // namespace dvl::thin
+}  // namespace dvl::skinny

@@ -1,9 +1,0 @@
-// Thin products with AVX-512.
-// flags: -mavx512f
-#if defined(__x86_64__)
-#define LANES 16
-#define REGISTERS 32
-#include "thin-linear-tile.h"
-
-const dvl::thin::Kernel dvl::thin::avx512{"avx512", STEP, pack, block};
-#endif

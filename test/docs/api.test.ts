@@ -1,0 +1,20 @@
+/** The public library is enough for what the guides add. That no signature names what is not exported, `npm run docs` checks. */
+
+import { readdirSync, readFileSync } from "node:fs"
+import { join, resolve } from "node:path"
+import ts from "typescript"
+import { expect, it } from "vitest"
+
+const root = resolve(import.meta.dirname, "../..")
+
+it("a model and a paradigm are added with the public library alone", () => {
+  const guide = join(root, "test/guide")
+  const files = readdirSync(guide).filter((name) => !name.endsWith(".test.ts"))
+  expect(files).toEqual(["phi3.ts", "prefix-lm.ts"])
+  for (const name of files) {
+    const { importedFiles } = ts.preProcessFile(readFileSync(join(guide, name), "utf8"))
+    const imported = importedFiles.map(({ fileName }) => fileName)
+    expect(imported, name).toContain("../../src/index.js")
+    expect(imported.filter((file) => file !== "../../src/index.js" && file !== "zod")).toEqual([])
+  }
+})
