@@ -31,7 +31,7 @@ interface Segment {
   /** Tokens of the sequence up to the end of what is asked, of which this may be a piece. */
   length: number
   /** Rows whose logits are wanted. */
-  outputRows: Int32Array
+  outputPositions: Int32Array
 }
 
 const NOTHING: Predictions = { ids: new Int32Array(), confidences: new Float32Array() }
@@ -70,14 +70,21 @@ function wantedOf({ start, wanted }: ForwardRequest): Wanted {
   return { fromBefore, positions: wanted.subarray(fromBefore ? 1 : 0).map((position) => position - start) }
 }
 
-function segmentOf(slot: Slot, request: SlotRequest["request"], outputRows: Int32Array): Segment {
+function segmentOf(slot: Slot, request: SlotRequest["request"], outputPositions: Int32Array): Segment {
   const past = slot.cache.length
   const { ids, commit } = request
   const pattern = patternOf(request, ids.length, past)
   // What neither sees earlier tokens nor leaves any needs no memory for them.
   const cache = past + commit > 0 ? slot.cache : undefined
   const length = request.length ?? request.start + ids.length
-  return { embeddings: slot.embed(request), positions: slot.positions(request), pattern, cache, length, outputRows }
+  return {
+    embeddings: slot.embed(request),
+    positions: slot.positions(request),
+    pattern,
+    cache,
+    length,
+    outputPositions,
+  }
 }
 
 function companionOf(model: LanguageModel, slot: Slot, request: ForwardRequest): Segment | undefined {
@@ -86,7 +93,7 @@ function companionOf(model: LanguageModel, slot: Slot, request: ForwardRequest):
   const positions = slot.positions({ start: 0, ids: companion })
   const pattern = patternOf(request, companion.length, 0)
   const { length } = companion
-  return { embeddings: model.embed(companion), positions, pattern, cache: undefined, length, outputRows: wanted }
+  return { embeddings: model.embed(companion), positions, pattern, cache: undefined, length, outputPositions: wanted }
 }
 
 function patternOf({ blockSize }: ForwardRequest, rows: number, past: number): AttentionPattern {
@@ -105,13 +112,13 @@ function logitsOf(model: LanguageModel, all: readonly (Segment | undefined)[]): 
     patterns: segments.map(({ pattern }) => pattern),
     caches: segments.map(({ cache }) => cache),
     lengths: segments.map(({ length }) => length),
-    outputPositions: segments.map(({ outputRows }) => outputRows),
+    outputPositions: segments.map(({ outputPositions }) => outputPositions),
   })
   if (hidden.shape[0] === 0) return all.map(() => undefined)
   const logits = model.logits(hidden)
   let row = 0
   return all.map((segment) => {
-    const rows = segment?.outputRows.length ?? 0
+    const rows = segment?.outputPositions.length ?? 0
     row += rows
     return rows > 0 ? logits.narrow(0, row - rows, rows) : undefined
   })

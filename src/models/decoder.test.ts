@@ -38,12 +38,12 @@ const positions = (...rows: number[][]): Tensor =>
 const upTo = (end: number, from = 0): number[] => Array.from({ length: end - from }, (_, i) => from + i)
 const difference = (a: Tensor, b: Tensor): number => a.sub(b).abs().max().item()
 
-function run(ids: Int32Array, pattern: AttentionPattern, outputRows?: Int32Array): Tensor {
+function run(ids: Int32Array, pattern: AttentionPattern, outputPositions?: Int32Array): Tensor {
   return model.forward({
     embeddings: model.embed(ids).unsqueeze(0),
     positions: arange(0, ids.length).unsqueeze(0),
     patterns: [pattern],
-    outputPositions: outputRows && [outputRows],
+    outputPositions: outputPositions && [outputPositions],
   })
 }
 
@@ -187,18 +187,18 @@ describe("the text decoder", () => {
     const ids = [someIds(14), someIds(14, 5)]
     const wanted = [Int32Array.of(2, 3, 11, 13), Int32Array.of(0, 5)]
     const patterns = [
-      noisedOverClean({ cleanRows: 8, noisedBlocks: [1, 2], blockSize: 4, length: 10 }),
+      noisedOverClean({ cleanTokens: 8, noisedBlocks: [1, 2], blockSize: 4, length: 10 }),
       blockCausal(9, 4),
     ]
     const trained = newModel(config, 6, { std: 0.3, dtype: "float64", trainable: true })
-    const compute = (outputRows?: Int32Array[]): { out: Tensor; grads: Tensor[] } => {
+    const compute = (outputPositions?: Int32Array[]): { out: Tensor; grads: Tensor[] } => {
       const out = trained.forward({
         embeddings: stack(ids.map((list) => trained.embed(list))),
         positions: positions(upTo(14), upTo(14)),
         patterns,
-        outputPositions: outputRows,
+        outputPositions,
       })
-      const kept = outputRows ? out : cat(wanted.map((rows, b) => out.select(0, b).indexSelect(0, tensor(rows))))
+      const kept = outputPositions ? out : cat(wanted.map((rows, b) => out.select(0, b).indexSelect(0, tensor(rows))))
       backward(trained.logits(kept).pow(2).sum())
       const grads = [...trained.parameters().values()].filter((weight) => weight.grad).map((weight) => weight.grad!)
       for (const weight of trained.parameters().values()) weight.grad = null

@@ -67,7 +67,7 @@ export class Decoder implements LanguageModel {
     return onThreadsFor({ rows: batch * rows, weights: layerWeights(this.#text) }, () => this.#forward(input))
   }
 
-  #forward({ embeddings, positions, patterns, caches, lengths, outputPositions: outputRows }: ForwardInput): Tensor {
+  #forward({ embeddings, positions, patterns, caches, lengths, outputPositions }: ForwardInput): Tensor {
     const { windows } = this.#text
     const tables = this.#tables(positions, caches && patterns, lengths)
     // Lists of this forward alone: what attention remembers about them is given back at its end.
@@ -75,7 +75,7 @@ export class Decoder implements LanguageModel {
     const context: Context = { tables, patternsWithin: within.of, caches }
     const last = within.of(windows?.[this.#layers.length - 1] ?? null)
     const select = caches ? selectPacked : selectOutputs
-    const selection = outputRows && select(embeddings, last.flat(), outputRows)
+    const selection = outputPositions && select(embeddings, last.flat(), outputPositions)
     const recording = gradEnabled()
     try {
       let x = embeddings

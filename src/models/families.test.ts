@@ -94,13 +94,13 @@ describe.each(FAMILIES)("%s", (_, json) => {
   it("computes only the wanted rows, and the same", () =>
     noGrad(() => {
       const model = newModel(config, 6, { std: 0.3, dtype: "float64" })
-      const outputRows = [Int32Array.of(3, 11, 19)]
+      const outputPositions = [Int32Array.of(3, 11, 19)]
       const input = {
         embeddings: model.embed(ids).unsqueeze(0),
         positions: arange(0, 20).unsqueeze(0),
         patterns: [blockCausal(20, 4)],
       }
-      const some = model.forward({ ...input, outputPositions: outputRows })
+      const some = model.forward({ ...input, outputPositions })
       const all = model.forward(input).squeeze(0)
       expect(difference(some, cat([3, 11, 19].map((row) => all.narrow(0, row, 1))))).toBeLessThan(1e-12)
     }))

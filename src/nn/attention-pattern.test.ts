@@ -28,7 +28,7 @@ const allBlocks = (length: number, blockSize: number): number[] =>
 function wholeTraining(length: number, blockSize: number): AttentionPattern {
   const blocks = allBlocks(length, blockSize)
   return noisedOverClean({
-    cleanRows: length,
+    cleanTokens: length,
     noisedBlocks: blocks,
     blockSize,
     length,
@@ -45,9 +45,9 @@ describe("attention patterns", () => {
     expect(draw(blockCausal(3, 2, 3))).toEqual(["111100", "111111", "111111"])
   })
   it("lets a noised block see the clean rows before it and itself", () => {
-    const pattern = noisedOverClean({ cleanRows: 4, noisedBlocks: [0, 2], blockSize: 2, length: 5 })
+    const pattern = noisedOverClean({ cleanTokens: 4, noisedBlocks: [0, 2], blockSize: 2, length: 5 })
     expect(draw(pattern)).toEqual(["1100000", "1100000", "1111000", "1111000", "0000110", "0000110", "1111001"])
-    expect(() => noisedOverClean({ cleanRows: 2, noisedBlocks: [2], blockSize: 2, length: 6 })).toThrow(RangeError)
+    expect(() => noisedOverClean({ cleanTokens: 2, noisedBlocks: [2], blockSize: 2, length: 6 })).toThrow(RangeError)
   })
   it("selects rows", () => {
     const pattern = blockCausal(6, 2)

@@ -67,27 +67,27 @@ export function sideBySide(patterns: readonly AttentionPattern[]): AttentionPatt
 
 /**
  * The training pattern of block diffusion (paper, section 3.4; docs/reference.md, "Training attention"), on the rows that
- * are needed: clean rows 0..cleanRows, block-causal, and behind them noised copies of blocks. A noised copy of block b
+ * are needed: clean rows 0..cleanTokens, block-causal, and behind them noised copies of blocks. A noised copy of block b
  * sees the clean rows of the blocks before b and itself. `noisedBlocks` is the index of the block that each copy is of,
  * `length` that of the sequence, which may end inside its last block.
  */
 export function noisedOverClean({
-  cleanRows,
+  cleanTokens,
   noisedBlocks,
   blockSize,
   length,
 }: {
-  cleanRows: number
+  cleanTokens: number
   noisedBlocks: ArrayLike<number>
   blockSize: number
   length: number
 }): AttentionPattern {
-  const spans = [...blockCausal(cleanRows, blockSize).spans]
-  let start = cleanRows
+  const spans = [...blockCausal(cleanTokens, blockSize).spans]
+  let start = cleanTokens
   for (let i = 0; i < noisedBlocks.length; i++) {
     const prefix = noisedBlocks[i] * blockSize
-    if (prefix > cleanRows)
-      throw new RangeError(`noised block ${noisedBlocks[i]} needs ${prefix} clean rows, but there are ${cleanRows}`)
+    if (prefix > cleanTokens)
+      throw new RangeError(`noised block ${noisedBlocks[i]} needs ${prefix} clean rows, but there are ${cleanTokens}`)
     const end = start + Math.min(blockSize, length - prefix)
     spans.push({
       queries: [start, end],

@@ -104,7 +104,7 @@ describe("attention equals the dense softmax, with its gradients", () => {
     [
       "noised blocks over clean rows",
       "mask",
-      [noisedOverClean({ cleanRows: 8, noisedBlocks: [0, 2, 0], blockSize: 4, length: 11 })],
+      [noisedOverClean({ cleanTokens: 8, noisedBlocks: [0, 2, 0], blockSize: 4, length: 11 })],
     ],
     ["chosen rows", "mask", [selectQueries(blockCausal(12, 4), [1, 5, 11]), selectQueries(blockCausal(9, 4), [8])]],
   ]
@@ -141,7 +141,7 @@ describe("attention equals the dense softmax, with its gradients", () => {
       "noised blocks",
       [
         noisedOverClean({
-          cleanRows: 600,
+          cleanTokens: 600,
           noisedBlocks: [0, 1, 30, 31, 50, 52, 74, 75],
           blockSize: 8,
           length: 605,
@@ -152,7 +152,7 @@ describe("attention equals the dense softmax, with its gradients", () => {
       "every block noised",
       [
         noisedOverClean({
-          cleanRows: 320,
+          cleanTokens: 320,
           noisedBlocks: Array.from({ length: 40 }, (_, b) => b),
           blockSize: 8,
           length: 320,
@@ -215,7 +215,7 @@ it("names patterns that do not fit", () => {
 it("keeps masks that grow with the length, not with its square", () => {
   const elements = (length: number): number => {
     const noisedBlocks = Array.from({ length: length / 8 }, (_, block) => block)
-    const pattern = noisedOverClean({ cleanRows: length, noisedBlocks, blockSize: 8, length })
+    const pattern = noisedOverClean({ cleanTokens: length, noisedBlocks, blockSize: 8, length })
     return chunks(pattern, 256).reduce((sum, { mask }) => sum + mask.length, 0)
   }
   expect(elements(8192) / elements(4096)).toBeCloseTo(2, 1)
@@ -225,7 +225,7 @@ it("keeps masks that grow with the length, not with its square", () => {
 it("in bfloat16, training or not, the output is that of float64 but for its rounding", () => {
   const make = (heads: number): Tensor => randn([1, 40, heads, 8], { dtype: "float64", generator }).to("bfloat16")
   const [q, k, v] = [make(4), make(2), make(2)].map((x) => x.transpose(1, 2))
-  const patterns = [noisedOverClean({ cleanRows: 24, noisedBlocks: [1, 3], blockSize: 8, length: 32 })]
+  const patterns = [noisedOverClean({ cleanTokens: 24, noisedBlocks: [1, 3], blockSize: 8, length: 32 })]
   const [q64, k64, v64] = [q, k, v].map((x) => x.to("float64"))
   const expected = reference(q64, k64, v64, patterns)
   const near = (out: Tensor): void => expect(difference(out.to("float64"), expected)).toBeLessThan(0.02)

@@ -83,7 +83,7 @@ export function forwardSelected(
   // What is not filled in is padding behind a pattern: any token, and nobody sees it.
   const rowSources = new Int32Array(batch * rows)
   const positions = new Int32Array(axes * batch * rows)
-  const outputRows = packs.map((pack, b) => {
+  const outputPositions = packs.map((pack, b) => {
     let first = 0
     return Int32Array.from(
       pack.flatMap((index) => {
@@ -106,7 +106,7 @@ export function forwardSelected(
     embeddings: embeddings.view(batch, rows, model.hiddenSize),
     positions: int64(positions, embeddings.device, axes === 3 ? [3, batch, rows] : [batch, rows]),
     patterns: packs.map((pack) => sideBySide(pack.map((index) => samples[index].pattern))),
-    outputPositions: outputRows,
+    outputPositions,
   })
   return inSampleOrder(hidden, packs.flat(), samples)
 }
@@ -120,8 +120,8 @@ function inSampleOrder(hidden: Tensor, order: readonly number[], samples: readon
     first[sample] = at
     at += samples[sample].outputPositions.length
   }
-  const places = samples.flatMap(({ outputPositions: outputRows }, sample) =>
-    Array.from(outputRows, (_, i) => first[sample] + i),
+  const places = samples.flatMap(({ outputPositions }, sample) =>
+    Array.from(outputPositions, (_, i) => first[sample] + i),
   )
   return hidden.indexSelect(0, int64(places, hidden.device))
 }

@@ -31,17 +31,17 @@ export function autoregressiveObjective(
   const rows: SelectedPositions[] = []
   for (const sample of batch.samples) {
     const { labels, positions: axes } = sample
-    const outputRows = Int32Array.from(labels.keys()).filter((row) => labels[row + 1] >= 0)
-    tokensPerSample.push(outputRows.length)
-    if (outputRows.length === 0) continue
-    for (const row of outputRows) targets.push(labels[row + 1])
-    const length = outputRows[outputRows.length - 1] + 1
+    const outputPositions = Int32Array.from(labels.keys()).filter((row) => labels[row + 1] >= 0)
+    tokensPerSample.push(outputPositions.length)
+    if (outputPositions.length === 0) continue
+    for (const row of outputPositions) targets.push(labels[row + 1])
+    const length = outputPositions[outputPositions.length - 1] + 1
     rows.push({
       sources: sources.of(inputOf(sample, features)),
       axes,
       positions: Array.from({ length }, (_, row) => row),
       pattern: causal(length),
-      outputPositions: outputRows,
+      outputPositions,
     })
   }
   const metrics = {

@@ -51,11 +51,11 @@ export function neededPositions(
   for (const [copy, masked] of copies.entries())
     for (const position of masked) if (!predictedByClean(position, blockSize, shift)) targets.push({ position, copy })
   // Nobody who predicts sees clean rows of the last block with something to predict, or behind it.
-  const cleanRows = Math.max(...targets.map(({ position }) => blockOf(position))) * blockSize
+  const cleanTokens = Math.max(...targets.map(({ position }) => blockOf(position))) * blockSize
 
   /** Blocks with something to predict in noised rows; a block starts at row `first`. */
   const noised: { copy: number; block: number; first: number }[] = []
-  let rows = cleanRows
+  let rows = cleanTokens
   const noisedTargets = targets.slice(clean.length)
   const noisedRows = noisedTargets.map(({ position, copy }) => {
     const last = noised[noised.length - 1]
@@ -66,7 +66,7 @@ export function neededPositions(
     }
     return noised[noised.length - 1].first + (position % blockSize)
   })
-  const pattern = noisedOverClean({ cleanRows, noisedBlocks: noised.map(({ block }) => block), blockSize, length })
+  const pattern = noisedOverClean({ cleanTokens, noisedBlocks: noised.map(({ block }) => block), blockSize, length })
 
   const positions = Int32Array.from({ length: rows }, (_, row) => row)
   const maskRows = new Uint8Array(rows)
@@ -79,6 +79,6 @@ export function neededPositions(
     }
   })
   const before = shift === "next" ? 1 : 0
-  const outputRows = [...Array.from(clean, (position) => position - 1), ...noisedRows.map((row) => row - before)]
-  return { pattern, positions, masked: maskRows, outputPositions: Int32Array.from(outputRows), targets }
+  const outputPositions = [...Array.from(clean, (position) => position - 1), ...noisedRows.map((row) => row - before)]
+  return { pattern, positions, masked: maskRows, outputPositions: Int32Array.from(outputPositions), targets }
 }

@@ -91,8 +91,8 @@ export function fullDiffusionObjective(
   noised.forEach(({ masked }, b) => {
     if (masked.length === 0) return
     const sample = batch.samples[b]
-    const outputRows = shift === "next" ? masked.map((position) => position - 1) : masked
-    const { length, pattern } = patternOf(sample, outputRows, turns)
+    const outputPositions = shift === "next" ? masked.map((position) => position - 1) : masked
+    const { length, pattern } = patternOf(sample, outputPositions, turns)
     const isMasked = new Uint8Array(length)
     for (const position of masked) isMasked[position] = 1
     rows.push({
@@ -101,7 +101,7 @@ export function fullDiffusionObjective(
       positions: Array.from({ length }, (_, row) => row),
       replacement: (row) => (isMasked[row] ? maskToken : undefined),
       pattern,
-      outputPositions: outputRows,
+      outputPositions,
     })
   })
 
@@ -128,13 +128,13 @@ export function fullDiffusionObjective(
 /** Who sees whom among the first `length` rows; those behind are seen by nobody who predicts. */
 function patternOf(
   sample: TrainingBatch["samples"][number],
-  outputRows: Int32Array,
+  outputPositions: Int32Array,
   marks: TurnMarks | undefined,
 ): { length: number; pattern: SelectedPositions["pattern"] } {
   const { length } = sample.labels
   if (!marks) return { length, pattern: bidirectional(length) }
   const turns = turnsOfSample(sample, marks)
-  const lastTurn = turns[outputRows[outputRows.length - 1]]
+  const lastTurn = turns[outputPositions[outputPositions.length - 1]]
   const own = turns.subarray(0, turns.lastIndexOf(lastTurn) + 1)
   return { length: own.length, pattern: turnCausal(own) }
 }

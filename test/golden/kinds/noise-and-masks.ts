@@ -94,7 +94,7 @@ function drawn(pattern: AttentionPattern): string[] {
 /** The reference's matrix of 2 · total rows, noised half first; ours has the clean rows first and no padding. */
 function doubled(length: number, blockSize: number, total: number): string[] {
   const blocks = Array.from({ length: Math.ceil(length / blockSize) }, (_, b) => b)
-  const ours = drawn(noisedOverClean({ cleanRows: length, noisedBlocks: blocks, blockSize, length }))
+  const ours = drawn(noisedOverClean({ cleanTokens: length, noisedBlocks: blocks, blockSize, length }))
   const padding = "0".repeat(total - length)
   const reordered = (row: string): string => row.slice(length) + padding + row.slice(0, length) + padding
   const empty = Array.from({ length: total - length }, () => "0".repeat(2 * total))
