@@ -1,8 +1,8 @@
 import { readdirSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { describe, expect, it } from "vitest"
-import { UserError } from "../../src/errors.js"
 import { readRecipe } from "../../src/train/config.js"
+import { failureOf } from "../../test/support/failure.js"
 import { demoSchema, requireEffect } from "./recipe.js"
 
 const recipes = resolve(import.meta.dirname, "recipes")
@@ -69,13 +69,3 @@ describe("recipes of the demo", () => {
     )
   })
 })
-
-function failureOf(work: () => unknown): string {
-  try {
-    work()
-  } catch (error) {
-    expect(error).toBeInstanceOf(UserError)
-    return (error as UserError).format()
-  }
-  return "no error"
-}

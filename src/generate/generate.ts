@@ -26,7 +26,7 @@ export interface GenerateOptions extends DecodingOptions {
 }
 
 export interface GenerateStats extends DecodeStats {
-  /** Rows of the prompt, those of images included. */
+  /** Tokens of the prompt, those of images included. */
   promptTokens: number
   /** Time from the images and messages to the embedded prompt. */
   prepareMilliseconds: number
@@ -35,7 +35,7 @@ export interface GenerateStats extends DecodeStats {
 export type GenerateEvent =
   /** Text that is final, after everything before it. */
   | { type: "text"; text: string }
-  /** Block diffusion: the rest of the current block, one piece of text per token, null where it is still masked. */
+  /** Where tokens hide behind masks: the rest of the current block, one piece of text per token, null where it is still masked. */
   | { type: "step"; cells: (string | null)[] }
   /** `ids` are the answer's tokens before the first end-of-sequence token; `decoding` says what was applied. */
   | { type: "done"; text: string; ids: Int32Array; stats: GenerateStats; decoding: DecodingReport }

@@ -21,6 +21,18 @@ export interface DecodeStats {
   milliseconds: number
 }
 
+/** The last event, from the answer and what was counted on the way. */
+export function doneEvent(
+  ids: Int32Array,
+  eosIndex: number | undefined,
+  { forwards, tokensComputed, milliseconds, forwardsToEnd = forwards }: Counts,
+): DecodeDone {
+  const tokens = eosIndex ?? ids.length
+  return { type: "done", ids, eosIndex, stats: { forwards, tokensComputed, tokens, forwardsToEnd, milliseconds } }
+}
+
+type Counts = Pick<DecodeStats, "forwards" | "tokensComputed" | "milliseconds"> & { forwardsToEnd?: number }
+
 export interface DecodeDone {
   type: "done"
   /** The answer; the mask id where decoding never came to. */

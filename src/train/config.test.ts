@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
-import { UserError } from "../errors.js"
+import { failureOf } from "../../test/support/failure.js"
 import { parseYaml, readTrainingRecipe, trainingSchema } from "./config.js"
 
 const recipes = resolve(import.meta.dirname, "../../recipes")
@@ -266,13 +266,3 @@ describe("recipes", () => {
     expect(readTrainingRecipe(file, ["train.betas.1=0.95"]).train.betas).toEqual([0.9, 0.95])
   })
 })
-
-function failureOf(work: () => unknown): string {
-  try {
-    work()
-  } catch (error) {
-    expect(error).toBeInstanceOf(UserError)
-    return (error as UserError).format()
-  }
-  return "no error"
-}

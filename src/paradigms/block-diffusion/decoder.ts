@@ -5,6 +5,7 @@
  */
 
 import { randomFrom } from "../../data/prng.js"
+import { doneEvent } from "../decode-events.js"
 import type { DecodeLoop, Decoding } from "../decode-loop.js"
 import { checkSampling, type SamplingOptions, sampleTokens, type UniformSource } from "../sampling.js"
 import { type BlockChoice, Denoiser } from "./denoiser.js"
@@ -76,11 +77,7 @@ function* decode(
   blocks: ReturnType<typeof fastLoop>,
 ): DecodeLoop<BlockChoice> {
   yield* blocks
-  const ids = sequence.answer()
-  const eosIndex = sequence.eosIndex()
-  const { forwards, tokensComputed, milliseconds, forwardsToEnd = forwards } = denoiser
-  const tokens = eosIndex ?? ids.length
-  yield { type: "done", ids, eosIndex, stats: { forwards, tokensComputed, tokens, forwardsToEnd, milliseconds } }
+  yield doneEvent(sequence.answer(), sequence.eosIndex(), denoiser)
 }
 
 function checkOptions(

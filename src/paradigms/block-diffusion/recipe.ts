@@ -6,9 +6,9 @@ import type { Json } from "../../checkpoint/json.js"
 import type { ParadigmRecord } from "../../checkpoint/paradigm-record.js"
 import { check } from "../../checkpoint/schema-check.js"
 import { UserError } from "../../errors.js"
+import { learnedTokens, noiseRange, tokenShift } from "../recipe-parts.js"
 import type { TokenShift } from "./needed-positions.js"
 
-const fraction = z.number().min(0).max(1)
 const LARGEST_BLOCK = 65_536
 
 export const blockDiffusionRecipe = z.strictObject({
@@ -17,26 +17,18 @@ export const blockDiffusionRecipe = z.strictObject({
   /** ordered: as the authors' code (t grows along the sequence); shuffled: the same levels, permuted; uniform: as the paper says. */
   noise: z.enum(["ordered", "shuffled", "uniform"]).default("ordered"),
   /** t lies between these; a narrower range has less variance (Arriola et al. 2025, "clipped" schedules). */
-  noise_range: z
-    .tuple([fraction, fraction])
-    .refine(([low, high]) => low < high, "the second number must be the larger one")
-    .refine(([low]) => low > 0, "noise of 0 masks nothing, and its weight 1/t has no value")
-    .refine(([low]) => low === 0 || low >= 1e-6, "the first number must be at least 1e-6: its weight 1/t is too large")
-    .refine(([, high]) => high >= 0.01, "the second number must be at least 0.01: below, hardly a token is ever masked")
-    .default([0.001, 1]),
-  /** same: row i predicts token i (the authors); next: row i−1 predicts token i, as the autoregressive model did. */
-  shift: z.enum(["same", "next"]).default("same"),
+  noise_range: noiseRange.default([0.001, 1]),
+  shift: tokenShift.default("same"),
   weight: z.enum(["1/t", "one"]).default("1/t"),
   /** Noised copies of each sample in a step; its clean rows and pictures are computed once for all of them. */
   copies: z.int().min(1).max(1024).default(1),
-  /** authors: the template's tokens are masked and learned too, also those of the prompt; answers: only the answers (the paper). */
-  learn: z.enum(["authors", "answers"]).default("authors"),
+  learn: learnedTokens.default("authors"),
 })
 
 export type BlockDiffusionRecipe = z.output<typeof blockDiffusionRecipe>
 
-/** As config.json records it: the authors' keys without "bd3lm_", and what their code has no choice of. */
 const { noise, shift, weight, copies, learn } = blockDiffusionRecipe.shape
+/** As config.json records it: the authors' keys without "bd3lm_", and what their code has no choice of. */
 const recordSchema = z.looseObject({
   enabled: z.boolean().optional(),
   block_size: z.int().min(1).optional(),

@@ -5,6 +5,7 @@
  */
 
 import { randomFrom } from "../../data/prng.js"
+import { doneEvent } from "../decode-events.js"
 import type { DecodeLoop, Decoding } from "../decode-loop.js"
 import { checkSampling, type UniformSource } from "../sampling.js"
 import { chooseTokens, type FullChoice, type FullChoiceOptions } from "./choice.js"
@@ -83,11 +84,7 @@ export function fullDiffusionDecoding(
 function* decode(sequence: FullSequence, options: FullLoopOptions): DecodeLoop<FullChoice> {
   const counts: LoopCounts = { forwards: 0, tokensComputed: 0, milliseconds: 0 }
   yield* denoiseBlocks(sequence, options, counts)
-  const ids = sequence.answer()
-  const eosIndex = sequence.eosIndex()
-  const { forwards, tokensComputed, milliseconds, forwardsToEnd = forwards } = counts
-  const tokens = eosIndex ?? ids.length
-  yield { type: "done", ids, eosIndex, stats: { forwards, tokensComputed, tokens, forwardsToEnd, milliseconds } }
+  yield doneEvent(sequence.answer(), sequence.eosIndex(), counts)
 }
 
 function checkOptions(

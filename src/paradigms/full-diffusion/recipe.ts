@@ -5,23 +5,17 @@ import type { ModelConfig } from "../../checkpoint/config.js"
 import type { Json } from "../../checkpoint/json.js"
 import { check } from "../../checkpoint/schema-check.js"
 import type { TokenShift } from "../block-diffusion/needed-positions.js"
+import { learnedTokens, noiseRange, tokenShift } from "../recipe-parts.js"
 
 const fraction = z.number().min(0).max(1)
 
 export const fullDiffusionRecipe = z.strictObject({
   /** A token is masked with a probability between these, drawn for each sample. */
-  noise_range: z
-    .tuple([fraction, fraction])
-    .refine(([low, high]) => low < high, "the second number must be the larger one")
-    .refine(([low]) => low >= 1e-6, "the first number must be at least 1e-6: its weight 1/p is too large")
-    .refine(([, high]) => high >= 0.01, "the second number must be at least 0.01: below, hardly a token is ever masked")
-    .default([0.001, 1]),
-  /** same: position i predicts token i (the authors); next: position i−1 predicts token i, as the autoregressive model did. */
-  shift: z.enum(["same", "next"]).default("same"),
+  noise_range: noiseRange.default([0.001, 1]),
+  shift: tokenShift.default("same"),
   /** Earlier turns of a conversation do not see later ones, where LLaDA's marks tell turns apart (the authors). */
   turns: z.boolean().default(true),
-  /** authors: the template's tokens are masked and learned too, also those of the prompt; answers: only the answers. */
-  learn: z.enum(["authors", "answers"]).default("authors"),
+  learn: learnedTokens.default("authors"),
 })
 
 export type FullDiffusionRecipe = z.output<typeof fullDiffusionRecipe>
