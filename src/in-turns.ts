@@ -19,18 +19,31 @@ export function finish<T>(work: Work<T>): T {
   }
 }
 
+export interface Turns {
+  /** What every piece runs inside of. */
+  within?<R>(piece: () => R): R
+  /** Asked after every turn whether the result is still wanted: an AbortSignal, or several of them as one. */
+  signal?: { throwIfAborted(): void }
+}
+
 /**
  * Does the work with turns of the event loop between its pieces. The result is the same.
- * @param within what every piece runs inside of
+ * @throws what `signal` throws, after the work was ended
  */
-export async function inTurns<T>(work: Work<T>, within: <R>(piece: () => R) => R = (piece) => piece()): Promise<T> {
+export async function inTurns<T>(work: Work<T>, { within = (piece) => piece(), signal }: Turns = {}): Promise<T> {
   let since = performance.now()
-  for (;;) {
-    const step = within(() => work.next())
-    if (step.done) return step.value
-    if (performance.now() - since < HOLD_MS) continue
-    await turn()
-    since = performance.now()
+  try {
+    for (;;) {
+      const step = within(() => work.next())
+      if (step.done) return step.value
+      if (performance.now() - since < HOLD_MS) continue
+      await turn()
+      signal?.throwIfAborted()
+      since = performance.now()
+    }
+  } finally {
+    // Nothing happens where it has ended by itself.
+    within(() => work.return(undefined as T))
   }
 }
 

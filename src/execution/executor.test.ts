@@ -2,16 +2,19 @@
 
 import fc from "fast-check"
 import { beforeAll, describe, expect, it } from "vitest"
-import { EOS, MASK, tinyModel, VOCABULARY } from "../../test/support/tiny-model.js"
+import { EOS, MASK, tinyConfig, tinyModel, VOCABULARY } from "../../test/support/tiny-model.js"
 import { randomFrom } from "../data/prng.js"
-import type { LanguageModel } from "../models/types.js"
+import type { Work } from "../in-turns.js"
+import type { QwenVlConfig } from "../models/families/qwen2_5_vl-read.js"
+import { newModel } from "../models/registry.js"
+import type { ForwardInput, LanguageModel } from "../models/types.js"
 import { autoregressiveDecoding } from "../paradigms/autoregressive/decoder.js"
 import { blockDecoding } from "../paradigms/block-diffusion/decoder.js"
 import type { DecodeDone, DecodeEvent } from "../paradigms/decode-events.js"
 import type { Decoding } from "../paradigms/decode-loop.js"
 import { fullDiffusionDecoding } from "../paradigms/full-diffusion/decoder.js"
 import type { Prompt } from "../paradigms/prompt.js"
-import { collect, Generator, memory, randn } from "../torch/index.js"
+import { collect, Generator, memory, randn, type Tensor } from "../torch/index.js"
 import { Executor } from "./executor.js"
 
 let model: LanguageModel
@@ -75,6 +78,16 @@ const ask = (executor: Executor, what: Asked): Promise<number[]> => {
   return answerOf(executor.run(prompt, decodingOf(prompt, what)))
 }
 
+const PLAIN: Asked = {
+  length: 20,
+  seed: 5,
+  genLength: 16,
+  blockSize: 4,
+  shift: "same",
+  temperature: 0,
+  threshold: 0.3,
+}
+
 describe("an executor", () => {
   it("gives every sequence the tokens that it gets alone, whatever is beside it", async () => {
     let together = 0
@@ -97,15 +110,7 @@ describe("an executor", () => {
 
   it("computes a prompt once for several answers", async () => {
     for (const blockSize of [0, 4]) {
-      const what: Asked = {
-        length: 21,
-        seed: 3,
-        genLength: 9,
-        blockSize,
-        shift: "same",
-        temperature: 0.8,
-        threshold: 0.3,
-      }
+      const what: Asked = { ...PLAIN, length: 21, seed: 3, genLength: 9, blockSize, temperature: 0.8 }
       const prompt = promptOf(what.length, what.seed)
       const executor = new Executor(model)
       const prefix = await executor.prefill(prompt, { tokens: 20, blockSize: Math.max(1, blockSize) })
@@ -125,15 +130,7 @@ describe("an executor", () => {
     const executor = new Executor(model)
     for (const seed of [4, 5]) {
       const prompt = promptOf(20, seed)
-      const what = {
-        length: 20,
-        seed,
-        genLength: 8,
-        blockSize: -1,
-        shift: "next",
-        temperature: 0.8,
-        threshold: 0,
-      } as const
+      const what: Asked = { ...PLAIN, seed, genLength: 8, blockSize: -1, shift: "next", temperature: 0.8, threshold: 0 }
       const run = (): Promise<number[]> => answerOf(executor.run(prompt, decodingOf(prompt, what)))
       await run()
       for (let i = 0; i < 3; i++) {
@@ -147,15 +144,7 @@ describe("an executor", () => {
   })
 
   it("leaves no tensor behind: after an end, an error, an abort, and when nobody listens any more", async () => {
-    const what: Asked = {
-      length: 20,
-      seed: 5,
-      genLength: 16,
-      blockSize: 4,
-      shift: "next",
-      temperature: 0,
-      threshold: 0.3,
-    }
+    const what: Asked = { ...PLAIN, shift: "next" }
     const prompt = promptOf(what.length, what.seed)
     const executor = new Executor(model)
     await answerOf(executor.run(prompt, decodingOf(prompt, what)))
@@ -194,23 +183,15 @@ describe("an executor", () => {
 
   it("computes a long prompt in pieces, and can be aborted between them", async () => {
     const prompt = promptOf(400, 9)
-    const what: Asked = {
-      length: 400,
-      seed: 9,
-      genLength: 4,
-      blockSize: 4,
-      shift: "same",
-      temperature: 0,
-      threshold: 0.3,
-    }
+    const what: Asked = { ...PLAIN, length: 400, seed: 9, genLength: 4 }
     const rows: number[] = []
     const lengths = new Set<number>()
     const counting: LanguageModel = Object.create(model, {
-      forward: {
-        value: (input: Parameters<LanguageModel["forward"]>[0]) => {
+      forwardInPieces: {
+        value: (input: ForwardInput) => {
           rows.push(input.embeddings.shape[1])
           if (rows.length <= 4) lengths.add(input.lengths![0])
-          return model.forward(input)
+          return model.forwardInPieces(input)
         },
       },
     })
@@ -229,5 +210,46 @@ describe("an executor", () => {
     abort.abort(new Error("enough"))
     await expect(run).rejects.toThrow("enough")
     expect(rows.length).toBeLessThanOrEqual(3)
+  })
+
+  it("can be aborted between the layers of a forward that cannot be cut", async () => {
+    const prompt = promptOf(3000, 9)
+    const what: Asked = { ...PLAIN, length: 3000, genLength: 4, blockSize: -1 }
+    const config: QwenVlConfig = { ...tinyConfig, text: { ...tinyConfig.text, layers: 8 } }
+    const deep = newModel(config, 4, { dtype: "float64" })
+    let layers = 0
+    const counting: LanguageModel = Object.create(deep, {
+      forwardInPieces: {
+        *value(input: ForwardInput): Work<Tensor> {
+          for (const work = deep.forwardInPieces(input); ; layers++) {
+            const step = work.next()
+            if (step.done) return step.value
+            yield
+          }
+        },
+      },
+    })
+    const executor = new Executor(counting)
+    const run = (signal?: AbortSignal) => answerOf(executor.run(prompt, decodingOf(prompt, what), { signal }))
+    await run()
+    expect(layers).toBe(4 * 8)
+    const before = memory()
+
+    layers = 0
+    const abort = new AbortController()
+    const aborted = run(abort.signal)
+    while (layers < 1) await new Promise(setImmediate)
+    abort.abort(new Error("enough"))
+    await expect(aborted).rejects.toThrow("enough")
+    expect(layers).toBeLessThan(4)
+    expect(memory()).toEqual(before)
+
+    // Beside another that is still wanted it is finished, for that one's sake.
+    const short = { ...what, length: 9 }
+    const [one, other] = [new AbortController(), ask(executor, short)]
+    const given = answerOf(executor.run(promptOf(9, 9), decodingOf(promptOf(9, 9), short), { signal: one.signal }))
+    one.abort(new Error("enough"))
+    await expect(given).rejects.toThrow("enough")
+    expect(await other).toEqual(await ask(new Executor(deep), short))
   })
 })

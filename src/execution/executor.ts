@@ -3,11 +3,12 @@
  * and tells each what was predicted. A sequence gets the same tokens alone or among others.
  */
 
+import { inTurns } from "../in-turns.js"
 import type { LanguageModel } from "../models/types.js"
 import type { DecodeEvent } from "../paradigms/decode-events.js"
 import type { Decoding, ForwardRequest, ForwardResult } from "../paradigms/decode-loop.js"
 import type { Prompt } from "../paradigms/prompt.js"
-import { noGrad, tidy } from "../torch/index.js"
+import { noGrad, Scope } from "../torch/index.js"
 import { forwardSlots } from "./forward.js"
 import { Slot } from "./slot.js"
 
@@ -18,6 +19,7 @@ interface Waiting {
   slot: Slot
   request: ForwardRequest & { length?: number }
   choose: Decoding["choose"]
+  signal: AbortSignal | undefined
   resolve(result: ForwardResult): void
   reject(error: unknown): void
 }
@@ -39,7 +41,8 @@ export class Executor {
   readonly #model: LanguageModel
   readonly #mostRows: number
   #waiting: Waiting[] = []
-  #scheduled = false
+  /** A forward is under way, or will be in the next turn of the event loop. */
+  #busy = false
 
   constructor(model: LanguageModel, { mostRows = MOST_ROWS }: { mostRows?: number } = {}) {
     this.#model = model
@@ -105,7 +108,7 @@ export class Executor {
     for (const request of slot.pieces(whole, this.#mostRows)) {
       signal?.throwIfAborted()
       const result = await new Promise<ForwardResult>((resolve, reject) => {
-        this.#waiting.push({ slot, request, choose, resolve, reject })
+        this.#waiting.push({ slot, request, choose, signal, resolve, reject })
         this.#schedule()
       })
       milliseconds += result.milliseconds
@@ -117,15 +120,14 @@ export class Executor {
     throw new Error("a forward has no last piece")
   }
 
-  /** One forward per turn of the event loop, so that timers, signals and sockets are served between them. */
+  /** One forward after the other, in turns with the event loop, so that timers, signals and sockets are served. */
   #schedule(): void {
-    if (this.#scheduled) return
-    this.#scheduled = true
-    setImmediate(() => {
-      this.#scheduled = false
-      const batch = this.#take()
+    if (this.#busy) return
+    this.#busy = true
+    setImmediate(async () => {
+      await this.#compute(this.#take())
+      this.#busy = false
       if (this.#waiting.length > 0) this.#schedule()
-      this.#compute(batch)
     })
   }
 
@@ -139,15 +141,20 @@ export class Executor {
     return this.#waiting.splice(0, fits < 0 ? this.#waiting.length : fits)
   }
 
-  #compute(batch: readonly Waiting[]): void {
+  /** Never rejects: each of the batch is told what became of it. */
+  async #compute(batch: readonly Waiting[]): Promise<void> {
     const live = batch.filter(({ slot, reject }) => {
       if (slot.isDisposed) reject(new Error("the sequence was given up"))
       return !slot.isDisposed
     })
     if (live.length === 0) return
     const started = performance.now()
+    const scope = new Scope()
     try {
-      const results = noGrad(() => tidy(() => forwardSlots(this.#model, live)))
+      const results = await inTurns(forwardSlots(this.#model, live), {
+        within: (piece) => noGrad(() => scope.within(piece)),
+        signal: unlessAllAborted(live),
+      })
       const milliseconds = performance.now() - started
       for (const [i, { resolve, reject }] of live.entries()) {
         const result = results[i]
@@ -156,9 +163,18 @@ export class Executor {
       }
     } catch (error) {
       for (const { reject } of live) reject(error)
+    } finally {
+      scope.dispose()
     }
   }
 }
+
+/** A forward is given up when nobody wants it any more. Each request looks at its own signal when it is done. */
+const unlessAllAborted = (live: readonly Waiting[]): { throwIfAborted(): void } => ({
+  throwIfAborted() {
+    if (live.every(({ signal }) => signal?.aborted)) live[0].signal?.throwIfAborted()
+  },
+})
 
 const neverChoose = (): never => {
   throw new Error("nothing is predicted while a prompt is computed")

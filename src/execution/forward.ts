@@ -1,5 +1,6 @@
 /** One forward for all sequences that want one: ragged, each with its own pattern and cache. */
 
+import type { Work } from "../in-turns.js"
 import type { LanguageModel } from "../models/types.js"
 import { type AttentionPattern, bidirectional, blockCausal } from "../nn/attention-pattern.js"
 import type { KvCache } from "../nn/kv-cache.js"
@@ -37,16 +38,17 @@ interface Segment {
 const NOTHING: Predictions = { ids: new Int32Array(), confidences: new Float32Array() }
 
 /**
+ * In pieces, between which other work may run.
  * @returns what was predicted for each, or why nothing could be: a sequence whose numbers broke does not stop the others
  */
-export function forwardSlots(model: LanguageModel, requests: readonly SlotRequest[]): (Predictions | Error)[] {
+export function* forwardSlots(model: LanguageModel, requests: readonly SlotRequest[]): Work<(Predictions | Error)[]> {
   for (const { slot, request } of requests) slot.cache.truncate(Math.min(slot.cache.length, request.start))
   const wanted = requests.map(({ request }) => wantedOf(request))
   const segments = requests.map(({ slot, request }, i) =>
     request.ids.length > 0 ? segmentOf(slot, request, wanted[i].positions) : undefined,
   )
   const companions = requests.map(({ slot, request }) => companionOf(model, slot, request))
-  const logits = logitsOf(model, [...segments, ...companions])
+  const logits = yield* logitsOf(model, [...segments, ...companions])
   for (const { slot, request } of requests) if (request.commit > 0) slot.cache.commit(request.commit)
   return requests.map(({ slot, request, choose }, i) => {
     const { fromBefore } = wanted[i]
@@ -101,12 +103,12 @@ function patternOf({ blockSize }: ForwardRequest, rows: number, past: number): A
 }
 
 /** Logits [n, V] of the wanted rows of each segment, all from one forward; undefined where nothing is wanted. */
-function logitsOf(model: LanguageModel, all: readonly (Segment | undefined)[]): (Tensor | undefined)[] {
+function* logitsOf(model: LanguageModel, all: readonly (Segment | undefined)[]): Work<(Tensor | undefined)[]> {
   const segments = all.filter((segment) => segment !== undefined)
   if (segments.length === 0) return all.map(() => undefined)
   const positions = segments.map((segment) => segment.positions)
   const axes = positions.some(({ rank }) => rank === 3)
-  const hidden = model.forward({
+  const hidden = yield* model.forwardInPieces({
     embeddings: cat(segments.map(({ embeddings }) => embeddings)).unsqueeze(0),
     positions: cat(axes ? positions.map(onThreeAxes) : positions, axes ? 2 : 1),
     patterns: segments.map(({ pattern }) => pattern),
@@ -114,13 +116,15 @@ function logitsOf(model: LanguageModel, all: readonly (Segment | undefined)[]): 
     lengths: segments.map(({ length }) => length),
     outputPositions: segments.map(({ outputPositions }) => outputPositions),
   })
-  if (hidden.shape[0] === 0) return all.map(() => undefined)
+  const total = hidden.shape[0]
+  if (total === 0) return all.map(() => undefined)
   const logits = model.logits(hidden)
   let row = 0
   return all.map((segment) => {
     const rows = segment?.outputPositions.length ?? 0
     row += rows
-    return rows > 0 ? logits.narrow(0, row - rows, rows) : undefined
+    if (rows === 0) return undefined
+    return rows === total ? logits : logits.narrow(0, row - rows, rows)
   })
 }
 

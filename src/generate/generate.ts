@@ -91,7 +91,7 @@ async function* generateOne(
   checkRequest(options)
   requireOptions(session, options)
   const started = performance.now()
-  const prompt = await preparePrompt(session, options.messages, options.images)
+  const prompt = await preparePrompt(session, options.messages, options.images, options)
   const prepareMilliseconds = performance.now() - started
   const promptTokens = prompt.ids.length
   const decoding = resolveDecoding(session, options, promptTokens)

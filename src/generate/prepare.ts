@@ -21,20 +21,24 @@ export type ImageSource = string | Uint8Array | RgbImage
  * Decodes, resizes and encodes the images and tokenises the messages. Images keep their aspect, within the model's pixel
  * limits; the autoregressive model gets its three-axis positions. Lengths are checked before pictures are prepared.
  * @param images one for each image part of the messages, in order
- * @throws UserError when they differ in number, an image cannot be read, or the prompt is longer than the model can see
+ * @throws UserError when they differ in number, an image cannot be read, or the prompt is longer than the model can see; the
+ * reason of `signal` when it is aborted
  */
 export async function preparePrompt(
   session: Session,
   messages: readonly Message[],
   images: readonly ImageSource[] = [],
+  { signal }: { signal?: AbortSignal } = {},
 ): Promise<Prompt> {
   checkMessages(messages)
   checkConversation(messages, images.length)
   const { model, tokenizer, config } = session
   // One after the other: each may take hundreds of megabytes while it is decoded.
   const pictures: RgbImage[] = []
-  for (const image of images)
+  for (const image of images) {
     pictures.push(typeof image === "string" || image instanceof Uint8Array ? await decodeImage(image) : image)
+    signal?.throwIfAborted()
+  }
   const imageTokens = pictures.map(({ width, height }, i) =>
     named(placeOf(images[i], i), () => requireImages(session.images).tokens(width, height)),
   )
@@ -57,8 +61,11 @@ export async function preparePrompt(
       { fix: imageTokens.length > 0 ? "give fewer or smaller pictures, or a shorter text" : "give a shorter text" },
     )
   const prepared: ImageInput[] = []
-  for (const picture of pictures) prepared.push(await requireImages(session.images).prepare(picture))
-  const features = await inTurns(model.encodeImagesInPieces(prepared), noGrad)
+  for (const picture of pictures) {
+    prepared.push(await requireImages(session.images).prepare(picture))
+    signal?.throwIfAborted()
+  }
+  const features = await inTurns(model.encodeImagesInPieces(prepared), { within: noGrad, signal })
   return { ids: layout.ids, features, positions: session.images?.positions?.(ids, prepared) }
 }
 

@@ -2,7 +2,7 @@
 
 import type { ModelConfig } from "../checkpoint/config.js"
 import { UserError } from "../errors.js"
-import type { Work } from "../in-turns.js"
+import { finish, type Work } from "../in-turns.js"
 import { attention, forget } from "../nn/attention.js"
 import { type AttentionPattern, withinWindow } from "../nn/attention-pattern.js"
 import { KvCache } from "../nn/kv-cache.js"
@@ -62,13 +62,13 @@ export class Decoder implements LanguageModel {
   }
 
   forward(input: ForwardInput): Tensor {
-    if (gradEnabled()) return this.#forward(input)
-    const [batch, rows] = input.embeddings.shape
-    return onThreadsFor({ rows: batch * rows, weights: layerWeights(this.#text) }, () => this.#forward(input))
+    return finish(this.forwardInPieces(input))
   }
 
-  #forward({ embeddings, positions, patterns, caches, lengths, outputPositions }: ForwardInput): Tensor {
+  *forwardInPieces({ embeddings, positions, patterns, caches, lengths, outputPositions }: ForwardInput): Work<Tensor> {
     const { windows } = this.#text
+    const [batch, rows] = embeddings.shape
+    const size = { rows: batch * rows, weights: layerWeights(this.#text) }
     const tables = this.#tables(positions, caches && patterns, lengths)
     // Lists of this forward alone: what attention remembers about them is given back at its end.
     const within = windowed(caches ? patterns.map((pattern) => [pattern]) : [[...patterns]])
@@ -82,7 +82,9 @@ export class Decoder implements LanguageModel {
       for (const layer of this.#layers) {
         const wanted = layer.index === this.#layers.length - 1 ? selection : undefined
         const body = (input: Tensor): Tensor => layer.forward(input, context, wanted)
-        x = runLayer(x, body, { recording, recompute: this.checkpointLayers })
+        const run = (): Tensor => runLayer(x, body, { recording, recompute: this.checkpointLayers })
+        x = recording ? run() : onThreadsFor(size, run)
+        yield
       }
       return this.#norm.forward(x)
     } finally {
@@ -250,7 +252,8 @@ function writeEach(
   return caches.map((cache, i) => {
     const { queries: rows } = patterns[i][0]
     start += rows
-    const [keys, values] = [k, v].map((x) => x.narrow(2, start - rows, rows))
+    const own = (x: Tensor): Tensor => (caches.length === 1 ? x : x.narrow(2, start - rows, rows))
+    const [keys, values] = [own(k), own(v)]
     return cache ? cache.write(layer, keys, values) : { keys, values }
   })
 }

@@ -43,6 +43,9 @@ export class Qwen25VL implements LanguageModel {
   forward(input: ForwardInput): Tensor {
     return this.text.forward(input)
   }
+  forwardInPieces(input: ForwardInput): Work<Tensor> {
+    return this.text.forwardInPieces(input)
+  }
   logits(hidden: Tensor): Tensor {
     return this.text.logits(hidden)
   }

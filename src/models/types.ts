@@ -43,6 +43,8 @@ export interface LanguageModel {
   embed(ids: Int32Array | Tensor): Tensor
   /** Hidden states after the final norm: [B, L, H], or [output positions, H] (sample by sample) with `outputPositions`. */
   forward(input: ForwardInput): Tensor
+  /** `forward`, stopping after each layer so that the event loop can turn. */
+  forwardInPieces(input: ForwardInput): Work<Tensor>
   /** Hidden states [n, H] → logits [n, V]. */
   logits(hidden: Tensor): Tensor
   /** A cache for one sequence, with room for `capacity` tokens. */

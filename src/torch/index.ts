@@ -17,6 +17,7 @@ export {
   keepFreedMemory,
   memory,
   returnFreedMemory,
+  Scope,
   tidy,
   untidied,
 } from "./memory.js"

@@ -128,6 +128,27 @@ export function tidy<T>(body: () => T): T {
   return result
 }
 
+/** A `tidy` for work in pieces, between which other work runs: what is made in any of them lives until `dispose`. */
+export class Scope {
+  readonly #created: HasHandle[] = []
+
+  /** Runs a piece; synchronous only. */
+  within<T>(piece: () => T): T {
+    const outer = scope
+    scope = this.#created
+    try {
+      return piece()
+    } finally {
+      scope = outer
+    }
+  }
+
+  dispose(): void {
+    dispose(this.#created)
+    this.#created.length = 0
+  }
+}
+
 /** Runs `body` outside every `tidy` around it: for tensors that are remembered, such as a mask that is used again. */
 export function untidied<T>(body: () => T): T {
   const outer = scope

@@ -26,7 +26,7 @@ let serial = false
 
 /** Runs `body`, a forward of this size (see `isSerial`), on as many threads as it is worth; synchronous only. */
 export function onThreadsFor<T>({ rows, weights }: { rows: number; weights: number }, body: () => T): T {
-  if (serial || threadsChosen() || !isSerial(rows, weights)) return body()
+  if (serial || !isSerial(rows, weights) || threadsChosen()) return body()
   addon().oneThread(true)
   serial = true
   try {
