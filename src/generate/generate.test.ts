@@ -151,7 +151,7 @@ describe("generating", () => {
         { messages: question, maxTokens: 5, temperature: 1.2, seed: 7, topK: 9 },
         { messages: [{ role: "user", content: "这是什么 🐕🐕🐕" }], maxTokens: 12 },
       ]
-      const forward = vi.spyOn(session.model, "forward")
+      const forward = vi.spyOn(session.model, "forwardInPieces")
       onTestFinished(() => forward.mockRestore())
       const alone: (GenerateEvent & { type: "done" })[] = []
       for (const request of requests.filter((own) => own !== wrong)) alone.push(doneOf(await all(session, request)))

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest"
 import { decodeFullDiffusion } from "../../../test/support/decode.js"
 import { EOS, MASK, tinyModel, VOCABULARY } from "../../../test/support/tiny-model.js"
 import { randomFrom } from "../../data/prng.js"
-import type { LanguageModel } from "../../models/types.js"
+import type { ForwardInput, LanguageModel } from "../../models/types.js"
 import { bidirectional } from "../../nn/attention-pattern.js"
 import { arange, cat, Generator, noGrad, randn, type Tensor, tidy } from "../../torch/index.js"
 import type { DecodeDone, DecodeEvent, StepEvent } from "../decode-events.js"
@@ -247,10 +247,10 @@ describe("full-diffusion decoding", () => {
   it("with guidance computes the answer a second time without the prompt", async () => {
     const rows: number[] = []
     const counting: LanguageModel = Object.create(model, {
-      forward: {
-        value: (input: Parameters<LanguageModel["forward"]>[0]) => {
+      forwardInPieces: {
+        value: (input: ForwardInput) => {
           rows.push(input.embeddings.shape[1])
-          return model.forward(input)
+          return model.forwardInPieces(input)
         },
       },
     })
