@@ -2,7 +2,7 @@
 
 import fc from "fast-check"
 import { beforeAll, describe, expect, it } from "vitest"
-import { EOS, MASK, tinyConfig, tinyModel, VOCABULARY } from "../../test/support/tiny-model.js"
+import { EOS, MASK, promptOf, tinyConfig, tinyModel } from "../../test/support/tiny-model.js"
 import { randomFrom } from "../data/prng.js"
 import type { Work } from "../in-turns.js"
 import type { QwenVlConfig } from "../models/families/qwen2_5_vl-read.js"
@@ -14,21 +14,13 @@ import type { DecodeDone, DecodeEvent } from "../paradigms/decode-events.js"
 import type { Decoding } from "../paradigms/decode-loop.js"
 import { fullDiffusionDecoding } from "../paradigms/full-diffusion/decoder.js"
 import type { Prompt } from "../paradigms/prompt.js"
-import { collect, Generator, memory, randn, type Tensor } from "../torch/index.js"
+import { collect, memory, type Tensor } from "../torch/index.js"
 import { Executor } from "./executor.js"
 
 let model: LanguageModel
 beforeAll(() => {
   model = tinyModel(4)
 })
-
-function promptOf(length: number, seed: number): Prompt {
-  const random = randomFrom(seed)
-  const ids = Int32Array.from({ length }, () => 7 + Math.floor(random() * (VOCABULARY - 7)))
-  if (length < 6) return { ids }
-  ids.fill(-200, 2, 5)
-  return { ids, features: [randn([3, 16], { generator: new Generator(seed), dtype: "float64" })] }
-}
 
 /** What one request asks for; plain, so that it can be asked again. */
 interface Asked {

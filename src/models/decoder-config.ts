@@ -49,7 +49,8 @@ const rope = z.looseObject({
   truncate: z.boolean().nullish(),
 })
 
-const decoderSchema = z.looseObject({
+/** The keys that every decoder of this kind has, whatever family is around it. */
+export const sizeKeys = {
   hidden_size: size,
   intermediate_size: size,
   num_hidden_layers: layers,
@@ -58,12 +59,15 @@ const decoderSchema = z.looseObject({
   head_dim: size.nullish(),
   vocab_size: size,
   hidden_act: z.literal("silu").nullish(),
-  rms_norm_eps: normEps.nullish(),
   rope_theta: theta.nullish(),
+  max_position_embeddings: upTo(2 ** 31).nullish(),
+}
+const decoderSchema = z.looseObject({
+  ...sizeKeys,
+  rms_norm_eps: normEps.nullish(),
   rope_scaling: rope.nullish(),
   rope_parameters: rope.nullish(),
   partial_rotary_factor: z.literal(1).nullish(),
-  max_position_embeddings: upTo(2 ** 31).nullish(),
   attention_bias: z.boolean().nullish(),
   mlp_bias: z.boolean().nullish(),
   use_sliding_window: z.boolean().nullish(),

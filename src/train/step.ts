@@ -24,9 +24,14 @@ export interface StepParts {
   brokenBefore: readonly string[]
 }
 
+/** Steps between which freed memory is given back at the most: where the training itself needs nearly all, it would be each. */
+const RETURN_EVERY = 10
+
 /** Makes optimizer steps one after the other. */
 export class Stepper {
   #next: Promise<TrainingBatch>
+  /** The step after which freed memory was last given back. */
+  #returned = Number.NEGATIVE_INFINITY
   #updating = false
 
   constructor(
@@ -73,7 +78,10 @@ export class Stepper {
     }
     const factor = learningRateFactor(schedule, state.progress, warmup)
     // Batches of ever other lengths leave holes in the memory that is kept: the process would grow for ever.
-    if (isMemoryScarce()) returnFreedMemory()
+    if (state.step - this.#returned >= RETURN_EVERY && isMemoryScarce()) {
+      returnFreedMemory()
+      this.#returned = state.step
+    }
     const gradNorm = this.#update(factor, accumulate > 1 ? count : 1, state.step, seen)
     const seconds = (performance.now() - start) / 1000
     return {

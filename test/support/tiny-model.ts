@@ -1,8 +1,11 @@
 /** A random Qwen2.5-VL-shaped model of a few thousand weights, in float64: for properties that should hold exactly. */
 
+import { randomFrom } from "../../src/data/prng.js"
 import type { QwenVlConfig } from "../../src/models/families/qwen2_5_vl-read.js"
 import type { Qwen25VL } from "../../src/models/qwen2_5_vl.js"
 import { type InitialiseOptions, newModel } from "../../src/models/registry.js"
+import type { Prompt } from "../../src/paradigms/prompt.js"
+import { Generator, randn } from "../../src/torch/index.js"
 
 /** Ids with a meaning in the tiny model's vocabulary. */
 export const EOS = 1
@@ -52,4 +55,13 @@ export const tinyConfig: QwenVlConfig = {
 /** Weights large enough that attention and predictions are sharp. */
 export function tinyModel(seed: number, options: InitialiseOptions = {}): Qwen25VL {
   return newModel(tinyConfig, seed, { std: 0.35, embeddingStd: 1, dtype: "float64", ...options }) as Qwen25VL
+}
+
+/** A prompt of random tokens; with a picture of three tokens where there is room for one. */
+export function promptOf(length: number, seed: number): Prompt {
+  const random = randomFrom(seed)
+  const ids = Int32Array.from({ length }, () => 7 + Math.floor(random() * (VOCABULARY - 7)))
+  if (length < 6) return { ids }
+  ids.fill(-200, 2, 5)
+  return { ids, features: [randn([3, 16], { generator: new Generator(seed), dtype: "float64" })] }
 }

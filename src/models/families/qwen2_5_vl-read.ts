@@ -9,7 +9,7 @@ import { UserError } from "../../errors.js"
 import { pixelLimits } from "../../image/pixel-limits.js"
 import { DIFFUSION_IMAGE } from "../../image/qwen.js"
 import type { ConfigFiles, PixelLimits } from "../architecture.js"
-import { type DecoderConfig, validateDecoder, validateMask } from "../decoder-config.js"
+import { type DecoderConfig, sizeKeys, validateDecoder, validateMask } from "../decoder-config.js"
 import { AUTOREGRESSIVE, BLOCK_DIFFUSION } from "../published-paradigms.js"
 import { QWEN_MASK } from "./qwen2.js"
 
@@ -59,19 +59,10 @@ const rope = z.looseObject({
   mrope_section: z.tuple([size, size, size]).nullish(),
 })
 const textSchema = z.looseObject({
-  hidden_size: size,
-  intermediate_size: size,
-  num_hidden_layers: layers,
-  num_attention_heads: heads,
-  num_key_value_heads: heads.nullish(),
-  head_dim: size.nullish(),
-  vocab_size: size,
-  hidden_act: z.literal("silu").nullish(),
+  ...sizeKeys,
   rms_norm_eps: normEps,
-  rope_theta: theta.nullish(),
   rope_scaling: rope.nullish(),
   rope_parameters: rope.nullish(),
-  max_position_embeddings: upTo(2 ** 31).nullish(),
   use_sliding_window: z.literal(false).nullish(),
   attention_dropout: z.number().min(0).max(1).nullish(),
   tie_word_embeddings: z.boolean().nullish(),

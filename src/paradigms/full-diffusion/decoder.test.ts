@@ -3,11 +3,11 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { decodeFullDiffusion } from "../../../test/support/decode.js"
-import { EOS, MASK, tinyModel, VOCABULARY } from "../../../test/support/tiny-model.js"
+import { EOS, MASK, promptOf, tinyModel, VOCABULARY } from "../../../test/support/tiny-model.js"
 import { randomFrom } from "../../data/prng.js"
 import type { ForwardInput, LanguageModel } from "../../models/types.js"
 import { bidirectional } from "../../nn/attention-pattern.js"
-import { arange, cat, Generator, noGrad, randn, type Tensor, tidy } from "../../torch/index.js"
+import { arange, cat, noGrad, type Tensor, tidy } from "../../torch/index.js"
 import type { DecodeDone, DecodeEvent, StepEvent } from "../decode-events.js"
 import { embedPrompt, type Prompt } from "../prompt.js"
 import type { FullDiffusionDecoderOptions } from "./decoder.js"
@@ -16,14 +16,6 @@ import { adaptiveShare, ranking } from "./remasking.js"
 const model = tinyModel(3)
 
 /** A prompt of text, with an image of 3 tokens in it when it is long enough. */
-function promptOf(length: number, seed: number): Prompt {
-  const random = randomFrom(seed)
-  const ids = Int32Array.from({ length }, () => 7 + Math.floor(random() * (VOCABULARY - 7)))
-  if (length < 6) return { ids }
-  ids.fill(-200, 2, 5)
-  return { ids, features: [randn([3, 16], { generator: new Generator(seed), dtype: "float64" })] }
-}
-
 async function decode(
   prompt: Prompt,
   options: Partial<FullDiffusionDecoderOptions> & { signal?: AbortSignal },

@@ -4,12 +4,11 @@ import type { Model } from "../../../src/models/registry.js"
 import { autoregressiveObjective } from "../../../src/paradigms/autoregressive/objective.js"
 import { meanLoss } from "../../../src/paradigms/batch.js"
 import { tidy } from "../../../src/torch/index.js"
+import { casesByModel } from "../by-model.js"
 import { expectNear, Mismatch } from "../check.js"
-import type { FixtureFolder } from "../folder.js"
 import { has, recordsWith } from "../json.js"
-import type { ShelfModel } from "../models.js"
 import { TOLERANCES } from "../tolerances.js"
-import type { FixtureCase, FixtureGroup, Recogniser } from "../types.js"
+import type { Recogniser } from "../types.js"
 import { checkNorm, gradientsOf } from "./training.js"
 
 interface Record {
@@ -25,24 +24,12 @@ export const recogniseAutoregressiveTraining: Recogniser = (document, folder) =>
   const records = recordsWith(document.value, "key", "kind", "labels", "loss", "grad_l2").filter(
     (record) => !has(record, "objective"),
   ) as unknown[] as Record[]
-  const cases: FixtureCase[] = []
-  const skipped: FixtureGroup[] = []
-  for (const record of records) {
-    const model = folder.models.named(record.model)
-    if (model && !model.supported) skipped.push({ kind: `training, autoregressive, ${model.modelType}`, skipped: 1 })
-    else cases.push({ id: record.key, run: () => checkRecord(record, model, folder) })
-  }
-  return records.length === 0 ? [] : [{ kind: "training, autoregressive", cases }, ...skipped]
+  return casesByModel("training, autoregressive", records, folder, { id: ({ key }) => key, check: checkRecord })
 }
 
-async function checkRecord(record: Record, named: ShelfModel | undefined, folder: FixtureFolder): Promise<void> {
-  if (!named) throw new Mismatch(`the folder has no model ${record.model}`)
+function checkRecord(record: Record, model: Model): void {
   if (!record.input_ids) throw new Mismatch("the case has no input ids of its own")
   const ids = Int32Array.from(record.input_ids)
-  await folder.models.checkEitherRounding(named, (model) => checkModel(record, ids, model))
-}
-
-function checkModel(record: Record, ids: Int32Array, model: Model): void {
   tidy(() => {
     const sample = { ids, labels: Int32Array.from(record.labels), images: [], imageIndices: [], where: record.key }
     const loss = meanLoss(autoregressiveObjective(model, { samples: [sample], images: [] }))

@@ -3,12 +3,12 @@
 import type { Model } from "../../../src/models/registry.js"
 import { noGrad } from "../../../src/torch/index.js"
 import { decodeAutoregressive } from "../../support/decode.js"
-import { expectEqual, Mismatch } from "../check.js"
+import { casesByModel } from "../by-model.js"
+import { expectEqual } from "../check.js"
 import type { FixtureFolder, JsonDocument } from "../folder.js"
 import { type Grid, hasAxes, limitsOf, positionsOfPads, withImageRows } from "../image-pads.js"
 import { namesOf, recordsWith } from "../json.js"
-import type { ShelfModel } from "../models.js"
-import type { FixtureCase, FixtureGroup, Recogniser } from "../types.js"
+import type { Recogniser } from "../types.js"
 
 interface GreedyRecord {
   id: string
@@ -24,24 +24,10 @@ interface GreedyRecord {
 
 export const recogniseGreedy: Recogniser = (document, folder) => {
   const records = recordsWith(document.value, "input_ids", "new_ids", "max_new_tokens") as unknown[] as GreedyRecord[]
-  const cases: FixtureCase[] = []
-  const skipped: FixtureGroup[] = []
-  for (const record of records) {
-    const model = folder.models.named(record.model)
-    if (model && !model.supported) skipped.push({ kind: `greedy decoding, ${model.modelType}`, skipped: 1 })
-    else cases.push({ id: record.id, run: () => checkRecord(record, model, document, folder) })
-  }
-  return records.length === 0 ? [] : [{ kind: "greedy decoding", cases }, ...skipped]
-}
-
-async function checkRecord(
-  record: GreedyRecord,
-  named: ShelfModel | undefined,
-  document: JsonDocument,
-  folder: FixtureFolder,
-): Promise<void> {
-  if (!named) throw new Mismatch(`the folder has no model ${record.model}`)
-  await folder.models.checkEitherRounding(named, (model) => checkModel(record, model, document, folder))
+  return casesByModel("greedy decoding", records, folder, {
+    id: ({ id }) => id,
+    check: (record, model) => checkModel(record, model, document, folder),
+  })
 }
 
 async function checkModel(

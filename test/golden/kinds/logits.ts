@@ -4,13 +4,13 @@ import type { Model } from "../../../src/models/registry.js"
 import { type AttentionPattern, bidirectional, blockCausal, causal } from "../../../src/nn/attention-pattern.js"
 import { embedPrompt, int64 } from "../../../src/paradigms/prompt.js"
 import { arange, cat, crossEntropy, noGrad, stack, type Tensor, tidy } from "../../../src/torch/index.js"
+import { casesByModel } from "../by-model.js"
 import { expectEqual, expectNear, expectTensorNear, Mismatch } from "../check.js"
 import type { FixtureFolder, JsonDocument } from "../folder.js"
 import { type Grid, hasAxes, limitsOf, positionsOfPads, withImageRows } from "../image-pads.js"
 import { namesOf, recordsWith } from "../json.js"
-import type { ShelfModel } from "../models.js"
 import { TOLERANCES } from "../tolerances.js"
-import type { FixtureCase, FixtureGroup, Recogniser } from "../types.js"
+import type { Recogniser } from "../types.js"
 
 interface TextRecord {
   key: string
@@ -29,24 +29,10 @@ interface TextRecord {
 
 export const recogniseLogits: Recogniser = (document, folder) => {
   const records = recordsWith(document.value, "key", "model", "kind", "columns_key") as unknown[] as TextRecord[]
-  const cases: FixtureCase[] = []
-  const skipped: FixtureGroup[] = []
-  for (const record of records) {
-    const model = folder.models.named(record.model)
-    if (model && !model.supported) skipped.push({ kind: `logits, ${model.modelType}`, skipped: 1 })
-    else cases.push({ id: record.key, run: () => checkRecord(record, model, document, folder) })
-  }
-  return records.length === 0 ? [] : [{ kind: "logits", cases }, ...skipped]
-}
-
-async function checkRecord(
-  record: TextRecord,
-  named: ShelfModel | undefined,
-  document: JsonDocument,
-  folder: FixtureFolder,
-): Promise<void> {
-  if (!named) throw new Mismatch(`the folder has no model ${record.model}`)
-  await folder.models.checkEitherRounding(named, (model) => checkModel(record, model, document, folder))
+  return casesByModel("logits", records, folder, {
+    id: ({ key }) => key,
+    check: (record, model) => checkModel(record, model, document, folder),
+  })
 }
 
 async function checkModel(
