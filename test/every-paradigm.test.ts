@@ -45,8 +45,8 @@ describe.each(combinations)("$paradigm.name on $family", ({ family, paradigm }) 
     const model = buildModel(config, parameters, "float32")
     const ids = Int32Array.from({ length: 14 }, (_, i) => 3 + ((i * i * 5 + 3 * i) % 30))
     const encoded = { ids, labels: ids.map((id, i) => (i < 6 ? IGNORE : id)), answerStart: 6 }
-    const layout = paradigm.layOut(encoded, recipe, { maxLength: 32, imageTokens: [], config })
-    const batch: TrainingBatch = { samples: [{ ...layout, imageIndices: [], where: "test" }], images: [] }
+    const layout = paradigm.layOut(encoded, recipe, { maxLength: 32, imageSpans: [], config })
+    const batch: TrainingBatch = { samples: [{ ...layout, where: "test" }], images: [] }
     const optimizer = new AdamW(
       [...parameters].map(([name, tensor]) => ({ name, tensor, learningRate: 0.003, weightDecay: 0 })),
       { betas: [0.9, 0.999], eps: 1e-8, maxGradNorm: 1 },

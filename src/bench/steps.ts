@@ -78,7 +78,7 @@ export function trainer(
     const own = Array.from({ length: samples }, (): TrainingSample => {
       const ids = Int32Array.from({ length: tokens }, () => Math.floor(random() * (vocabSize - 10)))
       const labels = ids.map((id, i) => (i < tokens - answer ? IGNORE : id))
-      return { ids, labels, images: [], imageIndices: [], where: "benchmark" }
+      return { ids, labels, images: [], where: "benchmark" }
     })
     synchronize(device)
     const start = performance.now()

@@ -16,6 +16,7 @@ import { readConfig } from "../models/read-config.js"
 import { DEFAULT_PARADIGM, paradigmNamed } from "../paradigms/registry.js"
 import { asParadigm } from "../paradigms/translate.js"
 import type { ChatFormat } from "../text/conversation.js"
+import { type ImagePieces, spanOf } from "../text/image-span.js"
 import { PlainFormat } from "../text/plain-format.js"
 import { Tokenizer } from "../text/tokenizer.js"
 import { hasTokenizer } from "../text/tokenizer-file.js"
@@ -41,6 +42,7 @@ function trainingOptions(
   recipe: TrainingConfig | undefined,
   config: ModelConfig | undefined,
   formatOf: (config: ModelConfig) => ChatFormat,
+  tokenizer: Tokenizer | undefined,
 ): CheckOptions {
   const { data } = recipe ?? {}
   const paradigm = paradigmNamed(recipe?.paradigm ?? DEFAULT_PARADIGM)
@@ -48,9 +50,9 @@ function trainingOptions(
   const limits = { minPixels: data?.min_pixels, maxPixels: data?.max_pixels }
   const images = own && imageProcessorOf(own, undefined, limits)
   const aspect = data?.image_aspect ?? "pad"
-  const rowsOf = ({ width, height }: { width: number; height: number }): number =>
+  const piecesOf = ({ width, height }: { width: number; height: number }): ImagePieces =>
     own
-      ? requireImages(images).tokens(width, height, aspect === "pad")
+      ? requireImages(images).pieces(width, height, aspect === "pad")
       : imageTokens({ width, height }, aspect, {
           minPixels: limits.minPixels ?? DIFFUSION_IMAGE.minPixels,
           maxPixels: limits.maxPixels ?? DIFFUSION_IMAGE.maxPixels,
@@ -61,7 +63,10 @@ function trainingOptions(
     learn: recipe && paradigm.learn?.(chosenParadigm(recipe).section),
     trusted: data?.trusted,
     maxLength: data?.max_length,
-    imageTokens: async (path) => rowsOf(await imageSize(path)),
+    imageSpan: async (path) => {
+      const pieces = piecesOf(await imageSize(path))
+      return tokenizer ? spanOf(pieces, tokenizer) : 1
+    },
   }
 }
 
@@ -94,7 +99,7 @@ export async function dataCheck(
   const progress = new Progress("checking")
   let bad = 0
   for await (const event of checkDataset(file, {
-    ...trainingOptions(recipe, config, formatOf),
+    ...trainingOptions(recipe, config, formatOf, tokenizer),
     ...(imageRoot !== undefined && { imageRoot }),
     ...(untrusted && { trusted: false }),
     limit,

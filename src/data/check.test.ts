@@ -87,11 +87,11 @@ it("counts tokens, and finds a tokenizer that does not fit", async () => {
 it("finds samples of which nothing is left to learn, pictures counted in rows", async () => {
   const tokenizer = Tokenizer.load(join(import.meta.dirname, "..", "..", "test", "fixtures", "text", "qwen-style"))
   const rows = async (path: string): Promise<number> => (path.endsWith("a.png") ? 4 : 400)
-  const { summary } = await run(file, { tokenizer, imageTokens: rows })
+  const { summary } = await run(file, { tokenizer, imageSpan: rows })
   expect(summary.bad).toBe(4)
   expect(summary.tokens!.longestIndex).toBe(2)
   expect(summary.tokens!.longest).toBeGreaterThan(404)
-  const { problems } = await run(file, { tokenizer, imageTokens: rows, maxLength: 400, limit: 3 })
+  const { problems } = await run(file, { tokenizer, imageSpan: rows, maxLength: 400, limit: 3 })
   expect(problems.map(({ index, what }) => [index, what.replace(/\d+/g, "N")])).toEqual([
     [2, "there is nothing to learn: the answer begins at token N of N, and a sample is cut to N"],
   ])
@@ -101,7 +101,7 @@ it("says what rows say of a picture, with its path", async () => {
   const rows = async (): Promise<number> => {
     throw new UserError("the image is 1 × 300: one side is more than 200 times the other", { fix: "crop it" })
   }
-  const { problems } = await run(file, { imageTokens: rows, limit: 1 })
+  const { problems } = await run(file, { imageSpan: rows, limit: 1 })
   expect(problems).toMatchObject([
     { what: expect.stringMatching(/^the image .*a\.png is 1 × 300: one side/), fix: "crop it" },
   ])

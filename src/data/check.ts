@@ -5,6 +5,7 @@ import { messageOf, UserError } from "../errors.js"
 import { requirePicture } from "../image/file.js"
 import { readable } from "../readable.js"
 import { type ChatFormat, type Encoded, encodeTraining, type LearnedTokens } from "../text/conversation.js"
+import { type ImageSpan, spanLength } from "../text/image-span.js"
 import { layOut } from "../text/layout.js"
 import type { Tokenizer } from "../text/tokenizer.js"
 import { JsonRecords } from "./json-array.js"
@@ -30,8 +31,8 @@ export interface CheckOptions {
   show?: number
   /** Called once with each image file; what it throws makes the record bad. Without it files only have to exist. */
   decode?: (path: string) => Promise<unknown>
-  /** Rows an image file takes in training; what it throws makes the record bad. Without it an image counts one. */
-  imageTokens?: (path: string) => Promise<number>
+  /** What an image file stands for in training; what it throws makes the record bad. Without it an image counts one. */
+  imageSpan?: (path: string) => Promise<ImageSpan>
 }
 
 export interface DataProblem {
@@ -104,10 +105,11 @@ export async function* checkDataset(file: string, options: CheckOptions = {}): A
         const keys = format === "llada_plain" ? "plain" : "chat"
         const sample = parseSample(records.read(index), where, imageRoot, keys)
         for (const path of sample.mixWith) await images.check(path)
-        const rows: number[] = []
-        for (const path of sample.images) rows.push(await images.check(path))
-        const encoded = encodeSample(sample, rows, options)
-        count(summary, sample, encoded ? encoded.ids.length + sum(rows) - rows.length : 0, index)
+        const spans: ImageSpan[] = []
+        for (const path of sample.images) spans.push(await images.check(path))
+        const encoded = encodeSample(sample, spans, options)
+        const tokens = sum(spans.map(spanLength))
+        count(summary, sample, encoded ? encoded.ids.length + tokens - spans.length : 0, index)
         if (encoded && shown++ < show) yield { type: "sample", index, ids: encoded.ids, labels: encoded.labels }
       } catch (error) {
         if (!(error instanceof UserError)) throw error
@@ -131,12 +133,12 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) =>
  */
 function encodeSample(
   { messages }: Sample,
-  imageRows: readonly number[],
+  spans: readonly ImageSpan[],
   { tokenizer, format = "qwen_2_5", learn, trusted = true, maxLength = 8192 }: CheckOptions,
 ): Encoded | undefined {
   if (!tokenizer) return undefined
   const encoded = encodeTraining(messages, tokenizer, format, { special: trusted, learn })
-  layOut(encoded, imageRows, { maxLength })
+  layOut(encoded, spans, { maxLength })
   return encoded
 }
 
@@ -151,32 +153,32 @@ function count(summary: DataSummary, { messages, images }: Sample, tokens: numbe
 
 /** Looks at each image file once, however many records show it. */
 class ImageCheck {
-  /** The rows of a file, or what is wrong with it. */
-  readonly #known = new Map<string, number | UserError>()
+  /** What a file stands for, or what is wrong with it. */
+  readonly #known = new Map<string, ImageSpan | UserError>()
 
-  constructor(readonly options: Pick<CheckOptions, "decode" | "imageTokens">) {}
+  constructor(readonly options: Pick<CheckOptions, "decode" | "imageSpan">) {}
 
   get files(): number {
     return this.#known.size
   }
 
   /**
-   * Rows of the image; 1 where they are not asked for.
+   * What the image stands for; one token where nobody asks.
    * @throws UserError when the file is missing or cannot be decoded
    */
-  async check(path: string): Promise<number> {
+  async check(path: string): Promise<ImageSpan> {
     const known = this.#known.get(path) ?? (await this.#look(path))
     this.#known.set(path, known)
     if (known instanceof UserError) throw known
     return known
   }
 
-  async #look(path: string): Promise<number | UserError> {
+  async #look(path: string): Promise<ImageSpan | UserError> {
     try {
       return await ofPicture(path, async () => {
         await requirePicture(path)
         await this.options.decode?.(path)
-        return (await this.options.imageTokens?.(path)) ?? 1
+        return (await this.options.imageSpan?.(path)) ?? 1
       })
     } catch (error) {
       if (error instanceof UserError) return error

@@ -9,6 +9,7 @@ import { requireImages } from "../models/images.js"
 import type { ImageInput } from "../models/types.js"
 import type { Prompt } from "../paradigms/prompt.js"
 import { encodePrompt, IGNORE, type Message, partsOf } from "../text/conversation.js"
+import { spanOf } from "../text/image-span.js"
 import { layOut } from "../text/layout.js"
 import { noGrad } from "../torch/index.js"
 import { checkMessages } from "./check-request.js"
@@ -39,8 +40,8 @@ export async function preparePrompt(
     pictures.push(typeof image === "string" || image instanceof Uint8Array ? await decodeImage(image) : image)
     signal?.throwIfAborted()
   }
-  const imageTokens = pictures.map(({ width, height }, i) =>
-    named(placeOf(images[i], i), () => requireImages(session.images).tokens(width, height)),
+  const spans = pictures.map(({ width, height }, i) =>
+    named(placeOf(images[i], i), () => spanOf(requireImages(session.images).pieces(width, height), tokenizer)),
   )
   const ids = encodePrompt(messages, tokenizer, session.format)
   if (ids.length === 0)
@@ -48,7 +49,7 @@ export async function preparePrompt(
       where: session.folder,
       fix: "give a text, and use a chat_template that writes the messages",
     })
-  const layout = layOut({ ids, labels: ids.map(() => IGNORE) }, imageTokens)
+  const layout = layOut({ ids, labels: ids.map(() => IGNORE) }, spans)
   const largest = layout.ids.reduce((most, id) => Math.max(most, id), 0)
   if (largest >= model.vocabSize)
     throw new UserError(`the tokenizer has a token ${largest}, but the model has only ${model.vocabSize}`, {
@@ -58,7 +59,7 @@ export async function preparePrompt(
   if (layout.ids.length > config.text.maxPositions)
     throw new UserError(
       `the prompt has ${layout.ids.length} tokens, more than the model's ${config.text.maxPositions} positions`,
-      { fix: imageTokens.length > 0 ? "give fewer or smaller pictures, or a shorter text" : "give a shorter text" },
+      { fix: spans.length > 0 ? "give fewer or smaller pictures, or a shorter text" : "give a shorter text" },
     )
   const prepared: ImageInput[] = []
   for (const picture of pictures) {

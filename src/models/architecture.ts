@@ -7,6 +7,7 @@ import type { Json } from "../checkpoint/json.js"
 import type { Layout } from "../checkpoint/layout.js"
 import type { ParadigmRecord } from "../checkpoint/paradigm-record.js"
 import type { RgbImage } from "../image/decode.js"
+import type { ImagePieces } from "../text/image-span.js"
 import type { DType } from "../torch/index.js"
 import type { MropePositions } from "./mrope-positions.js"
 import type { ImageInput, LanguageModel } from "./types.js"
@@ -71,11 +72,11 @@ export interface Architecture<C extends ModelConfig = ModelConfig> {
 /** Makes pictures ready: plain data in, plain data out. */
 export interface ImageProcessor {
   /**
-   * Tokens of the sequence that a picture of this size takes.
+   * What a picture of this size stands for in the sequence.
    * @param pad whether it is put on a square canvas first
    * @throws UserError for a size that cannot be prepared
    */
-  tokens(width: number, height: number, pad?: boolean): number
+  pieces(width: number, height: number, pad?: boolean): ImagePieces
   /** @throws UserError for a picture that cannot be prepared */
   prepare(image: RgbImage, pad?: boolean): Promise<ImageInput>
   /**

@@ -25,6 +25,10 @@ export interface DecoderConfig extends TextConfig {
   ropeRounding?: "bfloat16"
   /** Rotary pairs for time, height and width of M-RoPE; twice their sum is headDim. */
   mropeSection?: [number, number, number]
+  /** The axes take turns from pair to pair instead of lying one behind the other. */
+  mropeInterleaved?: boolean
+  /** DeepStack: pictures add to what comes out of so many first layers. */
+  deepstackLayers?: number
   /** Whether each layer knows positions; all do if absent. */
   ropeLayers?: readonly boolean[]
   /** Sliding window of each layer in tokens, null where it sees everything; none has one if absent. */

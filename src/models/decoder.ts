@@ -11,9 +11,9 @@ import type { RmsNorm } from "../nn/norm.js"
 import { type RopeTables, ropeTables, rotate } from "../nn/rope.js"
 import { runLayer } from "../nn/run-layer.js"
 import type { SwiGlu } from "../nn/swiglu.js"
-import { cat, type DType, embedding, gradEnabled, onThreadsFor, type Tensor, tensor } from "../torch/index.js"
+import { cat, type DType, embedding, gradEnabled, onThreadsFor, type Tensor, tensor, zeros } from "../torch/index.js"
 import type { DecoderConfig } from "./decoder-config.js"
-import { type OutputSelection, type Patterns, selectOutputs, selectPacked } from "./output-selection.js"
+import { type OutputSelection, type Patterns, selectOutputs, selectPacked, selectRows } from "./output-selection.js"
 import type { ForwardInput, ImageInput, LanguageModel } from "./types.js"
 import { takeLinear, takeNorm, takeSwiGlu, type WeightSource } from "./weight-source.js"
 
@@ -58,7 +58,11 @@ export class Decoder implements LanguageModel {
 
   embed(ids: Int32Array | Tensor): Tensor {
     const index = ids instanceof Int32Array ? tensor(ids).to({ device: this.#embedding.device }) : ids
-    return embedding(this.#embedding, index).to(this.dtype)
+    const rows = embedding(this.#embedding, index).to(this.dtype)
+    const { deepstackLayers: more = 0, hiddenSize } = this.#text
+    if (more === 0) return rows
+    const nothing = zeros([rows.shape[0], more * hiddenSize], { dtype: this.dtype, device: rows.device })
+    return cat([rows, nothing], 1)
   }
 
   forward(input: ForwardInput): Tensor {
@@ -66,7 +70,7 @@ export class Decoder implements LanguageModel {
   }
 
   *forwardInPieces({ embeddings, positions, patterns, caches, lengths, outputPositions }: ForwardInput): Work<Tensor> {
-    const { windows } = this.#text
+    const { windows, deepstackLayers = 0 } = this.#text
     const [batch, rows] = embeddings.shape
     const size = { rows: batch * rows, weights: layerWeights(this.#text) }
     const tables = this.#tables(positions, caches && patterns, lengths)
@@ -77,13 +81,18 @@ export class Decoder implements LanguageModel {
     const select = caches ? selectPacked : selectOutputs
     const selection = outputPositions && select(embeddings, last.flat(), outputPositions)
     const recording = gradEnabled()
+    /** [B, L, H]: of the embeddings what goes into the first layer, or what is added behind layer i − 1. */
+    const part = (i: number): Tensor =>
+      deepstackLayers === 0 ? embeddings : embeddings.narrow(2, i * this.hiddenSize, this.hiddenSize)
     try {
-      let x = embeddings
+      let x = part(0)
       for (const layer of this.#layers) {
         const wanted = layer.index === this.#layers.length - 1 ? selection : undefined
         const body = (input: Tensor): Tensor => layer.forward(input, context, wanted)
         const run = (): Tensor => runLayer(x, body, { recording, recompute: this.checkpointLayers })
         x = recording ? run() : onThreadsFor(size, run)
+        // Outside the layer, which may be computed again: what pictures add has a history of its own.
+        if (layer.index < deepstackLayers) x = x.add(selectRows(part(layer.index + 1), wanted))
         yield
       }
       return this.#norm.forward(x)
@@ -105,8 +114,9 @@ export class Decoder implements LanguageModel {
       ropeScaling: scaling,
       ropeRounding: rounding,
       mropeSection: sections,
+      mropeInterleaved: interleaved,
     } = this.#text
-    const options = { headDim, theta, scaling, rounding, sections, dtype: this.dtype }
+    const options = { headDim, theta, scaling, rounding, sections, interleaved, dtype: this.dtype }
     if (scaling?.type !== "dynamic") return ropeTables(positions, options)
     // By the length of each sequence, whatever is computed beside it.
     const batch = positions.rank - 2

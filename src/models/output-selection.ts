@@ -16,6 +16,13 @@ export interface OutputSelection {
   patterns: Patterns
 }
 
+/** Rows [B, R, H] → the wanted ones [wanted, H], as the last layer gives them; all of them where nothing is selected. */
+export function selectRows(rows: Tensor, selection: OutputSelection | undefined): Tensor {
+  if (!selection) return rows
+  const picked = rows.flatten(0, 1).indexSelect(0, selection.positions)
+  return selection.wanted ? picked.indexSelect(0, selection.wanted) : picked
+}
+
 /** The wanted positions of sequences that lie behind one another. */
 export function selectPacked(
   embeddings: Tensor,

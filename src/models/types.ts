@@ -4,6 +4,7 @@ import type { ModelConfig } from "../checkpoint/config.js"
 import type { Work } from "../in-turns.js"
 import type { AttentionPattern } from "../nn/attention-pattern.js"
 import type { KvCache } from "../nn/kv-cache.js"
+import type { ImagePieces } from "../text/image-span.js"
 import type { DType, Tensor } from "../torch/index.js"
 
 /**
@@ -11,7 +12,7 @@ import type { DType, Tensor } from "../torch/index.js"
  * one row (B = 1): ragged, nothing is padded.
  */
 export interface ForwardInput {
-  /** [B, L, H] */
+  /** [B, L, E], as `embed` and `encodeImages` make them. */
   embeddings: Tensor
   /** int64 [B, L], or [3, B, L] for the three axes of M-RoPE. */
   positions: Tensor
@@ -39,7 +40,10 @@ export interface LanguageModel {
   readonly vocabSize: number
   /** Gradient checkpointing: keeps only the input of each layer and computes the rest again in the backward pass. */
   checkpointLayers: boolean
-  /** ids → rows of the embedding table [n, H] in the compute dtype (differentiable). */
+  /**
+   * ids → rows of the embedding table [n, E] in the compute dtype (differentiable). E is the hidden size, or more where
+   * pictures also add to what comes out of some layers: only the model looks inside.
+   */
   embed(ids: Int32Array | Tensor): Tensor
   /** Hidden states after the final norm: [B, L, H], or [output positions, H] (sample by sample) with `outputPositions`. */
   forward(input: ForwardInput): Tensor
@@ -50,7 +54,7 @@ export interface LanguageModel {
   /** A cache for one sequence, with room for `capacity` tokens. */
   newCache(capacity: number): KvCache
   /**
-   * Image features in the language model's space, [tokens, H] per image.
+   * Image features in the language model's space, [tokens, E] per image.
    * @throws UserError when there are images and the model has no tower
    */
   encodeImages(images: readonly ImageInput[]): Tensor[]
@@ -62,6 +66,6 @@ export interface LanguageModel {
 
 /** A prepared picture. What else is in it only the family knows that prepared it. */
 export interface ImageInput {
-  /** Tokens it takes in the sequence. */
-  readonly tokens: number
+  /** What it stands for in the sequence. */
+  readonly pieces: ImagePieces
 }

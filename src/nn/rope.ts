@@ -57,6 +57,8 @@ export interface RopeOptions {
   length?: number
   /** Channels (of d/2) that turn by time, by height and by width, for positions on three axes. */
   sections?: readonly number[]
+  /** The three take turns, as far as height and width reach, and time has the rest (Qwen3-VL); else one lies behind the other. */
+  interleaved?: boolean
 }
 
 /**
@@ -65,26 +67,25 @@ export interface RopeOptions {
  * @param options.dtype of the activations; angles are always float32
  */
 export function ropeTables(positions: Tensor, options: RopeOptions & { dtype: DType }): RopeTables {
-  const { headDim, sections, scaling, dtype } = options
+  const { headDim, sections, interleaved, scaling, dtype } = options
   const frequency = frequenciesFor(positions, options)
-  const angle = (rows: Tensor, from: number, channels: number): Tensor =>
-    rows
-      .to("float32")
-      .unsqueeze(2)
-      .mul(frequency.narrow(0, from, channels))
   const factor = attentionFactor(scaling)
-  if (positions.rank === 2) return tablesOfAngles(angle(positions, 0, headDim / 2).unsqueeze(1), dtype, factor)
+  const tables = (rows: Tensor): RopeTables => tablesOfAngles(rows.mul(frequency).unsqueeze(1), dtype, factor)
+  if (positions.rank === 2) return tables(positions.to("float32").unsqueeze(2))
   if (!sections || sections.reduce((a, b) => a + b, 0) !== headDim / 2) {
     throw new RangeError(
       `positions of ${positions.shape[0]} axes need rope sections that sum to ${headDim / 2}, not ${sections}`,
     )
   }
-  let from = 0
-  const parts = sections.map((channels, axis) => {
-    from += channels
-    return angle(positions.select(0, axis), from - channels, channels)
-  })
-  return tablesOfAngles(cat(parts, 2).unsqueeze(1), dtype, factor)
+  const axes = tensor(axisOfChannels(sections, interleaved)).to({ device: positions.device })
+  return tables(positions.to("float32").indexSelect(0, axes).permute(1, 2, 0))
+}
+
+/** Which axis turns each channel. */
+function axisOfChannels(sections: readonly number[], interleaved = false): Int32Array {
+  if (!interleaved) return Int32Array.from(sections.flatMap((channels, axis) => Array<number>(channels).fill(axis)))
+  const channels = sections.reduce((a, b) => a + b, 0)
+  return Int32Array.from({ length: channels }, (_, i) => (i < 3 * sections[i % 3] ? i % 3 : 0))
 }
 
 /** Of all scalings, the dynamic one alone looks at the sequence: at its length, however many of its tokens are in the call. */

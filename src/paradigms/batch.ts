@@ -8,9 +8,8 @@ import { firstFit } from "./packing.js"
 import { int64 } from "./prompt.js"
 import type { EmbeddingSources, SequenceInput } from "./sequence-input.js"
 
+/** Its images are those of the batch: questions about one picture share its features. */
 export interface TrainingSample extends SequenceLayout {
-  /** For each entry of `images`, which image of the batch it shows: questions about one picture share its features. */
-  imageIndices: readonly number[]
   /** M-RoPE positions [3][rows]; 0, 1, 2, … if not given. */
   positions?: SequenceInput["positions"]
   /** Where the sample comes from, for errors. */
@@ -48,7 +47,7 @@ export const meanLoss = ({ sum, count }: Pick<Objective, "sum" | "count">): Tens
 
 /** A sample with its images' features. */
 export function inputOf(sample: TrainingSample, features: readonly Tensor[]): SequenceInput {
-  return { ...sample, features: sample.imageIndices.map((image) => features[image]) }
+  return { ...sample, features }
 }
 
 /** The rows of one sample that go through the model. */
@@ -103,7 +102,7 @@ export function forwardSelected(
   })
   const embeddings = sources.embed(rowSources)
   const hidden = model.forward({
-    embeddings: embeddings.view(batch, rows, model.hiddenSize),
+    embeddings: embeddings.view(batch, rows, -1),
     positions: int64(positions, embeddings.device, axes === 3 ? [3, batch, rows] : [batch, rows]),
     patterns: packs.map((pack) => sideBySide(pack.map((index) => samples[index].pattern))),
     outputPositions,

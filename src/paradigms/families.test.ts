@@ -15,7 +15,7 @@ import { fullDiffusionObjective } from "./full-diffusion/objective.js"
 const MASK = 47
 const ids = Int32Array.from({ length: 24 }, (_, i) => (i * i * 5 + 3 * i + 7) % 46)
 const labels = ids.map((id, i) => (i < 9 ? -100 : id))
-const batch: TrainingBatch = { samples: [{ ids, labels, images: [], imageIndices: [], where: "here" }], images: [] }
+const batch: TrainingBatch = { samples: [{ ids, labels, images: [], where: "here" }], images: [] }
 
 async function answer(events: AsyncGenerator<DecodeEvent>): Promise<number[]> {
   for await (const event of events) if (event.type === "done") return [...event.ids]

@@ -29,8 +29,7 @@ describe("likelihoods of given answers", () => {
       const sample = {
         ids: Int32Array.of(...withPicture.ids, ...answer),
         labels: Int32Array.of(...new Int32Array(promptRows).fill(-100), ...answer),
-        images: [{ start: 1, count: 4 }],
-        imageIndices: [0],
+        images: [{ image: 0, from: 0, start: 1, count: 4 }],
         positions: axes && (axes.axes.map(count) as [Int32Array, Int32Array, Int32Array]),
         where: "test",
       }

@@ -6,6 +6,7 @@ import type { GenerationConfig } from "../checkpoint/generation-config.js"
 import type { Json } from "../checkpoint/json.js"
 import type { LanguageModel } from "../models/types.js"
 import type { Encoded, LearnedTokens } from "../text/conversation.js"
+import type { ImageSpan } from "../text/image-span.js"
 import type { SequenceLayout } from "../text/layout.js"
 import type { Tokenizer } from "../text/tokenizer.js"
 import type { LossUnit, Objective, TrainingBatch } from "./batch.js"
@@ -58,8 +59,8 @@ export type ObjectiveFunction<R> = (
 /** How a sample is cut to the sequence that is trained on. */
 export interface LayoutSettings {
   maxLength: number
-  /** Positions that each image takes, in order. */
-  imageTokens: readonly number[]
+  /** What each image stands for, in order. */
+  imageSpans: readonly ImageSpan[]
   config: ModelConfig
 }
 

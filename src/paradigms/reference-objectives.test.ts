@@ -40,8 +40,7 @@ function sample(length: number, seed: number, { image = false, axes = false } = 
   return {
     ids,
     labels,
-    images: image ? [{ start: 3, count: 5 }] : [],
-    imageIndices: image ? [0] : [],
+    images: image ? [{ image: 0, from: 0, start: 3, count: 5 }] : [],
     ...(axes && { positions: [axis(), axis(), axis()] as const }),
     where: "test",
   }

@@ -1,6 +1,7 @@
 /** The rows of a sequence as embeddings: tokens from the table, image rows from the features of the images. */
 
 import type { LanguageModel } from "../models/types.js"
+import type { ImageRun } from "../text/layout.js"
 import { cat, type Tensor } from "../torch/index.js"
 import { int64 } from "./prompt.js"
 
@@ -8,9 +9,9 @@ import { int64 } from "./prompt.js"
 export interface SequenceInput {
   /** One id per row; negative on the rows of an image. */
   ids: Int32Array
-  /** First row and number of rows of each image. */
-  images: readonly { start: number; count: number }[]
-  /** [tokens, H] per image; sequences about the same picture may share a tensor. Rows beyond `count` were cut off. */
+  /** Where features stand, and of which image. */
+  images: readonly ImageRun[]
+  /** [tokens, H] per image; sequences about the same picture may share a tensor. What no run names was cut off. */
   features: readonly Tensor[]
   /** M-RoPE positions [3][rows]; 0, 1, 2, … if not given. */
   positions?: readonly [Int32Array, Int32Array, Int32Array]
@@ -33,12 +34,13 @@ export class EmbeddingSources {
   /** The source of each row of `input`. */
   of({ ids, images, features }: SequenceInput): Int32Array {
     const sources = Int32Array.from(ids)
-    images.forEach(({ start, count }, i) => {
-      if (!features[i] || features[i].shape[0] < count)
-        throw new RangeError(`image ${i} fills ${count} rows, but has features for ${features[i]?.shape[0] ?? 0}`)
-      const first = this.#firstRow(features[i])
+    for (const { image, from, start, count } of images) {
+      const rows = features[image]?.shape[0] ?? 0
+      if (rows < from + count)
+        throw new RangeError(`image ${image} fills ${from + count} rows, but has features for ${rows}`)
+      const first = this.#firstRow(features[image]) + from
       for (let row = 0; row < count; row++) sources[start + row] = -1 - first - row
-    })
+    }
     return sources
   }
 

@@ -9,7 +9,7 @@ import { embedPrompt, int64 } from "./prompt.js"
 
 /** Embeddings [L, H] of a sample, tokens and images. @param features of the batch's images */
 export function embedSample(model: LanguageModel, sample: TrainingSample, features: readonly Tensor[]): Tensor {
-  const shown = sample.images.map(({ count }, i) => features[sample.imageIndices[i]].narrow(0, 0, count))
+  const shown = sample.images.map(({ image, from, count }) => features[image].narrow(0, from, count))
   return embedPrompt(model, { ids: sample.ids, features: shown })
 }
 

@@ -1,6 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { IGNORE, IMAGE } from "./conversation.js"
+import type { ImageSpan } from "./image-span.js"
 import { layOut } from "./layout.js"
 
 const encoded = (
@@ -23,16 +24,16 @@ describe("layOut", () => {
     ])
     expect([...labels]).toEqual([1, IGNORE, IGNORE, 3, IGNORE, IGNORE, IGNORE, IGNORE])
     expect(images).toEqual([
-      { start: 1, count: 2 },
-      { start: 5, count: 3 },
+      { image: 0, from: 0, start: 1, count: 2 },
+      { image: 1, from: 0, start: 5, count: 3 },
     ])
   })
   it("cuts at the longest length, inside an image if need be", () => {
     const cut = layOut(encoded([1, IMAGE, 3, IMAGE, 5]), [3, 3], { maxLength: 6, blocks: { size: 4, eos: 9 } })
     expect([...cut.ids]).toEqual([1, IMAGE, IMAGE, IMAGE, 3, IMAGE, 9, 9])
     expect(cut.images).toEqual([
-      { start: 1, count: 3 },
-      { start: 5, count: 1 },
+      { image: 0, from: 0, start: 1, count: 3 },
+      { image: 1, from: 0, start: 5, count: 1 },
     ])
     expect(layOut(encoded([1, IMAGE, 3]), [2], { maxLength: 1 })).toEqual({
       ids: Int32Array.of(1),
@@ -41,9 +42,11 @@ describe("layOut", () => {
     })
   })
   it("is the plain expansion, cut and padded", () => {
+    const id = fc.integer({ min: 0, max: 50 })
     const item = fc.oneof(
-      fc.integer({ min: 0, max: 50 }),
-      fc.integer({ min: 1, max: 9 }).map((rows) => ({ rows })),
+      id,
+      fc.integer({ min: 1, max: 9 }).map((span): { span: ImageSpan } => ({ span })),
+      fc.array(fc.oneof(id, fc.constant(IMAGE)), { maxLength: 9 }).map((ids) => ({ span: Int32Array.from(ids) })),
     )
     const blocks = fc.option(fc.record({ size: fc.integer({ min: 1, max: 8 }), eos: fc.constant(99) }), {
       nil: undefined,
@@ -51,19 +54,27 @@ describe("layOut", () => {
     fc.assert(
       fc.property(fc.array(item), fc.integer({ min: 1, max: 60 }), blocks, (items, maxLength, blocks) => {
         const sequence = encoded(items.map((x) => (typeof x === "number" ? x : IMAGE)))
-        const rows = items.flatMap((x) => (typeof x === "number" ? [] : [x.rows]))
-        const layout = layOut(sequence, rows, { maxLength, blocks })
-        const plain = items
-          .flatMap((x) => (typeof x === "number" ? [x] : Array(x.rows).fill(IMAGE)))
-          .slice(0, maxLength)
+        const spans = items.flatMap((x) => (typeof x === "number" ? [] : [x.span]))
+        const layout = layOut(sequence, spans, { maxLength, blocks })
+        const idsOf = (span: ImageSpan): number[] => (typeof span === "number" ? Array(span).fill(IMAGE) : [...span])
+        const plain = items.flatMap((x) => (typeof x === "number" ? [x] : idsOf(x.span))).slice(0, maxLength)
         const padding = blocks ? (blocks.size - (plain.length % blocks.size)) % blocks.size : 0
         expect([...layout.ids]).toEqual([...plain, ...Array(padding).fill(99)])
-        const learned = (id: number): number => (id === IMAGE || id % 2 === 0 ? IGNORE : id)
-        expect([...layout.labels]).toEqual([...plain.map(learned), ...Array(padding).fill(99)])
-        const imageRows = layout.images.flatMap(({ start, count }) =>
-          Array.from({ length: count }, (_, i) => start + i),
+        const learned = (id: number): number => (id % 2 === 0 ? IGNORE : id)
+        const labels = items.flatMap((x) =>
+          typeof x === "number" ? [learned(x)] : idsOf(x.span).map(() => IGNORE as number),
         )
-        expect(imageRows).toEqual(plain.flatMap((id, row) => (id === IMAGE ? [row] : [])))
+        expect([...layout.labels]).toEqual([...labels.slice(0, maxLength), ...Array(padding).fill(99)])
+        const shown = layout.images.flatMap(({ image, from, start, count }) =>
+          Array.from({ length: count }, (_, i) => [start + i, image, from + i]),
+        )
+        const features = spans.flatMap((span, image) =>
+          idsOf(span)
+            .filter((id) => id === IMAGE)
+            .map((_, i) => [image, i]),
+        )
+        const rows = plain.flatMap((id, row) => (id === IMAGE ? [row] : []))
+        expect(shown).toEqual(rows.map((row, i) => [row, ...features[i]]))
       }),
     )
   })

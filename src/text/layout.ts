@@ -1,14 +1,27 @@
-/** From ids with image slots to the tokens of a sequence: slots become the tokens of images, the end is cut or padded to blocks. */
+/** From ids with image slots to the tokens of a sequence: slots become what images stand for, the end is cut or padded to blocks. */
 
 import { UserError } from "../errors.js"
-import { type Encoded, IGNORE, IMAGE } from "./conversation.js"
+import type { Encoded } from "./conversation.js"
+import { type ImageSpan, runsOf, spanLength } from "./image-span.js"
+import { IGNORE, IMAGE } from "./message.js"
+
+/** Positions behind one another that show features of an image which lie behind one another. */
+export interface ImageRun {
+  /** Which image. */
+  image: number
+  /** First of its features. */
+  from: number
+  /** First position. */
+  start: number
+  count: number
+}
 
 export interface SequenceLayout {
-  /** One id per token; IMAGE on those of an image. */
+  /** One id per token; IMAGE where features of an image stand. */
   ids: Int32Array
   labels: Int32Array
-  /** First token and number of tokens of each image that is (at least partly) inside. */
-  images: { start: number; count: number }[]
+  /** In the order of positions; what was cut off is not among them. */
+  images: ImageRun[]
 }
 
 export interface LayoutOptions {
@@ -19,27 +32,27 @@ export interface LayoutOptions {
 }
 
 /**
- * @param imageTokens how many each image takes, in order
+ * @param spans what each image stands for, in order
  * @throws UserError when the slots and the images differ in number, or nothing of an answer is left
  */
 export function layOut(
   { ids, labels, answerStart }: Encoded,
-  imageTokens: readonly number[],
+  spans: readonly ImageSpan[],
   { maxLength = Number.POSITIVE_INFINITY, blocks }: LayoutOptions = {},
 ): SequenceLayout {
   const slots = ids.reduce((n, id) => n + (id === IMAGE ? 1 : 0), 0)
-  if (slots !== imageTokens.length) {
+  if (slots !== spans.length) {
     const s = (n: number): string => (n === 1 ? "" : "s")
     throw new UserError(
-      `the text has ${slots} image placeholder${s(slots)}, but there ${imageTokens.length === 1 ? "is" : "are"} ${imageTokens.length} image${s(imageTokens.length)}`,
+      `the text has ${slots} image placeholder${s(slots)}, but there ${spans.length === 1 ? "is" : "are"} ${spans.length} image${s(spans.length)}`,
       {
         fix: "write one <image> per image",
       },
     )
   }
-  const full = ids.length - slots + imageTokens.reduce((sum, n) => sum + n, 0)
+  const full = ids.length - slots + spans.reduce<number>((sum, span) => sum + spanLength(span), 0)
   const real = Math.min(full, maxLength)
-  if (answerStart !== undefined) requireAnswer(positionOf(answerStart, ids, imageTokens), full, maxLength)
+  if (answerStart !== undefined) requireAnswer(positionOf(answerStart, ids, spans), full, maxLength)
   const padded = blocks ? Math.ceil(real / blocks.size) * blocks.size : real
   const outIds = new Int32Array(padded).fill(blocks?.eos ?? 0)
   const outLabels = new Int32Array(padded).fill(blocks?.eos ?? IGNORE)
@@ -48,11 +61,14 @@ export function layOut(
   let image = 0
   for (let i = 0; i < ids.length && row < real; i++) {
     if (ids[i] === IMAGE) {
-      const count = Math.min(imageTokens[image++], real - row)
-      outIds.fill(IMAGE, row, row + count)
-      outLabels.fill(IGNORE, row, row + count)
-      images.push({ start: row, count })
-      row += count
+      const span = spans[image]
+      const length = Math.min(spanLength(span), real - row)
+      if (typeof span === "number") outIds.fill(IMAGE, row, row + length)
+      else outIds.set(span.subarray(0, length), row)
+      outLabels.fill(IGNORE, row, row + length)
+      for (const { from, start, count } of runsOf(span, length)) images.push({ image, from, start: row + start, count })
+      image++
+      row += length
     } else {
       outIds[row] = ids[i]
       outLabels[row] = labels[i]
@@ -63,9 +79,9 @@ export function layOut(
 }
 
 /** Row of a position of the ids. */
-function positionOf(position: number, ids: Int32Array, imageTokens: readonly number[]): number {
+function positionOf(position: number, ids: Int32Array, spans: readonly ImageSpan[]): number {
   const before = ids.subarray(0, position).reduce((n, id) => n + (id === IMAGE ? 1 : 0), 0)
-  return position + imageTokens.slice(0, before).reduce((sum, tokens) => sum + tokens - 1, 0)
+  return position + spans.slice(0, before).reduce<number>((sum, span) => sum + spanLength(span) - 1, 0)
 }
 
 function requireAnswer(start: number, length: number, maxLength: number): void {

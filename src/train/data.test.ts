@@ -20,8 +20,8 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 /** Takes four tokens and keeps the pixels as training would see them. */
 const processor = {
-  tokens: () => 4,
-  prepare: async (image: RgbImage) => ({ tokens: 4, image }),
+  pieces: () => 4,
+  prepare: async (image: RgbImage) => ({ pieces: 4, image }),
 } as unknown as ImageProcessor
 
 /** Pictures with something to turn, mirror and recolour, and three kinds of question about each. */
@@ -76,7 +76,9 @@ async function batches(data: object): Promise<{ pixels: string; drawn: string[] 
     for (const micro of [0, 1]) {
       const { samples, images } = await training.batch(step, micro, progress)
       for (const input of images) hash.update((input as unknown as { image: RgbImage }).image.data)
-      drawn.push(samples.map(({ where, imageIndices }) => `${where.replace(/.* /, "")}:${imageIndices}`).join(" "))
+      drawn.push(
+        samples.map(({ where, images }) => `${where.replace(/.* /, "")}:${images.map(({ image }) => image)}`).join(" "),
+      )
     }
   return { pixels: hash.digest("hex").slice(0, 16), drawn }
 }

@@ -22,6 +22,7 @@ import type { MropePositions } from "../models/mrope-positions.js"
 import type { ImageInput } from "../models/types.js"
 import type { TrainingBatch, TrainingSample } from "../paradigms/batch.js"
 import { type ChatFormat, encodeTraining, type Message } from "../text/conversation.js"
+import { spanOf } from "../text/image-span.js"
 import type { Tokenizer } from "../text/tokenizer.js"
 import type { Encoded } from "../text/writer.js"
 import { type AugmentConfig, chosenParadigm, type TrainingConfig } from "./config.js"
@@ -157,7 +158,8 @@ export class TrainingData {
         encoded,
         imageIndices.map((i) => images[i]),
       )
-      return { ...layout, imageIndices, where }
+      const runs = layout.images.map((run) => ({ ...run, image: imageIndices[run.image] }))
+      return { ...layout, images: runs, where }
     } catch (error) {
       if (!(error instanceof UserError)) throw error
       throw new UserError(`${messageOf(error)}`, {
@@ -190,7 +192,7 @@ export class TrainingData {
     const pad = this.config.data.image_aspect === "pad"
     let image = await ofPicture(path, async () => {
       const decoded = await this.#decode(path)
-      processor.tokens(decoded.width, decoded.height, pad)
+      processor.pieces(decoded.width, decoded.height, pad)
       return decoded
     })
     if (options) {
@@ -216,11 +218,11 @@ export class TrainingData {
     return image
   }
 
-  #layOut(encoded: Encoded, images: readonly ImageInput[]): Omit<TrainingSample, "imageIndices" | "where"> {
+  #layOut(encoded: Encoded, images: readonly ImageInput[]): Omit<TrainingSample, "where"> {
     const { paradigm, section } = chosenParadigm(this.config)
     const layout = paradigm.layOut(encoded, section, {
       maxLength: this.config.data.max_length,
-      imageTokens: images.map((image) => image.tokens),
+      imageSpans: images.map(({ pieces }) => spanOf(pieces, this.tokenizer)),
       config: this.modelConfig,
     })
     const positions = this.imageProcessor?.positions?.(encoded.ids, images)

@@ -67,7 +67,9 @@ async function crossEntropies(
         const rows = imageIndices.map((i) => features[i].shape[0])
         const blocks = { size: D, eos: endToken(model.config) }
         const encoded = { ids: take("input_ids"), labels: take("labels") }
-        return { ...layOut(encoded, rows, { blocks }), imageIndices, where: key }
+        const layout = layOut(encoded, rows, { blocks })
+        const images = layout.images.map((run) => ({ ...run, image: imageIndices[run.image] }))
+        return { ...layout, images, where: key }
       })
       const uniforms = [...stored("u").toNumbers(), ...stored("r").toNumbers()].values()
       const options = { blockSize: D, maskToken: maskToken(model.config) }

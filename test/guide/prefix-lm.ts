@@ -64,7 +64,7 @@ export const prefixLm: Paradigm = {
   recipe: z.strictObject({}),
   record: () => ({ prefix: true }),
   check() {},
-  layOut: (encoded, _, { imageTokens, maxLength }) => layOut(encoded, imageTokens, { maxLength }),
+  layOut: (encoded, _, { imageSpans, maxLength }) => layOut(encoded, imageSpans, { maxLength }),
   objective(model, { samples, images }, { per }) {
     const features = model.encodeImages(images)
     const sources = new EmbeddingSources(model)

@@ -96,7 +96,7 @@ function processorOf(config: QwenVlConfig, folder: string | undefined, limits: P
   const options = imageOptionsOf(folder, config, limits)
   const { mergeSize } = config.vision
   return {
-    tokens(width, height, pad = false) {
+    pieces(width, height, pad = false) {
       const rows = imageTokens({ width, height }, pad ? "pad" : "native", options)
       if (!pad) qwenGrid(width, height, options)
       return rows

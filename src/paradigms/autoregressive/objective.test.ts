@@ -13,7 +13,6 @@ function sample(length: number, seed: number): TrainingSample {
     ids,
     labels: ids.map((id) => (random() < 0.4 ? id : -100)),
     images: [],
-    imageIndices: [],
     positions: [axis(), axis(), axis()],
     where: "test",
   }

@@ -18,7 +18,7 @@ export const autoregressive: Paradigm<z.output<typeof recipe>, AutoregressiveSet
   recipe,
   record: () => ({}),
   check() {},
-  layOut: (encoded, _, { imageTokens, maxLength }) => layOut(encoded, imageTokens, { maxLength }),
+  layOut: (encoded, _, { imageSpans, maxLength }) => layOut(encoded, imageSpans, { maxLength }),
   objective: (model, batch, { per }) => autoregressiveObjective(model, batch, { per }),
   nothingLearned: ["is labelled"],
   options: [

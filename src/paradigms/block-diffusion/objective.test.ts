@@ -13,10 +13,10 @@ function sample(length: number, seed: number, image = true): TrainingSample {
   const random = randomFrom(seed)
   const ids = Int32Array.from({ length }, () => 7 + Math.floor(random() * (VOCABULARY - 7)))
   const labels = ids.map((id) => (random() < 0.4 ? id : -100))
-  if (!image) return { ids, labels, images: [], imageIndices: [], where: "test" }
+  if (!image) return { ids, labels, images: [], where: "test" }
   ids.fill(IMAGE, 3, 8)
   labels.fill(-100, 3, 8)
-  return { ids, labels, images: [{ start: 3, count: 5 }], imageIndices: [0], where: "test" }
+  return { ids, labels, images: [{ image: 0, from: 0, start: 3, count: 5 }], where: "test" }
 }
 
 function gradientsOf(model: Model, loss: Tensor): Map<string, Tensor> {
@@ -119,7 +119,7 @@ describe("block-diffusion objective", () => {
   it("a block of which the first token alone is learned needs no noised rows when shifted", () => {
     const labels = new Int32Array(16).fill(-100)
     labels[8] = 9
-    const one = { ids: new Int32Array(16).fill(9), labels, images: [], imageIndices: [], where: "test" }
+    const one = { ids: new Int32Array(16).fill(9), labels, images: [], where: "test" }
     const rows = (shift: "same" | "next"): number =>
       blockDiffusionObjective(model, { samples: [one], images: [] }, { blockSize: 8, maskToken: MASK, shift }, () => 0)
         .metrics.tokensComputed

@@ -31,8 +31,8 @@ export const blockDiffusion: Paradigm<BlockDiffusionRecipe, BlockSettings> = {
   check: checkRecord,
   checkTraining,
   learn: ({ learn }) => learn,
-  layOut: (encoded, { block_size: size }, { imageTokens, maxLength, config }) =>
-    layOut(encoded, imageTokens, { maxLength, blocks: { size, eos: endToken(config) } }),
+  layOut: (encoded, { block_size: size }, { imageSpans, maxLength, config }) =>
+    layOut(encoded, imageSpans, { maxLength, blocks: { size, eos: endToken(config) } }),
   objective(model, batch, { recipe, maskToken, per, uniform }) {
     const { block_size: blockSize, noise: schedule, noise_range, shift, weight, copies } = recipe
     const [epsMin, epsMax] = noise_range

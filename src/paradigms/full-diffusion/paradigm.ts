@@ -22,7 +22,7 @@ export const fullDiffusion: Paradigm<FullDiffusionRecipe, FullSettings> = {
   record: recordOf,
   check: checkRecord,
   learn: ({ learn }) => learn,
-  layOut: (encoded, _, { imageTokens, maxLength }) => layOut(encoded, imageTokens, { maxLength }),
+  layOut: (encoded, _, { imageSpans, maxLength }) => layOut(encoded, imageSpans, { maxLength }),
   objective(model, batch, { recipe, maskToken, per, uniform }) {
     const { noise_range, shift, turns } = recipe
     const [epsMin, epsMax] = noise_range

@@ -31,7 +31,7 @@ function checkRecord(record: Record, model: Model): void {
   if (!record.input_ids) throw new Mismatch("the case has no input ids of its own")
   const ids = Int32Array.from(record.input_ids)
   tidy(() => {
-    const sample = { ids, labels: Int32Array.from(record.labels), images: [], imageIndices: [], where: record.key }
+    const sample = { ids, labels: Int32Array.from(record.labels), images: [], where: record.key }
     const loss = meanLoss(autoregressiveObjective(model, { samples: [sample], images: [] }))
     expectNear(loss.item(), record.loss, TOLERANCES.loss * Math.abs(record.loss), "loss")
     const gradientOf = gradientsOf(model, loss)

@@ -150,7 +150,7 @@ function samplesOf(
     )
     const spliced = stored("spliced_labels").select(0, b).toNumbers()
     expectEqual(layout.labels, spliced.slice(0, realRows(record, b, spliced, stored)), `labels of sample ${b}`)
-    return { ...layout, imageIndices: own, where: record.key }
+    return { ...layout, images: layout.images.map((run) => ({ ...run, image: own[run.image] })), where: record.key }
   })
 }
 
