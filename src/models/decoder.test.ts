@@ -15,8 +15,8 @@ import {
   tidy,
   zeros,
 } from "../torch/index.js"
+import type { Qwen25VL } from "./families/qwen2_5_vl.js"
 import type { QwenVlConfig } from "./families/qwen2_5_vl-read.js"
-import type { Qwen25VL } from "./qwen2_5_vl.js"
 import { newModel } from "./registry.js"
 
 // Tied head, windows and whole images in the tower, three layers.

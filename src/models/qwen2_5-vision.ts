@@ -62,7 +62,8 @@ export class Qwen25Vision {
   }
 
   /** `forward`, stopping after each block. */
-  *forwardInPieces(images: readonly QwenImageInput[]): Work<Tensor[]> {
+  *forwardInPieces(pictures: readonly ImageInput[]): Work<Tensor[]> {
+    const images = pictures as readonly QwenImageInput[]
     if (images.length === 0) return []
     const { hidden, order } = yield* this.#towerInPieces(images)
     const { norm, first, second } = this.#merger

@@ -2,8 +2,8 @@
 
 import { DIFFUSION_IMAGE } from "../../src/image/qwen.js"
 import type { PixelLimits } from "../../src/models/architecture.js"
+import type { Qwen25VL } from "../../src/models/families/qwen2_5_vl.js"
 import { type MropePositions, mropePositions } from "../../src/models/mrope-positions.js"
-import { Qwen25VL } from "../../src/models/qwen2_5_vl.js"
 import type { Model } from "../../src/models/registry.js"
 import { IMAGE } from "../../src/text/conversation.js"
 import { Mismatch } from "./check.js"
@@ -15,18 +15,19 @@ export function withImageRows(ids: readonly number[], { config }: Model): Int32A
   return Int32Array.from(ids, (id) => (id === config.tokens.imagePad ? IMAGE : id))
 }
 
+const isQwenVl = (model: Model): model is Qwen25VL => model.config.family === "qwen2_5_vl"
+
 /** A model whose golden cases tell the grids of pictures. */
 export function qwenVl(model: Model): Qwen25VL {
-  if (model instanceof Qwen25VL) return model
+  if (isQwenVl(model)) return model
   throw new Mismatch("the case shows pictures with grids, and its model is no Qwen2.5-VL")
 }
 
 /** Limits of a model's pictures, for cases that name none. */
-export const limitsOf = (model: Model): PixelLimits =>
-  model instanceof Qwen25VL ? model.config.image : DIFFUSION_IMAGE
+export const limitsOf = (model: Model): PixelLimits => (isQwenVl(model) ? model.config.image : DIFFUSION_IMAGE)
 
 /** Whether a model has positions on three axes. */
-export const hasAxes = (model: Model): boolean => model instanceof Qwen25VL && model.config.form === "qwen2_5_vl"
+export const hasAxes = (model: Model): boolean => isQwenVl(model) && model.config.form === "qwen2_5_vl"
 
 /** The autoregressive model's positions on three axes. */
 export function positionsOfPads(ids: readonly number[], grids: readonly Grid[], model: Model): MropePositions {

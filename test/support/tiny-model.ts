@@ -1,8 +1,8 @@
 /** A random Qwen2.5-VL-shaped model of a few thousand weights, in float64: for properties that should hold exactly. */
 
 import { randomFrom } from "../../src/data/prng.js"
+import type { Qwen25VL } from "../../src/models/families/qwen2_5_vl.js"
 import type { QwenVlConfig } from "../../src/models/families/qwen2_5_vl-read.js"
-import type { Qwen25VL } from "../../src/models/qwen2_5_vl.js"
 import { type InitialiseOptions, newModel } from "../../src/models/registry.js"
 import type { Prompt } from "../../src/paradigms/prompt.js"
 import { Generator, randn } from "../../src/torch/index.js"

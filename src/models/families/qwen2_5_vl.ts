@@ -6,11 +6,14 @@ import { DIFFUSION_IMAGE, prepareImage, qwenGrid } from "../../image/qwen.js"
 import { imageOptionsOf } from "../../image/settings.js"
 import { imageTokens } from "../../image/size.js"
 import type { Architecture, ImageProcessor, PixelLimits } from "../architecture.js"
+import { Decoder } from "../decoder.js"
 import { mropePositions } from "../mrope-positions.js"
-import { Qwen25VL } from "../qwen2_5_vl.js"
-import { type QwenImageInput, VISION } from "../qwen2_5-vision.js"
+import { Qwen25Vision, type QwenImageInput, VISION } from "../qwen2_5-vision.js"
+import { VisionLanguageModel } from "../vision-language-model.js"
 import { chatOf, QWEN_VL_TYPES, type QwenVlConfig, readQwenVl, validate } from "./qwen2_5_vl-read.js"
 import { toConvertedConfig, toQwenConfig, toReleasedConfig, toVisionConfigFile } from "./qwen2_5_vl-write.js"
+
+export type Qwen25VL = VisionLanguageModel<QwenVlConfig, Qwen25Vision>
 
 const { tower, merger } = VISION
 const TEXT = ["model.embed_tokens.*", "model.layers.*", "model.norm.*", "lm_head.*"]
@@ -69,7 +72,10 @@ export const qwen2_5_vl: Architecture<QwenVlConfig> = {
   write: (config, dtype) =>
     config.form === "qwen2_5_vl" ? toQwenConfig(config, dtype) : toReleasedConfig(config, dtype),
   layouts: ({ form }) => (form === "qwen2_5_vl" ? [published] : [released, converted]),
-  build: (config, weights, dtype) => new Qwen25VL(config, weights, dtype),
+  build: (config, weights, dtype): Qwen25VL => {
+    const text = new Decoder(config, weights, dtype)
+    return new VisionLanguageModel(config, text, new Qwen25Vision(config.vision, weights, dtype), weights)
+  },
 
   /** The DiffusionVL form has row numbers for positions, its own conversations, and limits for pictures unless it is told others. */
   asParadigm(config, paradigm, { masks, image }) {

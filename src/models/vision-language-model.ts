@@ -1,0 +1,75 @@
+/** A language model that sees: a decoder and what makes features of pictures. Knows no paradigm and no family. */
+
+import type { ModelConfig } from "../checkpoint/config.js"
+import { finish, type Work } from "../in-turns.js"
+import type { KvCache } from "../nn/kv-cache.js"
+import type { DType, Tensor } from "../torch/index.js"
+import type { Decoder } from "./decoder.js"
+import type { ForwardInput, ImageInput, LanguageModel } from "./types.js"
+import type { WeightSource } from "./weight-source.js"
+
+/** A vision tower with its connector. */
+export interface ImageEncoder {
+  /** Keeps only the input of each layer for the backward pass and computes the rest a second time. */
+  checkpointLayers: boolean
+  /** Pictures as the family's processor prepares them → features of each, [tokens, E], stopping after each layer. */
+  forwardInPieces(images: readonly ImageInput[]): Work<Tensor[]>
+}
+
+/**
+ * @typeParam C configuration of the family
+ * @typeParam V its vision part
+ */
+export class VisionLanguageModel<C extends ModelConfig = ModelConfig, V extends ImageEncoder = ImageEncoder>
+  implements LanguageModel
+{
+  /** @param weights the source that both parts were built from */
+  constructor(
+    readonly config: C,
+    readonly text: Decoder,
+    readonly vision: V,
+    readonly weights: WeightSource,
+  ) {}
+
+  get dtype(): DType {
+    return this.text.dtype
+  }
+  get hiddenSize(): number {
+    return this.text.hiddenSize
+  }
+  get vocabSize(): number {
+    return this.text.vocabSize
+  }
+  get checkpointLayers(): boolean {
+    return this.text.checkpointLayers
+  }
+  set checkpointLayers(on: boolean) {
+    this.text.checkpointLayers = on
+    this.vision.checkpointLayers = on
+  }
+
+  embed(ids: Int32Array | Tensor): Tensor {
+    return this.text.embed(ids)
+  }
+  forward(input: ForwardInput): Tensor {
+    return this.text.forward(input)
+  }
+  forwardInPieces(input: ForwardInput): Work<Tensor> {
+    return this.text.forwardInPieces(input)
+  }
+  logits(hidden: Tensor): Tensor {
+    return this.text.logits(hidden)
+  }
+  newCache(capacity: number): KvCache {
+    return this.text.newCache(capacity)
+  }
+  encodeImages(images: readonly ImageInput[]): Tensor[] {
+    return finish(this.vision.forwardInPieces(images))
+  }
+  encodeImagesInPieces(images: readonly ImageInput[]): Work<Tensor[]> {
+    return this.vision.forwardInPieces(images)
+  }
+  parameters(): Map<string, Tensor> {
+    return new Map(this.weights.taken)
+  }
+}
