@@ -14,11 +14,11 @@ export function essentialIssues(issues: readonly z.core.$ZodIssue[]): z.core.$Zo
 
 /** Of the issues at one place: rules that set keys in relation count when the value is right by itself; the narrowest limit. */
 function essential(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue[] {
-  const own = issues.filter(({ code }) => code !== "custom")
-  if (own.length === 0) return [...issues]
-  const limits = own.flatMap((issue) => (issue.code === "too_big" ? [Number(issue.maximum)] : []))
-  const floors = own.flatMap((issue) => (issue.code === "too_small" ? [Number(issue.minimum)] : []))
-  return own.filter(
+  const plain = issues.filter(({ code }) => code !== "custom")
+  if (plain.length === 0) return [...issues]
+  const limits = plain.flatMap((issue) => (issue.code === "too_big" ? [Number(issue.maximum)] : []))
+  const floors = plain.flatMap((issue) => (issue.code === "too_small" ? [Number(issue.minimum)] : []))
+  return plain.filter(
     (issue) =>
       (issue.code !== "too_big" || Number(issue.maximum) === Math.min(...limits)) &&
       (issue.code !== "too_small" || Number(issue.minimum) === Math.max(...floors)),

@@ -75,14 +75,14 @@ export function trainer(
   const maskToken = vocabSize - 1
   return (seed) => {
     const random = randomFrom(seed)
-    const own = Array.from({ length: samples }, (): TrainingSample => {
+    const sequences = Array.from({ length: samples }, (): TrainingSample => {
       const ids = Int32Array.from({ length: tokens }, () => Math.floor(random() * (vocabSize - 10)))
       const labels = ids.map((id, i) => (i < tokens - answer ? IGNORE : id))
       return { ids, labels, images: [], where: "benchmark" }
     })
     synchronize(device)
     const start = performance.now()
-    const batch = { samples: own, images: [] }
+    const batch = { samples: sequences, images: [] }
     tidy(() => backward(meanLoss(blockDiffusionObjective(model, batch, { blockSize, maskToken }, random))))
     optimizer.step(1)
     synchronize(device)

@@ -46,12 +46,12 @@ function trainingOptions(
 ): CheckOptions {
   const { data } = recipe ?? {}
   const paradigm = paradigmNamed(recipe?.paradigm ?? DEFAULT_PARADIGM)
-  const own = config && (paradigm.name === config.paradigm.name ? config : asParadigm(config, paradigm))
+  const trained = config && (paradigm.name === config.paradigm.name ? config : asParadigm(config, paradigm))
   const limits = { minPixels: data?.min_pixels, maxPixels: data?.max_pixels }
-  const images = own && imageProcessorOf(own, undefined, limits)
+  const images = trained && imageProcessorOf(trained, undefined, limits)
   const aspect = data?.image_aspect ?? "pad"
   const piecesOf = ({ width, height }: { width: number; height: number }): ImagePieces =>
-    own
+    trained
       ? requireImages(images).pieces(width, height, aspect === "pad")
       : imageTokens({ width, height }, aspect, {
           minPixels: limits.minPixels ?? DIFFUSION_IMAGE.minPixels,
@@ -59,7 +59,7 @@ function trainingOptions(
         })
   return {
     imageRoot: data?.image_root,
-    format: own ? formatOf(own) : paradigm.masks ? "qwen_2_5" : "qwen2_5_vl",
+    format: trained ? formatOf(trained) : paradigm.masks ? "qwen_2_5" : "qwen2_5_vl",
     learn: recipe && paradigm.learn?.(chosenParadigm(recipe).section),
     trusted: data?.trusted,
     maxLength: data?.max_length,

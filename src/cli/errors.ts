@@ -41,6 +41,6 @@ export function reportError(
 /** The stack of an error and of everything that caused it. */
 function stackOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  const own = error.stack ?? String(error)
-  return error.cause === undefined ? own : `${own}\ncaused by: ${stackOf(error.cause)}`
+  const trace = error.stack ?? String(error)
+  return error.cause === undefined ? trace : `${trace}\ncaused by: ${stackOf(error.cause)}`
 }

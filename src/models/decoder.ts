@@ -125,8 +125,8 @@ export class Decoder implements LanguageModel {
     let start = 0
     const tables = sizes.flatMap((size, i) => {
       start += size
-      const own = positions.narrow(axis, start - size, size)
-      return size === 0 ? [] : [ropeTables(own, { ...options, length: lengths?.[i] })]
+      const rows = positions.narrow(axis, start - size, size)
+      return size === 0 ? [] : [ropeTables(rows, { ...options, length: lengths?.[i] })]
     })
     const dimension = sequences ? 2 : 0
     const joined = (name: keyof RopeTables): Tensor =>
@@ -262,8 +262,8 @@ function writeEach(
   return caches.map((cache, i) => {
     const { queries: rows } = patterns[i][0]
     start += rows
-    const own = (x: Tensor): Tensor => (caches.length === 1 ? x : x.narrow(2, start - rows, rows))
-    const [keys, values] = [own(k), own(v)]
+    const ofSequence = (x: Tensor): Tensor => (caches.length === 1 ? x : x.narrow(2, start - rows, rows))
+    const [keys, values] = [ofSequence(k), ofSequence(v)]
     return cache ? cache.write(layer, keys, values) : { keys, values }
   })
 }

@@ -65,8 +65,18 @@ export interface SelectedPositions {
   outputPositions: Int32Array
 }
 
-/** Samples up to this long share rows of the batch; for longer ones the kernels for whole sequences are worth more. */
+/** Samples up to this long share rows of the batch whenever two fit into one. */
 const PACKED_ROWS = 256
+/** Longer ones do where so much of the batch would be padding: kernels for whole sequences are worth less than that. */
+const MOST_PADDING = 1 / 3
+
+/** Which samples share a row of the batch. */
+function packed(lengths: readonly number[]): number[][] {
+  const longest = Math.max(...lengths)
+  const packs = firstFit(lengths, longest)
+  const isWorthIt = longest <= PACKED_ROWS || packs.length <= (1 - MOST_PADDING) * lengths.length
+  return isWorthIt ? packs : lengths.map((_, sample) => [sample])
+}
 
 /** Hidden states [output rows, H], sample by sample. */
 export function forwardSelected(
@@ -76,7 +86,7 @@ export function forwardSelected(
 ): Tensor {
   const lengths = samples.map(({ positions }) => positions.length)
   const rows = Math.max(...lengths)
-  const packs = rows <= PACKED_ROWS ? firstFit(lengths, rows) : lengths.map((_, sample) => [sample])
+  const packs = packed(lengths)
   const batch = packs.length
   const axes = samples.some((sample) => sample.axes) ? 3 : 1
   // What is not filled in is padding behind a pattern: any token, and nobody sees it.

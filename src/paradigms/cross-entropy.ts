@@ -33,7 +33,7 @@ export function tokenCrossEntropy(
   const ids = wanted.split(size)
   return cat(
     hidden.split(size).map((rows, i) => {
-      const body = (own: Tensor): Tensor => piece(own, ids[i])
+      const body = (rows: Tensor): Tensor => piece(rows, ids[i])
       return gradEnabled() ? checkpoint([rows], body) : body(rows)
     }),
   )

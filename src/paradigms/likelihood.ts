@@ -49,7 +49,7 @@ export class LikelihoodForward {
     const sums = new Array<number>(answers).fill(0)
     if (this.#predictions.length === 0) return sums
     const wanted = [...new Set(this.#predictions.map(({ row }) => row))].sort((a, b) => a - b)
-    const place = new Map(wanted.map((row, i) => [row, i]))
+    const indexOf = new Map(wanted.map((row, i) => [row, i]))
     const losses = noGrad(() =>
       tidy(() => {
         const embeddings = embedSources(model, Int32Array.from(this.#sources), [embedPrompt(model, prompt)])
@@ -62,7 +62,7 @@ export class LikelihoodForward {
           patterns: [{ queries: this.length, keys: this.length, spans: this.spans }],
           outputPositions: [Int32Array.from(wanted)],
         })
-        const rows = this.#predictions.map(({ row }) => place.get(row) as number)
+        const rows = this.#predictions.map(({ row }) => indexOf.get(row) as number)
         const targets = this.#predictions.map(({ token }) => token)
         const predicting = hidden.indexSelect(0, int64(rows, device))
         const rowSums: Tensor[] = []

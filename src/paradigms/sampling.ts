@@ -48,26 +48,26 @@ export function sampleTokens(
   uniforms: ArrayLike<number>,
   banned?: number,
 ): Predictions {
-  const own = new ModelLogits(logits)
-  if (banned !== undefined) own.ban(banned)
-  if (!options.temperature) return readGreedy(own.values, own)
-  const [ids, confidences] = multinomial(own.values, options, uniforms)
+  const modelLogits = new ModelLogits(logits)
+  if (banned !== undefined) modelLogits.ban(banned)
+  if (!options.temperature) return readGreedy(modelLogits.values, modelLogits)
+  const [ids, confidences] = multinomial(modelLogits.values, options, uniforms)
   const plain = options.confidenceFrom === "unmodified"
-  return readDrawn([ids, plain ? probabilitiesOf(ids, own.values) : confidences], own)
+  return readDrawn([ids, plain ? probabilitiesOf(ids, modelLogits.values) : confidences], modelLogits)
 }
 
 /**
  * The most likely token of each row.
  * @param scores what it is taken from: the logits, or what rules of decoding made of them
- * @param own the model's
+ * @param modelLogits the model's
  * @throws as `sampleTokens`
  */
-export function readGreedy(scores: Tensor, own: ModelLogits): Predictions {
-  const [predictions] = readChoice(greedy(scores), own)
+export function readGreedy(scores: Tensor, modelLogits: ModelLogits): Predictions {
+  const [predictions] = readChoice(greedy(scores), modelLogits)
   // No model is so unsure that its best token has less than twice its share.
-  const vocabulary = own.values.shape[1]
+  const vocabulary = modelLogits.values.shape[1]
   predictions.confidences.forEach((confidence, row) => {
-    if (confidence * vocabulary < 2) requireDistinct(own.values, row)
+    if (confidence * vocabulary < 2) requireDistinct(modelLogits.values, row)
   })
   return predictions
 }
@@ -77,12 +77,16 @@ export function readGreedy(scores: Tensor, own: ModelLogits): Predictions {
  * nothing of the row as a whole.
  * @throws as `sampleTokens`
  */
-export function readDrawn(choice: Choice, own: ModelLogits): Predictions {
-  const size = Math.min(PROBES, own.values.shape[1])
-  const [predictions, probes] = readChoice(choice, own, own.values.narrow(1, 0, size).reshape(-1).to("float32"))
+export function readDrawn(choice: Choice, modelLogits: ModelLogits): Predictions {
+  const size = Math.min(PROBES, modelLogits.values.shape[1])
+  const [predictions, probes] = readChoice(
+    choice,
+    modelLogits,
+    modelLogits.values.narrow(1, 0, size).reshape(-1).to("float32"),
+  )
   for (let row = 0; row < predictions.ids.length; row++) {
     const seen = probes.subarray(row * size, (row + 1) * size).filter(Number.isFinite)
-    if (isEqual(Math.min(...seen), Math.max(...seen))) requireDistinct(own.values, row)
+    if (isEqual(Math.min(...seen), Math.max(...seen))) requireDistinct(modelLogits.values, row)
   }
   return predictions
 }
@@ -93,13 +97,13 @@ export function readDrawn(choice: Choice, own: ModelLogits): Predictions {
  */
 export function readChoice(
   [ids, confidences]: Choice,
-  own: ModelLogits,
+  modelLogits: ModelLogits,
   ...others: Tensor[]
 ): [Predictions, Float32Array] {
   const n = ids.shape[0]
   // Ids are below 2^24, so float32 holds them.
-  const all = cat([ids.to("float32"), confidences.to("float32"), own.sums.to("float32"), ...others]).toFloat32()
-  own.requireFinite(all.subarray(2 * n, 3 * n))
+  const all = cat([ids.to("float32"), confidences.to("float32"), modelLogits.sums.to("float32"), ...others]).toFloat32()
+  modelLogits.requireFinite(all.subarray(2 * n, 3 * n))
   const predictions = { ids: Int32Array.from(all.subarray(0, n)), confidences: all.slice(n, 2 * n) }
   requireFinite(predictions.confidences)
   return [predictions, all.subarray(3 * n)]
@@ -113,10 +117,10 @@ const isEqual = (least: number, most: number): boolean => most - least <= 1e-4
  * @throws EqualLogitsError when all logits of a row of [n, V] are the same
  */
 export function requireDistinct(logits: Tensor, row: number): void {
-  const own = logits.narrow(0, row, 1)
-  const counts = own.isfinite()
-  const most = own.max()
-  const least = where(counts, own, most).min()
+  const rowLogits = logits.narrow(0, row, 1)
+  const counts = rowLogits.isfinite()
+  const most = rowLogits.max()
+  const least = where(counts, rowLogits, most).min()
   if (isEqual(least.item(), most.item()) && counts.sum().item() > 1) throw new EqualLogitsError()
 }
 

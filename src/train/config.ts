@@ -223,7 +223,7 @@ export function readTrainingRecipe(file: string, overrides: readonly string[] = 
     return key && urlScheme(value) === undefined ? `${key}=${JSON.stringify(resolve(value))}` : override
   })
   const config = readRecipe(trainingSchema(), file, here)
-  const from = (own: string): string => resolve(dirname(file), own)
+  const from = (path: string): string => resolve(dirname(file), path)
   const { image_root } = config.data
   return {
     ...config,

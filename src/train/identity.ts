@@ -33,8 +33,8 @@ function fixedSettings(config: TrainingConfig): object {
   const { paradigm, loss, data, train } = config
   const { file, image_root, ...reading } = data
   // The other paradigms' sections have no effect.
-  const own = { [sectionKey(paradigm)]: chosenParadigm(config).section }
-  return { paradigm, loss, ...own, data: reading, train: fixedTraining(train) }
+  const section = { [sectionKey(paradigm)]: chosenParadigm(config).section }
+  return { paradigm, loss, ...section, data: reading, train: fixedTraining(train) }
 }
 
 function fixedTraining(train: TrainingConfig["train"]): object {

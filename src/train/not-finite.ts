@@ -13,9 +13,9 @@ export function culprits(
   const values = tokenCrossEntropy.toFloat32()
   let start = 0
   const found = samples.filter((_, b) => {
-    const own = values.subarray(start, start + tokensPerSample[b])
+    const ofSample = values.subarray(start, start + tokensPerSample[b])
     start += tokensPerSample[b]
-    return own.some((value) => !Number.isFinite(value))
+    return ofSample.some((value) => !Number.isFinite(value))
   })
   return found.length > 0 ? found : samples
 }

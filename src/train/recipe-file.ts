@@ -136,8 +136,8 @@ function withKey(value: unknown, [part, ...rest]: readonly string[], leaf: unkno
   if (typeof value !== "object" || value === null)
     throw bad(`there are no keys in a value: ${readable(part)} is too much`)
   if (part === "__proto__") throw bad("there is no such key")
-  const own = Object.hasOwn(value, part) ? (value as Record<string, unknown>)[part] : undefined
-  return { ...value, [part]: withKey(own ?? {}, rest, leaf, override) }
+  const child = Object.hasOwn(value, part) ? (value as Record<string, unknown>)[part] : undefined
+  return { ...value, [part]: withKey(child ?? {}, rest, leaf, override) }
 }
 
 function checked<T extends z.ZodType>(

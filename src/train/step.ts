@@ -133,7 +133,7 @@ export class Stepper {
       if (loss.requiresGrad) backward(loss)
       const { count, metrics, tokensPerSample } = result
       const sum = accumulate > 1 ? value : value * Math.max(1, count)
-      return { sum, count, learned: tokensPerSample.reduce((n, own) => n + own, 0), metrics }
+      return { sum, count, learned: tokensPerSample.reduce((n, tokens) => n + tokens, 0), metrics }
     })
   }
 

@@ -3,10 +3,10 @@ import { halfTable } from "./blocks-of-32.js"
 
 /** Scale or minimum j of 8, six bits each in the 12 bytes from `at`: four low halves, four high ones, then the mixed rest. */
 function sixBits(source: Uint8Array, at: number, j: number, minimum: boolean): number {
-  const own = at + (minimum ? 4 : 0)
-  if (j < 4) return source[own + j] & 63
+  const low = at + (minimum ? 4 : 0)
+  if (j < 4) return source[low + j] & 63
   const mixed = source[at + 4 + j]
-  return (minimum ? mixed >> 4 : mixed & 15) | ((source[own + j - 4] >> 6) << 4)
+  return (minimum ? mixed >> 4 : mixed & 15) | ((source[low + j - 4] >> 6) << 4)
 }
 
 /** d, dmin, scales, 128 bytes of nibbles, each group of 64 weights in 32 of them: w = d s q - dmin m */

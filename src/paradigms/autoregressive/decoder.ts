@@ -44,14 +44,14 @@ export function autoregressiveDecoding(
     loop: decode(ids, { ...options, genLength }),
     length: ids.length + genLength,
     choose(logits, { state, uniform }) {
-      const own = new ModelLogits(logits)
-      const scores = processLogits(own.values, options, state)
+      const modelLogits = new ModelLogits(logits)
+      const scores = processLogits(modelLogits.values, options, state)
       try {
-        if (!options.temperature) return readGreedy(scores, own)
-        return readDrawn(draw(warpLogits(scores, options), [uniform]), own)
+        if (!options.temperature) return readGreedy(scores, modelLogits)
+        return readDrawn(draw(warpLogits(scores, options), [uniform]), modelLogits)
       } catch (error) {
         // The model's numbers are fine: the rules leave no token.
-        if (error instanceof NotFiniteError && own.areFinite()) throw new NothingLeftError()
+        if (error instanceof NotFiniteError && modelLogits.areFinite()) throw new NothingLeftError()
         throw error
       }
     },

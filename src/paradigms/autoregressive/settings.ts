@@ -60,8 +60,8 @@ function longest(
     file = "",
     values: { max_new_tokens, max_length },
   } = generation
-  const own = max_new_tokens ?? (max_length === undefined ? undefined : max_length - promptTokens)
-  if (own !== undefined && own < 1 && maxTokens === undefined)
+  const limit = max_new_tokens ?? (max_length === undefined ? undefined : max_length - promptTokens)
+  if (limit !== undefined && limit < 1 && maxTokens === undefined)
     throw new UserError(`max_length ${max_length} leaves no room behind the prompt of ${promptTokens} tokens`, {
       where: join(folder, file),
       fix: "ask for a number of tokens (--max-tokens), or set max_new_tokens in the file",
@@ -69,7 +69,7 @@ function longest(
   const room = Math.max(1, config.text.maxPositions - promptTokens)
   return report.choose("maxTokens", [
     ["option", maxTokens],
-    [file, own && Math.min(own, room)],
+    [file, limit && Math.min(limit, room)],
     ["default", MAX_TOKENS],
   ])
 }
@@ -107,19 +107,22 @@ function processors(
 ): ProcessorOptions {
   const { min_new_tokens, min_length, forced_eos_token_id } = values
   const least = min_new_tokens ?? (min_length === undefined ? undefined : Math.max(0, min_length - promptTokens))
-  const pick = (name: "repetitionPenalty" | "noRepeatNgramSize" | "minTokens", own: number | undefined, none: number) =>
-    report.choose(name, [["option", options[name]] as const, [file, own] as const], none)
-  const own = <T>(name: string, value: T | undefined): T | undefined => report.choose(name, [[file, value]])
+  const pick = (
+    name: "repetitionPenalty" | "noRepeatNgramSize" | "minTokens",
+    inFile: number | undefined,
+    none: number,
+  ) => report.choose(name, [["option", options[name]] as const, [file, inFile] as const], none)
+  const fromFile = <T>(name: string, value: T | undefined): T | undefined => report.choose(name, [[file, value]])
   return {
-    sequenceBias: own("sequenceBias", values.sequence_bias),
+    sequenceBias: fromFile("sequenceBias", values.sequence_bias),
     repetitionPenalty: pick("repetitionPenalty", values.repetition_penalty, 1),
     noRepeatNgramSize: pick("noRepeatNgramSize", values.no_repeat_ngram_size, 0),
-    badWords: own("badWords", values.bad_words_ids),
+    badWords: fromFile("badWords", values.bad_words_ids),
     minTokens: pick("minTokens", least, 0),
-    forcedEos: own("forcedEos", forced_eos_token_id === undefined ? undefined : [forced_eos_token_id].flat()),
-    lengthDecay: own("lengthDecay", values.exponential_decay_length_penalty),
-    suppressTokens: own("suppressTokens", values.suppress_tokens),
-    beginSuppressTokens: own("beginSuppressTokens", values.begin_suppress_tokens),
+    forcedEos: fromFile("forcedEos", forced_eos_token_id === undefined ? undefined : [forced_eos_token_id].flat()),
+    lengthDecay: fromFile("lengthDecay", values.exponential_decay_length_penalty),
+    suppressTokens: fromFile("suppressTokens", values.suppress_tokens),
+    beginSuppressTokens: fromFile("beginSuppressTokens", values.begin_suppress_tokens),
   }
 }
 
@@ -167,18 +170,18 @@ function greedy(
 ): WarperOptions {
   const why = "the most likely token is taken, nothing is drawn"
   for (const [name, key, neutral] of SAMPLING) {
-    const own = values[key]
+    const value = values[key]
     const asked = options[name]
     // Only the most likely token: as it is.
     const changesNothing = (value: unknown): boolean => value === neutral || (name === "topK" && value === 1)
     if (asked !== undefined) {
       if (!changesNothing(asked)) report.leaveOut(name, asked, "option", why)
-    } else if (own !== undefined && !changesNothing(own) && !(name === "topK" && own === TOP_K))
-      report.leaveOut(key, own, file, why)
+    } else if (value !== undefined && !changesNothing(value) && !(name === "topK" && value === TOP_K))
+      report.leaveOut(key, value, file, why)
   }
   if (options.seed !== undefined) report.leaveOut("seed", options.seed, "option", why)
-  const { temperature: own = 1 } = values
-  if (own !== 1 && own !== 0) report.leaveOut("temperature", own, file, why)
+  const { temperature: inFile = 1 } = values
+  if (inFile !== 1 && inFile !== 0) report.leaveOut("temperature", inFile, file, why)
   const temperature = report.choose<number>("temperature", [
     ["option", options.temperature],
     [file, values.do_sample === false ? 0 : undefined],

@@ -83,9 +83,9 @@ export function blockDiffusionObjective(
       const first = (copy * samples.length + b) * blocks
       return levels.subarray(first, first + blocks)
     })
-    const masked = levelsOf.map((own) => maskedPositions(labels, own, draw(length), blockSize))
+    const masked = levelsOf.map((levels) => maskedPositions(labels, levels, draw(length), blockSize))
     const clean = labelled.filter((position) => predictedByClean(position, blockSize, shift))
-    if (clean.length + Math.max(...masked.map((own) => own.length)) === 0) {
+    if (clean.length + Math.max(...masked.map((positions) => positions.length)) === 0) {
       tokensPerSample.push(0)
       return
     }
@@ -93,7 +93,10 @@ export function blockDiffusionObjective(
     const weightIn = (copy: number, position: number): number =>
       weight === "one" ? 1 : lossScale(levelsOf[copy][Math.floor(position / blockSize)])
     const expectedWeight = (position: number): number =>
-      levelsOf.reduce((sum, own, copy) => sum + own[Math.floor(position / blockSize)] * weightIn(copy, position), 0)
+      levelsOf.reduce(
+        (sum, levels, copy) => sum + levels[Math.floor(position / blockSize)] * weightIn(copy, position),
+        0,
+      )
     tokensPerSample.push(needed.targets.length)
     predictions.push({
       rows: {

@@ -61,10 +61,10 @@ export function referenceBlockDiffusionObjective(
     const clean = labelled.filter(byClean)
     const noised = upTo(copies).map((copy) => {
       const first = (copy * samples.length + b) * blocks
-      const own = levels.subarray(first, first + blocks)
-      return { own, masked: maskedPositions(labels, own, draw(length), blockSize) }
+      const levelsOfCopy = levels.subarray(first, first + blocks)
+      return { levelsOfCopy, masked: maskedPositions(labels, levelsOfCopy, draw(length), blockSize) }
     })
-    const each = noised.map(({ own, masked }) => {
+    const each = noised.map(({ levelsOfCopy, masked }) => {
       const embeddings = embedSample(model, sample, features)
       const logs = logProbabilities(
         model,
@@ -74,9 +74,13 @@ export function referenceBlockDiffusionObjective(
         sample.positions,
       )
       /** 1/t of a masked token. */
-      const weigh = (i: number): number => (weight === "one" ? 1 : lossScale(own[blockOf(i)]))
+      const weigh = (i: number): number => (weight === "one" ? 1 : lossScale(levelsOfCopy[blockOf(i)]))
       // What a clean row predicts does not depend on the noise: its term is always there, with its expected weight.
-      const predictedClean = clean.map((i) => ({ row: i - 1, token: labels[i], weight: weigh(i) * own[blockOf(i)] }))
+      const predictedClean = clean.map((i) => ({
+        row: i - 1,
+        token: labels[i],
+        weight: weigh(i) * levelsOfCopy[blockOf(i)],
+      }))
       const before = shift === "next" ? 1 : 0
       const predictedNoised = Array.from(masked)
         .filter((i) => !byClean(i))
@@ -86,11 +90,11 @@ export function referenceBlockDiffusionObjective(
     for (const { logs, predictedClean, predictedNoised } of each) {
       const predictions = [...predictedClean, ...predictedNoised]
       if (predictions.length === 0) continue
-      const own = crossEntropies(logs, predictions)
-      const { device, dtype } = own
+      const entropies = crossEntropies(logs, predictions)
+      const { device, dtype } = entropies
       const divisor = copies * (per === "samples" ? labelled.length : 1)
       const weights = tensor(Float64Array.from(predictions, (one) => one.weight / divisor)).to({ device, dtype })
-      sums.push(own.mul(weights).sum())
+      sums.push(entropies.mul(weights).sum())
     }
     // Clean rows are the same in every copy: their tokens are listed once.
     const [first] = each

@@ -35,9 +35,9 @@ export function chooseTokens(
   { uniforms }: FullChoice,
   companion?: Tensor,
 ): FullPredictions {
-  const own = new ModelLogits(logits)
+  const modelLogits = new ModelLogits(logits)
   const without = companion && new ModelLogits(companion)
-  const scores = inFloat64(without ? guide(own.values, without.values, guidance) : own.values)
+  const scores = inFloat64(without ? guide(modelLogits.values, without.values, guidance) : modelLogits.values)
   const vocabulary = scores.shape[1]
   for (const id of suppress) if (id < vocabulary) scores.narrow(1, id, 1).fill_(Number.NEGATIVE_INFINITY)
   // Row by row: noise of all rows is as large as their logits.
@@ -48,15 +48,15 @@ export function chooseTokens(
     .squeeze(1)
     .sub(scores.logsumexp([1]))
   try {
-    const [predictions, logConfidences] = readChoice([ids, logs.exp()], own, logs.to("float32"))
+    const [predictions, logConfidences] = readChoice([ids, logs.exp()], modelLogits, logs.to("float32"))
     // No model is so unsure that its best token has less than twice its share.
     predictions.confidences.forEach((confidence, row) => {
-      if (confidence * vocabulary < 2) requireDistinct(own.values, row)
+      if (confidence * vocabulary < 2) requireDistinct(modelLogits.values, row)
     })
     return { ...predictions, logConfidences }
   } catch (error) {
     // The model's numbers are fine: nothing is left but suppressed tokens.
-    if (error instanceof NotFiniteError && own.areFinite() && (without?.areFinite() ?? true))
+    if (error instanceof NotFiniteError && modelLogits.areFinite() && (without?.areFinite() ?? true))
       throw new NothingLeftError()
     throw error
   }

@@ -135,6 +135,6 @@ function patternOf(
   if (!marks) return { length, pattern: bidirectional(length) }
   const turns = turnsOfSample(sample, marks)
   const lastTurn = turns[outputPositions[outputPositions.length - 1]]
-  const own = turns.subarray(0, turns.lastIndexOf(lastTurn) + 1)
-  return { length: own.length, pattern: turnCausal(own) }
+  const upToLast = turns.subarray(0, turns.lastIndexOf(lastTurn) + 1)
+  return { length: upToLast.length, pattern: turnCausal(upToLast) }
 }
