@@ -26,26 +26,31 @@ import { MapWeights, RecordingWeights, type WeightSource } from "../../src/model
 import type { Tensor } from "../../src/torch/index.js"
 
 /** Weights of a folder by the rules of its layout, in float32; those that no rule fits are the language model's. */
-function weightsIn(folder: string, rules: readonly RenameRule[], build: (weights: WeightSource) => unknown): MapWeights {
+function weightsIn(
+  folder: string,
+  rules: readonly RenameRule[],
+  build: (weights: WeightSource) => unknown,
+): MapWeights {
   const recording = new RecordingWeights()
   build(recording)
   const layout = { name: "vision", rules }
   const stored = [...openTensors(folder)].filter(([name]) => ruleOfStored(layout, name, ""))
   const { tensors } = arrangeTensors(stored, { layouts: [layout], expected: recording.shapes, tie: false }, folder)
   const mapped = new MappedFiles()
-  return new MapWeights(new Map([...tensors].map(([name, view]): [string, Tensor] => [name, mapped.tensor(view).to("float32")])))
+  return new MapWeights(
+    new Map([...tensors].map(([name, view]): [string, Tensor] => [name, mapped.tensor(view).to("float32")])),
+  )
 }
 
-export function tiledVision(
-  folder: string,
-  config: TiledVisionConfig,
-  rules: readonly RenameRule[],
-): TiledVision {
+export function tiledVision(folder: string, config: TiledVisionConfig, rules: readonly RenameRule[]): TiledVision {
   const build = (weights: WeightSource): TiledVision => new TiledVision(config, weights, "float32")
   return build(weightsIn(folder, rules, build))
 }
 
-const READERS: Record<string, [(raw: Json, hidden: number, where: string) => TiledVisionConfig, readonly RenameRule[]]> = {
+const READERS: Record<
+  string,
+  [(raw: Json, hidden: number, where: string) => TiledVisionConfig, readonly RenameRule[]]
+> = {
   llava: [readLlavaVision, llavaVisionRules],
   llava_onevision: [readLlavaOnevisionVision, llavaVisionRules],
   smolvlm: [readIdefics3Vision, idefics3VisionRules],

@@ -6,12 +6,11 @@ import { check } from "../../checkpoint/schema-check.js"
 import { size } from "../../checkpoint/schema-pieces.js"
 import { UserError } from "../../errors.js"
 import { shown } from "../../readable.js"
-import type { TiledVisionConfig } from "../tiled-vision.js"
+import type { TiledVisionConfig, TileMerge } from "../tiled-vision.js"
 import { featuresOf } from "../towers/features.js"
 import { withoutLastLayer } from "../towers/siglip.js"
 import type { FeatureSelection, TowerConfig } from "../towers/tower.js"
 import type { VitConfig } from "../towers/vit-config.js"
-import type { TileMerge } from "./anyres.js"
 import { connectorNamed, nameOfConnector } from "./connector.js"
 
 const schema = z.looseObject({
@@ -19,7 +18,7 @@ const schema = z.looseObject({
   mm_hidden_size: size.nullish(),
   mm_vision_select_layer: z.int().min(-1024).max(1024).nullish(),
   mm_vision_select_feature: z.enum(["patch", "cls_patch"]).nullish(),
-  mm_patch_merge_type: z.enum(["flat", "spatial", "spatial_unpad"]).nullish(),
+  mm_patch_merge_type: z.enum(["flat", "spatial_unpad"]).nullish(),
   image_aspect_ratio: z.string().nullish(),
   // What they also offer, and no script of theirs uses.
   mm_resampler_type: z.null().optional(),
@@ -73,18 +72,12 @@ function towerAndLayer(
   return { tower, selection: { layers: [layer ?? -2], skipFirst, postNorm: false } }
 }
 
-function mergeOf(merge: "flat" | "spatial" | "spatial_unpad", aspect: string, where?: string): TileMerge {
+function mergeOf(merge: TileMerge["type"], aspect: string, where?: string): TileMerge {
   if (merge === "flat") return { type: "flat" }
   const maxTiles = /^anyres_max_(\d{1,4})$/.exec(aspect)?.[1]
   if (aspect.startsWith("anyres") && aspect !== "anyres" && !(Number(maxTiles) > 0))
     throw new UserError(`image_aspect_ratio is ${shown(aspect)}, neither anyres nor anyres_max_N`, { where })
-  const unpads = merge === "spatial_unpad"
-  return {
-    type: "spatial",
-    newline: unpads,
-    ...(unpads && { unpad: "truncated" as const }),
-    ...(unpads && maxTiles !== undefined && { maxTiles: Number(maxTiles) }),
-  }
+  return { type: merge, ...(maxTiles !== undefined && { maxTiles: Number(maxTiles) }) }
 }
 
 /** The keys again, of what has changed or was chosen here. */
@@ -92,7 +85,7 @@ export function writeAuthorsVision({ tower, selection, connector, merge }: Tiled
   return {
     mm_projector_type: nameOfConnector(connector),
     mm_hidden_size: featuresOf(tower, selection).channels,
-    mm_patch_merge_type: merge.type === "flat" ? "flat" : merge.unpad ? "spatial_unpad" : "spatial",
+    mm_patch_merge_type: merge.type,
     use_mm_proj: true,
   }
 }

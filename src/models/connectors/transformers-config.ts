@@ -7,10 +7,9 @@ import { upTo } from "../../checkpoint/schema-pieces.js"
 import { UserError } from "../../errors.js"
 import { ACTIVATIONS, type Activation } from "../../nn/mlp.js"
 import { shown } from "../../readable.js"
-import { rowsOfTile, type TiledVisionConfig } from "../tiled-vision.js"
+import { rowsOfTile, type TiledVisionConfig, type TileMerge } from "../tiled-vision.js"
 import { hiddenStatesOf } from "../towers/features.js"
 import { readTowerConfig } from "../towers/registry.js"
-import type { TileMerge } from "./anyres.js"
 
 const layer = z.int().min(-1024).max(1024)
 const llavaSchema = z.looseObject({
@@ -40,7 +39,7 @@ export const readLlavaVision = (raw: Json, hiddenSize: number, where?: string): 
 export function readLlavaOnevisionVision(raw: Json, hiddenSize: number, where?: string): TiledVisionConfig {
   const facts: LlavaFacts = { tower: "siglip_vision_model", layer: -1, strategy: "full" }
   const aspect = raw.vision_aspect_ratio ?? "anyres_max_9"
-  const merge: TileMerge = { type: "spatial", newline: true, unpad: "rounded", ...maxTilesOf(aspect, where) }
+  const merge: TileMerge = { type: "spatial_unpad", maxTiles: maxTilesOf(aspect, where), decimals: 7 }
   return readLlava(raw, hiddenSize, facts, merge, where)
 }
 
@@ -68,7 +67,7 @@ function readLlava(
     merge,
     hiddenSize,
   }
-  if (merge.type === "spatial" && !rowsOfTile(config).grid)
+  if (merge.type === "spatial_unpad" && !rowsOfTile(config).grid)
     throw new UserError(
       `vision_feature_select_strategy ${skipFirst ? '"default" leaves out a feature of' : '"full" keeps the class token of'} the tower, so that tiles cannot be merged`,
       { where },
@@ -79,9 +78,9 @@ function readLlava(
 const ASPECT = /^anyres_max_(\d{1,4})$/
 
 /** `anyres_max_N` */
-function maxTilesOf(aspect: unknown, where?: string): { maxTiles: number } {
+function maxTilesOf(aspect: unknown, where?: string): number {
   const maxTiles = typeof aspect === "string" ? Number(ASPECT.exec(aspect)?.[1]) : 0
-  if (maxTiles > 0) return { maxTiles }
+  if (maxTiles > 0) return maxTiles
   throw new UserError(`vision_aspect_ratio is ${shown(aspect)}, not anyres_max_N`, { where })
 }
 

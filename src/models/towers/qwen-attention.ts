@@ -38,7 +38,13 @@ export class QwenAttention {
  * @param rows and columns of each patch
  * @param rounding type that frequencies are rounded to before they are used
  */
-export function patchTables(rows: Float32Array, columns: Float32Array, headDim: number, device: Device, rounding?: DType): RopeTables {
+export function patchTables(
+  rows: Float32Array,
+  columns: Float32Array,
+  headDim: number,
+  device: Device,
+  rounding?: DType,
+): RopeTables {
   const frequencies = inverseFrequencies(headDim / 2, ROPE_THETA, device, undefined, rounding)
   const angles = [rows, columns].map((axis) => tensor(axis).to({ device }).unsqueeze(1).mul(frequencies))
   return tablesOfAngles(cat(angles, 1), "float32")
