@@ -114,6 +114,33 @@ export type { WeightSource } from "./models/weight-source.js"
 export { KvCache, type KvCacheShape } from "./nn/kv-cache.js"
 export type { RopeScaling } from "./nn/rope-scaling.js"
 
+// Another vision tower, or a connector: docs/guide/add-a-tower.md.
+
+export { type Connector, type ConnectorKind, connectorNamed } from "./models/connectors/connector.js"
+export { type InitialWeightsOptions, initialConnectorWeights } from "./models/connectors/initial-weights.js"
+export type { TileArrangement } from "./models/connectors/merge-tiles.js"
+export {
+  rowsOfTile,
+  type TiledImage,
+  TiledVision,
+  type TiledVisionConfig,
+  type TileMerge,
+} from "./models/tiled-vision.js"
+export type { TileFeatures } from "./models/towers/features.js"
+export { readTower, type TowerFolder } from "./models/towers/folder.js"
+export { registerTower } from "./models/towers/registry.js"
+export type {
+  ConfigPlace,
+  FeatureGrid,
+  FeatureSelection,
+  TileTower,
+  TowerConfig,
+  TowerFamily,
+  VisionTower,
+} from "./models/towers/tower.js"
+export type { Activation } from "./nn/mlp.js"
+export { type LayerRun, runLayer } from "./nn/run-layer.js"
+
 // Another paradigm: docs/guide/add-a-paradigm.md.
 
 export {

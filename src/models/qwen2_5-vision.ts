@@ -1,16 +1,17 @@
 /** The Qwen2.5-VL vision tower with its merger: pixels of any number of images → features for the language model. */
 
 import { finish, type Work } from "../in-turns.js"
-import { attention, forget } from "../nn/attention.js"
+import { forget } from "../nn/attention.js"
 import { type AttentionPattern, windows } from "../nn/attention-pattern.js"
 import { type Linear, multiply } from "../nn/linear.js"
 import type { RmsNorm } from "../nn/norm.js"
-import { inverseFrequencies, type RopeTables, rotate, tablesOfAngles } from "../nn/rope.js"
+import type { RopeTables } from "../nn/rope.js"
 import { runLayer } from "../nn/run-layer.js"
 import type { SwiGlu } from "../nn/swiglu.js"
 import { cat, type DType, gradEnabled, type Tensor, tensor } from "../torch/index.js"
 import type { VisionConfig } from "./families/qwen2_5_vl-read.js"
 import { type Grid, visionLayout } from "./qwen2_5-vision-layout.js"
+import { patchTables, QwenAttention } from "./towers/qwen-attention.js"
 import type { ImageInput } from "./types.js"
 import { takeLinear, takeNorm, takeSwiGlu, type WeightSource } from "./weight-source.js"
 
@@ -24,8 +25,6 @@ export interface QwenImageInput extends ImageInput {
   /** Frames, patch rows, patch columns. */
   grid: Grid
 }
-
-const ROPE_THETA = 10_000
 
 export class Qwen25Vision {
   /** Keeps only the input of each block for the backward pass and computes the rest a second time. */
@@ -94,7 +93,7 @@ export class Qwen25Vision {
       Math.floor(windowSize / mergeSize / patchSize),
     )
     const device = this.#patchEmbedding.device
-    const onDevice = (values: Int32Array | Float32Array): Tensor => tensor(values).to({ device })
+    const onDevice = (values: Int32Array): Tensor => tensor(values).to({ device })
     const weight = this.#patchEmbedding.flatten(1)
     const pixels = cat(
       images.map(({ pixelValues }) => tensor(pixelValues, [pixelValues.length / weight.shape[1], weight.shape[1]])),
@@ -102,9 +101,7 @@ export class Qwen25Vision {
     const patches = multiply(pixels.to({ device, dtype: this.#dtype }), weight)
 
     const unit = mergeSize * mergeSize
-    const frequencies = inverseFrequencies(hiddenSize / heads / 2, ROPE_THETA, device)
-    const angles = [layout.rows, layout.columns].map((axis) => onDevice(axis).unsqueeze(1).mul(frequencies))
-    const tables = tablesOfAngles(cat(angles, 1), "float32")
+    const tables = patchTables(layout.rows, layout.columns, hiddenSize / heads, device)
     const inWindows = [windows(layout.windowLengths)]
     const inFrames = [windows(layout.frameLengths)]
 
@@ -126,32 +123,22 @@ export class Qwen25Vision {
 }
 
 class VisionBlock {
-  readonly #heads: number
   readonly #attentionNorm: RmsNorm
-  readonly #qkv: Linear
-  readonly #output: Linear
+  readonly #attention: QwenAttention
   readonly #mlpNorm: RmsNorm
   readonly #mlp: SwiGlu
 
-  constructor({ hiddenSize, intermediateSize, heads, rmsNormEps: eps }: VisionConfig, weights: WeightSource) {
-    this.#heads = heads
+  constructor(config: VisionConfig, weights: WeightSource) {
+    const { hiddenSize, intermediateSize, rmsNormEps: eps } = config
     this.#attentionNorm = takeNorm(weights, "norm1", hiddenSize, eps)
-    this.#qkv = takeLinear(weights, "attn.qkv", [3 * hiddenSize, hiddenSize], true)
-    this.#output = takeLinear(weights, "attn.proj", [hiddenSize, hiddenSize], true)
+    this.#attention = new QwenAttention(config, weights.at("attn"))
     this.#mlpNorm = takeNorm(weights, "norm2", hiddenSize, eps)
     this.#mlp = takeSwiGlu(weights, "mlp", hiddenSize, intermediateSize, true)
   }
 
   /** x [patches, hidden] */
   forward(x: Tensor, tables: RopeTables, patterns: readonly AttentionPattern[]): Tensor {
-    const [patches, hidden] = x.shape
-    const qkv = this.#qkv.forward(this.#attentionNorm.forward(x)).view(patches, 3, this.#heads, -1)
-    // The published tower turns queries and keys in float32 whatever it computes in.
-    const turned = rotate(qkv.narrow(1, 0, 2).permute(1, 2, 0, 3).to("float32"), tables).to(x.dtype)
-    const [q, k] = turned.split(1)
-    const v = qkv.narrow(1, 2, 1).permute(1, 2, 0, 3)
-    const attended = attention(q, k, v, patterns).squeeze(0).transpose(0, 1).reshape(patches, hidden)
-    const h = x.add(this.#output.forward(attended))
+    const h = x.add(this.#attention.forward(this.#attentionNorm.forward(x), tables, patterns))
     return h.add(this.#mlp.forward(this.#mlpNorm.forward(h)))
   }
 }

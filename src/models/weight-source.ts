@@ -1,4 +1,5 @@
 /** Where a model's weights come from. Names and shapes stand where the model uses them, and nowhere else. */
+import { LayerNorm } from "../nn/layer-norm.js"
 import { Linear } from "../nn/linear.js"
 import { RmsNorm } from "../nn/norm.js"
 import { SwiGlu } from "../nn/swiglu.js"
@@ -93,6 +94,12 @@ export function takeLinear(
 /** `name`.weight [size] */
 export function takeNorm(weights: WeightSource, name: string, size: number, eps: number): RmsNorm {
   return new RmsNorm(weights.at(name).take("weight", [size]), eps)
+}
+
+/** `name`.weight and `name`.bias, [size] each */
+export function takeLayerNorm(weights: WeightSource, name: string, size: number, eps: number): LayerNorm {
+  const module = weights.at(name)
+  return new LayerNorm(module.take("weight", [size]), module.take("bias", [size]), eps)
 }
 
 /** Gate and up [inner, size], down [size, inner]. */

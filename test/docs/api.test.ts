@@ -5,16 +5,18 @@ import { join, resolve } from "node:path"
 import ts from "typescript"
 import { expect, it } from "vitest"
 
+/** `diffusionvl` and `diffusionvl/torch`. */
+const PUBLIC = ["../../src/index.js", "../../src/torch-entry.js", "zod"]
 const root = resolve(import.meta.dirname, "../..")
 
-it("a model and a paradigm are added with the public library alone", () => {
+it("a model, a tower and a paradigm are added with the public library alone", () => {
   const guide = join(root, "test/guide")
   const files = readdirSync(guide).filter((name) => !name.endsWith(".test.ts"))
-  expect(files).toEqual(["phi3.ts", "prefix-lm.ts"])
+  expect(files).toEqual(["conv-tower.ts", "phi3.ts", "prefix-lm.ts"])
   for (const name of files) {
     const { importedFiles } = ts.preProcessFile(readFileSync(join(guide, name), "utf8"))
     const imported = importedFiles.map(({ fileName }) => fileName)
     expect(imported, name).toContain("../../src/index.js")
-    expect(imported.filter((file) => file !== "../../src/index.js" && file !== "zod")).toEqual([])
+    expect(imported.filter((file) => !PUBLIC.includes(file))).toEqual([])
   }
 })

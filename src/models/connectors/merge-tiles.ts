@@ -1,0 +1,80 @@
+/** The features of a picture's tiles, as rows of the sequence. */
+
+import { UserError } from "../../errors.js"
+import { cat, operator, type Tensor } from "../../torch/index.js"
+import type { FeatureGrid } from "../towers/tower.js"
+
+/**
+ * How the tiles of a picture lie, as the image processor cut them (LLaVA's "anyres"). The first tile shows the whole
+ * picture, the others are parts of it, whose features form one map.
+ */
+export interface TileArrangement {
+  /** Of the parts; absent where there is the whole picture alone. */
+  grid?: {
+    /** Tiles down and across. */
+    rows: number
+    columns: number
+    /** Features of the map that show the picture; the others show padding and are cut off. */
+    kept: { top: number; left: number; rows: number; columns: number }
+    /** What the kept ones are shrunk to. @default they are not */
+    shrunk?: { rows: number; columns: number }
+  }
+  /** The learned newline stands behind each row of the map, or behind the features of the whole picture alone. */
+  newline: boolean
+}
+
+const bilinear = operator("aten::upsample_bilinear2d")
+
+/**
+ * Features of one picture's tiles [T, P, H] → its rows in the sequence [tokens, H]: without a newline tile after tile, else
+ * the whole picture's and then the map of its parts, row by row.
+ * @param features of a tile: how they lie
+ * @param newline [H]
+ * @throws UserError when tiles, features and arrangement do not fit
+ */
+export function mergeTiles(
+  tiles: Tensor,
+  { grid, newline: hasNewline }: TileArrangement,
+  features: FeatureGrid | undefined,
+  newline: Tensor | null,
+): Tensor {
+  const [count, perTile, size] = tiles.shape
+  if (!hasNewline) return tiles.reshape(count * perTile, size)
+  if (!newline) throw new UserError("the picture's rows end with a newline, and the model has none")
+  const end = newline.to(tiles.dtype)
+  const whole = tiles.select(0, 0)
+  requireTiles(count, grid)
+  if (!grid) return cat([whole, end.view(1, size)])
+  if (!features)
+    throw new UserError("the tower's features form no grid, so that the tiles of a picture form no map", {
+      fix: "leave the class token out, or do not cut pictures into tiles",
+    })
+  const [rows, columns] = features
+  const { kept, shrunk } = grid
+  const map = tiles
+    .narrow(0, 1, count - 1)
+    .reshape(grid.rows, grid.columns, rows, columns, size)
+    .permute(0, 2, 1, 3, 4)
+    .reshape(grid.rows * rows, grid.columns * columns, size)
+    .narrow(0, kept.top, kept.rows)
+    .narrow(1, kept.left, kept.columns)
+  const lines = shrunk ? resized(map, shrunk) : map
+  const height = lines.shape[0]
+  const ended = cat([lines, end.view(1, 1, size).expand(height, 1, size)], 1)
+  return cat([whole, ended.reshape(height * ended.shape[1], size)])
+}
+
+function requireTiles(count: number, grid: TileArrangement["grid"]): void {
+  const expected = grid ? grid.rows * grid.columns + 1 : 1
+  if (count === expected) return
+  const parts = grid ? ` and ${grid.rows} × ${grid.columns} of its parts` : ""
+  throw new UserError(`the picture has ${count} tiles, not one of the whole${parts}`)
+}
+
+/** [rows, columns, H] → another number of rows and columns, bilinear without antialiasing. */
+function resized(map: Tensor, { rows, columns }: { rows: number; columns: number }): Tensor {
+  if (rows < 1 || columns < 1)
+    throw new UserError("the picture is too thin: no row of its features is left", { fix: "crop it" })
+  const channelsFirst = map.permute(2, 0, 1).contiguous().unsqueeze(0)
+  return bilinear.call(channelsFirst, [rows, columns], false, null, null).squeeze(0).permute(1, 2, 0)
+}

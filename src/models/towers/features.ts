@@ -1,0 +1,43 @@
+/** Which features of a tile reach the connector. Plain numbers only. */
+
+import { UserError } from "../../errors.js"
+import type { ConfigPlace, FeatureGrid, FeatureSelection, TowerConfig } from "./tower.js"
+
+/** What a tower gives for one tile. */
+export interface TileFeatures {
+  /** P */
+  count: number
+  /** Their arrangement; undefined where a class token stands among them, or one of the grid is left out. */
+  grid: FeatureGrid | undefined
+  /** C */
+  channels: number
+}
+
+export function featuresOf(config: TowerConfig, selection: FeatureSelection): TileFeatures {
+  const [rows, columns] = config.grid
+  const before = config.classTokens - (selection.skipFirst ? 1 : 0)
+  return {
+    count: rows * columns + before,
+    grid: before === 0 ? config.grid : undefined,
+    channels: config.hiddenSize * selection.layers.length,
+  }
+}
+
+/**
+ * The hidden states of a selection, counted from 0.
+ * @throws UserError when the tower has no such layer
+ */
+export function hiddenStatesOf(
+  { hiddenStates }: Pick<TowerConfig, "hiddenStates">,
+  { layers }: Pick<FeatureSelection, "layers">,
+  { at, where }: ConfigPlace = { at: "the layer of the vision features" },
+): number[] {
+  return layers.map((layer) => {
+    const index = layer < 0 ? hiddenStates + layer : layer
+    if (index >= 0 && index < hiddenStates) return index
+    throw new UserError(`${at} is ${layer}, but the tower has ${hiddenStates - 1} layers`, {
+      where,
+      fix: `use −${hiddenStates} to ${hiddenStates - 1}`,
+    })
+  })
+}

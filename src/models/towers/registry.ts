@@ -1,0 +1,68 @@
+/** The families of vision towers, a line each; reading their configurations, and building them. */
+
+import type { Json } from "../../checkpoint/json.js"
+import { UserError } from "../../errors.js"
+import { shown } from "../../readable.js"
+import type { DType } from "../../torch/index.js"
+import type { WeightSource } from "../weight-source.js"
+import { clip } from "./clip.js"
+import { hiddenStatesOf } from "./features.js"
+import { idefics3, siglip } from "./siglip.js"
+import type { ConfigPlace, FeatureSelection, TileTower, TowerConfig, TowerFamily } from "./tower.js"
+
+const BY_NAME = new Map<string, TowerFamily>(
+  ([siglip, clip, idefics3] as TowerFamily[]).map((family) => [family.name, family]),
+)
+
+/** Makes a family of towers known, so that models and `--tower` find it by its model_type. */
+export function registerTower(family: TowerFamily): void {
+  if (BY_NAME.has(family.name)) throw new RangeError(`there is a family of towers ${family.name} already`)
+  const taken = family.modelTypes.find((type) => towerOfType(type))
+  if (taken !== undefined) throw new RangeError(`there is a family of towers for model_type ${taken} already`)
+  BY_NAME.set(family.name, family)
+}
+
+/** All of them, in the order in which they were made known. */
+export const towerFamilies = (): TowerFamily[] => [...BY_NAME.values()]
+
+/** The family that a model_type means. */
+export const towerOfType = (type: unknown): TowerFamily | undefined =>
+  towerFamilies().find(({ modelTypes }) => modelTypes.some((known) => known === type))
+
+/** The family of a configuration. */
+export function towerFamilyOf({ family }: Pick<TowerConfig, "family">): TowerFamily {
+  const found = BY_NAME.get(family)
+  if (!found) throw new Error(`there is no family of towers ${family}`)
+  return found
+}
+
+/**
+ * A vision_config, or the config.json of a tower alone.
+ * @param place.usual the model_type where the configuration names none
+ * @throws UserError naming the key that cannot be right
+ */
+export function readTowerConfig(json: Json, { usual, ...place }: ConfigPlace & { usual?: string }): TowerConfig {
+  const type = json.model_type ?? usual
+  const family = towerOfType(type)
+  if (family) return family.read(json, place)
+  const key = place.at === "" ? "model_type" : `${place.at}.model_type`
+  const known = towerFamilies().map(({ title, modelTypes }) => `${modelTypes[0]} (${title})`)
+  throw new UserError(type === undefined ? `${key} is missing` : `${key} ${shown(type)} is no known vision tower`, {
+    where: place.where,
+    fix: `Known are ${known.join(", ")}.`,
+  })
+}
+
+/**
+ * The tower of a configuration over these weights, computing in `dtype`.
+ * @throws UserError when it has no such layer as the selection names
+ */
+export function buildTower(
+  config: TowerConfig,
+  selection: FeatureSelection,
+  weights: WeightSource,
+  dtype: DType,
+): TileTower {
+  hiddenStatesOf(config, selection)
+  return towerFamilyOf(config).build(config, selection, weights, dtype)
+}

@@ -1,0 +1,33 @@
+/** The plain feed-forward part of a transformer layer: two linear layers and what stands between them. */
+
+import { operator, type Tensor } from "../torch/index.js"
+import type { Linear } from "./linear.js"
+
+const sigmoid = operator("aten::sigmoid")
+const relu = operator("aten::relu")
+
+/** By the names that config.json files have for them. */
+export const ACTIVATIONS = {
+  /** The exact one, with erf. */
+  gelu: (x: Tensor) => x.gelu(),
+  gelu_pytorch_tanh: (x: Tensor) => x.gelu("tanh"),
+  gelu_new: (x: Tensor) => x.gelu("tanh"),
+  quick_gelu: (x: Tensor) => x.mul(sigmoid.call(x.mul(1.702))),
+  relu: (x: Tensor) => relu.call(x),
+  silu: (x: Tensor) => x.silu(),
+} as const satisfies Record<string, (x: Tensor) => Tensor>
+
+export type Activation = keyof typeof ACTIVATIONS
+
+/** second(activation(first(x))) */
+export class Mlp {
+  constructor(
+    readonly first: Linear,
+    readonly second: Linear,
+    readonly activation: Activation,
+  ) {}
+
+  forward(x: Tensor): Tensor {
+    return this.second.forward(ACTIVATIONS[this.activation](this.first.forward(x)))
+  }
+}
