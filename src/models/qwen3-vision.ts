@@ -1,22 +1,18 @@
-/** Qwen3-VL's tower with its mergers: pictures → rows of the sequence, and what DeepStack adds to the first layers there. */
+/**
+ * Qwen3-VL's tower with its mergers: pictures → rows of the sequence, and beside them what DeepStack adds to the hidden states
+ * there behind the first layers of the language model.
+ */
 
 import { finish, type Work } from "../in-turns.js"
-import type { DType, Tensor } from "../torch/index.js"
+import { cat, type DType, type Tensor } from "../torch/index.js"
 import { Qwen3Merger } from "./connectors/qwen3-merger.js"
 import type { QwenImageInput } from "./qwen2_5-vision.js"
 import type { Grid } from "./qwen2_5-vision-layout.js"
 import { Qwen3Tower } from "./towers/qwen3.js"
 import type { Qwen3VisionConfig } from "./towers/qwen3-config.js"
+import type { ImageInput } from "./types.js"
 import { VISION_WEIGHTS } from "./vision-weights.js"
 import type { WeightSource } from "./weight-source.js"
-
-/** What a picture contributes to the sequence. */
-export interface DeepFeatures {
-  /** [tokens, H] */
-  rows: Tensor
-  /** [tokens, H] each: the i-th is added to the picture's hidden states behind layer i of the language model. */
-  deepstack: Tensor[]
-}
 
 export class Qwen3Vision {
   readonly tower: Qwen3Tower
@@ -43,21 +39,24 @@ export class Qwen3Vision {
   }
 
   /** `forwardInPieces` at once. */
-  forward(images: readonly QwenImageInput[]): DeepFeatures[] {
+  forward(images: readonly ImageInput[]): Tensor[] {
     return finish(this.forwardInPieces(images))
   }
 
-  /** Features of each picture, rows in raster order; the pictures are computed as one batch. */
-  *forwardInPieces(images: readonly QwenImageInput[]): Work<DeepFeatures[]> {
+  /**
+   * Features of each picture, [tokens, (1 + deepstack layers) · H], rows in raster order; the pictures are computed as one batch.
+   * First what stands in the sequence, then what is added behind layer 0, 1, …
+   */
+  *forwardInPieces(pictures: readonly ImageInput[]): Work<Tensor[]> {
+    const images = pictures as readonly QwenImageInput[]
     if (images.length === 0) return []
     const { last, deepstack } = yield* this.tower.forwardInPieces(images)
     const tokens = images.map(({ grid }) => this.tokens(grid))
-    const rows = this.#merger.forward(last).split(tokens)
-    const added = deepstack.map(({ layer, hidden }) => {
-      const merger = this.#deepstack[this.#config.deepstackLayers.indexOf(layer)]
-      return merger.forward(hidden).split(tokens)
+    const added = this.#config.deepstackLayers.map((layer, i) => {
+      const { hidden } = deepstack.find((one) => one.layer === layer) as (typeof deepstack)[number]
+      return this.#deepstack[i].forward(hidden)
     })
-    return rows.map((own, i) => ({ rows: own, deepstack: added.map((features) => features[i]) }))
+    return cat([this.#merger.forward(last), ...added], 1).split(tokens)
   }
 
   /** Rows that a picture takes in the sequence. */

@@ -3,45 +3,38 @@
 import { EMBEDDING } from "../checkpoint/checkpoint.js"
 import type { ModelConfig } from "../checkpoint/config.js"
 import { type Device, type DType, full, Generator, randn, type Tensor, zeros } from "../torch/index.js"
-import type { Architecture } from "./architecture.js"
 import { llada } from "./families/llada.js"
 import { llama } from "./families/llama.js"
+import { llava, llava_onevision } from "./families/llava.js"
 import { mistral } from "./families/mistral.js"
 import { qwen2 } from "./families/qwen2.js"
 import { qwen2_5_vl } from "./families/qwen2_5_vl.js"
 import { qwen3 } from "./families/qwen3.js"
+import { qwen3_vl } from "./families/qwen3_vl.js"
 import { smollm3 } from "./families/smollm3.js"
+import { smolvlm } from "./families/smolvlm.js"
+import { architectureOf, registerArchitecture } from "./registered.js"
 import type { LanguageModel } from "./types.js"
 import { MapWeights, RecordingWeights } from "./weight-source.js"
 
-const BY_NAME = new Map<string, Architecture>(
-  [qwen2_5_vl, qwen2, qwen3, llama, mistral, smollm3, llada].map((one) => [one.name, one]),
-)
+for (const family of [
+  qwen2_5_vl,
+  qwen2,
+  qwen3,
+  llama,
+  mistral,
+  smollm3,
+  llada,
+  qwen3_vl,
+  llava,
+  llava_onevision,
+  smolvlm,
+])
+  registerArchitecture(family)
+
+export { architectureOf, architectureOfType, architectures, registerArchitecture } from "./registered.js"
 
 export type Model = LanguageModel
-
-/** Makes a family known. */
-export function registerArchitecture(architecture: Architecture): void {
-  const { name, modelTypes } = architecture
-  if (BY_NAME.has(name)) throw new RangeError(`there is a family ${name} already`)
-  const taken = modelTypes.find((type) => architectureOfType(type))
-  if (taken !== undefined) throw new RangeError(`there is a family for model_type ${taken} already`)
-  BY_NAME.set(name, architecture)
-}
-
-/** All of them, in the order in which they were made known. */
-export const architectures = (): Architecture[] => [...BY_NAME.values()]
-
-/** The family that a model_type of config.json means. */
-export const architectureOfType = (type: unknown): Architecture | undefined =>
-  architectures().find(({ modelTypes }) => modelTypes.some((known) => known === type))
-
-/** The architecture of a configuration. */
-export function architectureOf({ family }: Pick<ModelConfig, "family">): Architecture {
-  const found = BY_NAME.get(family)
-  if (!found) throw new Error(`there is no family ${family}`)
-  return found
-}
 
 /** A model over these weights (by canonical name, exactly those of `expectedTensors(config)`), computing in `dtype`. */
 export function buildModel(config: ModelConfig, weights: ReadonlyMap<string, Tensor>, dtype: DType): Model {

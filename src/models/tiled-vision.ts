@@ -79,12 +79,13 @@ export class TiledVision {
   }
 
   /** `forwardInPieces` at once. */
-  forward(images: readonly TiledImage[]): Tensor[] {
+  forward(images: readonly ImageInput[]): Tensor[] {
     return finish(this.forwardInPieces(images))
   }
 
   /** Rows of each picture, [tokens, H]; the tiles of all of them are computed as one batch. */
-  *forwardInPieces(images: readonly TiledImage[]): Work<Tensor[]> {
+  *forwardInPieces(pictures: readonly ImageInput[]): Work<Tensor[]> {
+    const images = pictures as readonly TiledImage[]
     if (images.length === 0) return []
     const side = this.#tileSize
     const tiles = images.map(({ pixelValues }) => pixelValues.length / (3 * side * side))

@@ -1,10 +1,9 @@
-/** A language model that sees: a decoder and what makes features of pictures. Knows no paradigm and no family. */
+/** A language model that sees: one that reads text, and what makes features of pictures. Knows no paradigm and no family. */
 
 import type { ModelConfig } from "../checkpoint/config.js"
 import { finish, type Work } from "../in-turns.js"
 import type { KvCache } from "../nn/kv-cache.js"
 import type { DType, Tensor } from "../torch/index.js"
-import type { Decoder } from "./decoder.js"
 import type { ForwardInput, ImageInput, LanguageModel } from "./types.js"
 import type { WeightSource } from "./weight-source.js"
 
@@ -26,7 +25,7 @@ export class VisionLanguageModel<C extends ModelConfig = ModelConfig, V extends 
   /** @param weights the source that both parts were built from */
   constructor(
     readonly config: C,
-    readonly text: Decoder,
+    readonly text: LanguageModel,
     readonly vision: V,
     readonly weights: WeightSource,
   ) {}

@@ -56,7 +56,7 @@ it("names the key that cannot be right", () => {
     /vision_config\.model_type "resnet" is no known/,
   )
   expect(() => readTowerConfig({}, place)).toThrow(/vision_config\.model_type is missing/)
-  const qwen3 = (json: object) => () => readQwen3Vision(json, place)
+  const qwen3 = (json: Record<string, unknown>) => () => readQwen3Vision(json, place)
   expect(qwen3({ depth: 3 })).toThrow(/deepstack_visual_indexes names layer 8, of 3 layers/)
   expect(qwen3({ deepstack_visual_indexes: [2, 2] })).toThrow(/names a layer twice/)
   expect(qwen3({ num_heads: 7 })).toThrow(/vision_config\.hidden_size 1152 .* num_heads 7/)

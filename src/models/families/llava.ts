@@ -1,0 +1,70 @@
+/** LLaVA-1.5 and LLaVA-OneVision, in transformers' form: any language model, any tower of square tiles, an MLP between them. */
+
+import { z } from "zod"
+import type { Json } from "../../checkpoint/json.js"
+import type { Layout } from "../../checkpoint/layout.js"
+import { check } from "../../checkpoint/schema-check.js"
+import { token } from "../../checkpoint/schema-pieces.js"
+import type { Architecture } from "../architecture.js"
+import { readLlavaOnevisionVision, readLlavaVision } from "../connectors/transformers-config.js"
+import { buildLanguage, languageRules, type OuterConfig, readLanguage, writeOuter } from "../language-inside.js"
+import { TiledVision, type TiledVisionConfig } from "../tiled-vision.js"
+import { VisionLanguageModel } from "../vision-language-model.js"
+import { llavaVisionRules } from "../vision-layouts.js"
+
+export interface TiledConfig extends OuterConfig {
+  vision: TiledVisionConfig
+}
+
+const tokenSchema = z.looseObject({ image_token_index: token, image_token_id: token })
+
+const layout: Layout = { name: "transformers", rules: [...llavaVisionRules, ...languageRules("language_model.model")] }
+
+/** @param image id that stands for a picture where the file names none */
+function llavaFamily(
+  name: string,
+  title: string,
+  image: number,
+  usual: string,
+  readVision: (raw: Json, hiddenSize: number, where?: string) => TiledVisionConfig,
+): Architecture<TiledConfig> {
+  return {
+    name,
+    title,
+    modelTypes: [name],
+    namedTokens: [
+      { key: "bos_token_id" },
+      { key: "eos_token_id" },
+      { key: "pad_token_id" },
+      { key: "image_token_index", usual: image, token: "<image>" },
+    ],
+    read(raw, files) {
+      const language = readLanguage(raw, files, usual)
+      const { image_token_index: index, image_token_id: id } = check(tokenSchema, raw, "", files.where)
+      return {
+        ...language,
+        family: name,
+        tokens: { ...language.tokens, imagePad: index ?? id ?? image },
+        vision: readVision(raw, language.text.hiddenSize, files.where),
+      }
+    },
+    write: writeOuter,
+    layouts: () => [layout],
+    build: (config, weights, dtype) =>
+      new VisionLanguageModel(
+        config,
+        buildLanguage(config, weights, dtype),
+        new TiledVision(config.vision, weights, dtype),
+        weights,
+      ),
+  }
+}
+
+export const llava = llavaFamily("llava", "LLaVA-1.5", 32000, "llama", readLlavaVision)
+export const llava_onevision = llavaFamily(
+  "llava_onevision",
+  "LLaVA-OneVision",
+  151646,
+  "qwen2",
+  readLlavaOnevisionVision,
+)

@@ -1,0 +1,81 @@
+/** The language model inside a vision-language model: read, written, named and built by its own family. */
+
+import type { ModelConfig, TokenConfig } from "../checkpoint/config.js"
+import type { ElementType } from "../checkpoint/element-types.js"
+import type { Json } from "../checkpoint/json.js"
+import type { RenameRule } from "../checkpoint/layout.js"
+import { paradigmJson } from "../checkpoint/paradigm-record.js"
+import { UserError } from "../errors.js"
+import { shown } from "../readable.js"
+import type { DType } from "../torch/index.js"
+import type { ConfigFiles } from "./architecture.js"
+import { AUTOREGRESSIVE } from "./published-paradigms.js"
+import { architectureOf, architectureOfType, architectures } from "./registered.js"
+import type { LanguageModel } from "./types.js"
+import type { WeightSource } from "./weight-source.js"
+
+/** A model around a language model of any family. */
+export interface OuterConfig extends ModelConfig {
+  /** Family of the language model. */
+  language: string
+  tokens: TokenConfig & { imagePad: number }
+}
+
+/**
+ * The language model that `text_config` describes; ids of tokens may stand beside it.
+ * @param usual model_type of its family, where the file does not say
+ * @throws UserError naming the key that cannot be right
+ */
+export function readLanguage(raw: Json, files: ConfigFiles, usual: string): Omit<OuterConfig, "family"> {
+  const { where } = files
+  const text = raw.text_config
+  if (typeof text !== "object" || text === null || Array.isArray(text))
+    throw new UserError(
+      `text_config is ${text === undefined ? "missing" : shown(text)}: it describes the language model`,
+      { where },
+    )
+  const type = (text as Json).model_type ?? usual
+  const family = architectureOfType(type)
+  if (!family || family.images)
+    throw new UserError(`text_config.model_type is ${shown(type)}: no such language model is supported`, {
+      where,
+      fix: `supported are ${architectures()
+        .flatMap(({ images, modelTypes }) => (images ? [] : modelTypes))
+        .join(", ")}`,
+    })
+  const { family: language, ...rest } = family.read(raw, files)
+  return { ...rest, language, raw, tokens: rest.tokens as OuterConfig["tokens"] }
+}
+
+export const buildLanguage = (config: OuterConfig, weights: WeightSource, dtype: DType): LanguageModel =>
+  architectureOf({ family: config.language }).build({ ...config, family: config.language }, weights, dtype)
+
+/** Names of the language model: those that its users write, and those of other releases, which are read. */
+export function languageRules(
+  written: "language_model.model" | "model.language_model" | "model.text_model",
+): RenameRule[] {
+  const bodies = ["language_model.model", "model.language_model", "model.text_model"]
+  const heads =
+    written === "language_model.model" ? ["language_model.lm_head", "lm_head"] : ["lm_head", "language_model.lm_head"]
+  const first = [...bodies].sort((a, b) => Number(b === written) - Number(a === written))
+  return [...first.map((stored) => [stored, "model"]), ...heads.map((stored) => [stored, "lm_head"])].map(
+    ([stored, canonical]) => ({
+      stored: `${stored}.*`,
+      canonical: `${canonical}.*`,
+      ...(stored !== written && stored !== heads[0] && { readOnly: true }),
+    }),
+  )
+}
+
+/** config.json as it was read, with what translating changes: the vocabulary, the mask and the paradigm. */
+export function writeOuter({ raw, text, tokens, paradigm }: OuterConfig, dtype: ElementType): Json {
+  const namesMask = raw.mask_token_id != null || paradigm.name !== AUTOREGRESSIVE.name
+  return {
+    ...raw,
+    text_config: { ...(raw.text_config as Json), vocab_size: text.vocabSize },
+    dtype,
+    torch_dtype: dtype,
+    ...(namesMask && tokens.mask !== undefined && { mask_token_id: tokens.mask }),
+    ...paradigmJson(paradigm, AUTOREGRESSIVE.name),
+  }
+}
