@@ -48,7 +48,7 @@ it("takes what the libraries take for keys that are absent", () => {
 
 it("names the key that cannot be right", () => {
   const clip = (json: object) => () => readTowerConfig({ model_type: "clip_vision_model", ...json }, place)
-  expect(clip({ num_attention_heads: 5 })).toThrow(/vision_config\.hidden_size 768 .* num_attention_heads 5/)
+  expect(clip({ num_attention_heads: 5 })).toThrow(/vision_config\.hidden_size 768 .*num_attention_heads 5/)
   expect(clip({ patch_size: 500 })).toThrow(/vision_config\.patch_size 500 is more than .*image_size 224/)
   expect(clip({ hidden_act: "tanh" })).toThrow(/vision_config\.hidden_act: expected "gelu" or/)
   expect(clip({ num_channels: 1 })).toThrow(/vision_config\.num_channels/)
@@ -59,7 +59,7 @@ it("names the key that cannot be right", () => {
   const qwen3 = (json: object) => () => readQwen3Vision(json, place)
   expect(qwen3({ depth: 3 })).toThrow(/deepstack_visual_indexes names layer 8, of 3 layers/)
   expect(qwen3({ deepstack_visual_indexes: [2, 2] })).toThrow(/names a layer twice/)
-  expect(qwen3({ num_heads: 7 })).toThrow(/vision_config\.hidden_size 1152 .* num_heads 7/)
+  expect(qwen3({ num_heads: 7 })).toThrow(/vision_config\.hidden_size 1152 .*num_heads 7/)
 })
 
 it("counts features, and layers from either end", () => {
