@@ -128,6 +128,7 @@ export {
 } from "./models/tiled-vision.js"
 export type { TileFeatures } from "./models/towers/features.js"
 export { readTower, type TowerFolder } from "./models/towers/folder.js"
+export { publishedTower } from "./models/towers/published.js"
 export { registerTower } from "./models/towers/registry.js"
 export type {
   ConfigPlace,

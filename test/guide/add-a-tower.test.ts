@@ -75,7 +75,8 @@ it("is read by its names on disk, and gives the rows of a picture", () => {
   const { vision } = open(false)
   const [rows, same] = vision.forward([picture, picture])
   expect(rows.shape).toEqual([9, 5])
-  expect(same.toNumbers()).toEqual(rows.toNumbers())
+  expect(same.sub(rows).abs().max().item()).toBeLessThan(1e-6)
+  expect(rows.abs().max().item()).toBeGreaterThan(0.1)
 })
 
 it("learns, recomputing or not, and only where it is not frozen", () => {

@@ -8,6 +8,7 @@ import { configs } from "../../../test/support/tower-cases.js"
 import { writeTensors } from "../../checkpoint/safetensors.js"
 import { featuresOf, hiddenStatesOf } from "./features.js"
 import { readTower, towerTensors } from "./folder.js"
+import { publishedTower } from "./published.js"
 import { readQwen3Vision } from "./qwen3-config.js"
 import { readTowerConfig, registerTower, towerFamilyOf } from "./registry.js"
 import { siglip, withoutLastLayer } from "./siglip.js"
@@ -48,7 +49,7 @@ it("takes what the libraries take for keys that are absent", () => {
 
 it("names the key that cannot be right", () => {
   const clip = (json: object) => () => readTowerConfig({ model_type: "clip_vision_model", ...json }, place)
-  expect(clip({ num_attention_heads: 5 })).toThrow(/vision_config\.hidden_size 768 .* num_attention_heads 5/)
+  expect(clip({ num_attention_heads: 5 })).toThrow(/vision_config\.hidden_size 768 .*num_attention_heads 5/)
   expect(clip({ patch_size: 500 })).toThrow(/vision_config\.patch_size 500 is more than .*image_size 224/)
   expect(clip({ hidden_act: "tanh" })).toThrow(/vision_config\.hidden_act: expected "gelu" or/)
   expect(clip({ num_channels: 1 })).toThrow(/vision_config\.num_channels/)
@@ -59,7 +60,16 @@ it("names the key that cannot be right", () => {
   const qwen3 = (json: Record<string, unknown>) => () => readQwen3Vision(json, place)
   expect(qwen3({ depth: 3 })).toThrow(/deepstack_visual_indexes names layer 8, of 3 layers/)
   expect(qwen3({ deepstack_visual_indexes: [2, 2] })).toThrow(/names a layer twice/)
-  expect(qwen3({ num_heads: 7 })).toThrow(/vision_config\.hidden_size 1152 .* num_heads 7/)
+  expect(qwen3({ num_heads: 7 })).toThrow(/vision_config\.hidden_size 1152 .*num_heads 7/)
+})
+
+it("knows the towers that models name and do not bring along", () => {
+  const siglip2 = publishedTower("google/siglip2-so400m-patch14-384")!
+  expect(siglip2).toMatchObject({ family: "siglip", grid: [27, 27], layers: 27, heads: 16, hiddenSize: 1152 })
+  expect(towerTensors(siglip2).get("vision_model.embeddings.position_embedding.weight")).toEqual([729, 1152])
+  expect(publishedTower("/models/clip-vit-large-patch14-336/")).toMatchObject({ family: "clip", grid: [24, 24] })
+  expect(publishedTower("models/tiny-siglip")).toBeUndefined()
+  expect(publishedTower("toString")).toBeUndefined()
 })
 
 it("counts features, and layers from either end", () => {

@@ -25,14 +25,25 @@ const selecting = (layers: number[], rest: Partial<FeatureSelection> = {}): Feat
 })
 
 /** Gradients of a sum of squares against the stored ones. */
-function expectGradients(features: readonly Tensor[], weights: MapWeights, of: ReturnType<typeof towerCase>): void {
+function expectGradients(
+  features: readonly Tensor[],
+  weights: MapWeights,
+  of: ReturnType<typeof towerCase>,
+  rename = (name: string): string => name,
+): void {
   backward(features.map((one) => one.pow(2).sum()))
   expect(of.gradients.length).toBeGreaterThan(30)
+  const largest = (x: Tensor): number => x.abs().max().item()
+  const most = Math.max(...of.gradients.map((name) => largest(of.tensor(`gradients/${name}`))))
   for (const name of of.gradients) {
-    const { grad } = weights.taken.get(name)!
-    expect(relativeError(grad!, of.tensor(`gradients/${name}`)), name).toBeLessThan(2e-4)
+    const expected = of.tensor(`gradients/${name}`)
+    const { grad } = weights.taken.get(rename(name))!
+    // Those of key biases are nothing but rounding: a softmax does not see them.
+    const scale = Math.max(largest(expected), most * 1e-3)
+    expect(largest(grad!.sub(expected)) / scale, name).toBeLessThan(2e-4)
   }
-  for (const [name, weight] of weights.taken) if (!of.gradients.includes(name)) expect(weight.grad, name).toBe(null)
+  const renamed = of.gradients.map(rename)
+  for (const [name, weight] of weights.taken) if (!renamed.includes(name)) expect(weight.grad, name).toBe(null)
 }
 
 describe("CLIP", () => {
@@ -195,16 +206,7 @@ describe("Qwen3-VL's tower and mergers", () => {
           expect(relativeError(parts[i], expected), name).toBeLessThan(NEAR)
         })
     }
-    backward(
-      Object.values(joined(features))
-        .flat()
-        .map((one) => one.pow(2).sum()),
-    )
-    expect(qwen3.gradients.length).toBeGreaterThan(50)
-    for (const name of qwen3.gradients) {
-      const { grad } = weights.taken.get(rename(name))!
-      expect(relativeError(grad!, qwen3.tensor(`gradients/${name}`)), name).toBeLessThan(2e-4)
-    }
+    expectGradients(Object.values(joined(features)).flat(), weights, qwen3, rename)
   })
 
   it("gives each picture the same alone as among others, and no pictures nothing", () =>
