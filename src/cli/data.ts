@@ -8,6 +8,7 @@ import { type CheckEvent, type CheckOptions, checkDataset, type DataSummary } fr
 import { UserError } from "../errors.js"
 import { modelUrlProblem } from "../hub/model-url.js"
 import { decodeImage } from "../image/decode.js"
+import type { PictureSize } from "../image/picture-size.js"
 import { DIFFUSION_IMAGE } from "../image/qwen.js"
 import { imageSize, imageTokens } from "../image/size.js"
 import { chatFormatOf } from "../models/chat-format.js"
@@ -16,7 +17,7 @@ import { readConfig } from "../models/read-config.js"
 import { DEFAULT_PARADIGM, paradigmNamed } from "../paradigms/registry.js"
 import { asParadigm } from "../paradigms/translate.js"
 import type { ChatFormat } from "../text/conversation.js"
-import { type ImagePieces, spanOf } from "../text/image-span.js"
+import { type ImageSpan, spanOf } from "../text/image-span.js"
 import { PlainFormat } from "../text/plain-format.js"
 import { Tokenizer } from "../text/tokenizer.js"
 import { hasTokenizer } from "../text/tokenizer-file.js"
@@ -50,23 +51,21 @@ function trainingOptions(
   const limits = { minPixels: data?.min_pixels, maxPixels: data?.max_pixels }
   const images = trained && imageProcessorOf(trained, undefined, limits)
   const aspect = data?.image_aspect ?? "pad"
-  const piecesOf = ({ width, height }: { width: number; height: number }): ImagePieces =>
-    trained
-      ? requireImages(images).pieces(width, height, aspect === "pad")
-      : imageTokens({ width, height }, aspect, {
-          minPixels: limits.minPixels ?? DIFFUSION_IMAGE.minPixels,
-          maxPixels: limits.maxPixels ?? DIFFUSION_IMAGE.maxPixels,
-        })
+  const spanOfSize = (size: PictureSize, among: number): ImageSpan => {
+    if (trained && tokenizer)
+      return spanOf(requireImages(images).pieces(size, { pad: aspect === "pad", among }), tokenizer)
+    return imageTokens(size, aspect, {
+      minPixels: limits.minPixels ?? DIFFUSION_IMAGE.minPixels,
+      maxPixels: limits.maxPixels ?? DIFFUSION_IMAGE.maxPixels,
+    })
+  }
   return {
     imageRoot: data?.image_root,
     format: trained ? formatOf(trained) : paradigm.masks ? "qwen_2_5" : "qwen2_5_vl",
     learn: recipe && paradigm.learn?.(chosenParadigm(recipe).section),
     trusted: data?.trusted,
     maxLength: data?.max_length,
-    imageSpan: async (path) => {
-      const pieces = piecesOf(await imageSize(path))
-      return tokenizer ? spanOf(pieces, tokenizer) : 1
-    },
+    imageSpan: async (path, among) => spanOfSize(await imageSize(path), among),
   }
 }
 

@@ -31,8 +31,11 @@ export interface CheckOptions {
   show?: number
   /** Called once with each image file; what it throws makes the record bad. Without it files only have to exist. */
   decode?: (path: string) => Promise<unknown>
-  /** What an image file stands for in training; what it throws makes the record bad. Without it an image counts one. */
-  imageSpan?: (path: string) => Promise<ImageSpan>
+  /**
+   * What an image file stands for in training, among so many of its record; what it throws makes the record bad. Without it
+   * an image counts one.
+   */
+  imageSpan?: (path: string, among: number) => Promise<ImageSpan>
 }
 
 export interface DataProblem {
@@ -104,9 +107,9 @@ export async function* checkDataset(file: string, options: CheckOptions = {}): A
       try {
         const keys = format === "llada_plain" ? "plain" : "chat"
         const sample = parseSample(records.read(index), where, imageRoot, keys)
-        for (const path of sample.mixWith) await images.check(path)
+        for (const path of sample.mixWith) await images.check(path, 1)
         const spans: ImageSpan[] = []
-        for (const path of sample.images) spans.push(await images.check(path))
+        for (const path of sample.images) spans.push(await images.check(path, sample.images.length))
         const encoded = encodeSample(sample, spans, options)
         const tokens = sum(spans.map(spanLength))
         count(summary, sample, encoded ? encoded.ids.length + tokens - spans.length : 0, index)
@@ -155,30 +158,33 @@ function count(summary: DataSummary, { messages, images }: Sample, tokens: numbe
 class ImageCheck {
   /** What a file stands for, or what is wrong with it. */
   readonly #known = new Map<string, ImageSpan | UserError>()
+  readonly #paths = new Set<string>()
 
   constructor(readonly options: Pick<CheckOptions, "decode" | "imageSpan">) {}
 
   get files(): number {
-    return this.#known.size
+    return this.#paths.size
   }
 
   /**
    * What the image stands for; one token where nobody asks.
    * @throws UserError when the file is missing or cannot be decoded
    */
-  async check(path: string): Promise<ImageSpan> {
-    const known = this.#known.get(path) ?? (await this.#look(path))
-    this.#known.set(path, known)
+  async check(path: string, among: number): Promise<ImageSpan> {
+    const key = JSON.stringify([path, among])
+    const known = this.#known.get(key) ?? (await this.#look(path, among))
+    this.#known.set(key, known)
+    this.#paths.add(path)
     if (known instanceof UserError) throw known
     return known
   }
 
-  async #look(path: string): Promise<ImageSpan | UserError> {
+  async #look(path: string, among: number): Promise<ImageSpan | UserError> {
     try {
       return await ofPicture(path, async () => {
         await requirePicture(path)
         await this.options.decode?.(path)
-        return (await this.options.imageSpan?.(path)) ?? 1
+        return (await this.options.imageSpan?.(path, among)) ?? 1
       })
     } catch (error) {
       if (error instanceof UserError) return error

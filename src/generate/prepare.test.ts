@@ -38,7 +38,7 @@ const picture = (width: number, height: number) => ({
 
 describe("image settings", () => {
   const size = { shortest_edge: 784, longest_edge: 56 * 84 }
-  const rows = (session: Session) => session.images!.pieces(90, 60) as number
+  const rows = (session: Session) => session.images!.pieces({ width: 90, height: 60 })[0] as number
 
   it("nested ones decide, and a saved model has them", async () => {
     const { min_pixels, max_pixels, ...others } = settings

@@ -40,8 +40,9 @@ export async function preparePrompt(
     pictures.push(typeof image === "string" || image instanceof Uint8Array ? await decodeImage(image) : image)
     signal?.throwIfAborted()
   }
-  const spans = pictures.map(({ width, height }, i) =>
-    named(placeOf(images[i], i), () => spanOf(requireImages(session.images).pieces(width, height), tokenizer)),
+  const among = pictures.length
+  const spans = pictures.map((picture, i) =>
+    named(placeOf(images[i], i), () => spanOf(requireImages(session.images).pieces(picture, { among }), tokenizer)),
   )
   const ids = encodePrompt(messages, tokenizer, session.format)
   if (ids.length === 0)
@@ -63,7 +64,7 @@ export async function preparePrompt(
     )
   const prepared: ImageInput[] = []
   for (const picture of pictures) {
-    prepared.push(await requireImages(session.images).prepare(picture))
+    prepared.push(await requireImages(session.images).prepare(picture, { among }))
     signal?.throwIfAborted()
   }
   const features = await inTurns(model.encodeImagesInPieces(prepared), { within: noGrad, signal })

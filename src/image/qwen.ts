@@ -41,7 +41,7 @@ export interface QwenImage {
   /** Frames, patch rows, patch columns. */
   grid: [1, number, number]
   /** Tokens it takes in a sequence, one per merge cell. */
-  pieces: number
+  pieces: [number]
 }
 
 /** Python's round: halves go to the even neighbour. */
@@ -171,5 +171,5 @@ function* patches(image: RgbImage, options: QwenImageOptions): Work<QwenImage> {
       }
     }
   })
-  return { pixelValues, grid, pieces: (rows * columns) / mergeSize ** 2 }
+  return { pixelValues, grid, pieces: [(rows * columns) / mergeSize ** 2] }
 }

@@ -7,7 +7,8 @@ import type { Json } from "../checkpoint/json.js"
 import type { Layout } from "../checkpoint/layout.js"
 import type { ParadigmRecord } from "../checkpoint/paradigm-record.js"
 import type { RgbImage } from "../image/decode.js"
-import type { ImagePieces } from "../text/image-span.js"
+import type { PictureSize } from "../image/picture-size.js"
+import type { ImagePiece } from "../image/pieces.js"
 import type { DType } from "../torch/index.js"
 import type { MropePositions } from "./mrope-positions.js"
 import type { ImageInput, LanguageModel } from "./types.js"
@@ -69,16 +70,22 @@ export interface Architecture<C extends ModelConfig = ModelConfig> {
   converted?(config: C): { layout: Layout; jsonFiles: { file: string; value: Json }[] }
 }
 
+export interface PictureOptions {
+  /** Whether it is put on a square canvas first, for families that leave the choice. @default false */
+  pad?: boolean
+  /** Pictures of the conversation: of several, some families cut none into tiles. @default 1 */
+  among?: number
+}
+
 /** Makes pictures ready: plain data in, plain data out. */
 export interface ImageProcessor {
   /**
    * What a picture of this size stands for in the sequence.
-   * @param pad whether it is put on a square canvas first
    * @throws UserError for a size that cannot be prepared
    */
-  pieces(width: number, height: number, pad?: boolean): ImagePieces
+  pieces(size: PictureSize, options?: PictureOptions): readonly ImagePiece[]
   /** @throws UserError for a picture that cannot be prepared */
-  prepare(image: RgbImage, pad?: boolean): Promise<ImageInput>
+  prepare(image: RgbImage, options?: PictureOptions): Promise<ImageInput>
   /**
    * Positions of a sequence, where pictures make them other than 0, 1, 2, …
    * @param ids one negative id for each picture, which stands for all its tokens

@@ -229,7 +229,7 @@ describe("the text decoder", () => {
     const image = {
       pixelValues: Float32Array.from({ length: 24 * 1176 }, (_, i) => Math.sin(i)),
       grid: [1, 4, 6] as const,
-      pieces: 6,
+      pieces: [6],
     }
     const compute = (on: boolean): Map<string, Tensor> => {
       trained.checkpointLayers = on
@@ -254,7 +254,7 @@ describe("the vision tower", () => {
   const image = (rows: number, columns: number, seed: number) => ({
     pixelValues: Float32Array.from({ length: rows * columns * 1176 }, (_, i) => Math.sin(i * seed)),
     grid: [1, rows, columns] as const,
-    pieces: (rows * columns) / 4,
+    pieces: [(rows * columns) / 4],
   })
 
   it("keeps nothing of a forward but the features", () => {
@@ -272,7 +272,7 @@ describe("the vision tower", () => {
       const images = [image(4, 6, 1.3), image(10, 2, 0.7), image(4, 6, 2.1)]
       const together = model.encodeImages(images)
       images.forEach((one, i) => {
-        expect(together[i].shape).toEqual([one.pieces, config.text.hiddenSize])
+        expect(together[i].shape).toEqual([one.pieces[0], config.text.hiddenSize])
         expect(difference(together[i], model.encodeImages([one])[0])).toBeLessThan(1e-12)
       })
       expect(model.encodeImages([])).toEqual([])

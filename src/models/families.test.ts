@@ -96,7 +96,7 @@ describe.each(FAMILIES)("%s", (_, json) => {
   it("cannot see pictures, and says so", () => {
     const model = newModel(config, 1)
     expect(model.encodeImages([])).toEqual([])
-    expect(() => model.encodeImages([{ pieces: 4 }])).toThrow(/reads text only/)
+    expect(() => model.encodeImages([{ pieces: [4] }])).toThrow(/reads text only/)
   })
 
   it("is read as newer releases write it: nested, rope_parameters, other prefixes, dtype", async () => {

@@ -1,10 +1,10 @@
 /** What a paradigm may ask of a model. Architectures know no paradigm: they turn embeddings into hidden states. */
 
 import type { ModelConfig } from "../checkpoint/config.js"
+import type { ImagePiece } from "../image/pieces.js"
 import type { Work } from "../in-turns.js"
 import type { AttentionPattern } from "../nn/attention-pattern.js"
 import type { KvCache } from "../nn/kv-cache.js"
-import type { ImagePieces } from "../text/image-span.js"
 import type { DType, Tensor } from "../torch/index.js"
 
 /**
@@ -67,5 +67,5 @@ export interface LanguageModel {
 /** A prepared picture. What else is in it only the family knows that prepared it. */
 export interface ImageInput {
   /** What it stands for in the sequence. */
-  readonly pieces: ImagePieces
+  readonly pieces: readonly ImagePiece[]
 }

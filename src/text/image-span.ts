@@ -1,17 +1,15 @@
 /** What an image stands for in a sequence: its features alone, or its features with text between them. */
 
+import type { ImagePiece } from "../image/pieces.js"
 import { IMAGE } from "./message.js"
 import type { Tokenizer } from "./tokenizer.js"
-
-/** A number of features; or texts, whose markup is tokens, and numbers of features, in order. */
-export type ImagePieces = number | readonly (number | string)[]
 
 /** A number of features; or ids, IMAGE where a feature stands. */
 export type ImageSpan = number | Int32Array
 
 /** Pieces in the tokens of a model. Each text begins and ends with markup, so that it is split as within the whole prompt. */
-export function spanOf(pieces: ImagePieces, tokenizer: Tokenizer): ImageSpan {
-  if (typeof pieces === "number") return pieces
+export function spanOf(pieces: readonly ImagePiece[], tokenizer: Tokenizer): ImageSpan {
+  if (pieces.length === 1 && typeof pieces[0] === "number") return pieces[0]
   const ids = pieces.flatMap((piece) =>
     typeof piece === "number" ? Array<number>(piece).fill(IMAGE) : tokenizer.encode(piece, { special: true }),
   )

@@ -20,8 +20,8 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 /** Takes four tokens and keeps the pixels as training would see them. */
 const processor = {
-  pieces: () => 4,
-  prepare: async (image: RgbImage) => ({ pieces: 4, image }),
+  pieces: () => [4],
+  prepare: async (image: RgbImage) => ({ pieces: [4], image }),
 } as unknown as ImageProcessor
 
 /** Pictures with something to turn, mirror and recolour, and three kinds of question about each. */

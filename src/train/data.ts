@@ -189,10 +189,10 @@ export class TrainingData {
     const known = shown.get(path)
     if (known !== undefined && !mixes) return known
     const processor = requireImages(this.imageProcessor)
-    const pad = this.config.data.image_aspect === "pad"
+    const picture = { pad: this.config.data.image_aspect === "pad", among: sample.images.length }
     let image = await ofPicture(path, async () => {
       const decoded = await this.#decode(path)
-      processor.pieces(decoded.width, decoded.height, pad)
+      processor.pieces(decoded, picture)
       return decoded
     })
     if (options) {
@@ -202,7 +202,7 @@ export class TrainingData {
         other === undefined ? undefined : { image: await ofPicture(other, () => this.#decode(other)), weight }
       image = augment(image, augmentOptions(options, sample.augmentations.flip), random, mixed)
     }
-    images.push(await processor.prepare(image, pad))
+    images.push(await processor.prepare(image, picture))
     if (!mixes) shown.set(path, images.length - 1)
     return images.length - 1
   }

@@ -56,7 +56,7 @@ function open(trainable: boolean): { vision: TiledVision; tower: Tensor[]; conne
   return { vision, tower: tower.map(([, weight]) => weight), connector: [...connector.values()] }
 }
 
-const picture = { pieces: 9, pixelValues: Float32Array.from({ length: 3 * 24 * 24 }, (_, i) => Math.sin(i)) }
+const picture = { pieces: [9], pixelValues: Float32Array.from({ length: 3 * 24 * 24 }, (_, i) => Math.sin(i)) }
 
 it("the guide shows this code", () => {
   const guide = readFileSync(resolve(import.meta.dirname, "../../docs/guide/add-a-tower.md"), "utf8")

@@ -145,7 +145,7 @@ describe("a new tower and connector", () => {
     return [new TiledVision(config("spatial_unpad"), new MapWeights(weights), "float32"), connector]
   }
   const picture = {
-    pieces: 10,
+    pieces: [10],
     pixelValues: towerCase("siglip").tensor("pixels").narrow(0, 0, 1).toArray() as Float32Array,
     arrangement: { newline: true },
   }

@@ -5,9 +5,13 @@ import type { Json } from "../../checkpoint/json.js"
 import type { Layout } from "../../checkpoint/layout.js"
 import { check } from "../../checkpoint/schema-check.js"
 import { token } from "../../checkpoint/schema-pieces.js"
-import type { Architecture } from "../architecture.js"
+import { anyresProcessor } from "../../image/anyres-tiles.js"
+import { singleTileProcessor } from "../../image/single-tile.js"
+import { llavaTokens, oneVisionSettings, singleTileSettings } from "../../image/tile-settings.js"
+import type { Architecture, ImageProcessor } from "../architecture.js"
 import { readLlavaOnevisionVision, readLlavaVision } from "../connectors/transformers-config.js"
 import { buildLanguage, languageRules, type OuterConfig, readLanguage, writeOuter } from "../language-inside.js"
+import { requireSettings, tiledImages, tilesOf } from "../tiled-images.js"
 import { TiledVision, type TiledVisionConfig } from "../tiled-vision.js"
 import { VisionLanguageModel } from "../vision-language-model.js"
 import { llavaVisionRules } from "../vision-layouts.js"
@@ -27,6 +31,7 @@ function llavaFamily(
   image: number,
   usual: string,
   readVision: (raw: Json, hiddenSize: number, where?: string) => TiledVisionConfig,
+  images: (config: TiledConfig, folder: string) => ImageProcessor,
 ): Architecture<TiledConfig> {
   return {
     name,
@@ -48,6 +53,7 @@ function llavaFamily(
         vision: readVision(raw, language.text.hiddenSize, files.where),
       }
     },
+    images: (config, folder) => images(config, requireSettings(folder)),
     write: writeOuter,
     layouts: () => [layout],
     build: (config, weights, dtype) =>
@@ -60,11 +66,28 @@ function llavaFamily(
   }
 }
 
-export const llava = llavaFamily("llava", "LLaVA-1.5", 32000, "llama", readLlavaVision)
+/** One tile, of which every picture takes the same number of tokens. */
+function wholePictures({ vision }: TiledConfig, folder: string): ImageProcessor {
+  const tower = tilesOf(vision.tower)
+  const { settings, pixels } = singleTileSettings(folder, tower)
+  const select = vision.selection.skipFirst ? "default" : "full"
+  const tokens = llavaTokens(folder, tower, { classToken: vision.tower.classTokens > 0, select })
+  return tiledImages(singleTileProcessor(settings, pixels, tokens))
+}
+
+function anyresPictures({ vision, raw }: TiledConfig, folder: string): ImageProcessor {
+  const { image_grid_pinpoints: pinpoints, vision_aspect_ratio: aspect } = raw
+  const model = { ...tilesOf(vision.tower), pinpoints, aspect: (aspect as string | undefined) ?? "anyres_max_9" }
+  const { settings, pixels } = oneVisionSettings(folder, model)
+  return tiledImages(anyresProcessor(settings, pixels), ({ layout }) => layout)
+}
+
+export const llava = llavaFamily("llava", "LLaVA-1.5", 32000, "llama", readLlavaVision, wholePictures)
 export const llava_onevision = llavaFamily(
   "llava_onevision",
   "LLaVA-OneVision",
   151646,
   "qwen2",
   readLlavaOnevisionVision,
+  anyresPictures,
 )

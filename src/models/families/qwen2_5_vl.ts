@@ -2,13 +2,11 @@
 import type { Layout } from "../../checkpoint/layout.js"
 import { kept } from "../../checkpoint/layout.js"
 import { SINGLE_FILE } from "../../checkpoint/safetensors-index.js"
-import { DIFFUSION_IMAGE, prepareImage, qwenGrid } from "../../image/qwen.js"
-import { imageOptionsOf } from "../../image/settings.js"
-import { imageTokens } from "../../image/size.js"
-import type { Architecture, ImageProcessor, PixelLimits } from "../architecture.js"
+import { DIFFUSION_IMAGE } from "../../image/qwen.js"
+import type { Architecture } from "../architecture.js"
 import { Decoder } from "../decoder.js"
-import { mropePositions } from "../mrope-positions.js"
-import { Qwen25Vision, type QwenImageInput, VISION } from "../qwen2_5-vision.js"
+import { qwenPictures } from "../qwen-pictures.js"
+import { Qwen25Vision, VISION } from "../qwen2_5-vision.js"
 import { VisionLanguageModel } from "../vision-language-model.js"
 import { chatOf, QWEN_VL_TYPES, type QwenVlConfig, readQwenVl, validate } from "./qwen2_5_vl-read.js"
 import { toConvertedConfig, toQwenConfig, toReleasedConfig, toVisionConfigFile } from "./qwen2_5_vl-write.js"
@@ -88,7 +86,11 @@ export const qwen2_5_vl: Architecture<QwenVlConfig> = {
     return target
   },
 
-  images: (config, folder, limits) => processorOf(config, folder, limits),
+  /** The DiffusionVL form has row numbers for positions. */
+  images(config, folder, limits) {
+    const { positions, ...processor } = qwenPictures(config, folder, limits)
+    return config.form === "qwen2_5_vl" ? { ...processor, positions } : processor
+  },
   converted: (config) => ({
     layout: { ...converted, rules: converted.rules.map((rule) => ({ ...rule, file: rule.file ?? SINGLE_FILE })) },
     jsonFiles: [
@@ -96,25 +98,4 @@ export const qwen2_5_vl: Architecture<QwenVlConfig> = {
       { file: "config.json", value: toConvertedConfig(config) },
     ],
   }),
-}
-
-function processorOf(config: QwenVlConfig, folder: string | undefined, limits: Partial<PixelLimits>): ImageProcessor {
-  const options = imageOptionsOf(folder, config, limits)
-  const { mergeSize } = config.vision
-  return {
-    pieces(width, height, pad = false) {
-      const rows = imageTokens({ width, height }, pad ? "pad" : "native", options)
-      if (!pad) qwenGrid(width, height, options)
-      return rows
-    },
-    prepare: (image, pad) => prepareImage(image, options, pad),
-    ...(config.form === "qwen2_5_vl" && {
-      positions: (ids, images) =>
-        mropePositions(
-          ids,
-          images.map((image) => (image as QwenImageInput).grid),
-          mergeSize,
-        ),
-    }),
-  }
 }

@@ -7,11 +7,13 @@ import { readParadigm } from "../../checkpoint/paradigm-record.js"
 import { check } from "../../checkpoint/schema-check.js"
 import { size, token } from "../../checkpoint/schema-pieces.js"
 import { UserError } from "../../errors.js"
-import type { Architecture } from "../architecture.js"
+import { pixelLimits } from "../../image/pixel-limits.js"
+import type { Architecture, PixelLimits } from "../architecture.js"
 import { Decoder } from "../decoder.js"
 import { type DecoderConfig, readDecoder, validateMask } from "../decoder-config.js"
 import { languageRules, type OuterConfig, writeOuter } from "../language-inside.js"
 import { AUTOREGRESSIVE } from "../published-paradigms.js"
+import { qwenPictures } from "../qwen-pictures.js"
 import { Qwen3Vision } from "../qwen3-vision.js"
 import { type Qwen3VisionConfig, readQwen3Vision } from "../towers/qwen3-config.js"
 import { VisionLanguageModel } from "../vision-language-model.js"
@@ -21,6 +23,8 @@ import { QWEN3_FACTS } from "./qwen3.js"
 export interface Qwen3VlConfig extends OuterConfig {
   text: DecoderConfig & { mropeSection: [number, number, number] }
   vision: Qwen3VisionConfig
+  /** Limits of the image area. */
+  image: PixelLimits
   tokens: TokenConfig & { imagePad: number; videoPad: number; visionStart: number; visionEnd: number }
 }
 
@@ -54,7 +58,7 @@ export const qwen3_vl: Architecture<Qwen3VlConfig> = {
     { key: "vision_start_token_id", usual: 151652, token: "<|vision_start|>" },
     { key: "vision_end_token_id", usual: 151653, token: "<|vision_end|>" },
   ],
-  read(raw, { where }) {
+  read(raw, { where, imageSettings }) {
     if (raw.text_config == null)
       throw new UserError("text_config is missing: it describes the language model", { where })
     const { text, tokens, json } = readDecoder(raw, { ...QWEN3_FACTS, theta: 5e6, maxPositions: 128000 }, where)
@@ -67,6 +71,7 @@ export const qwen3_vl: Architecture<Qwen3VlConfig> = {
       language: "qwen3",
       text: { ...text, mropeSection, mropeInterleaved: true, deepstackLayers: vision.deepstackLayers.length },
       vision,
+      image: pixelLimits(imageSettings),
       tokens: {
         ...tokens,
         imagePad: outer.image_token_id ?? 151655,
@@ -81,6 +86,7 @@ export const qwen3_vl: Architecture<Qwen3VlConfig> = {
     validate(config, where)
     return config
   },
+  images: (config, folder, limits) => qwenPictures(config, folder, limits),
   write: writeOuter,
   layouts: () => [layout],
   build(config, weights, dtype) {

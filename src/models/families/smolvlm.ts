@@ -4,9 +4,12 @@ import { z } from "zod"
 import type { Layout } from "../../checkpoint/layout.js"
 import { check } from "../../checkpoint/schema-check.js"
 import { token } from "../../checkpoint/schema-pieces.js"
+import { splitProcessor } from "../../image/split.js"
+import { splitSettings } from "../../image/tile-settings.js"
 import type { Architecture } from "../architecture.js"
 import { readIdefics3Vision } from "../connectors/transformers-config.js"
 import { buildLanguage, languageRules, readLanguage, writeOuter } from "../language-inside.js"
+import { requireSettings, tiledImages, tilesOf } from "../tiled-images.js"
 import { TiledVision } from "../tiled-vision.js"
 import { VisionLanguageModel } from "../vision-language-model.js"
 import { idefics3VisionRules } from "../vision-layouts.js"
@@ -35,6 +38,11 @@ export const smolvlm: Architecture<TiledConfig> = {
       tokens: { ...language.tokens, imagePad: image ?? IMAGE },
       vision: readIdefics3Vision(raw, language.text.hiddenSize, files.where),
     }
+  },
+  images({ vision, raw }, folder) {
+    const factor = (raw.scale_factor as number | undefined) ?? 2
+    const { settings, pixels } = splitSettings(requireSettings(folder), tilesOf(vision.tower), factor)
+    return tiledImages(splitProcessor(settings, pixels))
   },
   write: writeOuter,
   layouts: () => [layout],

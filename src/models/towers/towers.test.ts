@@ -181,7 +181,7 @@ describe("Qwen3-VL's tower and mergers", () => {
     ).map((grid) => {
       const patches = grid[0] * grid[1] * grid[2]
       from += patches * width
-      return { grid, pieces: patches / 4, pixelValues: all.slice(from - patches * width, from) }
+      return { grid, pieces: [patches / 4], pixelValues: all.slice(from - patches * width, from) }
     })
   }
   /** Side by side in each picture's features. */
