@@ -3,6 +3,7 @@
 import type { Model } from "../../src/models/registry.js"
 import { Mismatch } from "./check.js"
 import type { FixtureFolder } from "./folder.js"
+import type { ShelfModel } from "./models.js"
 import type { FixtureCase, FixtureGroup } from "./types.js"
 
 /**
@@ -13,7 +14,7 @@ export function casesByModel<R extends { model: string }>(
   kind: string,
   records: readonly R[],
   folder: FixtureFolder,
-  { id, check }: { id(record: R): string; check(record: R, model: Model): void | Promise<void> },
+  { id, check }: { id(record: R): string; check(record: R, model: Model, named: ShelfModel): void | Promise<void> },
 ): FixtureGroup[] {
   const cases: FixtureCase[] = []
   const skipped: FixtureGroup[] = []
@@ -25,7 +26,7 @@ export function casesByModel<R extends { model: string }>(
         id: id(record),
         async run() {
           if (!named) throw new Mismatch(`the folder has no model ${record.model}`)
-          await folder.models.checkEitherRounding(named, (model) => check(record, model))
+          await folder.models.checkEitherRounding(named, (model) => check(record, model, named))
         },
       })
   }

@@ -3,6 +3,7 @@
 import { DIFFUSION_IMAGE } from "../../src/image/qwen.js"
 import type { PixelLimits } from "../../src/models/architecture.js"
 import type { Qwen25VL } from "../../src/models/families/qwen2_5_vl.js"
+import type { Qwen3VlConfig } from "../../src/models/families/qwen3_vl.js"
 import { type MropePositions, mropePositions } from "../../src/models/mrope-positions.js"
 import type { Model } from "../../src/models/registry.js"
 import { IMAGE } from "../../src/text/conversation.js"
@@ -27,17 +28,19 @@ export function qwenVl(model: Model): Qwen25VL {
 export const limitsOf = (model: Model): PixelLimits => (isQwenVl(model) ? model.config.image : DIFFUSION_IMAGE)
 
 /** Whether a model has positions on three axes. */
-export const hasAxes = (model: Model): boolean => isQwenVl(model) && model.config.form === "qwen2_5_vl"
+export const hasAxes = (model: Model): boolean =>
+  model.config.family === "qwen3_vl" || (isQwenVl(model) && model.config.form === "qwen2_5_vl")
 
 /** The autoregressive model's positions on three axes. */
 export function positionsOfPads(ids: readonly number[], grids: readonly Grid[], model: Model): MropePositions {
-  const { config, vision } = qwenVl(model)
+  const config = model.config as Qwen25VL["config"] | Qwen3VlConfig
+  const { mergeSize } = config.vision
   const slots: number[] = []
   let image = 0
   for (let row = 0; row < ids.length; row++) {
     const isImage = ids[row] === config.tokens.imagePad && image < grids.length
     slots.push(isImage ? IMAGE : ids[row])
-    if (isImage) row += vision.tokens(grids[image++]) - 1
+    if (isImage) row += grids[image++].reduce((a, b) => a * b) / mergeSize ** 2 - 1
   }
-  return mropePositions(slots, grids, config.vision.mergeSize)
+  return mropePositions(slots, grids, mergeSize)
 }

@@ -6,8 +6,10 @@ import { decodeAutoregressive } from "../../support/decode.js"
 import { casesByModel } from "../by-model.js"
 import { expectEqual } from "../check.js"
 import type { FixtureFolder, JsonDocument } from "../folder.js"
-import { type Grid, hasAxes, limitsOf, positionsOfPads, withImageRows } from "../image-pads.js"
-import { namesOf, recordsWith } from "../json.js"
+import { type Grid, hasAxes, positionsOfPads, withImageRows } from "../image-pads.js"
+import { recordsWith } from "../json.js"
+import { modelPictures } from "../model-pictures.js"
+import type { ShelfModel } from "../models.js"
 import type { Recogniser } from "../types.js"
 
 interface GreedyRecord {
@@ -26,18 +28,19 @@ export const recogniseGreedy: Recogniser = (document, folder) => {
   const records = recordsWith(document.value, "input_ids", "new_ids", "max_new_tokens") as unknown[] as GreedyRecord[]
   return casesByModel("greedy decoding", records, folder, {
     id: ({ id }) => id,
-    check: (record, model) => checkModel(record, model, document, folder),
+    check: (record, model, named) => checkModel(record, model, named, document, folder),
   })
 }
 
 async function checkModel(
   record: GreedyRecord,
   model: Model,
+  named: ShelfModel,
   document: JsonDocument,
   folder: FixtureFolder,
 ): Promise<void> {
   const grids = record.image_grid_thw ?? []
-  const images = await folder.pictures.fitting(namesOf(record.images), document, limitsOf(model), grids)
+  const images = await modelPictures(record, model, named, document, folder)
   const prompt = {
     ids: withImageRows(record.input_ids, model),
     features: noGrad(() => model.encodeImages(images)),

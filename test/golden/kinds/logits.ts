@@ -7,8 +7,10 @@ import { arange, cat, crossEntropy, noGrad, stack, type Tensor, tidy } from "../
 import { casesByModel } from "../by-model.js"
 import { expectEqual, expectNear, expectTensorNear, Mismatch } from "../check.js"
 import type { FixtureFolder, JsonDocument } from "../folder.js"
-import { type Grid, hasAxes, limitsOf, positionsOfPads, withImageRows } from "../image-pads.js"
-import { namesOf, recordsWith } from "../json.js"
+import { type Grid, hasAxes, positionsOfPads, withImageRows } from "../image-pads.js"
+import { recordsWith } from "../json.js"
+import { modelPictures } from "../model-pictures.js"
+import type { ShelfModel } from "../models.js"
 import { TOLERANCES } from "../tolerances.js"
 import type { Recogniser } from "../types.js"
 
@@ -31,19 +33,20 @@ export const recogniseLogits: Recogniser = (document, folder) => {
   const records = recordsWith(document.value, "key", "model", "kind", "columns_key") as unknown[] as TextRecord[]
   return casesByModel("logits", records, folder, {
     id: ({ key }) => key,
-    check: (record, model) => checkModel(record, model, document, folder),
+    check: (record, model, named) => checkModel(record, model, named, document, folder),
   })
 }
 
 async function checkModel(
   record: TextRecord,
   model: Model,
+  named: ShelfModel,
   document: JsonDocument,
   folder: FixtureFolder,
 ): Promise<void> {
   const stored = (name: string): Tensor => folder.tensor(`${record.key}.${name}`, document)
   const grids = record.image_grid_thw ?? []
-  const images = await folder.pictures.fitting(namesOf(record.images), document, limitsOf(model), grids)
+  const images = await modelPictures(record, model, named, document, folder)
   noGrad(() =>
     tidy(() => {
       const ids = stored("input_ids")

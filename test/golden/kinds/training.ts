@@ -1,7 +1,9 @@
 /** Golden cases of training: loss, cross entropies and gradients of steps of block diffusion and of full diffusion. */
 
 import { endToken, maskToken } from "../../../src/checkpoint/config.js"
+import { fillName, isJoin, isSplit, ruleOfStored } from "../../../src/checkpoint/layout.js"
 import type { Model } from "../../../src/models/registry.js"
+import { architectureOf } from "../../../src/models/registry.js"
 import { meanLoss, type Objective, type TrainingSample } from "../../../src/paradigms/batch.js"
 import { blockDiffusionObjective } from "../../../src/paradigms/block-diffusion/objective.js"
 import { fullDiffusionObjective } from "../../../src/paradigms/full-diffusion/objective.js"
@@ -172,11 +174,20 @@ export function gradientsOf(model: Model, loss: Tensor): (name: string) => Tenso
   for (const parameter of parameters.values()) parameter.grad = null
   backward(loss)
   return (name) => {
-    const parameter = parameters.get(name)
+    const parameter = parameters.get(name) ?? parameters.get(canonicalName(name, model))
     if (!parameter) throw new Mismatch(`the model has no parameter ${name}`)
     // Nothing reached it: the gradient is 0.
     return parameter.grad ?? parameter.detach().mul(0)
   }
+}
+
+/** A name as programs of the family have it in memory. */
+function canonicalName(name: string, { config }: Model): string {
+  for (const layout of architectureOf(config).layouts(config)) {
+    const found = ruleOfStored(layout, name, "")
+    if (found && !isSplit(found.rule) && !isJoin(found.rule)) return fillName(found.rule.canonical, found.values)
+  }
+  return name
 }
 
 /** The L2 norm of a gradient. */

@@ -1,0 +1,33 @@
+/** Pictures of golden cases as a model's own processor prepares them. */
+
+import { imageProcessorOf, requireImages } from "../../src/models/images.js"
+import type { Model } from "../../src/models/registry.js"
+import type { ImageInput } from "../../src/models/types.js"
+import type { FixtureFolder, JsonDocument } from "./folder.js"
+import { type Grid, limitsOf } from "./image-pads.js"
+import { namesOf } from "./json.js"
+import type { ShelfModel } from "./models.js"
+
+export interface PicturesRecord {
+  images?: string[] | null
+  image_grid_thw?: Grid[] | null
+}
+
+/** By the settings in the model's folder; for Qwen2.5-VL by limits that give the grids of the record. */
+export async function modelPictures(
+  { images, image_grid_thw: grids }: PicturesRecord,
+  model: Model,
+  { folder: settings }: ShelfModel,
+  document: JsonDocument,
+  folder: FixtureFolder,
+): Promise<ImageInput[]> {
+  const names = namesOf(images)
+  if (names.length === 0) return []
+  if (model.config.family === "qwen2_5_vl")
+    return folder.pictures.fitting(names, document, limitsOf(model), grids ?? [])
+  const processor = requireImages(imageProcessorOf(model.config, settings))
+  const prepared: ImageInput[] = []
+  for (const name of names)
+    prepared.push(await processor.prepare(await folder.pictures.picture(name, document), { among: names.length }))
+  return prepared
+}
