@@ -1,6 +1,7 @@
 /** Golden cases of families' pictures and prompts: pixels as their towers take them, and the ids that pictures stand for. */
 
 import { join } from "node:path"
+import { findImageSettings } from "../../../src/checkpoint/image-settings.js"
 import { readJsonObject } from "../../../src/checkpoint/json.js"
 import { anyresProcessor } from "../../../src/image/anyres-tiles.js"
 import type { RgbImage } from "../../../src/image/decode.js"
@@ -11,7 +12,6 @@ import { imageOptionsOf } from "../../../src/image/settings.js"
 import { singleTileProcessor } from "../../../src/image/single-tile.js"
 import { splitProcessor } from "../../../src/image/split.js"
 import { llavaTokens, oneVisionSettings, singleTileSettings, splitSettings } from "../../../src/image/tile-settings.js"
-import { findImageSettings } from "../../../src/checkpoint/image-settings.js"
 import { expandText } from "../../../src/text/image-expansion.js"
 import { Tokenizer } from "../../../src/text/tokenizer.js"
 import { expectEntriesNear, expectEqual, Mismatch, sha256 } from "../check.js"
