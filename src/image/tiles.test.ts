@@ -73,6 +73,28 @@ describe("the same tiles as transformers", () => {
   })
 })
 
+describe("the authors' single tiles", () => {
+  const image = patterned(50, 20)
+  const whole = async (settings: Partial<AnyresSettings>, among = 1) => {
+    const { pixelValues, shape } = await anyresProcessor({ ...anyres, ...settings }, half).prepare(image, among)
+    expect(shape).toEqual([1, 3, SIDE, SIDE])
+    return sha256(pixelValues)
+  }
+
+  it("are the first of all tiles in training, stretched (quirk Q1)", async () => {
+    const { pixelValues } = await anyresProcessor(anyres, half).prepare(image)
+    expect(await whole({ wholeOnly: true })).toBe(sha256(pixelValues.slice(0, 3 * SIDE * SIDE)))
+    expect(await whole({ aspect: "square" })).toBe(await whole({ wholeOnly: true }))
+  })
+
+  it("are on square canvases where there are several pictures, whatever a single one is", async () => {
+    const padded = await whole({ aspect: "pad" })
+    expect(padded).not.toBe(await whole({ aspect: "square" }))
+    for (const aspect of ["pad", "square", "anyres"] as const) expect(await whole({ aspect }, 2)).toBe(padded)
+    expect(await whole({ wholeOnly: true }, 2)).toBe(padded)
+  })
+})
+
 describe("Qwen3-VL's patches", () => {
   it.each(expectedTiles.cases.filter(({ processor }) => processor === "qwen3"))("$size", (want) => {
     const limits = { minPixels: 4096, maxPixels: 36864, patchSize: 16, mergeSize: 2, temporalPatchSize: 2 }
