@@ -37,6 +37,15 @@ export function findImageSettings(folder: string): ImageSettings | undefined {
   return fs.existsSync(flat) ? { values: readJsonObject(flat), file: flat, under: "" } : undefined
 }
 
+/**
+ * What the processor around the image processor is told: the top level of processor_config.json. Empty where there is none.
+ * @throws UserError for a file that is no JSON object
+ */
+export function findProcessorSettings(folder: string): ImageSettings {
+  const file = path.join(folder, NESTED.file)
+  return { values: fs.existsSync(file) ? readJsonObject(file) : {}, file, under: "" }
+}
+
 export const RESTORE = "restore the file that came with the model"
 
 /** The error for a setting that cannot be right. */

@@ -4,7 +4,7 @@ import type { Metadata } from "sharp"
 import { UserError } from "../errors.js"
 
 /** Pillow refuses images of more pixels than this as decompression bombs. */
-const MAXIMUM_PIXELS = 178_956_970
+export const MAXIMUM_PIXELS = 178_956_970
 
 /** Bytes that a picture may take while it is decoded, its file included. */
 export const MAXIMUM_BYTES = 768 * 2 ** 20

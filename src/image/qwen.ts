@@ -2,9 +2,12 @@
 
 import { UserError } from "../errors.js"
 import { finish, inTurns, overRows, type Work } from "../in-turns.js"
+import { squared } from "./canvas.js"
 import { MAXIMUM_BYTES, mebibytes } from "./memory.js"
-import { type ResizeKernel, resizing } from "./resize.js"
+import { CLIP_MEAN, CLIP_STD, meanColour, normalisations } from "./pixels.js"
+import { type PillowRelease, type ResizeKernel, resizing } from "./resize.js"
 import type { RgbImage } from "./rgb.js"
+import { checkBytes } from "./tiles.js"
 
 export interface QwenImageOptions {
   minPixels: number
@@ -17,6 +20,8 @@ export interface QwenImageOptions {
   temporalPatchSize?: number
   /** @default "bicubic" */
   kernel?: ResizeKernel
+  /** Whose order of passes resizing follows. @default 12 */
+  pillow?: PillowRelease
   /** Bytes are multiplied by it before they are normalised. @default 1/255 */
   rescaleFactor?: number
   mean?: readonly number[]
@@ -27,8 +32,8 @@ export interface QwenImageOptions {
 export const DIFFUSION_IMAGE = { minPixels: 147456, maxPixels: 262144 }
 
 /** CLIP's statistics, which Qwen2.5-VL uses. */
-export const QWEN_MEAN = [0.48145466, 0.4578275, 0.40821073] as const
-export const QWEN_STD = [0.26862954, 0.26130258, 0.27577711] as const
+export const QWEN_MEAN = CLIP_MEAN
+export const QWEN_STD = CLIP_STD
 
 export interface QwenImage {
   /** [patches, channels · frames · patch · patch], rows grouped by merge cell. */
@@ -84,7 +89,7 @@ export function smartResize(
 }
 
 /** The colour that training pads with: the mean of the normalisation, as a byte. */
-const PADDING = QWEN_MEAN.map((mean) => Math.trunc(mean * 255))
+const PADDING = meanColour(QWEN_MEAN)
 
 /**
  * Centred on a square canvas of the colour the training pads with.
@@ -94,37 +99,8 @@ export const padToSquare = (image: RgbImage, color?: readonly number[]): RgbImag
 
 /** `padToSquare` in pieces. */
 function* padding(image: RgbImage, color: readonly number[] = PADDING): Work<RgbImage> {
-  const { width, height, data } = image
-  if (width === height) return image
-  checkAspect(width, height)
-  const side = Math.max(width, height)
-  const bytes = 3 * (side * side + width * height)
-  if (bytes > MAXIMUM_BYTES)
-    throw new UserError(
-      `on a square canvas the image (${width} × ${height}) takes ${mebibytes(bytes)}, more than the ${mebibytes(MAXIMUM_BYTES)} allowed`,
-      { fix: 'make it smaller, or set image_aspect to "native"' },
-    )
-  const out = new Uint8Array(side * side * 3)
-  const left = (side - width) >> 1
-  const top = (side - height) >> 1
-  const blank = new Uint8Array(side * 3)
-  for (let i = 0; i < blank.length; i++) blank[i] = color[i % 3]
-  yield* overRows(side, side * 3, (from, until) => {
-    for (let y = from; y < until; y++) {
-      out.set(blank, y * side * 3)
-      const row = y - top
-      if (row >= 0 && row < height)
-        out.set(data.subarray(row * width * 3, (row + 1) * width * 3), (y * side + left) * 3)
-    }
-  })
-  return { width: side, height: side, data: out }
-}
-
-/** All 256 values of a channel, rescaled in float64 and normalised in float32, as the reference rounds. */
-export function normalisation(mean: number, std: number, rescaleFactor: number): Float32Array {
-  const m = Math.fround(mean)
-  const s = Math.fround(std)
-  return Float32Array.from({ length: 256 }, (_, v) => Math.fround(Math.fround(Math.fround(v * rescaleFactor) - m) / s))
+  if (image.width !== image.height) checkAspect(image.width, image.height)
+  return yield* squared(image, color, 'make it smaller, or set image_aspect to "native"')
 }
 
 /**
@@ -161,17 +137,13 @@ function* paddedPatches(image: RgbImage, options: QwenImageOptions): Work<QwenIm
 
 function* patches(image: RgbImage, options: QwenImageOptions): Work<QwenImage> {
   const { patchSize = 14, mergeSize = 2, temporalPatchSize = 2, mean = QWEN_MEAN, std = QWEN_STD } = options
-  const { kernel, rescaleFactor = 1 / 255 } = options
+  const { kernel, pillow, rescaleFactor = 1 / 255 } = options
   const grid = qwenGrid(image.width, image.height, options)
   const [, rows, columns] = grid
-  const bytes = image.width * image.height * 3
-  if (image.data.length !== bytes)
-    throw new UserError(`an image of ${image.width} × ${image.height} has ${bytes} bytes, not ${image.data.length}`, {
-      fix: "give red, green and blue of every pixel",
-    })
+  checkBytes(image)
   const width = columns * patchSize
-  const { data } = yield* resizing(image, width, rows * patchSize, kernel)
-  const tables = [0, 1, 2].map((c) => normalisation(mean[c], std[c], rescaleFactor))
+  const { data } = yield* resizing(image, width, rows * patchSize, kernel, pillow)
+  const tables = normalisations({ mean, std, rescaleFactor })
   const area = patchSize * patchSize
   const rowLength = 3 * temporalPatchSize * area
   const pixelValues = new Float32Array(rows * columns * rowLength)

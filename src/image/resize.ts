@@ -1,4 +1,4 @@
-/** Pillow 12's resampling for 8-bit RGB, bit-exact: two passes of 22-bit fixed-point weights. Knows no model. */
+/** Pillow's resampling for 8-bit RGB, bit-exact: two passes of 22-bit fixed-point weights. Knows no model. */
 
 import { finish, overRows, type Work } from "../in-turns.js"
 import type { RgbImage } from "./rgb.js"
@@ -171,12 +171,29 @@ function* vertical(
 }
 
 /**
- * Resizes to exactly width × height as Pillow's `resize` does: antialiased when shrinking, the horizontal pass first
- * except for very tall images. (Pillow up to 12; Pillow 13 takes the vertical pass first more often, which rounds
- * differently.) A side that keeps its length is copied.
+ * Releases of Pillow by the order of the two passes, which rounds differently: up to 12 the horizontal pass comes first
+ * but for pictures more than 100 times as tall as wide, since 13 the vertical one wherever it takes away much more.
  */
-export const resize = (image: RgbImage, width: number, height: number, kernel?: ResizeKernel): RgbImage =>
-  finish(resizing(image, width, height, kernel))
+export type PillowRelease = 12 | 13
+
+/** Whether rows are joined before columns are. */
+function isVerticalFirst(from: RgbImage, width: number, height: number, pillow: PillowRelease): boolean {
+  if (height >= from.height) return false
+  if (pillow === 12) return from.height > 100 * from.width
+  return from.height - height > 2 * (from.width - width)
+}
+
+/**
+ * Resizes to exactly width × height as Pillow's `resize` does: antialiased when shrinking. A side that keeps its length is
+ * copied.
+ */
+export const resize = (
+  image: RgbImage,
+  width: number,
+  height: number,
+  kernel?: ResizeKernel,
+  pillow?: PillowRelease,
+): RgbImage => finish(resizing(image, width, height, kernel, pillow))
 
 /** `resize` in pieces. */
 export function* resizing(
@@ -184,9 +201,10 @@ export function* resizing(
   width: number,
   height: number,
   kernel: ResizeKernel = "bicubic",
+  pillow: PillowRelease = 12,
 ): Work<RgbImage> {
   let { data } = image
-  const verticalFirst = image.height > 100 * image.width && height < image.height
+  const verticalFirst = isVerticalFirst(image, width, height, pillow)
   if (verticalFirst) data = yield* vertical(data, image.width, image.height, height, kernel)
   const rows = verticalFirst ? height : image.height
   if (width !== image.width) data = yield* horizontal(data, image.width, rows, width, kernel)

@@ -1,0 +1,276 @@
+/**
+ * How the tiled families of transformers prepare pictures: the settings of a model folder, checked against the tower they are
+ * for. Anything a file does not say has the value of transformers' slow processor.
+ */
+
+import { findImageSettings, findProcessorSettings, type ImageSettings, RESTORE } from "../checkpoint/image-settings.js"
+import { UserError } from "../errors.js"
+import { shown } from "../readable.js"
+import type { AnyresSettings } from "./anyres.js"
+import type { PictureSize } from "./picture-size.js"
+import { pixelSettings, type SettingsReader, settingsReader } from "./pixel-settings.js"
+import { CLIP_MEAN, CLIP_STD, HALF, meanColour, type PixelOptions } from "./pixels.js"
+import type { SingleTileSettings } from "./single-tile.js"
+import { exactSize, isSide, sizeSetting } from "./size-settings.js"
+import type { SplitSettings } from "./split.js"
+
+/** A tower with a fixed resolution. */
+export interface TileTower {
+  /** Pixels per side of a tile. */
+  imageSize: number
+  /** Pixels per side of a patch. */
+  patchSize: number
+}
+
+/** Transformers is used with the current Pillow. */
+const PILLOW = 13
+
+type Kind = "clip" | "siglip" | "llava" | "onevision" | "split"
+
+const NAMES: Record<Kind, RegExp> = {
+  clip: /^CLIP(ImageProcessor(Fast|Pil)?|FeatureExtractor)$/,
+  siglip: /^Siglip(ImageProcessor(Fast|Pil)?|FeatureExtractor)$/,
+  llava: /^LlavaImageProcessor(Fast|Pil)?$/,
+  onevision: /^LlavaOnevisionImageProcessor(Fast|Pil)?$/,
+  split: /^(Idefics3|SmolVLM)ImageProcessor(Fast|Pil)?$/,
+}
+
+/** @throws UserError for a folder without settings, or with those of a processor that none of `kinds` is */
+function read(folder: string, kinds: readonly Kind[]): { settings: ImageSettings; kind: Kind; reader: SettingsReader } {
+  const settings = findImageSettings(folder)
+  if (!settings)
+    throw new UserError("there is no preprocessor_config.json: nothing says how pictures are prepared", {
+      where: folder,
+      fix: RESTORE,
+    })
+  const { values } = settings
+  const key = values.image_processor_type == null ? "feature_extractor_type" : "image_processor_type"
+  const name = values[key] ?? undefined
+  const kind = name === undefined ? kinds[0] : kinds.find((one) => typeof name === "string" && NAMES[one].test(name))
+  const reader = settingsReader(settings)
+  if (kind === undefined)
+    return reader.refuse(key, `is ${shown(name)}: such preparation is not supported for this model`)
+  return { settings, kind, reader }
+}
+
+const isTrue = (value: unknown): boolean => value !== undefined && value !== null && value !== false
+
+/** Settings of other processors that would change the picture, were they honoured. */
+function refuseSteps(reader: SettingsReader, keys: readonly string[]): void {
+  for (const key of keys)
+    if (isTrue(reader.values[key])) reader.refuse(key, `is ${shown(reader.values[key])}, which is not supported`)
+}
+
+function pixelsOf(settings: ImageSettings, kind: Kind): PixelOptions {
+  const isHalf = kind === "siglip" || kind === "split"
+  const kernel = kind === "split" ? "lanczos" : "bicubic"
+  const otherwise = { kernel, mean: isHalf ? HALF : CLIP_MEAN, std: isHalf ? HALF : CLIP_STD } as const
+  return { ...pixelSettings(settings, otherwise), pillow: PILLOW }
+}
+
+/**
+ * CLIP's, SigLIP's or LLaVA's preparation of a whole picture.
+ * @throws UserError naming file and key for a setting that cannot be right, or gives other tiles than the tower takes
+ */
+export function singleTileSettings(
+  folder: string,
+  tower: TileTower,
+): { settings: SingleTileSettings; pixels: PixelOptions } {
+  const { settings, kind, reader } = read(folder, ["clip", "siglip", "llava"])
+  const pixels = pixelsOf(settings, kind)
+  const resizes = reader.flag("do_resize")
+  if (kind === "siglip") {
+    refuseSteps(reader, ["do_center_crop", "do_pad"])
+    if (!resizes) reader.refuse("do_resize", "is false: the tower takes pictures of one size", "set it to true")
+    const size = exactSize(reader, "size", { height: 224, width: 224 }, false)
+    requireTile(reader, "size", size, tower)
+    return { settings: { size }, pixels }
+  }
+  const pads = reader.flag("do_pad", false)
+  if (pads && kind === "clip") reader.refuse("do_pad", "is true, which CLIPImageProcessor does not have")
+  const crop = reader.flag("do_center_crop") ? exactSize(reader, "crop_size", { height: 224, width: 224 }) : undefined
+  const sides = resizes
+    ? sizeSetting(reader, "size", {
+        forms: [["shortest_edge"], ["height", "width"]],
+        bare: ["shortest_edge"],
+        otherwise: { shortest_edge: 224 },
+      })
+    : undefined
+  const { shortest_edge: shortestEdge, height, width } = sides ?? {}
+  const size =
+    shortestEdge !== undefined
+      ? { shortestEdge }
+      : width !== undefined && height !== undefined
+        ? { width, height }
+        : undefined
+  const isFixed = crop !== undefined || width !== undefined || (pads && size !== undefined)
+  if (!isFixed) reader.refuse("do_center_crop", "is false: the tower takes pictures of one shape", "set it to true")
+  const side = shortestEdge ?? 0
+  if (crop) requireTile(reader, "crop_size", crop, tower)
+  else requireTile(reader, "size", height && width ? { width, height } : { width: side, height: side }, tower)
+  const canvas = pads ? meanColour(reader.perChannel("image_mean", CLIP_MEAN)) : undefined
+  return { settings: { ...(canvas && { canvas }), ...(size && { size }), ...(crop && { crop }) }, pixels }
+}
+
+function requireTile(reader: SettingsReader, key: string, { width, height }: PictureSize, tower: TileTower): void {
+  if (width === tower.imageSize && height === tower.imageSize) return
+  reader.refuse(
+    key,
+    `makes tiles of ${width} × ${height} pixels, but the model's vision_config.image_size is ${tower.imageSize}`,
+  )
+}
+
+/** Features per side of a tile. */
+const featuresPerSide = ({ imageSize, patchSize }: TileTower): number => Math.floor(imageSize / patchSize)
+
+/** A key of processor_config.json, if it is there, says what the model's own configuration says. */
+function requireAgreement(folder: string, wanted: Record<string, unknown>): void {
+  const { values, refuse } = settingsReader(findProcessorSettings(folder))
+  for (const [key, value] of Object.entries(wanted))
+    if (values[key] != null && values[key] !== value)
+      refuse(key, `is ${shown(values[key])}, but the model's configuration makes it ${shown(value)}`)
+}
+
+/** What LLaVA's configuration says of its features. */
+export interface LlavaFeatures {
+  /** CLIP's towers have one, SigLIP's have not. */
+  classToken: boolean
+  /** vision_feature_select_strategy: default leaves out the first feature. */
+  select: "default" | "full"
+}
+
+/**
+ * Tokens of every picture of LLaVA-1.5.
+ * @throws UserError for a processor_config.json that contradicts the model
+ */
+export function llavaTokens(folder: string, tower: TileTower, { classToken, select }: LlavaFeatures): number {
+  requireAgreement(folder, {
+    patch_size: tower.patchSize,
+    num_additional_image_tokens: classToken ? 1 : 0,
+    vision_feature_select_strategy: select,
+  })
+  return featuresPerSide(tower) ** 2 + (classToken ? 1 : 0) - (select === "default" ? 1 : 0)
+}
+
+/** What LLaVA-OneVision's configuration says of its pictures: the same as its processors, or nothing fits. */
+export interface OneVisionModel extends TileTower {
+  /** [height, width] each. */
+  pinpoints: unknown
+  /** vision_aspect_ratio */
+  aspect: string
+}
+
+/** Most canvases to choose from. */
+const MOST_PINPOINTS = 4096
+
+/**
+ * The canvases of image_grid_pinpoints.
+ * @param order of the two numbers
+ * @throws what `refuse` throws, for anything else than a list of pairs that are multiples of a tile
+ */
+export function pinpointsOf(
+  value: unknown,
+  side: number,
+  order: "height first" | "width first",
+  refuse: (what: string) => never,
+): PictureSize[] {
+  if (!Array.isArray(value) || value.length === 0 || value.length > MOST_PINPOINTS)
+    return refuse(`is ${shown(value)}, not a list of 1 to ${MOST_PINPOINTS} pairs`)
+  return value.map((pair: unknown) => {
+    const [first, second] = Array.isArray(pair) && pair.length === 2 ? pair : []
+    if (!isSide(first) || !isSide(second) || first % side !== 0 || second % side !== 0)
+      return refuse(`has ${shown(pair)}, not two multiples of a tile's ${side} pixels`)
+    return order === "height first" ? { width: second, height: first } : { width: first, height: second }
+  })
+}
+
+/** 384 × 384 to 2304 × 2304: what transformers' processor has by itself. */
+const PINPOINTS = Array.from({ length: 36 }, (_, i) => [384 * (1 + Math.floor(i / 6)), 384 * (1 + (i % 6))])
+
+/**
+ * LLaVA-OneVision's preparation.
+ * @throws UserError naming file and key for a setting that cannot be right, or contradicts the model
+ */
+export function oneVisionSettings(
+  folder: string,
+  model: OneVisionModel,
+): { settings: AnyresSettings; pixels: PixelOptions } {
+  const { settings, kind, reader } = read(folder, ["onevision"])
+  const pixels = pixelsOf(settings, kind)
+  const { imageSize: side } = model
+  refuseSteps(reader, ["do_center_crop"])
+  reader.flag("do_pad")
+  if (!reader.flag("do_resize"))
+    reader.refuse("do_resize", "is false: the tower takes pictures of one size", "set it to true")
+  const size = sizeSetting(reader, "size", {
+    forms: [["height", "width"], ["shortest_edge"]],
+    bare: ["shortest_edge"],
+    otherwise: { height: 384, width: 384 },
+  })
+  const { shortest_edge: edge = 0, width = edge, height = edge } = size
+  requireTile(reader, "size", { width, height }, model)
+  const key = "image_grid_pinpoints"
+  const candidates = pinpointsOf(reader.values[key] ?? PINPOINTS, side, "height first", (what) =>
+    reader.refuse(key, what),
+  )
+  const ofModel = pinpointsOf(model.pinpoints ?? PINPOINTS, side, "height first", (what) => {
+    throw new UserError(`${key} of the model's config.json ${what}`, { where: folder, fix: RESTORE })
+  })
+  if (JSON.stringify(candidates) !== JSON.stringify(ofModel))
+    reader.refuse(key, "is not the same as that of the model's config.json")
+  const perSide = featuresPerSide(model)
+  requireAgreement(folder, {
+    num_image_tokens: perSide ** 2,
+    vision_feature_select_strategy: "full",
+    vision_aspect_ratio: model.aspect,
+  })
+  const maxTiles = Number(/^anyres_max_([1-9]\d{0,3})$/.exec(model.aspect)?.[1])
+  if (!Number.isFinite(maxTiles))
+    throw new UserError(`vision_aspect_ratio is ${shown(model.aspect)}, not anyres_max_ and a number`, {
+      where: folder,
+      fix: RESTORE,
+    })
+  const anyres = { aspect: "anyres", merge: "spatial_unpad", decimals: 7 } as const
+  return { settings: { ...anyres, side, featuresPerSide: perSide, candidates, maxTiles }, pixels }
+}
+
+/**
+ * Idefics3's and SmolVLM's preparation.
+ * @param scaleFactor features per side that the connector joins into one
+ * @throws UserError naming file and key for a setting that cannot be right, or contradicts the model
+ */
+export function splitSettings(
+  folder: string,
+  tower: TileTower,
+  scaleFactor: number,
+): { settings: SplitSettings; pixels: PixelOptions } {
+  const { settings, kind, reader } = read(folder, ["split"])
+  const pixels = pixelsOf(settings, kind)
+  refuseSteps(reader, ["do_center_crop"])
+  reader.flag("do_pad")
+  const { longest_edge: side = 0 } = sizeSetting(reader, "max_image_size", {
+    forms: [["longest_edge"]],
+    otherwise: { longest_edge: 364 },
+  })
+  if (side !== tower.imageSize)
+    reader.refuse(
+      "max_image_size.longest_edge",
+      `is ${side}, but the model's vision_config.image_size is ${tower.imageSize}`,
+    )
+  const { longest_edge: longestEdge, ...exact } = sizeSetting(reader, "size", {
+    forms: [["longest_edge"], ["height", "width"]],
+    otherwise: { longest_edge: 1456 },
+  })
+  const size = longestEdge === undefined ? (exact as PictureSize) : { longestEdge }
+  const tokensPerTile = Math.floor(featuresPerSide(tower) ** 2 / scaleFactor ** 2)
+  requireAgreement(folder, { image_seq_len: tokensPerTile })
+  return {
+    settings: {
+      ...(reader.flag("do_resize") && { size }),
+      side,
+      splits: reader.flag("do_image_splitting"),
+      tokensPerTile,
+    },
+    pixels,
+  }
+}
