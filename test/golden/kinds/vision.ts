@@ -40,8 +40,7 @@ export const recogniseVision: Recogniser = (document, folder) => {
     "min_pixels",
   ) as unknown[] as FeatureRecord[]
   const windows = recordsWith(document.value, "grid_thw", "window_index") as unknown[] as WindowRecord[]
-  const siglip = recordsWith(document.value, "key", "features_shape").length
-  if (features.length + windows.length + siglip === 0) return []
+  if (features.length + windows.length === 0) return []
   const names = folder.tensorNames(document)
   const cases = features.flatMap((record) =>
     (["dvl", "hf"] as const)
@@ -59,7 +58,6 @@ export const recogniseVision: Recogniser = (document, folder) => {
       kind: "vision windows",
       cases: windows.map((record) => ({ id: record.grid_thw.join(" × "), run: () => checkWindows(record, folder) })),
     },
-    { kind: "vision features, SigLIP", skipped: siglip },
   ]
 }
 
