@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest"
 import { configs, merges, relativeError, towerCase } from "../../../test/support/tower-cases.js"
 import { finish } from "../../in-turns.js"
-import { backward, memory, noGrad, type Tensor, tensor, tidy } from "../../torch/index.js"
+import { backward, collect, memory, noGrad, type Tensor, tensor, tidy } from "../../torch/index.js"
 import { rowsOfTile, TiledVision, type TiledVisionConfig } from "../tiled-vision.js"
 import { readTowerConfig } from "../towers/registry.js"
 import { MapWeights, RecordingWeights } from "../weight-source.js"
@@ -167,6 +167,7 @@ describe("a new tower and connector", () => {
 
   it("learns the connector and the newline while the tower keeps nothing", () => {
     const [vision, connector] = build(true)
+    collect()
     const before = memory().tensors
     tidy(() => {
       const rows = vision.forward([picture, picture])

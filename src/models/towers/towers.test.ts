@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest"
 import { configs, relativeError, towerCase } from "../../../test/support/tower-cases.js"
 import { finish } from "../../in-turns.js"
-import { backward, memory, noGrad, type Tensor, tidy } from "../../torch/index.js"
+import { backward, collect, memory, noGrad, type Tensor, tidy } from "../../torch/index.js"
 import type { DeepFeatures } from "../qwen3-vision.js"
 import { Qwen3Vision } from "../qwen3-vision.js"
 import { MapWeights } from "../weight-source.js"
@@ -126,6 +126,7 @@ describe("SigLIP", () => {
       return tidy(() => {
         const work = tower.forwardInPieces(siglip.tensor("pixels"))
         work.next()
+        collect()
         const before = memory().tensors
         work.next()
         const grown = memory().tensors - before
