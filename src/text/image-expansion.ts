@@ -1,7 +1,7 @@
 /** Puts into a prompt what its pictures stand for: placeholders for their features, and text of the family's own around them. */
 
-import { UserError } from "../errors.js"
 import type { ImagePiece } from "../image/pieces.js"
+import { requireSlots } from "./layout.js"
 import { IGNORE, IMAGE } from "./message.js"
 import type { Tokenizer } from "./tokenizer.js"
 import type { Encoded } from "./writer.js"
@@ -14,7 +14,7 @@ import type { Encoded } from "./writer.js"
  */
 export function expandText(prompt: string, images: readonly ImagePiece[][], placeholder: string): string {
   const texts = prompt.split(placeholder)
-  requireEach(texts.length - 1, images.length)
+  requireSlots(texts.length - 1, images.length)
   const written = images.map((pieces) =>
     pieces.map((piece) => (typeof piece === "number" ? placeholder.repeat(piece) : piece)).join(""),
   )
@@ -38,7 +38,7 @@ export function expandIds(
   tokenizer: Pick<Tokenizer, "encode">,
 ): Expanded {
   const slots = ids.reduce((sum, id) => sum + (id === IMAGE ? 1 : 0), 0)
-  requireEach(slots, images.length)
+  requireSlots(slots, images.length)
   const [outIds, outLabels, runs]: number[][] = [[], [], []]
   let image = 0
   let start = answerStart
@@ -58,19 +58,11 @@ export function expandIds(
       }
     }
   })
+  if (answerStart === ids.length) start = outIds.length
   return {
     ids: Int32Array.from(outIds),
     labels: Int32Array.from(outLabels),
     runs,
     ...(start !== undefined && { answerStart: start }),
   }
-}
-
-function requireEach(slots: number, images: number): void {
-  if (slots === images) return
-  const s = (n: number): string => (n === 1 ? "" : "s")
-  throw new UserError(
-    `the text has ${slots} image placeholder${s(slots)}, but there ${images === 1 ? "is" : "are"} ${images} image${s(images)}`,
-    { fix: "write one <image> per image" },
-  )
 }

@@ -18,6 +18,16 @@ export interface LayoutOptions {
   blocks?: { size: number; eos: number }
 }
 
+/** @throws UserError when the slots and the images differ in number */
+export function requireSlots(slots: number, images: number): void {
+  if (slots === images) return
+  const s = (n: number): string => (n === 1 ? "" : "s")
+  throw new UserError(
+    `the text has ${slots} image placeholder${s(slots)}, but there ${images === 1 ? "is" : "are"} ${images} image${s(images)}`,
+    { fix: "write one <image> per image" },
+  )
+}
+
 /**
  * @param imageTokens how many each image takes, in order
  * @throws UserError when the slots and the images differ in number, or nothing of an answer is left
@@ -28,15 +38,7 @@ export function layOut(
   { maxLength = Number.POSITIVE_INFINITY, blocks }: LayoutOptions = {},
 ): SequenceLayout {
   const slots = ids.reduce((n, id) => n + (id === IMAGE ? 1 : 0), 0)
-  if (slots !== imageTokens.length) {
-    const s = (n: number): string => (n === 1 ? "" : "s")
-    throw new UserError(
-      `the text has ${slots} image placeholder${s(slots)}, but there ${imageTokens.length === 1 ? "is" : "are"} ${imageTokens.length} image${s(imageTokens.length)}`,
-      {
-        fix: "write one <image> per image",
-      },
-    )
-  }
+  requireSlots(slots, imageTokens.length)
   const full = ids.length - slots + imageTokens.reduce((sum, n) => sum + n, 0)
   const real = Math.min(full, maxLength)
   if (answerStart !== undefined) requireAnswer(positionOf(answerStart, ids, imageTokens), full, maxLength)

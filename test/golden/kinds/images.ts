@@ -1,4 +1,4 @@
-/** Golden cases of image files: their RGB bytes, the size rule, resizing, pixels as Qwen2.5-VL takes them. */
+/** Golden cases of image files: their RGB bytes, the size rule, resizing, pixels as each tower takes them. */
 
 import { decodeImage, type RgbImage } from "../../../src/image/decode.js"
 import { padToSquare, qwenImage, smartResize } from "../../../src/image/qwen.js"
@@ -9,6 +9,7 @@ import type { FixtureFolder, JsonDocument } from "../folder.js"
 import { has, isObject, type Json, listAt, recordsWith } from "../json.js"
 import { TOLERANCES } from "../tolerances.js"
 import type { FixtureCase, FixtureGroup, Recogniser } from "../types.js"
+import { anyresCase, isAnyres, isSiglip, resolutionTable, siglipCase } from "./tiles.js"
 
 interface ImageRecord {
   file: string
@@ -54,8 +55,9 @@ export const recogniseImages: Recogniser = (document, folder) => {
   const top = document.value as Json
   const decoding: FixtureCase[] = []
   const processing: FixtureCase[] = []
-  const skipped = { siglip: 0, tiles: 0 }
+  const tiled: Record<"siglip" | "anyres", FixtureCase[]> = { siglip: [], anyres: [] }
   for (const record of records) {
+    const picture = (): Promise<RgbImage> => folder.pictures.picture(record.file, document)
     decoding.push({ id: record.file, run: () => checkDecoding(record, document, folder) })
     for (const [key, way] of Object.entries(record)) {
       if (has(way, "grid_thw", "resized_size"))
@@ -63,17 +65,17 @@ export const recogniseImages: Recogniser = (document, folder) => {
           id: `${record.file} ${key}`,
           run: () => checkQwen(record, { ...limitsOf(top), ...way } as unknown as QwenRecord, document, folder),
         })
-      else if (has(way, "tile_rgb_sha256")) skipped.tiles++
-      else if (has(way, "resized_rgb_sha256")) skipped.siglip++
+      else if (isAnyres(way)) tiled.anyres.push(anyresCase(`${record.file} ${key}`, key, way, top.pinpoints, picture))
+      else if (isSiglip(way)) tiled.siglip.push(siglipCase(`${record.file} ${key}`, way, picture))
     }
   }
-  const resolutions = listAt(top, "select_best_resolution").length
   return [
     { kind: "image decoding", cases: decoding },
     { kind: "image processing, Qwen2.5-VL", cases: processing },
     ...sizeTable(top),
-    { kind: "image processing, SigLIP", skipped: skipped.siglip },
-    { kind: "anyres tiles", skipped: skipped.tiles + resolutions },
+    { kind: "image processing, SigLIP", cases: tiled.siglip },
+    { kind: "anyres tiles", cases: tiled.anyres },
+    ...resolutionTable(top),
   ]
 }
 

@@ -10,6 +10,7 @@ import { recordsWith } from "../json.js"
 import type { ShelfModel } from "../models.js"
 import { TOLERANCES } from "../tolerances.js"
 import type { FixtureCase, Recogniser } from "../types.js"
+import { siglipCounts } from "./tiles.js"
 
 type Grid = [number, number, number]
 
@@ -40,7 +41,8 @@ export const recogniseVision: Recogniser = (document, folder) => {
     "min_pixels",
   ) as unknown[] as FeatureRecord[]
   const windows = recordsWith(document.value, "grid_thw", "window_index") as unknown[] as WindowRecord[]
-  if (features.length + windows.length === 0) return []
+  const siglip = recordsWith(document.value, "key", "features_shape")
+  if (features.length + windows.length + siglip.length === 0) return []
   const names = folder.tensorNames(document)
   const cases = features.flatMap((record) =>
     (["dvl", "hf"] as const)
@@ -58,6 +60,7 @@ export const recogniseVision: Recogniser = (document, folder) => {
       kind: "vision windows",
       cases: windows.map((record) => ({ id: record.grid_thw.join(" × "), run: () => checkWindows(record, folder) })),
     },
+    ...siglipCounts(siglip, folder, document),
   ]
 }
 
