@@ -6,8 +6,10 @@ import type { Linear } from "./linear.js"
 const sigmoid = operator("aten::sigmoid")
 const relu = operator("aten::relu")
 
-/** By the names that config.json files have for them. */
-export const ACTIVATIONS = {
+/** As config.json files name them. */
+export type Activation = "gelu" | "gelu_pytorch_tanh" | "gelu_new" | "quick_gelu" | "relu" | "silu"
+
+export const ACTIVATIONS: Readonly<Record<Activation, (x: Tensor) => Tensor>> = {
   /** The exact one, with erf. */
   gelu: (x: Tensor) => x.gelu(),
   gelu_pytorch_tanh: (x: Tensor) => x.gelu("tanh"),
@@ -15,9 +17,7 @@ export const ACTIVATIONS = {
   quick_gelu: (x: Tensor) => x.mul(sigmoid.call(x.mul(1.702))),
   relu: (x: Tensor) => relu.call(x),
   silu: (x: Tensor) => x.silu(),
-} as const satisfies Record<string, (x: Tensor) => Tensor>
-
-export type Activation = keyof typeof ACTIVATIONS
+}
 
 /** second(activation(first(x))) */
 export class Mlp {
