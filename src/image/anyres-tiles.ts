@@ -36,7 +36,7 @@ export function* anyresTiles(
   const tables = normalisations(pixels)
   const tile = { width: side, height: side }
   const area = 3 * side * side
-  const isPadded = settings.aspect === "pad" || (among > 1 && settings.aspect === "anyres")
+  const isPadded = settings.aspect === "pad" || among > 1
   const source = isPadded ? yield* squared(image, meanColour(pixels.mean)) : image
   const whole = yield* resizing(source, side, side, kernel, pillow)
   const pixelValues = new Float32Array(layout.tiles * area)

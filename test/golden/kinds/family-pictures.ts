@@ -1,6 +1,7 @@
 /** Golden cases of families' pictures and prompts: pixels as their towers take them, and the ids that pictures stand for. */
 
 import { join } from "node:path"
+import { findImageSettings } from "../../../src/checkpoint/image-settings.js"
 import { readJsonObject } from "../../../src/checkpoint/json.js"
 import { anyresProcessor } from "../../../src/image/anyres-tiles.js"
 import type { RgbImage } from "../../../src/image/decode.js"
@@ -11,7 +12,6 @@ import { imageOptionsOf } from "../../../src/image/settings.js"
 import { singleTileProcessor } from "../../../src/image/single-tile.js"
 import { splitProcessor } from "../../../src/image/split.js"
 import { llavaTokens, oneVisionSettings, singleTileSettings, splitSettings } from "../../../src/image/tile-settings.js"
-import { findImageSettings } from "../../../src/checkpoint/image-settings.js"
 import { expandText } from "../../../src/text/image-expansion.js"
 import { Tokenizer } from "../../../src/text/tokenizer.js"
 import { expectEntriesNear, expectEqual, Mismatch, sha256 } from "../check.js"
@@ -21,12 +21,18 @@ import type { ShelfModel } from "../models.js"
 import { TOLERANCES } from "../tolerances.js"
 import type { FixtureCase, Recogniser } from "../types.js"
 
+interface Prepared {
+  pixelValues: Float32Array
+  /** 0 where there are patches instead. */
+  tiles: number
+}
+
 /** What golden cases say of a family: nothing here needs its tower. */
 interface FamilyPictures {
   /** The token that stands for a picture in a prompt, and for each of its features. */
   placeholder: string
   pieces(image: RgbImage): ImagePiece[]
-  prepare(image: RgbImage): Promise<{ pixelValues: Float32Array; tiles: number }>
+  prepare(image: RgbImage): Promise<Prepared>
 }
 
 type Numbers = Record<string, number>
@@ -125,12 +131,11 @@ async function checkPixels(
   document: JsonDocument,
 ): Promise<void> {
   const family = familyOf(model) as FamilyPictures
-  const prepared = []
+  const prepared: Prepared[] = []
   for (const name of images) prepared.push(await family.prepare(await folder.pictures.picture(name, document)))
   // A batch of pictures with different numbers of tiles is filled up with zeros.
   const most = want.shape.length === 5 && want.shape[0] === images.length ? want.shape[1] : 0
-  const blank = ({ pixelValues, tiles }: (typeof prepared)[number]): number =>
-    Math.max(0, most - tiles) * (pixelValues.length / tiles)
+  const blank = ({ pixelValues, tiles }: Prepared): number => Math.max(0, most - tiles) * (pixelValues.length / tiles)
   const all = prepared.flatMap((one) => [one.pixelValues, new Float32Array(blank(one) || 0)])
   const pixels = new Float32Array(all.reduce((sum, { length }) => sum + length, 0))
   let at = 0

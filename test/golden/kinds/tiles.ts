@@ -77,8 +77,7 @@ function rows(values: Float32Array, tile: number): Uint8Array {
   const area = SIDE * SIDE
   const bytes = new Uint8Array(3 * area)
   let at = tile * bytes.length
-  for (let channel = 0; channel < 3; channel++)
-    for (let i = channel; i < bytes.length; i += 3) bytes[i] = values[at++]
+  for (let channel = 0; channel < 3; channel++) for (let i = channel; i < bytes.length; i += 3) bytes[i] = values[at++]
   return bytes
 }
 
