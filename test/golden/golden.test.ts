@@ -23,7 +23,7 @@ const INCLUDED = [
 const ALL = [
   ...["image decoding", "image processing, Qwen2.5-VL", "image sizes"],
   ...["image processing, SigLIP", "anyres tiles", "anyres resolutions", "anyres counts"],
-  ...["vision features, Qwen2.5-VL", "vision windows", "logits"],
+  ...["vision features, Qwen2.5-VL", "vision windows", "vision features, SigLIP", "logits"],
   ...["training text, qwen_2_5", "prompts, qwen_2_5", "tokenizer", "noise", "attention patterns"],
   ...["training, block diffusion, DiffusionVL", "greedy decoding", "conversion"],
   ...["block decoding, every step of the reference", "block decoding, fast, same answer"],

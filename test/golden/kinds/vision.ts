@@ -61,7 +61,6 @@ export const recogniseVision: Recogniser = (document, folder) => {
       cases: windows.map((record) => ({ id: record.grid_thw.join(" × "), run: () => checkWindows(record, folder) })),
     },
     ...siglipCounts(siglip, folder, document),
-    { kind: "vision features, SigLIP", skipped: siglip.length },
   ]
 }
 
