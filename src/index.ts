@@ -44,6 +44,7 @@ export { type InitialiseOptions, newModel } from "./models/registry.js"
 export { saveModel } from "./models/save.js"
 export type { ForwardInput, ImageInput, LanguageModel } from "./models/types.js"
 export { type ConvertOptions, convert } from "./paradigms/convert.js"
+export { type MergeOptions, merge } from "./paradigms/merge.js"
 export { asParadigm } from "./paradigms/translate.js"
 
 // Train one: as a recipe says, or in a loop of one's own.

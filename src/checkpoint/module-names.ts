@@ -51,7 +51,7 @@ export function targetsOf<M extends NamedModule>(
 }
 
 /** The value of the first pattern that fits an end of the name, else the one of all modules. */
-export function valueOf(
+export function patternValue(
   patterns: Readonly<Record<string, number>>,
   name: string,
   usual: number,

@@ -34,6 +34,8 @@ export interface LoraSettings {
   tokens: readonly number[]
   /** Only some layers have adapters. */
   someLayers?: boolean
+  /** Of a tied model, what is learned of the embedding is meant for the head too. */
+  keepsTie?: boolean
 }
 
 const rank = z.int().min(1).max(65_536)
@@ -55,6 +57,7 @@ const schema = z.looseObject({
   alpha_pattern: z.record(z.string(), alpha).nullish(),
   modules_to_save: names.nullish(),
   trainable_token_indices: z.union([tokenIds, z.record(z.string(), tokenIds)]).nullish(),
+  ensure_weight_tying: z.boolean().nullish(),
   layers_to_transform: z.unknown(),
 })
 
@@ -70,8 +73,6 @@ const IMMATERIAL = new Set([
   "qalora_group_size",
   "runtime_config",
   "task_type",
-  // Whether head and embedding are one: the tensors say it.
-  "ensure_weight_tying",
 ])
 /** Ways to begin that leave the base model as it is. Others (pissa, olora, corda, loftq) change it. */
 const PLAIN_STARTS: readonly unknown[] = [true, false, "gaussian", "orthogonal", "eva", "lora_ga"]
@@ -120,6 +121,7 @@ function settingsOf(json: z.output<typeof schema>, where: string): LoraSettings 
     modulesToSave: json.modules_to_save ?? [],
     tokens: tokensOf(json.trainable_token_indices ?? [], where),
     ...(json.layers_to_transform != null && { someLayers: true }),
+    ...(json.ensure_weight_tying && { keepsTie: true }),
   }
 }
 

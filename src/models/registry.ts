@@ -12,7 +12,7 @@ import { qwen2_5_vl } from "./families/qwen2_5_vl.js"
 import { qwen3 } from "./families/qwen3.js"
 import { smollm3 } from "./families/smollm3.js"
 import type { LanguageModel } from "./types.js"
-import { MapWeights, RecordingWeights } from "./weight-source.js"
+import { MapWeights, RecordingWeights, type WeightAdapters } from "./weight-source.js"
 
 const BY_NAME = new Map<string, Architecture>(
   [qwen2_5_vl, qwen2, qwen3, llama, mistral, smollm3, llada].map((one) => [one.name, one]),
@@ -43,9 +43,17 @@ export function architectureOf({ family }: Pick<ModelConfig, "family">): Archite
   return found
 }
 
-/** A model over these weights (by canonical name, exactly those of `expectedTensors(config)`), computing in `dtype`. */
-export function buildModel(config: ModelConfig, weights: ReadonlyMap<string, Tensor>, dtype: DType): Model {
-  return architectureOf(config).build(config, new MapWeights(weights), dtype)
+/**
+ * A model over these weights (by canonical name, exactly those of `expectedTensors(config)`), computing in `dtype`.
+ * @param adapters what is learned beside them
+ */
+export function buildModel(
+  config: ModelConfig,
+  weights: ReadonlyMap<string, Tensor>,
+  dtype: DType,
+  adapters?: WeightAdapters,
+): Model {
+  return architectureOf(config).build(config, new MapWeights(weights, adapters), dtype)
 }
 
 /** Canonical name → shape of every tensor of a model, in the order in which it takes them. */
