@@ -77,7 +77,13 @@ function merged(
       const weight = mapped.tensor(view)
       yield* summed(weight, lowRankDelta(parts, weight.shape[0])!)
     }
-  return tokens && (() => noGrad(() => tidy(() => tensorBytes(tokens.put(mapped.tensor(view))))))
+  return (
+    tokens &&
+    (() => {
+      const matrix = mapped.tensor(view)
+      return noGrad(() => tidy(() => tensorBytes(tokens.put(matrix))))
+    })
+  )
 }
 
 function* summed(weight: Tensor, delta: Tensor): Generator<Uint8Array> {
