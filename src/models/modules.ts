@@ -119,10 +119,11 @@ function collect(
     names.set(canonical, stored[0])
     if (!isWeight) continue
     if (isSplit(rule)) {
-      const start = modules.get(moduleOf(stored[0]))?.shape[0] ?? 0
-      const rows = { start, length: shape[0] }
+      const rowsOf = (name: string): number => shapes.get(fillName(name, values))?.[0] ?? 0
+      const start = rule.canonical.slice(0, index).reduce((sum, name) => sum + rowsOf(name), 0)
       const obstacle = rule.axis === 0 ? undefined : "it is several layers here, side by side in their inputs"
-      put(moduleOf(stored[0]), { linear, shape, layers: [{ layer, rows }], ...(obstacle && { obstacle }) }, head)
+      const part = { layer, rows: { start, length: shape[0] } }
+      put(moduleOf(stored[0]), { linear, shape, layers: [part], ...(obstacle && { obstacle }) }, head)
     } else if (isJoin(rule)) {
       const sizes = rule.sizes ?? stored.map(() => shape[rule.axis] / stored.length)
       const obstacle = rule.axis === 0 ? undefined : "it is a part of a layer's inputs here"
