@@ -44,11 +44,25 @@ export { type InitialiseOptions, newModel } from "./models/registry.js"
 export { saveModel } from "./models/save.js"
 export type { ForwardInput, ImageInput, LanguageModel } from "./models/types.js"
 export { type ConvertOptions, convert } from "./paradigms/convert.js"
+export { type MergeOptions, merge } from "./paradigms/merge.js"
 export { asParadigm } from "./paradigms/translate.js"
+
+// Adapters: docs/guide/lora.md.
+
+export type { LoraSettings, ModuleNames } from "./checkpoint/peft-config.js"
+export { Adapter, type AdapterValues, newValues } from "./models/adapter.js"
+export { type AdapterPlan, type LowRankPlan, planAdapter } from "./models/adapter-plan.js"
+export type { NewAdapter } from "./models/load.js"
+export { type Module, type ModuleLayer, Modules } from "./models/modules.js"
+export { saveAdapter } from "./models/save-adapter.js"
+export type { WeightAdapters } from "./models/weight-source.js"
+export { LowRank, type LowRankPart, type RowRange } from "./nn/low-rank.js"
+export { TokenRows } from "./nn/token-rows.js"
 
 // Train one: as a recipe says, or in a loop of one's own.
 
 export { type Random, randomFrom } from "./data/prng.js"
+export { dropout, withDropout } from "./nn/dropout.js"
 export { autoregressiveObjective } from "./paradigms/autoregressive/objective.js"
 export { type LossUnit, meanLoss, type Objective, type TrainingBatch, type TrainingSample } from "./paradigms/batch.js"
 export type { TokenShift } from "./paradigms/block-diffusion/needed-positions.js"

@@ -48,6 +48,8 @@ export interface Layout {
   when?: string
   /** Stored tensors that are no weights: buffers that old programs saved. */
   ignored?: readonly string[]
+  /** Names of the same weights in the modules of transformers, where these differ from those on disk: adapters have them. */
+  modules?: readonly Rule[]
   /** Weight files beside model.safetensors, which the layout needs. */
   beside?: { files: readonly string[]; what: string; fix: string }
 }

@@ -2,7 +2,10 @@
 
 import { UserError } from "../errors.js"
 import { resolveModel } from "../hub/resolve.js"
+import { resolveWithBase } from "../models/base-model.js"
+import type { DequantisedType } from "../models/checkpoint.js"
 import { type ConvertOptions, convert } from "../paradigms/convert.js"
+import { merge } from "../paradigms/merge.js"
 import { DEFAULT_PARADIGM, paradigmNamed } from "../paradigms/registry.js"
 import { shown } from "../readable.js"
 import { interruptible } from "./interrupt.js"
@@ -10,10 +13,21 @@ import { downloadObserver } from "./open-model.js"
 import { formatBytes } from "./ui/format.js"
 import { Progress } from "./ui/progress.js"
 
-export async function convertCommand(
-  model: string,
-  options: { out: string; layout: string; paradigm?: string; dtype: string; blockSize?: number; shift?: string },
-): Promise<void> {
+export interface ConvertCommandOptions {
+  out: string
+  merge?: boolean
+  base?: string
+  layout: string
+  paradigm?: string
+  dtype: string
+  blockSize?: number
+  shift?: string
+}
+
+export async function convertCommand(model: string, options: ConvertCommandOptions): Promise<void> {
+  if (options.merge) return mergeCommand(model, options)
+  if (options.base !== undefined)
+    throw new UserError("only an adapter has a base", { where: "--base", fix: "add --merge, or leave it out" })
   const { out, layout, dtype, blockSize, shift } = options
   if (layout !== "released" && layout !== "converted")
     throw new UserError(`there is no layout ${shown(layout)}`, {
@@ -23,11 +37,7 @@ export async function convertCommand(
   if (shift !== undefined && shift !== "same" && shift !== "next")
     throw new UserError(`there is no shift ${shown(shift)}`, { where: "--shift", fix: "use same or next" })
   const paradigm = paradigmNamed(options.paradigm ?? DEFAULT_PARADIGM, "--paradigm")
-  if (dtype !== "float32" && dtype !== "bfloat16")
-    throw new UserError(`quantised weights cannot become ${shown(dtype)}`, {
-      where: "--dtype",
-      fix: "use float32 or bfloat16",
-    })
+  requireDequantised(dtype)
   const record = { ...(blockSize && { block_size: blockSize }), ...(shift && { shift }) }
   const isAuthors = layout === "released" || paradigm.name === DEFAULT_PARADIGM
   const { error } = paradigm.recipe.safeParse(record)
@@ -58,4 +68,42 @@ export async function convertCommand(
   process.stdout.write(`${out}: ${paradigm.noun} with the weights of ${model}\n`)
   if (paradigm.masks)
     process.stdout.write("It decodes, but has not learned to: train it with `diffusionvl translate`.\n")
+}
+
+async function mergeCommand(model: string, options: ConvertCommandOptions): Promise<void> {
+  const { out, base, dtype, layout, paradigm, blockSize, shift } = options
+  if (layout !== "released" || (paradigm ?? blockSize ?? shift) !== undefined)
+    throw new UserError("merging does not change the paradigm of a model, nor its layout", {
+      where: "--merge",
+      fix: "leave --layout, --paradigm, --block-size and --shift out; convert the merged model afterwards",
+    })
+  requireDequantised(dtype)
+  await interruptible(async (signal) => {
+    const download = downloadObserver(model)
+    const found = await resolveWithBase(model, {
+      signal,
+      onEvent: download.onEvent,
+      ...(base !== undefined && { base }),
+    })
+    download.finish()
+    const progress = new Progress("merging")
+    await merge(found.folder, out, {
+      base: found.base,
+      dequantised: dtype,
+      onProgress(done, total) {
+        signal.throwIfAborted()
+        progress.update(done, total, formatBytes(total))
+      },
+    })
+    progress.finish()
+  })
+  process.stdout.write(`${out}: ${model} and its base as one model\n`)
+}
+
+function requireDequantised(dtype: string): asserts dtype is DequantisedType {
+  if (dtype === "float32" || dtype === "bfloat16") return
+  throw new UserError(`quantised weights cannot become ${shown(dtype)}`, {
+    where: "--dtype",
+    fix: "use float32 or bfloat16",
+  })
 }

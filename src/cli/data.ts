@@ -11,8 +11,11 @@ import { decodeImage } from "../image/decode.js"
 import type { PictureSize } from "../image/picture-size.js"
 import { DIFFUSION_IMAGE } from "../image/qwen.js"
 import { imageSize, imageTokens } from "../image/size.js"
+import { modelFolders } from "../models/adapter-folders.js"
+import { requireBaseOfAdapter } from "../models/base-model.js"
 import { chatFormatOf } from "../models/chat-format.js"
 import { imageProcessorOf, requireImages } from "../models/images.js"
+import { readAdapted } from "../models/read-adapter.js"
 import { readConfig } from "../models/read-config.js"
 import { DEFAULT_PARADIGM, paradigmNamed } from "../paradigms/registry.js"
 import { asParadigm } from "../paradigms/translate.js"
@@ -31,6 +34,7 @@ interface DataCheckOptions {
   imageRoot?: string
   decode?: boolean
   model?: string
+  base?: string
   recipe?: string
   untrusted?: boolean
   limit?: number
@@ -69,29 +73,37 @@ function trainingOptions(
   }
 }
 
+/** Of a folder that is a model, or an adapter of one. */
+function configOf(source: string, base: string | undefined): ModelConfig | undefined {
+  if (base !== undefined) return readAdapted(source, base).checkpoint.config
+  const isModel = ggufFile(source) !== undefined || existsSync(join(source, "config.json"))
+  return isModel ? readConfig(source) : undefined
+}
+
 /** Records that --show shows without --limit. */
 const SHOWN = 10
 
 /** @returns the exit code: 1 when a record is bad */
 export async function dataCheck(
   file: string,
-  { imageRoot, decode, model, recipe: recipeFile, untrusted, limit, show, json }: DataCheckOptions,
+  { imageRoot, decode, model, base: given, recipe: recipeFile, untrusted, limit, show, json }: DataCheckOptions,
 ): Promise<number> {
   const url = model === undefined ? undefined : modelUrlProblem(model)
   if (url) throw new UserError(url.what, { where: url.shown, fix: "give the folder of a model on this machine" })
   const recipe = recipeFile === undefined ? undefined : readTrainingRecipe(recipeFile)
   // A model that has to be downloaded is not, for a look at the data.
   const source = model ?? (recipe && hasTokenizer(recipe.model) ? recipe.model : undefined)
-  const tokenizer = source === undefined ? undefined : Tokenizer.load(source)
-  const isModel = source !== undefined && (ggufFile(source) !== undefined || existsSync(join(source, "config.json")))
-  const config = isModel ? readConfig(source) : undefined
+  if (model !== undefined) requireBaseOfAdapter(model, given)
+  const folders = source === undefined ? undefined : modelFolders(source, given)
+  const tokenizer = folders && Tokenizer.load(folders.texts)
+  const config = folders && configOf(source!, folders.base)
   if (show && !tokenizer)
     throw new UserError("what is learned is shown in tokens, and there is no tokenizer", {
       where: "--show",
       fix: "give --model, or a --recipe whose model is on this machine",
     })
   const formatOf = (config: ModelConfig): ChatFormat => {
-    const format = chatFormatOf(config, source!, tokenizer!)
+    const format = chatFormatOf(config, folders!.texts, tokenizer!)
     if (format instanceof PlainFormat) throw format.noConversations()
     return format
   }

@@ -7,6 +7,8 @@ import { formatBytes } from "./ui/format.js"
 import { Progress } from "./ui/progress.js"
 
 export interface ModelOptions {
+  /** Of an adapter. */
+  base?: string
   dtype?: string
   device?: string
 }
@@ -33,7 +35,7 @@ export function downloadObserver(name: string): { onEvent: (event: HubEvent) => 
 
 export async function openForCommand(
   name: string,
-  { dtype = "auto", device = "auto" }: ModelOptions,
+  { dtype = "auto", device = "auto", base }: ModelOptions,
   signal?: AbortSignal,
 ): Promise<Session> {
   const download = downloadObserver(name)
@@ -41,6 +43,7 @@ export async function openForCommand(
     return await openModel(name, {
       dtype: dtype as DType | "auto",
       device: device as Device | "auto",
+      ...(base !== undefined && { base }),
       signal,
       onEvent: download.onEvent,
     })

@@ -4,11 +4,14 @@ import { basename } from "node:path"
 import { readGenerationConfig, requireKnownTokens } from "../checkpoint/generation-config.js"
 import { UserError } from "../errors.js"
 import { Executor } from "../execution/executor.js"
-import { type ResolveOptions, resolveModel } from "../hub/resolve.js"
+import type { ResolveOptions } from "../hub/resolve.js"
+import { modelFolders } from "../models/adapter-folders.js"
 import type { ImageProcessor } from "../models/architecture.js"
+import { requireBaseOfAdapter, resolveWithBase } from "../models/base-model.js"
 import { chatFormatOf } from "../models/chat-format.js"
 import { imageProcessorOf } from "../models/images.js"
 import { type LoadOptions, loadModel } from "../models/load.js"
+import { readAdapted } from "../models/read-adapter.js"
 import { readConfig } from "../models/read-config.js"
 import { requireConfigTokens } from "../models/token-ids.js"
 import type { LanguageModel } from "../models/types.js"
@@ -37,11 +40,12 @@ export interface Session extends OpenedModel {
   device: Device
 }
 
-/** Type to compute in and device, as for `loadModel`. */
-export type SessionOptions = Pick<LoadOptions, "dtype" | "device">
+/** Type to compute in, device, and the base of an adapter, as for `loadModel`. */
+export type SessionOptions = Pick<LoadOptions, "dtype" | "device" | "base">
 
 /**
- * Finds a model by folder, built-in name or hub id, downloads it if it must, and loads it.
+ * Finds a model by folder, built-in name or hub id, downloads it if it must, and loads it. Of an adapter the same goes for the model that it belongs
+ * to, which `base` may name.
  * @throws UserError when there is no such model or its files are incomplete
  */
 export async function openModel(name: string, options: SessionOptions & ResolveOptions = {}): Promise<Session> {
@@ -49,24 +53,26 @@ export async function openModel(name: string, options: SessionOptions & ResolveO
     throw new UserError(`${shown(name)} is no name of a model`, {
       fix: "name a folder, a built-in model or a hub id such as org/name",
     })
-  const { folder } = await resolveModel(name, options)
-  return { ...loadSession(folder, options), name }
+  const { folder, base } = await resolveWithBase(name, options)
+  return { ...loadSession(folder, { ...options, base }), name }
 }
 
-/** Loads a model folder. */
-export function loadSession(folder: string, { dtype, device }: SessionOptions = {}): Session {
+/** Loads a model folder, or an adapter's with its base. */
+export function loadSession(folder: string, { dtype, device, base: given }: SessionOptions = {}): Session {
   // Before the weights: the quick part fails first.
-  const tokenizer = Tokenizer.load(folder)
-  const named = readConfig(folder)
+  requireBaseOfAdapter(folder, given)
+  const { base, texts, pictures, generation: settings } = modelFolders(folder, given)
+  const tokenizer = Tokenizer.load(texts)
+  const named = base === undefined ? readConfig(folder) : readAdapted(folder, base).checkpoint.config
   requireConfigTokens(named, tokenizer, folder)
-  const images = imageProcessorOf(named, folder)
-  const format = chatFormatOf(named, folder, tokenizer)
-  const loaded = loadModel(folder, { dtype, device })
+  const images = imageProcessorOf(named, pictures)
+  const format = chatFormatOf(named, texts, tokenizer)
+  const loaded = loadModel(folder, { dtype, device, ...(base !== undefined && { base }) })
   const paradigm = paradigmOf(loaded.checkpoint.config, folder)
   const config = paradigm.masks
     ? withMask(loaded.checkpoint.config, (id) => tokenizer.token(id), folder)
     : loaded.checkpoint.config
-  const generation = readGenerationConfig(folder, config.raw)
+  const generation = readGenerationConfig(settings, config.raw)
   requireKnownTokens(generation, config.text.vocabSize, folder)
   const opened = { folder, config, generation, tokenizer }
   paradigm.checkGeneration?.(opened)

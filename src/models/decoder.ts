@@ -6,11 +6,12 @@ import { finish, type Work } from "../in-turns.js"
 import { attention, forget } from "../nn/attention.js"
 import { type AttentionPattern, withinWindow } from "../nn/attention-pattern.js"
 import { KvCache } from "../nn/kv-cache.js"
-import { type Linear, multiply } from "../nn/linear.js"
+import { Linear } from "../nn/linear.js"
 import type { RmsNorm } from "../nn/norm.js"
 import { type RopeTables, ropeTables, rotate } from "../nn/rope.js"
 import { runLayer } from "../nn/run-layer.js"
 import type { SwiGlu } from "../nn/swiglu.js"
+import type { TokenRows } from "../nn/token-rows.js"
 import { cat, type DType, embedding, gradEnabled, onThreadsFor, type Tensor, tensor, zeros } from "../torch/index.js"
 import type { DecoderConfig } from "./decoder-config.js"
 import { type OutputSelection, type Patterns, selectOutputs, selectPacked, selectRows } from "./output-selection.js"
@@ -34,9 +35,10 @@ export class Decoder implements LanguageModel {
   readonly #text: DecoderConfig
   readonly #weights: WeightSource
   readonly #embedding: Tensor
+  readonly #tokenRows: TokenRows | undefined
   readonly #layers: DecoderLayer[]
   readonly #norm: RmsNorm
-  readonly #head: Tensor
+  readonly #head: Linear
 
   /** @param dtype of activations; matrices may be stored in another type, norms and biases not */
   constructor(
@@ -50,15 +52,19 @@ export class Decoder implements LanguageModel {
     this.#weights = weights
     this.hiddenSize = text.hiddenSize
     this.vocabSize = text.vocabSize
-    this.#embedding = body.at("embed_tokens").take("weight", [text.vocabSize, text.hiddenSize])
+    const [embedding, head] = [body.at("embed_tokens"), weights.at("lm_head")]
+    const shape = [text.vocabSize, text.hiddenSize] as const
+    this.#embedding = embedding.take("weight", shape)
+    this.#tokenRows = embedding.tokenRows()
     this.#layers = Array.from({ length: text.layers }, (_, i) => new DecoderLayer(text, body.at(`layers.${i}`), i))
     this.#norm = takeNorm(body, "norm", text.hiddenSize, text.rmsNormEps)
-    this.#head = text.tie ? this.#embedding : weights.at("lm_head").take("weight", [text.vocabSize, text.hiddenSize])
+    this.#head = new Linear(text.tie ? this.#embedding : head.take("weight", shape), null, head.lowRank(shape))
   }
 
   embed(ids: Int32Array | Tensor): Tensor {
     const index = ids instanceof Int32Array ? tensor(ids).to({ device: this.#embedding.device }) : ids
-    const rows = embedding(this.#embedding, index).to(this.dtype)
+    const found = embedding(this.#embedding, index).to(this.dtype)
+    const rows = this.#tokenRows ? this.#tokenRows.embed(found, index) : found
     const { deepstackLayers: more = 0, hiddenSize } = this.#text
     if (more === 0) return rows
     const nothing = zeros([rows.shape[0], more * hiddenSize], { dtype: this.dtype, device: rows.device })
@@ -138,8 +144,12 @@ export class Decoder implements LanguageModel {
   }
 
   logits(hidden: Tensor): Tensor {
-    if (gradEnabled()) return multiply(hidden, this.#head)
-    return onThreadsFor({ rows: hidden.shape[0], weights: this.#head.size }, () => multiply(hidden, this.#head))
+    const compute = (): Tensor => {
+      const logits = this.#head.forward(hidden)
+      return this.#text.tie && this.#tokenRows ? this.#tokenRows.logits(logits, hidden) : logits
+    }
+    if (gradEnabled()) return compute()
+    return onThreadsFor({ rows: hidden.shape[0], weights: this.#head.weight.size }, compute)
   }
 
   newCache(capacity: number): KvCache {

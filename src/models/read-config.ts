@@ -26,6 +26,11 @@ const RECOGNISED: Record<string, string> = {
  * @throws UserError for a missing or damaged config.json, an unknown model type, or a key that cannot be right.
  */
 export function readConfig(folder: string): ModelConfig {
+  return readConfigBeside(folder, folder)
+}
+
+/** `readConfig` of a folder that has its settings of pictures and the like in another one. */
+export function readConfigBeside(folder: string, filesFrom: string): ModelConfig {
   const file = path.join(folder, "config.json")
   const gguf = ggufFile(folder)
   if (gguf !== undefined) return normaliseConfig(openGgufModel(gguf).config, { where: gguf })
@@ -39,8 +44,8 @@ export function readConfig(folder: string): ModelConfig {
   }
   return normaliseConfig(readJsonObject(file), {
     where: file,
-    visionConfig: readOptionalJson(path.join(folder, "vision_config.json")),
-    imageSettings: findImageSettings(folder),
+    visionConfig: readOptionalJson(path.join(filesFrom, "vision_config.json")),
+    imageSettings: findImageSettings(filesFrom),
   })
 }
 

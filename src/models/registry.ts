@@ -15,7 +15,7 @@ import { smollm3 } from "./families/smollm3.js"
 import { smolvlm } from "./families/smolvlm.js"
 import { architectureOf, registerArchitecture } from "./registered.js"
 import type { LanguageModel } from "./types.js"
-import { MapWeights, RecordingWeights } from "./weight-source.js"
+import { MapWeights, RecordingWeights, type WeightAdapters } from "./weight-source.js"
 
 for (const family of [
   qwen2_5_vl,
@@ -36,9 +36,17 @@ export { architectureOf, architectureOfType, architectures, registerArchitecture
 
 export type Model = LanguageModel
 
-/** A model over these weights (by canonical name, exactly those of `expectedTensors(config)`), computing in `dtype`. */
-export function buildModel(config: ModelConfig, weights: ReadonlyMap<string, Tensor>, dtype: DType): Model {
-  return architectureOf(config).build(config, new MapWeights(weights), dtype)
+/**
+ * A model over these weights (by canonical name, exactly those of `expectedTensors(config)`), computing in `dtype`.
+ * @param adapters what is learned beside them
+ */
+export function buildModel(
+  config: ModelConfig,
+  weights: ReadonlyMap<string, Tensor>,
+  dtype: DType,
+  adapters?: WeightAdapters,
+): Model {
+  return architectureOf(config).build(config, new MapWeights(weights, adapters), dtype)
 }
 
 /** Canonical name → shape of every tensor of a model, in the order in which it takes them. */

@@ -7,6 +7,7 @@ import type { FileDigest } from "../checkpoint/manifest.js"
 import { type TensorEntry, type WriteOptions, writeTensors } from "../checkpoint/safetensors.js"
 import { storedEntries } from "../checkpoint/stored-entries.js"
 import { writeAuxiliaryFiles } from "../checkpoint/write-auxiliary-files.js"
+import { UserError } from "../errors.js"
 import { makeFolder } from "../make-folder.js"
 import type { Tensor } from "../torch/index.js"
 import { architectureOf, expectedTensors } from "./registry.js"
@@ -64,6 +65,13 @@ export async function writeModel(
 
 function requireComplete(config: ModelConfig, entries: TensorEntry[]): void {
   const expected = expectedTensors(config)
+  const beside = entries.find(
+    ({ name }) => /\.(lora(_\d+)?_[AB]\.weight|token_rows)$/.test(name) && !expected.has(name),
+  )
+  if (beside)
+    throw new UserError(`the model has adapters, such as ${beside.name}, which are no part of its weights`, {
+      fix: "save them alone (saveAdapter), or merge them with the base (merge)",
+    })
   for (const { name, shape } of entries)
     if (expected.get(name)?.join() !== shape.join())
       throw new Error(`tensor ${name} [${shape}] does not belong to the model: expected [${expected.get(name)}]`)

@@ -1,8 +1,10 @@
 /** Where a model's weights come from. Names and shapes stand where the model uses them, and nowhere else. */
 import { LayerNorm } from "../nn/layer-norm.js"
 import { Linear } from "../nn/linear.js"
+import type { LowRankPart } from "../nn/low-rank.js"
 import { RmsNorm } from "../nn/norm.js"
 import { SwiGlu } from "../nn/swiglu.js"
+import type { TokenRows } from "../nn/token-rows.js"
 import type { Tensor } from "../torch/index.js"
 
 export interface WeightSource {
@@ -11,10 +13,21 @@ export interface WeightSource {
    * @throws Error when there is none of this name and shape: checkpoints are checked before, so this is a bug
    */
   take(name: string, shape: readonly number[]): Tensor
+  /** What adapters add to the linear layer [outputs, inputs] of this prefix. `takeLinear` asks for it. */
+  lowRank(shape: readonly [outputs: number, inputs: number]): readonly LowRankPart[]
+  /** Rows of the embedding of this prefix that are learned beside it. */
+  tokenRows(): TokenRows | undefined
   /** The weights below a prefix. */
   at(prefix: string): WeightSource
-  /** Every weight taken so far, also through other prefixes, by its whole name and in the order of taking. */
+  /** Every weight taken so far, also through other prefixes, by its whole name and in the order of taking; those of adapters too. */
   readonly taken: ReadonlyMap<string, Tensor>
+}
+
+/** What is learned beside frozen weights, by the layers of the model. */
+export interface WeightAdapters {
+  /** @param layer as the model calls it, such as "model.layers.0.self_attn.q_proj" */
+  lowRank(layer: string): readonly LowRankPart[]
+  tokenRows(layer: string): TokenRows | undefined
 }
 
 abstract class Source implements WeightSource {
@@ -31,6 +44,19 @@ abstract class Source implements WeightSource {
     return weight
   }
 
+  lowRank(_shape: readonly [number, number]): readonly LowRankPart[] {
+    return []
+  }
+
+  tokenRows(): TokenRows | undefined {
+    return undefined
+  }
+
+  /** Name of the layer whose prefix this is. */
+  protected get layer(): string {
+    return this.prefix.slice(0, -1)
+  }
+
   protected abstract find(name: string, shape: readonly number[]): Tensor
   abstract at(prefix: string): WeightSource
 }
@@ -38,14 +64,37 @@ abstract class Source implements WeightSource {
 /** Weights that are there. */
 export class MapWeights extends Source {
   readonly #weights: ReadonlyMap<string, Tensor>
+  readonly #adapters: WeightAdapters | undefined
 
-  constructor(weights: ReadonlyMap<string, Tensor>, prefix = "", taken = new Map<string, Tensor>()) {
+  constructor(
+    weights: ReadonlyMap<string, Tensor>,
+    adapters?: WeightAdapters,
+    prefix = "",
+    taken = new Map<string, Tensor>(),
+  ) {
     super(prefix, taken)
     this.#weights = weights
+    this.#adapters = adapters
   }
 
   at(prefix: string): MapWeights {
-    return new MapWeights(this.#weights, `${this.prefix}${prefix}.`, this.taken)
+    return new MapWeights(this.#weights, this.#adapters, `${this.prefix}${prefix}.`, this.taken)
+  }
+
+  override lowRank(): readonly LowRankPart[] {
+    const parts = this.#adapters?.lowRank(this.layer) ?? []
+    for (const [i, { adapter }] of parts.entries()) {
+      const name = parts.length === 1 ? "lora" : `lora_${i}`
+      this.taken.set(`${this.prefix}${name}_A.weight`, adapter.down)
+      this.taken.set(`${this.prefix}${name}_B.weight`, adapter.up)
+    }
+    return parts
+  }
+
+  override tokenRows(): TokenRows | undefined {
+    const rows = this.#adapters?.tokenRows(this.layer)
+    if (rows) this.taken.set(`${this.prefix}token_rows`, rows.rows)
+    return rows
   }
 
   protected find(name: string, shape: readonly number[]): Tensor {
@@ -60,6 +109,8 @@ export class MapWeights extends Source {
 export class RecordingWeights extends Source {
   constructor(
     readonly shapes = new Map<string, readonly number[]>(),
+    /** Layers that adapters can change, as the model calls them. */
+    readonly linearLayers = new Set<string>(),
     prefix = "",
     taken = new Map<string, Tensor>(),
   ) {
@@ -67,7 +118,12 @@ export class RecordingWeights extends Source {
   }
 
   at(prefix: string): RecordingWeights {
-    return new RecordingWeights(this.shapes, `${this.prefix}${prefix}.`, this.taken)
+    return new RecordingWeights(this.shapes, this.linearLayers, `${this.prefix}${prefix}.`, this.taken)
+  }
+
+  override lowRank(): readonly LowRankPart[] {
+    this.linearLayers.add(this.layer)
+    return []
   }
 
   protected find(name: string, shape: readonly number[]): Tensor {
@@ -88,7 +144,8 @@ export function takeLinear(
   bias: boolean,
 ): Linear {
   const module = weights.at(name)
-  return new Linear(module.take("weight", [outputs, inputs]), bias ? module.take("bias", [outputs]) : null)
+  const weight = module.take("weight", [outputs, inputs])
+  return new Linear(weight, bias ? module.take("bias", [outputs]) : null, module.lowRank([outputs, inputs]))
 }
 
 /** `name`.weight [size] */

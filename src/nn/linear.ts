@@ -1,6 +1,17 @@
 /** The one place that knows how a weight is stored and multiplied. */
 
-import { BYTES, cat, gradEnabled, hasSkinnyLinear, linear, readCpu, skinnyLinear, type Tensor } from "../torch/index.js"
+import {
+  BYTES,
+  cat,
+  customFunction,
+  gradEnabled,
+  hasSkinnyLinear,
+  linear,
+  readCpu,
+  skinnyLinear,
+  type Tensor,
+} from "../torch/index.js"
+import { addLowRank, type LowRankPart } from "./low-rank.js"
 
 /** The most rows for which the skinny kernel is faster, with weights that it reads in half precision or past the cache … */
 const SKINNY_ROWS = 64
@@ -12,17 +23,19 @@ const SKINNY_HALF_ROWS = [2, 8] as const
 /** A weight converted on the fly takes at most this much memory at a time. */
 const CHUNK_BYTES = 64 * 2 ** 20
 
-/** A matrix in the type it is stored in, with an optional bias in the compute type. */
+/** A matrix in the type it is stored in, with an optional bias in the compute type, and what adapters add to the product. */
 export class Linear {
   /** @param weight [N, K] */
   constructor(
     readonly weight: Tensor,
     readonly bias: Tensor | null = null,
+    readonly adapters: readonly LowRankPart[] = [],
   ) {}
 
   /** x [..., K] → [..., N], in x's type, which is the compute type. */
   forward(x: Tensor): Tensor {
-    return multiply(x, this.weight, this.bias)
+    const product = multiply(x, this.weight, this.bias)
+    return this.adapters.length === 0 ? product : addLowRank(product, x, this.adapters)
   }
 }
 
@@ -31,12 +44,44 @@ export function multiply(x: Tensor, weight: Tensor, bias: Tensor | null = null):
   const width = weight.shape[1]
   if (isSkinny(x, weight, bias, x.size / width)) return skinnyLinear(x, weight, bias)
   if (x.dtype === weight.dtype) return linear(x, weight, bias)
-  const chunkRows = Math.max(1, Math.floor(CHUNK_BYTES / (width * BYTES[x.dtype])))
+  if (isFrozen(x, weight, bias)) return frozenProduct(x, weight, bias)
+  const chunkRows = chunkOf(x, width)
   if (chunkRows >= weight.shape[0]) return linear(x, weight.to(x.dtype), bias)
   const products = weight
     .split(chunkRows)
     .map((part, i) => linear(x, part.to(x.dtype), bias?.narrow(0, i * chunkRows, part.shape[0])))
   return cat(products, x.rank - 1)
+}
+
+/** Rows of a weight that are converted at a time. */
+const chunkOf = (x: Tensor, width: number): number => Math.max(1, Math.floor(CHUNK_BYTES / (width * BYTES[x.dtype])))
+
+/** Whether a backward pass will come to x alone. */
+const isFrozen = (x: Tensor, weight: Tensor, bias: Tensor | null): boolean =>
+  gradEnabled() && x.requiresGrad && !weight.requiresGrad && !bias?.requiresGrad
+
+/**
+ * A product with a weight that is not learned. Recorded as it is, the graph would keep the converted weight: a whole frozen model
+ * in the compute type. The backward pass converts it a second time.
+ */
+function frozenProduct(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
+  const { dtype } = x
+  const [product] = customFunction([x], {
+    forward: () => [multiply(x, weight, bias)],
+    backward: ([grad]) => [grad && backThrough(grad.to(dtype), weight)],
+  })
+  return product
+}
+
+/** grad [..., N] times weight [N, K]. */
+function backThrough(grad: Tensor, weight: Tensor): Tensor {
+  const [rows, width] = weight.shape
+  const chunkRows = chunkOf(grad, width)
+  if (chunkRows >= rows) return grad.matmul(weight.to(grad.dtype))
+  const parts = weight
+    .split(chunkRows)
+    .map((part, i) => grad.narrow(grad.rank - 1, i * chunkRows, part.shape[0]).matmul(part.to(grad.dtype)))
+  return parts.reduce((sum, part) => sum.add(part))
 }
 
 /** Whether this processor has AVX512-BF16 and no tile registers. */

@@ -1,6 +1,7 @@
 /** How one of many layers is run: forgetting what it computed on the way, keeping it, or computing it again. */
 
 import { checkpoint, type Tensor, tidy } from "../torch/index.js"
+import { withSameMasks } from "./dropout.js"
 
 export interface LayerRun {
   /** A backward pass will come back to it. */
@@ -12,5 +13,5 @@ export interface LayerRun {
 /** x → layer(x); the layer must compute the same values both times. */
 export function runLayer(x: Tensor, layer: (x: Tensor) => Tensor, { recording, recompute }: LayerRun): Tensor {
   if (!recording) return tidy(() => layer(x))
-  return recompute ? checkpoint([x], layer) : layer(x)
+  return recompute ? checkpoint([x], withSameMasks(layer)) : layer(x)
 }

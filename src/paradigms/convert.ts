@@ -1,5 +1,6 @@
 /** Conversion of a model folder to another layout, weights only, streamed: the first step of translating a model. */
 import path from "node:path"
+import { isAdapter } from "../checkpoint/adapter-files.js"
 import { copyFiles, filesBesideWeights } from "../checkpoint/auxiliary-files.js"
 import { EMBEDDING, HEAD } from "../checkpoint/checkpoint.js"
 import { type ElementType, isFloatType, toFloat32 } from "../checkpoint/element-types.js"
@@ -136,7 +137,7 @@ async function writeReleased(sourceFolder: string, out: string, options: Convert
 }
 
 /** The tensors of a model, embedding and head with as many rows as its configuration says by now. */
-const grownViews = ({ config, tensors }: Checkpoint): [string, TensorView][] =>
+export const grownViews = ({ config, tensors }: Checkpoint): [string, TensorView][] =>
   [...tensors].map(([name, view]) =>
     name === EMBEDDING || name === HEAD ? [name, withMeanRows(view, config.text.vocabSize)] : [name, view],
   )
@@ -162,6 +163,11 @@ function readSource(
   folder: string,
   { masks = true, dequantised }: { masks?: boolean; dequantised?: DequantisedType } = {},
 ): Checkpoint {
+  if (isAdapter(folder))
+    throw new UserError("it is an adapter, which is no whole model", {
+      where: folder,
+      fix: "merge it with its base (--merge), then convert the result",
+    })
   const source = readCheckpoint(folder, dequantised)
   if (!hasTokenizer(folder)) return source
   const tokenizer = Tokenizer.load(folder)

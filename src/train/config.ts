@@ -150,6 +150,29 @@ export const optimizationSchema = z.strictObject({
   keep: z.int().min(0).max(MANY).default(0),
 })
 
+/** Which modules, in PEFT's words: a list of endings of their names in transformers, or a regular expression for whole names. */
+const moduleNames = z.union([z.string().min(1).max(10_000), z.array(z.string().min(1).max(1000)).min(1).max(10_000)])
+const rankSchema = upTo(65_536)
+const alphaSchema = z.number().positive().max(1_000_000)
+
+/** Learns low-rank adapters and leaves the weights as they are. */
+export const loraSchema = z.strictObject({
+  rank: rankSchema.default(16),
+  /** What an adapter says counts alpha / rank times. @default twice the rank */
+  alpha: alphaSchema.optional(),
+  /** alpha / √rank instead. */
+  rslora: z.boolean().default(false),
+  dropout: z.number().min(0).max(0.99).default(0),
+  /** all-linear: every linear layer of the parts in train.tunable, but not the head. */
+  target: moduleNames.default("all-linear"),
+  exclude: moduleNames.optional(),
+  /** Other ranks and alphas, by patterns of names. */
+  rank_pattern: z.record(z.string(), rankSchema).default({}),
+  alpha_pattern: z.record(z.string(), alphaSchema).default({}),
+  /** Endings of modules whose weights are learned whole and stored with the adapter, such as a connector. */
+  modules_to_save: z.array(z.string().min(1).max(1000)).max(1000).default([]),
+})
+
 export const lossSchema = z.strictObject({
   /** samples: the mean of the losses of the samples, as the authors; tokens: of all tokens of a step. @default the paradigm's */
   per: z.enum(["samples", "tokens"]).optional(),
@@ -160,6 +183,7 @@ const recipeShape = {
   model: modelSchema,
   output: pathOf("output folder"),
   loss: lossSchema.prefault({}),
+  lora: loraSchema.optional(),
   data: dataSchema,
   train: optimizationSchema.prefault({}),
 }

@@ -30,11 +30,11 @@ export type RunIdentity = z.output<typeof identitySchema>
 
 /** The length of a training and its bookkeeping may change between sessions. */
 function fixedSettings(config: TrainingConfig): object {
-  const { paradigm, loss, data, train } = config
+  const { paradigm, loss, lora, data, train } = config
   const { file, image_root, ...reading } = data
   // The other paradigms' sections have no effect.
   const section = { [sectionKey(paradigm)]: chosenParadigm(config).section }
-  return { paradigm, loss, ...section, data: reading, train: fixedTraining(train) }
+  return { paradigm, loss, lora, ...section, data: reading, train: fixedTraining(train) }
 }
 
 function fixedTraining(train: TrainingConfig["train"]): object {

@@ -4,13 +4,12 @@ import { existsSync } from "node:fs"
 import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { z } from "zod"
-import type { ModelConfig } from "../checkpoint/config.js"
 import { createFolder, explaining, removeFolder, writeJson } from "../checkpoint/files.js"
 import { readJsonObject } from "../checkpoint/json.js"
-import { type Damage, findDamage, MANIFEST_FILE, writeManifest } from "../checkpoint/manifest.js"
+import { type Damage, type FileDigest, findDamage, MANIFEST_FILE, writeManifest } from "../checkpoint/manifest.js"
 import { openTensors, readHeader, writeTensorFile } from "../checkpoint/safetensors.js"
 import { messageOf, UserError } from "../errors.js"
-import { saveModel, tensorEntries } from "../models/save.js"
+import { tensorEntries } from "../models/save.js"
 import { mapFile, noGrad, type Tensor, viewBytes } from "../torch/index.js"
 import type { TrainingConfig } from "./config.js"
 import { identitySchema, legacyFingerprint, type RunIdentity, requireSameRun } from "./identity.js"
@@ -142,10 +141,8 @@ export function requireSameTraining(
 
 export interface CheckpointContent {
   identity: RunIdentity
-  config: ModelConfig
-  parameters: ReadonlyMap<string, Tensor>
-  /** Folder that tokenizer and preprocessor files are copied from. */
-  filesFrom: string
+  /** Writes the weights, and what belongs to them, into a folder. */
+  save(folder: string): Promise<Map<string, FileDigest>>
   optimizer: AdamW
 }
 
@@ -156,14 +153,14 @@ export interface CheckpointContent {
 export async function saveCheckpoint(
   output: string,
   state: TrainerState,
-  { identity, config, parameters, filesFrom, optimizer }: CheckpointContent,
+  { identity, save, optimizer }: CheckpointContent,
   keep: number,
 ): Promise<string> {
   const target = checkpointFolder(output, state.step)
   await createFolder(
     target,
     async (staging) => {
-      const written = await saveModel(staging, { config, parameters, filesFrom })
+      const written = await save(staging)
       const file = join(staging, OPTIMIZER_FILE)
       written.set(OPTIMIZER_FILE, await writeTensorFile(file, tensorEntries(optimizer.state())))
       await writeJson(join(staging, STATE_FILE), { ...state, identity })

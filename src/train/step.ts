@@ -1,8 +1,9 @@
 /** One optimizer step: forwards, backward and update, while the next batch is being prepared. */
 
 import { type ModelConfig, maskToken } from "../checkpoint/config.js"
-import { randomFrom } from "../data/prng.js"
+import { mixSeeds, randomFrom } from "../data/prng.js"
 import type { Model } from "../models/registry.js"
+import { withDropout } from "../nn/dropout.js"
 import { meanLoss, type TrainingBatch, type TrainingSample } from "../paradigms/batch.js"
 import { backward, isMemoryScarce, returnFreedMemory, tidy } from "../torch/index.js"
 import { chosenParadigm, type TrainingConfig } from "./config.js"
@@ -119,7 +120,9 @@ export class Stepper {
     const { model, config, target, brokenBefore } = this.parts
     const { accumulate, seed } = config.train
     const { paradigm, section } = chosenParadigm(config)
-    return tidy(() => {
+    // The backward pass is part of it: what it computes again must be dropped again.
+    const training = <T>(body: () => T): T => withDropout(mixSeeds(seed, step, micro, 4), () => tidy(body))
+    return training(() => {
       const result = paradigm.objective(model, batch, {
         recipe: section,
         per: config.loss.per ?? paradigm.per,

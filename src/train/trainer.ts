@@ -6,21 +6,19 @@ import { type FileLock, lockFolder } from "../checkpoint/lock.js"
 import { type ResolveOptions, resolveModel } from "../hub/resolve.js"
 import { chatFormatOf } from "../models/chat-format.js"
 import { imageProcessorOf } from "../models/images.js"
-import { loadModel } from "../models/load.js"
-import { readConfig } from "../models/read-config.js"
-import { saveModel } from "../models/save.js"
+import { readConfig, readConfigBeside } from "../models/read-config.js"
 import { requireConfigTokens } from "../models/token-ids.js"
 import { Tokenizer } from "../text/tokenizer.js"
 import { keepFreedMemory } from "../torch/index.js"
 import type { TrainingConfig } from "./config.js"
 import { TrainingData } from "./data.js"
 import { identityOf } from "./identity.js"
+import { learner, requireWholeModel } from "./learner.js"
 import { MetricsLog, type StepMetrics } from "./metrics.js"
 import { brokenTensors, brokenWeights, notFiniteTensors } from "./not-finite.js"
 import { AdamW } from "./optimizer.js"
 import { requireTrainingPlaces } from "./output-places.js"
 import { nothingLearned, targetConfig } from "./paradigm.js"
-import { groupParameters } from "./parameters.js"
 import {
   checkpointFolder,
   lastCheckpoint,
@@ -79,23 +77,24 @@ async function* trainAlone(
   { signal, onDownload }: TrainOptions,
   lock: FileLock,
 ): AsyncGenerator<TrainingEvent> {
-  const source = (await resolveModel(config.model, { signal, onEvent: onDownload })).folder
+  const found = await resolveModel(config.model, { signal, onEvent: onDownload })
+  const source = found.folder
+  requireWholeModel(source)
   const identity = await identityOf(config, source)
   const resumed = await lastCheckpoint(config.output)
   if (resumed) requireSameTraining(resumed, identity, config)
   const tokenizer = Tokenizer.load(source)
   requireConfigTokens(readConfig(source), tokenizer, source)
   keepFreedMemory()
-  const folder = resumed?.folder ?? source
-  const before = readConfig(folder)
+  const before = readConfigBeside(resumed?.folder ?? source, source)
   const target = targetConfig(before, config, (id) => tokenizer.token(id))
-  const { model, dtype, device } = loadModel(folder, {
-    dtype: config.train.dtype,
-    trainable: true,
-    vocabSize: target.text.vocabSize,
+  const { model, dtype, device, parameters, weights, save } = learner(config, {
+    source: found,
+    resumed: resumed?.folder,
+    before,
+    target,
   })
   model.checkpointLayers = config.train.gradient_checkpointing
-  const parameters = groupParameters(model, config)
   const { betas, eps, max_grad_norm: maxGradNorm } = config.train
   const optimizer = new AdamW(parameters, { betas, eps, maxGradNorm })
   if (resumed) restoreOptimizer(resumed.folder, optimizer)
@@ -127,16 +126,16 @@ async function* trainAlone(
 
   const brokenBefore = resumed ? [] : brokenWeights(model.parameters())
   const stepper = new Stepper({ model, target, data, optimizer, config, brokenBefore }, state)
-  const content = { identity, config: target, parameters: model.parameters(), filesFrom: source, optimizer }
+  const content = { identity, save, optimizer }
   /** @throws UserError rather than that numbers which are none replace good ones, or two processes write */
   const requireSavable = (): void => {
     lock.confirm()
-    const broken = [...brokenWeights(content.parameters), ...notFiniteTensors(optimizer.state())]
+    const broken = [...brokenWeights(weights), ...notFiniteTensors(optimizer.state())]
     if (broken.length > 0) throw brokenTensors(broken, state.step - 1, config, brokenBefore)
   }
   /** Whether there are whole steps that no checkpoint has, nor was tried to have. */
   let unsaved = resumed === undefined
-  const save = async (): Promise<string> => {
+  const saveState = async (): Promise<string> => {
     if (!unsaved) return checkpointFolder(config.output, state.step)
     unsaved = false
     requireSavable()
@@ -147,7 +146,7 @@ async function* trainAlone(
       const metrics = await stepper.step(state, signal)
       if (!metrics) {
         optimizer.zeroGrad()
-        yield { type: "interrupted", folder: await save(), step: state.step }
+        yield { type: "interrupted", folder: await saveState(), step: state.step }
         return
       }
       state = {
@@ -163,22 +162,20 @@ async function* trainAlone(
         yield { type: "step", metrics }
       }
       if (state.step % config.train.save_every === 0 && state.progress < 1)
-        yield { type: "checkpoint", folder: await save() }
+        yield { type: "checkpoint", folder: await saveState() }
     }
   } catch (error) {
     // The weights are those of the last whole step: a bad sample should not cost the steps since the last checkpoint.
     optimizer.zeroGrad()
-    if (state.step > 0 && !stepper.torn) await save().catch(() => {})
+    if (state.step > 0 && !stepper.torn) await saveState().catch(() => {})
     throw error
   }
   await stepper.end()
   if (learned === 0 && state.step > first) throw nothingLearned(config)
   const finished = finishedModel(config.output)
-  await save()
+  await saveState()
   lock.confirm()
-  await explaining(finished, () =>
-    saveModel(finished, { config: target, parameters: model.parameters(), filesFrom: source }),
-  )
+  await explaining(finished, () => save(finished))
   yield { type: "done", model: finished, seconds: state.seconds }
 }
 

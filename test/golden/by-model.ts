@@ -26,7 +26,7 @@ export function casesByModel<R extends { model: string }>(
         id: id(record),
         async run() {
           if (!named) throw new Mismatch(`the folder has no model ${record.model}`)
-          await folder.models.checkEitherRounding(named, (model) => check(record, model, named))
+          await folder.models.checkAnyReading(named, (model) => check(record, model, named))
         },
       })
   }

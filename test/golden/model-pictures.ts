@@ -13,7 +13,7 @@ export interface PicturesRecord {
   image_grid_thw?: Grid[] | null
 }
 
-/** By the settings in the model's folder; for Qwen2.5-VL by limits that give the grids of the record. */
+/** Each by itself, as the cases were made: by the settings in the model's folder; for Qwen2.5-VL by limits that give the grids of the record. */
 export async function modelPictures(
   { images, image_grid_thw: grids }: PicturesRecord,
   model: Model,
@@ -28,6 +28,6 @@ export async function modelPictures(
   const processor = requireImages(imageProcessorOf(model.config, settings))
   const prepared: ImageInput[] = []
   for (const name of names)
-    prepared.push(await processor.prepare(await folder.pictures.picture(name, document), { among: names.length }))
+    prepared.push(await processor.prepare(await folder.pictures.picture(name, document), { among: 1 }))
   return prepared
 }

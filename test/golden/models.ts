@@ -82,23 +82,22 @@ export class ModelShelf {
   }
 
   /**
-   * Runs a check on a model; where it does not hold, on the same model with its rotary frequencies rounded to bfloat16:
-   * the reference rounds them too when a whole module is cast, buffers included, and no file tells. The two differ by
-   * hundreds of tolerances.
-   * @throws Mismatch of the model as it is, when neither holds
+   * Runs a check on a model; where it does not hold, on the same model as the reference computes it in ways that no file
+   * tells. They differ by hundreds of tolerances.
+   * @throws Mismatch of the model as it is, when none holds
    */
-  async checkEitherRounding(model: ShelfModel, check: (loaded: Model) => void | Promise<void>): Promise<void> {
+  async checkAnyReading(model: ShelfModel, check: (loaded: Model) => void | Promise<void>): Promise<void> {
     const loaded = this.load(model)
     try {
       await check(loaded)
     } catch (error) {
       if (!(error instanceof Mismatch)) throw error
-      const config = { ...loaded.config, text: { ...loaded.config.text, ropeRounding: "bfloat16" } }
-      try {
-        await check(buildModel(config, loaded.parameters(), "float32"))
-      } catch {
-        throw error
+      for (const config of otherReadings(loaded.config)) {
+        try {
+          return await check(buildModel(config, loaded.parameters(), "float32"))
+        } catch {}
       }
+      throw error
     }
   }
 
@@ -125,4 +124,21 @@ function scaleRow(model: Model, { tensor, row, scale }: WeightPatch): void {
   const weight = model.parameters().get(tensor)
   if (!weight) throw new Mismatch(`the case changes ${tensor}, which the model does not have`)
   noGrad(() => weight.narrow(0, row, 1).mul_(scale))
+}
+
+/**
+ * Rotary frequencies rounded to bfloat16, as when a whole module is cast, buffers included; and the position before its own for
+ * each patch, as float32 has it in Idefics3's tower.
+ */
+function otherReadings(config: ModelConfig): ModelConfig[] {
+  const { vision } = config as ModelConfig & { vision?: { tower?: object } }
+  const ropeRounding = "bfloat16"
+  const rounded = {
+    ...config,
+    text: { ...config.text, ropeRounding },
+    ...(vision && { vision: { ...vision, ropeRounding } }),
+  }
+  if (!vision?.tower) return [rounded]
+  const shifted = { ...vision, tower: { ...vision.tower, shiftedPositions: true } }
+  return [rounded, { ...config, vision: shifted } as ModelConfig, { ...rounded, vision: shifted }]
 }

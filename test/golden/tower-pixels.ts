@@ -34,19 +34,19 @@ export function tilesOf(picture: RgbImage, folder: string, raw: Json): Tiles {
   switch (raw.model_type) {
     case "llava": {
       const { settings, pixels } = singleTileSettings(folder, tower)
-      return { ...finish(singleTile(picture, settings, pixels)), tokens: 0 }
+      return { ...finish(singleTile(picture, settings, pixels)), pieces: [] }
     }
     case "llava_onevision": {
       const { image_grid_pinpoints: pinpoints, vision_aspect_ratio: aspect } = raw
       const { settings, pixels } = oneVisionSettings(folder, { ...tower, pinpoints, aspect: String(aspect) })
       const { pixelValues, layout } = finish(anyresTiles(picture, settings, pixels))
-      return { pixelValues, arrangement: layout, tokens: layout.tokens }
+      return { pixelValues, arrangement: layout, pieces: [layout.tokens] }
     }
     case "smolvlm":
     case "idefics3": {
       const { settings, pixels } = splitSettings(folder, tower, (raw.scale_factor as number) ?? 2)
       const { pixelValues } = finish(splitTiles(picture, settings, pixels))
-      return { pixelValues, tokens: 0 }
+      return { pixelValues, pieces: [] }
     }
     default:
       throw new Mismatch(`there is no way to prepare pictures of ${raw.model_type}`)
@@ -57,7 +57,7 @@ export function tilesOf(picture: RgbImage, folder: string, raw: Json): Tiles {
 export function authorsTiles(picture: RgbImage, raw: Json, { tileSize, raw: tower }: TowerConfig): Tiles {
   const settings = authorsSettings(raw, { imageSize: tileSize, patchSize: (tower as unknown as VisionJson).patch_size })
   const { pixelValues, layout } = finish(anyresTiles(picture, settings, AUTHORS_PIXELS))
-  return { pixelValues, arrangement: layout, tokens: layout.tokens }
+  return { pixelValues, arrangement: layout, pieces: [layout.tokens] }
 }
 
 export function qwen3Pixels(picture: RgbImage, folder: string, raw: Json): QwenImageInput {

@@ -16,6 +16,11 @@ export function register(program: Command): void {
       "--model <name>",
       "a folder or .gguf file: count tokens with this model's tokenizer, and name what is too long to learn from",
     )
+    .option(
+      "--base <folder>",
+      "of a model that is an adapter: what it was trained on (default: what it names)",
+      folderPath,
+    )
     .option("--recipe <file>", "judge as a training with this recipe would: length, pictures, learned tokens, trust")
     .option("--untrusted", "the records are not trusted: added tokens written in them are text")
     .option("--limit <n>", "look at the first n records only", wholeNumber(1))

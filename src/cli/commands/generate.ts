@@ -7,7 +7,12 @@ import { collect, numberBetween, temperature, wholeNumber } from "../options.js"
 function withDecoding(command: Command): Command {
   return (
     command
-      .option("--model <name>", "a folder, a .gguf file, a built-in name or a hub id", "emoji-diffusion")
+      .option(
+        "--model <name>",
+        "a folder (also a LoRA adapter's), a .gguf file, a built-in name or a hub id",
+        "emoji-diffusion",
+      )
+      .option("--base <name>", "the model that an adapter belongs to (default: the one that it names)")
       .option("--system <text>", "what the model is told before the conversation")
       .option("--max-tokens <n>", "tokens to generate at most (default: 128)", wholeNumber(1))
       .option("--block-size <n>", "tokens denoised together (default: as trained)", wholeNumber(1))

@@ -9,6 +9,8 @@ export function register(program: Command): void {
     .description("write a model as a checkpoint of another paradigm: weights only, no training")
     .argument("<model>", "a folder, a .gguf file or a hub id")
     .requiredOption("--out <folder>", "where to write", folderPath)
+    .option("--merge", "the model is a LoRA adapter: write the whole model that it and its base are together")
+    .option("--base <name>", "with --merge: the model that the adapter belongs to (default: the one that it names)")
     .option(
       "--layout <name>",
       "released (as trained models are published) or converted (the authors' training input)",

@@ -27,6 +27,15 @@ export const published: Layout = {
     { stored: "visual.*", canonical: `${tower}.*` },
     ...kept(...TEXT),
   ],
+  modules: [
+    { stored: "model.visual.merger.*", canonical: `${merger}.*` },
+    { stored: "model.visual.*", canonical: `${tower}.*` },
+    ...["embed_tokens.*", "layers.*", "norm.*"].map((name) => ({
+      stored: `model.language_model.${name}`,
+      canonical: `model.${name}`,
+    })),
+    ...kept("lm_head.*"),
+  ],
 }
 
 /** Trained and released DVL-QwenVL. */

@@ -1,0 +1,106 @@
+/** What an adapter changes of a model: chosen for a training, or as an adapter's files say. Plain data. */
+
+import { EMBEDDING, HEAD } from "../checkpoint/checkpoint.js"
+import { ALL_LINEAR, isSaved, patternValue, targetsOf } from "../checkpoint/module-names.js"
+import { type LoraSettings, scaleOf } from "../checkpoint/peft-config.js"
+import { UserError } from "../errors.js"
+import { firstOf } from "../readable.js"
+import type { Module, Modules } from "./modules.js"
+
+export interface LowRankPlan {
+  module: Module
+  rank: number
+  scale: number
+}
+
+export interface AdapterPlan {
+  settings: LoraSettings
+  modules: Modules
+  lowRank: readonly LowRankPlan[]
+  /** Canonical names of the weights that are learned whole. */
+  saved: readonly string[]
+}
+
+/**
+ * @param settings whose target may be any; in the plan it is one that PEFT finds exactly these modules by
+ * @param isWanted of the modules that fit, which are meant
+ * @throws UserError when no module fits, or one that does is no linear layer
+ */
+export function planAdapter(
+  modules: Modules,
+  given: LoraSettings,
+  { isWanted = () => true, where }: { isWanted?: (module: Module) => boolean; where?: string } = {},
+): AdapterPlan {
+  const settings = withTiedHead(given, modules)
+  const saved = [...modules.names].filter(([, name]) => isSaved(settings, moduleOf(name))).map(([name]) => name)
+  const all = [...modules.byName.values()]
+  const targets = targetsOf(all, settings, where).filter(isWanted)
+  if (targets.length === 0 && settings.tokens.length === 0)
+    throw new UserError(`no linear layer of the model is meant by ${shownTarget(settings)}`, {
+      where,
+      fix: `its layers are called ${firstOf(endings(all.filter(({ linear }) => linear)), 20).join(", ")}`,
+    })
+  const unused = settings.modulesToSave.find((ending) => !isSavedBy(ending, modules))
+  if (unused !== undefined)
+    throw new UserError(`the model has no module ${unused}, which is to be learned whole`, { where })
+  for (const { name, linear, obstacle } of targets)
+    if (!linear || obstacle)
+      throw new UserError(`${name} cannot have an adapter: ${obstacle ?? "it is no linear layer"}`, {
+        where,
+        fix: "name the linear layers more closely, or leave this one out (exclude)",
+      })
+  const lowRank = targets.map((module) => lowRankOf(module, settings, where))
+  const target = exactTarget(all, targets, settings, where)
+  return {
+    settings: { ...settings, target },
+    modules,
+    lowRank,
+    saved: saved.filter((name) => modules.expected.has(name)),
+  }
+}
+
+export function lowRankOf(module: Module, settings: LoraSettings, where?: string): LowRankPlan {
+  const rank = patternValue(settings.rankPattern, module.name, settings.rank, where)
+  const alpha = patternValue(settings.alphaPattern, module.name, settings.alpha, where)
+  return { module, rank, scale: scaleOf(settings, rank, alpha) }
+}
+
+/** Where the head is the embedding, one is not learned without the other; PEFT has to be told of both. */
+function withTiedHead(settings: LoraSettings, { names, config }: Modules): LoraSettings {
+  const both = [EMBEDDING, HEAD].map((canonical) => moduleOf(names.get(canonical) ?? canonical))
+  const missing = both.filter((name) => !isSaved(settings, name))
+  if (!config.text.tie || missing.length !== 1) return settings
+  return { ...settings, modulesToSave: [...settings.modulesToSave, ...missing] }
+}
+
+const isSavedBy = (ending: string, { names }: Modules): boolean =>
+  [...names.values()].some((name) => isSaved({ modulesToSave: [ending] }, moduleOf(name)))
+
+const moduleOf = (weight: string): string => weight.replace(/\.[^.]+$/, "")
+
+const shownTarget = ({ target }: LoraSettings): string => (typeof target === "string" ? target : target.join(", "))
+
+/** Last words of names, each once: [q_proj, k_proj, …]. */
+const endings = (modules: readonly Module[]): string[] => [
+  ...new Set(modules.map(({ name }) => name.slice(name.lastIndexOf(".") + 1))),
+]
+
+/** The shortest way to say in PEFT's words that these modules are meant: as it was said, by last words, or all names. */
+function exactTarget(
+  all: readonly Module[],
+  targets: readonly Module[],
+  settings: LoraSettings,
+  where?: string,
+): LoraSettings["target"] {
+  const isAll = typeof settings.target === "string" && settings.target.toLowerCase() === ALL_LINEAR
+  const ways = [...(isAll ? [] : [settings.target]), endings(targets)]
+  const isExact = (target: LoraSettings["target"]): boolean => {
+    const found = targetsOf(all, { ...settings, target }, where)
+    return found.length === targets.length && found.every((module, i) => module === targets[i])
+  }
+  return ways.find(isExact) ?? targets.map(({ name }) => name)
+}
+
+/** Whether some rows of the embedding are learned beside it: not where it is learned whole. */
+export const learnsTokens = ({ settings, saved }: AdapterPlan): boolean =>
+  settings.tokens.length > 0 && !saved.includes(EMBEDDING)

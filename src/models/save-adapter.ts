@@ -1,0 +1,46 @@
+/** Writes an adapter's folder: what was learned in PEFT's format, and the configuration of the adapted model. */
+
+import path from "node:path"
+import { ADAPTER_WEIGHTS } from "../checkpoint/adapter-files.js"
+import { fingerprintOf } from "../checkpoint/base-fingerprint.js"
+import { EMBEDDING } from "../checkpoint/checkpoint.js"
+import type { ModelConfig } from "../checkpoint/config.js"
+import { writeJson } from "../checkpoint/files.js"
+import type { FileDigest } from "../checkpoint/manifest.js"
+import { ADAPTER_CONFIG, adapterConfigJson } from "../checkpoint/peft-config.js"
+import { writeTensorFile } from "../checkpoint/safetensors.js"
+import type { TensorView } from "../checkpoint/tensor-view.js"
+import { makeFolder } from "../make-folder.js"
+import type { Adapter } from "./adapter.js"
+import { architectureOf } from "./registry.js"
+
+/**
+ * Weights are written before adapter_config.json; to make the whole folder appear at once, call this inside `createFolder`.
+ * @param config of the adapted model: its paradigm and mask are kept in config.json
+ * @param base weights of the model that the adapter was trained on, to know them again
+ * @param baseName folder or hub id that PEFT and `openModel` find them by
+ * @returns what the weight file holds, by name
+ */
+export async function saveAdapter(
+  folder: string,
+  adapter: Adapter,
+  {
+    config,
+    base,
+    baseName,
+  }: { config: ModelConfig; base: ReadonlyMap<string, TensorView>; baseName: { name: string; revision?: string } },
+): Promise<Map<string, FileDigest>> {
+  makeFolder(folder)
+  const { settings, modules } = adapter.plan
+  const embedding = modules.names.get(EMBEDDING)!.replace(/^.*?([^.]+)\.weight$/, "$1")
+  const { name, revision } = baseName
+  const json = adapterConfigJson({ ...settings, base: name, revision }, embedding, !architectureOf(config).images)
+  const metadata = { format: "pt", ...fingerprintOf(base) }
+  const digest = await writeTensorFile(path.join(folder, ADAPTER_WEIGHTS), adapter.entries(), { metadata })
+  await writeJson(path.join(folder, "config.json"), architectureOf(config).write(config, storedType(base)))
+  await writeJson(path.join(folder, ADAPTER_CONFIG), json)
+  return new Map([[ADAPTER_WEIGHTS, digest]])
+}
+
+/** The type of the base's matrices. */
+const storedType = (base: ReadonlyMap<string, TensorView>) => base.get(EMBEDDING)?.dtype ?? "float32"
