@@ -140,5 +140,5 @@ function otherReadings(config: ModelConfig): ModelConfig[] {
   }
   if (!vision?.tower) return [rounded]
   const shifted = { ...vision, tower: { ...vision.tower, shiftedPositions: true } }
-  return [rounded, { ...config, vision: shifted } as ModelConfig, { ...rounded, vision: shifted }]
+  return [rounded, { ...config, vision: shifted } as ModelConfig, { ...rounded, vision: shifted } as ModelConfig]
 }
