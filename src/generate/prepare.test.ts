@@ -88,3 +88,11 @@ describe("pictures", () => {
     expect(features!.map((one) => one.toArray())).toEqual(atOnce.map((one) => one.toArray()))
   })
 })
+
+it("hears an abort while pictures are prepared", async () => {
+  const session = open(small.model)
+  const abort = new AbortController()
+  const prepared = preparePrompt(session, shown, [picture(900, 900)], { signal: abort.signal })
+  setImmediate(() => abort.abort(new Error("enough")))
+  await expect(prepared).rejects.toThrow("enough")
+})

@@ -12,7 +12,7 @@ function returnsOf(held: (step: number, last: number) => number, isScarce = fals
     isScarce: () => isScarce,
     giveBack: () => returns.push(step),
   })
-  for (step = 1; step <= 40; step++) freed.afterStep()
+  for (step = 1; step <= 40; step++) freed.afterBackward()
   return returns
 }
 

@@ -30,8 +30,8 @@ export class FreedMemory {
     this.#memory = memory
   }
 
-  /** Called behind each step. */
-  afterStep(): void {
+  /** Called once in each step, when the most of its memory is freed. */
+  afterBackward(): void {
     const held = this.#memory.held()
     this.#steps++
     if (this.#steps <= WATCHED) {

@@ -74,8 +74,7 @@ export class Stepper {
       seen.push(...batch.samples)
     }
     const factor = learningRateFactor(schedule, state.progress, warmup)
-    // Behind the backward pass: the update needs little.
-    this.#freed.afterStep()
+    this.#freed.afterBackward()
     const gradNorm = this.#update(factor, accumulate > 1 ? count : 1, state.step, seen)
     const seconds = (performance.now() - start) / 1000
     return {
