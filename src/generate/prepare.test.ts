@@ -5,10 +5,13 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type SmallData, writeSmallVlm } from "../../test/support/small-vlm.js"
+import type { RgbImage } from "../image/decode.js"
+import type { Work } from "../in-turns.js"
 import { imageProcessorOf } from "../models/images.js"
 import { saveModel } from "../models/save.js"
+import type { ImageInput } from "../models/types.js"
 import { imagePrompt, type Message } from "../text/conversation.js"
-import { noGrad, setThreads } from "../torch/index.js"
+import { noGrad, setThreads, type Tensor } from "../torch/index.js"
 import { preparePrompt } from "./prepare.js"
 import { loadSession, type Session } from "./session.js"
 
@@ -86,5 +89,53 @@ describe("pictures", () => {
     const prepared = await Promise.all(pictures.map((one) => session.images!.prepare(one)))
     const atOnce = noGrad(() => session.model.encodeImages(prepared))
     expect(features!.map((one) => one.toArray())).toEqual(atOnce.map((one) => one.toArray()))
+  })
+})
+
+describe("an abort", () => {
+  const enough = new Error("enough")
+
+  it("is heard after a picture was resized", async () => {
+    const session = open(small.model)
+    const [abort, processor] = [new AbortController(), session.images!]
+    session.images = Object.create(processor, {
+      prepare: {
+        value: async (image: RgbImage) => {
+          const prepared = await processor.prepare(image)
+          abort.abort(enough)
+          return prepared
+        },
+      },
+    })
+    let encoded = 0
+    const model = Object.create(session.model, { encodeImagesInPieces: { value: () => encoded++ } })
+    const prepared = preparePrompt({ ...session, model }, shown, [picture(90, 60)], { signal: abort.signal })
+    await expect(prepared).rejects.toThrow(enough)
+    expect(encoded).toBe(0)
+  })
+
+  it("is heard between two pieces of the vision tower's work", async () => {
+    const session = open(small.model)
+    const abort = new AbortController()
+    let pieces = 0
+    const model = Object.create(session.model, {
+      encodeImagesInPieces: {
+        *value(images: readonly ImageInput[]): Work<Tensor[]> {
+          for (const work = session.model.encodeImagesInPieces(images); ; pieces++) {
+            const step = work.next()
+            if (step.done) return step.value
+            if (pieces === 0) setImmediate(() => abort.abort(enough))
+            // As long as a piece of a large tower takes, so that the event loop turns after it on any machine.
+            for (const until = performance.now() + 6; performance.now() < until; );
+            yield
+          }
+        },
+      },
+    })
+    const prepare = (signal?: AbortSignal) => preparePrompt({ ...session, model }, shown, [picture(90, 60)], { signal })
+    await expect(prepare(abort.signal)).rejects.toThrow(enough)
+    const heardAfter = pieces
+    await prepare()
+    expect(heardAfter).toBeLessThan(pieces - heardAfter)
   })
 })

@@ -5,9 +5,10 @@ import { mixSeeds, randomFrom } from "../data/prng.js"
 import type { Model } from "../models/registry.js"
 import { withDropout } from "../nn/dropout.js"
 import { meanLoss, type TrainingBatch, type TrainingSample } from "../paradigms/batch.js"
-import { backward, isMemoryScarce, returnFreedMemory, tidy } from "../torch/index.js"
+import { backward, tidy } from "../torch/index.js"
 import { chosenParadigm, type TrainingConfig } from "./config.js"
 import type { TrainingData } from "./data.js"
+import { FreedMemory } from "./freed-memory.js"
 import type { StepMetrics } from "./metrics.js"
 import { brokenTensors, brokenWeights, culprits, isSoundNorm, notFinite } from "./not-finite.js"
 import type { AdamW } from "./optimizer.js"
@@ -25,14 +26,10 @@ export interface StepParts {
   brokenBefore: readonly string[]
 }
 
-/** Steps between which freed memory is given back at the most: where the training itself needs nearly all, it would be each. */
-const RETURN_EVERY = 10
-
 /** Makes optimizer steps one after the other. */
 export class Stepper {
   #next: Promise<TrainingBatch>
-  /** The step after which freed memory was last given back. */
-  #returned = Number.NEGATIVE_INFINITY
+  readonly #freed = new FreedMemory()
   #updating = false
 
   constructor(
@@ -78,11 +75,7 @@ export class Stepper {
       seen.push(...batch.samples)
     }
     const factor = learningRateFactor(schedule, state.progress, warmup)
-    // Batches of ever other lengths leave holes in the memory that is kept: the process would grow for ever.
-    if (state.step - this.#returned >= RETURN_EVERY && isMemoryScarce()) {
-      returnFreedMemory()
-      this.#returned = state.step
-    }
+    this.#freed.afterBackward()
     const gradNorm = this.#update(factor, accumulate > 1 ? count : 1, state.step, seen)
     const seconds = (performance.now() - start) / 1000
     return {
