@@ -6,10 +6,6 @@ import type { RgbImage } from "./rgb.js"
 /** A part of what a picture stands for: text, whose marks are tokens, or so many tokens that its features take the place of. */
 export type ImagePiece = string | number
 
-/** How many tokens are replaced by features. */
-export const placeholders = (pieces: readonly ImagePiece[]): number =>
-  pieces.reduce((sum: number, piece) => (typeof piece === "number" ? sum + piece : sum), 0)
-
 /** Prepares pictures: plain data in, plain data out. `P` is what the family's tower takes. */
 export interface PictureProcessor<P> {
   /**

@@ -176,6 +176,9 @@ function* vertical(
  */
 export type PillowRelease = 12 | 13
 
+/** Transformers is used with the current one. */
+export const CURRENT_PILLOW: PillowRelease = 13
+
 /** Whether rows are joined before columns are. */
 function isVerticalFirst(from: RgbImage, width: number, height: number, pillow: PillowRelease): boolean {
   if (height >= from.height) return false

@@ -10,6 +10,7 @@ import type { AnyresSettings } from "./anyres.js"
 import type { PictureSize } from "./picture-size.js"
 import { pixelSettings, type SettingsReader, settingsReader } from "./pixel-settings.js"
 import { CLIP_MEAN, CLIP_STD, HALF, meanColour, type PixelOptions } from "./pixels.js"
+import { CURRENT_PILLOW } from "./resize.js"
 import type { SingleTileSettings } from "./single-tile.js"
 import { exactSize, isSide, sizeSetting } from "./size-settings.js"
 import type { SplitSettings } from "./split.js"
@@ -21,9 +22,6 @@ export interface TileTower {
   /** Pixels per side of a patch. */
   patchSize: number
 }
-
-/** Transformers is used with the current Pillow. */
-const PILLOW = 13
 
 type Kind = "clip" | "siglip" | "llava" | "onevision" | "split"
 
@@ -65,7 +63,7 @@ function pixelsOf(settings: ImageSettings, kind: Kind): PixelOptions {
   const isHalf = kind === "siglip" || kind === "split"
   const kernel = kind === "split" ? "lanczos" : "bicubic"
   const otherwise = { kernel, mean: isHalf ? HALF : CLIP_MEAN, std: isHalf ? HALF : CLIP_STD } as const
-  return { ...pixelSettings(settings, otherwise), pillow: PILLOW }
+  return { ...pixelSettings(settings, otherwise), pillow: CURRENT_PILLOW }
 }
 
 /**

@@ -12,7 +12,7 @@ import { CLIP_MEAN, CLIP_STD, HALF, meanColour, type PixelOptions } from "./pixe
 import { qwenImage } from "./qwen.js"
 import { type ResizeKernel, resize } from "./resize.js"
 import { singleTileProcessor } from "./single-tile.js"
-import { type SplitSettings, splitProcessor } from "./split.js"
+import { type SplitSettings, splitLayout, splitPieces, splitProcessor } from "./split.js"
 import type { ImageTiles } from "./tiles.js"
 
 const SIDE = 56
@@ -168,5 +168,26 @@ describe("any processor", () => {
     return expect(padded.prepare({ width: 20_000, height: 1, data: new Uint8Array(60_000) })).rejects.toThrow(
       /on a square canvas the image \(20000 × 1\) takes/,
     )
+  })
+})
+
+describe("SmolVLM's text", () => {
+  const settings = { size: { longestEdge: 224 }, side: 56, splits: true, tokensPerTile: 3 }
+  const cases = expectedTiles.cases.filter(({ prompt }) => prompt)
+
+  it.each(cases)("of $size is transformers'", ({ size: [width, height], rows_columns, prompt }) => {
+    const layout = splitLayout({ width, height }, settings)
+    expect([layout.rows, layout.columns]).toEqual(rows_columns)
+    const pieces = splitPieces(layout, settings)
+    const text = pieces.map((piece) => (typeof piece === "number" ? "<image>".repeat(piece) : piece)).join("")
+    expect(sha256(new TextEncoder().encode(text))).toBe(prompt)
+  })
+
+  it("of one tile, and of one column", () => {
+    const one = splitPieces({ rows: 0, columns: 0, steps: [] }, settings)
+    expect(one).toEqual(["<fake_token_around_image><global-img>", 3, "<fake_token_around_image>"])
+    const marks = { around: "<f>", global: "<g>" }
+    const two = splitPieces({ rows: 2, columns: 1, steps: [] }, { ...settings, marks })
+    expect(two).toEqual(["<f><row_1_col_1>", 3, "\n<f><row_2_col_1>", 3, "\n\n<f><g>", 3, "<f>"])
   })
 })

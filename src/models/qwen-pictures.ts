@@ -1,19 +1,24 @@
 /** Pictures of the Qwen-VL families: resized to whole merge cells, with positions on three axes. */
 
 import { prepareImage, qwenGrid } from "../image/qwen.js"
+import type { PillowRelease } from "../image/resize.js"
 import { imageOptionsOf, type QwenImageModel } from "../image/settings.js"
 import { imageTokens } from "../image/size.js"
 import type { ImageProcessor, PixelLimits } from "./architecture.js"
 import { mropePositions } from "./mrope-positions.js"
 import type { QwenImageInput } from "./qwen2_5-vision.js"
 
-/** @param folder of the model, where its image settings are */
+/**
+ * @param folder of the model, where its image settings are
+ * @param pillow the release that resizes in the order of passes that the family is used with
+ */
 export function qwenPictures(
   config: QwenImageModel,
   folder: string | undefined,
   limits: Partial<PixelLimits>,
+  pillow: PillowRelease,
 ): ImageProcessor {
-  const options = imageOptionsOf(folder, config, limits)
+  const options = { ...imageOptionsOf(folder, config, limits), pillow }
   const { mergeSize } = config.vision
   return {
     pieces({ width, height }, { pad = false } = {}) {

@@ -1,5 +1,6 @@
 /** Pictures of golden cases as a model's own processor prepares them. */
 
+import type { ModelConfig } from "../../src/checkpoint/config.js"
 import { imageProcessorOf, requireImages } from "../../src/models/images.js"
 import type { Model } from "../../src/models/registry.js"
 import type { ImageInput } from "../../src/models/types.js"
@@ -25,7 +26,18 @@ export async function modelPictures(
   if (names.length === 0) return []
   if (model.config.family === "qwen2_5_vl")
     return folder.pictures.fitting(names, document, limitsOf(model), grids ?? [])
-  const processor = requireImages(imageProcessorOf(model.config, settings))
+  return picturesOf(names, model.config, settings, document, folder)
+}
+
+/** Pictures by name, each prepared by itself as the settings in `settings`, the model's folder, say. */
+export async function picturesOf(
+  names: readonly string[],
+  config: ModelConfig,
+  settings: string,
+  document: JsonDocument,
+  folder: FixtureFolder,
+): Promise<ImageInput[]> {
+  const processor = requireImages(imageProcessorOf(config, settings))
   const prepared: ImageInput[] = []
   for (const name of names)
     prepared.push(await processor.prepare(await folder.pictures.picture(name, document), { among: 1 }))

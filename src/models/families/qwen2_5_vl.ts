@@ -97,7 +97,7 @@ export const qwen2_5_vl: Architecture<QwenVlConfig> = {
 
   /** The DiffusionVL form has row numbers for positions. */
   images(config, folder, limits) {
-    const { positions, ...processor } = qwenPictures(config, folder, limits)
+    const { positions, ...processor } = qwenPictures(config, folder, limits, 12)
     return config.form === "qwen2_5_vl" ? { ...processor, positions } : processor
   },
   converted: (config) => ({

@@ -8,6 +8,7 @@ import { check } from "../../checkpoint/schema-check.js"
 import { size, token } from "../../checkpoint/schema-pieces.js"
 import { UserError } from "../../errors.js"
 import { pixelLimits } from "../../image/pixel-limits.js"
+import { CURRENT_PILLOW } from "../../image/resize.js"
 import type { Architecture, PixelLimits } from "../architecture.js"
 import { Decoder } from "../decoder.js"
 import { type DecoderConfig, readDecoder, validateMask } from "../decoder-config.js"
@@ -86,7 +87,7 @@ export const qwen3_vl: Architecture<Qwen3VlConfig> = {
     validate(config, where)
     return config
   },
-  images: (config, folder, limits) => qwenPictures(config, folder, limits),
+  images: (config, folder, limits) => qwenPictures(config, folder, limits, CURRENT_PILLOW),
   write: writeOuter,
   layouts: () => [layout],
   build(config, weights, dtype) {

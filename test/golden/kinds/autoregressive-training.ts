@@ -1,4 +1,4 @@
-/** Golden cases of autoregressive training on text: loss and norms of gradients. */
+/** Golden cases of autoregressive training, on text and pictures: loss and norms of gradients. */
 
 import type { Model } from "../../../src/models/registry.js"
 import { autoregressiveObjective } from "../../../src/paradigms/autoregressive/objective.js"
@@ -14,7 +14,7 @@ import { modelPictures, type PicturesRecord } from "../model-pictures.js"
 import type { ShelfModel } from "../models.js"
 import { TOLERANCES } from "../tolerances.js"
 import type { Recogniser } from "../types.js"
-import { checkNorm, gradientsOf } from "./training.js"
+import { checkNorms, gradientsOf } from "./training.js"
 
 interface Record {
   key: string
@@ -60,8 +60,7 @@ async function checkRecord(record: Record, model: Model, named: ShelfModel, fold
     const sample = { ids, labels: Int32Array.from(record.labels), images, positions, where: record.key }
     const loss = meanLoss(autoregressiveObjective(model, { samples: [sample], images: [] }, {}, features))
     expectNear(loss.item(), record.loss, TOLERANCES.loss * Math.abs(record.loss), "loss")
-    const gradientOf = gradientsOf(model, loss)
-    for (const [name, norm] of Object.entries(record.grad_l2)) checkNorm(gradientOf(name), norm, name)
+    checkNorms(record.grad_l2, gradientsOf(model, loss))
   })
 }
 

@@ -3,16 +3,16 @@
 import { join } from "node:path"
 import { type Json, readJsonObject } from "../../../src/checkpoint/json.js"
 import { finish } from "../../../src/in-turns.js"
-import type { TiledVision } from "../../../src/models/tiled-vision.js"
 import { cat, noGrad, type Tensor, tensor, tidy } from "../../../src/torch/index.js"
 import { expectEqual, expectTensorNear, Mismatch } from "../check.js"
 import type { FixtureFolder, JsonDocument } from "../folder.js"
 import { recordsWith } from "../json.js"
+import { picturesOf } from "../model-pictures.js"
 import type { ShelfModel } from "../models.js"
 import { TOLERANCES } from "../tolerances.js"
-import { authorsTiles, qwen3Pixels, type Tiles, tilesOf } from "../tower-pixels.js"
+import { authorsTiles } from "../tower-pixels.js"
 import type { FixtureGroup, Recogniser } from "../types.js"
-import { openAuthorsVision, openQwen3Vision, openTiledVision } from "../vision-parts.js"
+import { openAuthorsVision } from "../vision-parts.js"
 
 /** Pictures through a family's tower, with the tensors that are stored of them. */
 interface FamilyRecord {
@@ -30,8 +30,6 @@ interface AuthorsRecord {
   n_tokens: number
 }
 
-/** Types of models whose towers these cases know. */
-const FAMILIES = ["llava", "llava_onevision", "smolvlm", "idefics3", "qwen3_vl"]
 /** Types of models that the authors' code has a tower of tiles for. */
 const AUTHORS = ["diffusionvl_qwen", "llava_qwen", "llava_llada", "llava_llada_bd3lm"]
 
@@ -48,7 +46,7 @@ export const recogniseTowers: Recogniser = (document, folder) => {
   const groups = families.map((record): FixtureGroup => {
     const model = folder.models.named(record.model)
     const kind = `vision features, ${model?.modelType ?? record.model}`
-    if (model && !FAMILIES.includes(model.modelType ?? "")) return { kind, skipped: 1 }
+    if (model && !model.supported) return { kind, skipped: 1 }
     return { kind, cases: [{ id: record.key, run: () => checkFamily(record, model, document, folder) }] }
   })
   const cases = authors.map((record) => ({ id: record.key, run: () => checkAuthors(record, document, folder) }))
@@ -64,46 +62,35 @@ function storedOf(key: string, document: JsonDocument, folder: FixtureFolder): M
 
 async function checkFamily(
   record: FamilyRecord,
-  model: ShelfModel | undefined,
+  named: ShelfModel | undefined,
   document: JsonDocument,
   folder: FixtureFolder,
 ): Promise<void> {
-  if (!model) throw new Mismatch(`the folder has no model ${record.model}`)
-  const pictures = await Promise.all(record.images.map((name) => folder.pictures.picture(name, document)))
+  if (!named) throw new Mismatch(`the folder has no model ${record.model}`)
   const stored = storedOf(record.key, document, folder)
-  const raw = readJsonObject(join(model.folder, "config.json"))
-  if (model.modelType === "qwen3_vl") {
-    const images = pictures.map((picture) => qwen3Pixels(picture, model.folder, raw))
-    // The reference rounds rotary frequencies when a whole module is cast, and no file tells.
-    return either([undefined, "bfloat16"] as const, (rounding) => {
-      const features = openQwen3Vision(model.folder, rounding).forward(images)
-      for (const [name, expected] of stored) {
-        const layer = /^deepstack(\d+)$/.exec(name)?.[1]
-        if (layer === undefined && name !== "merged") throw new Mismatch(`there is no way to compute ${name}`)
-        const width = expected.shape[1]
-        // Side by side: what stands in the sequence, and what is added behind each of the first layers.
-        const first = layer === undefined ? 0 : (1 + Number(layer)) * width
-        expectTensorNear(cat(features).narrow(1, first, width), expected, TOLERANCES.features, name)
-      }
-    })
-  }
-  const cut = pictures.map((picture) => tilesOf(picture, model.folder, raw))
-  // In float32 transformers 4.57 gives patches of SmolVLM and Idefics3 the position before their own.
-  await either([false, true], (shiftedPositions) => {
-    const { vision } = openTiledVision(model.folder, (config) => ({
-      ...config,
-      tower: { ...config.tower, ...(shiftedPositions && { shiftedPositions }) },
-    }))
-    for (const [name, expected] of stored)
-      expectTensorNear(featuresOf(vision, cut, name, expected), expected, TOLERANCES.features, name)
-  })
+  const pictures = await picturesOf(record.images, folder.models.config(named), named.folder, document, folder)
+  await folder.models.checkAnyReading(named, (model) =>
+    noGrad(() =>
+      tidy(() => {
+        const features = cat(model.encodeImages(pictures))
+        for (const [name, expected] of stored)
+          expectTensorNear(partOf(features, name, expected), expected, TOLERANCES.features, name)
+      }),
+    ),
+  )
 }
 
-/** `projected` of models that do not merge tiles is [tiles, tokens, H]; everything else is rows of the sequence. */
-function featuresOf(vision: TiledVision, cut: readonly Tiles[], name: string, expected: Tensor): Tensor {
-  if (name !== "projected" && name !== "merged") throw new Mismatch(`there is no way to compute ${name}`)
-  const rows = cat(vision.forward(cut))
-  return expected.rank === 3 ? rows.view(expected.shape[0], -1, expected.shape[2]) : rows
+/**
+ * What a stored tensor is of: `merged` and `projected` stand in the sequence ([tiles, tokens, H] where tiles are not merged), `deepstackN`
+ * stands beside them.
+ */
+function partOf(features: Tensor, name: string, { shape, rank }: Tensor): Tensor {
+  const width = shape[rank - 1]
+  const layer = /^deepstack(\d+)$/.exec(name)?.[1]
+  if (layer === undefined && name !== "projected" && name !== "merged")
+    throw new Mismatch(`there is no way to compute ${name}`)
+  const rows = features.narrow(1, layer === undefined ? 0 : (1 + Number(layer)) * width, width)
+  return rank === 3 ? rows.reshape(shape[0], -1, width) : rows
 }
 
 async function checkAuthors(record: AuthorsRecord, document: JsonDocument, folder: FixtureFolder): Promise<void> {
@@ -143,18 +130,3 @@ const aspectOf = ({ mode }: AuthorsRecord, raw: Json): Json =>
   mode === "anyres"
     ? { image_aspect_ratio: raw.image_aspect_ratio }
     : { image_aspect_ratio: mode === "padded" ? "pad" : "square" }
-
-/** The check in any of these ways; the failure of the first, when it holds in none. */
-function either<T>(ways: readonly T[], check: (way: T) => void): void {
-  const failures: unknown[] = []
-  for (const way of ways) {
-    try {
-      noGrad(() => tidy(() => check(way)))
-      return
-    } catch (error) {
-      if (!(error instanceof Mismatch)) throw error
-      failures.push(error)
-    }
-  }
-  throw failures[0]
-}
