@@ -156,42 +156,55 @@ function count(summary: DataSummary, { messages, images }: Sample, tokens: numbe
 
 /** Looks at each image file once, however many records show it. */
 class ImageCheck {
-  /** What a file stands for, or what is wrong with it. */
-  readonly #known = new Map<string, ImageSpan | UserError>()
-  readonly #paths = new Set<string>()
+  /** What is wrong with a file, if anything. */
+  readonly #looked = new Map<string, UserError | undefined>()
+  /** What a file stands for, or why it cannot be prepared, among so many. */
+  readonly #spans = new Map<string, ImageSpan | UserError>()
 
   constructor(readonly options: Pick<CheckOptions, "decode" | "imageSpan">) {}
 
   get files(): number {
-    return this.#paths.size
+    return this.#looked.size
   }
 
   /**
    * What the image stands for; one token where nobody asks.
+   * @param among images of the record
    * @throws UserError when the file is missing or cannot be decoded
    */
   async check(path: string, among: number): Promise<ImageSpan> {
-    const key = JSON.stringify([path, among])
-    const known = this.#known.get(key) ?? (await this.#look(path, among))
-    this.#known.set(key, known)
-    this.#paths.add(path)
-    if (known instanceof UserError) throw known
-    return known
-  }
-
-  async #look(path: string, among: number): Promise<ImageSpan | UserError> {
-    try {
-      return await ofPicture(path, async () => {
+    const { decode, imageSpan } = this.options
+    const looked = await once(this.#looked, path, () =>
+      attempt(path, async () => {
         await requirePicture(path)
-        await this.options.decode?.(path)
-        return (await this.options.imageSpan?.(path, among)) ?? 1
-      })
-    } catch (error) {
-      if (error instanceof UserError) return error
-      return new UserError(`the image ${readable(path, 200)} cannot be decoded: ${messageOf(error)}`, {
-        fix: "mend the path, give another image folder, or remove the record",
-        cause: error,
-      })
-    }
+        await decode?.(path)
+        return undefined
+      }),
+    )
+    if (looked) throw looked
+    if (!imageSpan) return 1
+    const key = JSON.stringify([path, among])
+    const span = await once(this.#spans, key, () => attempt(path, () => imageSpan(path, among)))
+    if (span instanceof UserError) throw span
+    return span
+  }
+}
+
+/** A value of a map, made where it is not there. */
+async function once<T>(known: Map<string, T>, key: string, make: () => Promise<T>): Promise<T> {
+  if (!known.has(key)) known.set(key, await make())
+  return known.get(key) as T
+}
+
+/** What work on an image gives, or why it cannot be done. */
+async function attempt<T>(path: string, work: () => Promise<T>): Promise<T | UserError> {
+  try {
+    return await ofPicture(path, work)
+  } catch (error) {
+    if (error instanceof UserError) return error
+    return new UserError(`the image ${readable(path, 200)} cannot be decoded: ${messageOf(error)}`, {
+      fix: "mend the path, give another image folder, or remove the record",
+      cause: error,
+    })
   }
 }

@@ -4,7 +4,7 @@ import type { ModelConfig, TokenConfig } from "../checkpoint/config.js"
 import type { ElementType } from "../checkpoint/element-types.js"
 import type { Json } from "../checkpoint/json.js"
 import type { RenameRule } from "../checkpoint/layout.js"
-import { paradigmJson } from "../checkpoint/paradigm-record.js"
+import { type ParadigmRecord, paradigmJson } from "../checkpoint/paradigm-record.js"
 import { UserError } from "../errors.js"
 import { shown } from "../readable.js"
 import type { DType } from "../torch/index.js"
@@ -67,15 +67,22 @@ export function languageRules(
   )
 }
 
-/** config.json as it was read, with what translating changes: the vocabulary, the mask and the paradigm. */
-export function writeOuter({ raw, text, tokens, paradigm }: OuterConfig, dtype: ElementType): Json {
-  const namesMask = raw.mask_token_id != null || paradigm.name !== AUTOREGRESSIVE.name
+/**
+ * config.json as it was read, with what translating changes: the vocabulary, the mask and the paradigm.
+ * @param published the paradigm that is meant where none is recorded
+ */
+export function writeOuter(
+  { raw, text, tokens, paradigm }: OuterConfig,
+  dtype: ElementType,
+  published: ParadigmRecord = AUTOREGRESSIVE,
+): Json {
+  const namesMask = raw.mask_token_id != null || paradigm.name !== published.name
   return {
     ...raw,
     text_config: { ...(raw.text_config as Json), vocab_size: text.vocabSize },
     dtype,
     torch_dtype: dtype,
     ...(namesMask && tokens.mask !== undefined && { mask_token_id: tokens.mask }),
-    ...paradigmJson(paradigm, AUTOREGRESSIVE.name),
+    ...paradigmJson(paradigm, published.name),
   }
 }

@@ -64,7 +64,7 @@ export const recogniseFamilyPrompts: Recogniser = (document, folder) => {
   const records = recordsWith(document.value, "key", "model", "kind", "images", "prompt")
   const cases = records.flatMap((record): FixtureCase[] => {
     const model = folder.models.named(record.model)
-    if (!model?.supported || !names.has(`${record.key}.input_ids`)) return []
+    if (record.kind !== "ar vl" || !model?.supported || !names.has(`${record.key}.input_ids`)) return []
     return [{ id: String(record.key), run: () => checkPrompt(record, model, folder, document) }]
   })
   return cases.length === 0 ? [] : [{ kind: "prompts with pictures, families", cases }]
