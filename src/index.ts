@@ -50,11 +50,12 @@ export { asParadigm } from "./paradigms/translate.js"
 // Adapters: docs/guide/lora.md.
 
 export type { LoraSettings, ModuleNames } from "./checkpoint/peft-config.js"
+export type { TensorEntry } from "./checkpoint/safetensors-writer.js"
 export { Adapter, type AdapterValues, newValues } from "./models/adapter.js"
-export { type AdapterPlan, type LowRankPlan, planAdapter } from "./models/adapter-plan.js"
+export { type AdapterPlan, type AdapterPlanOptions, type LowRankPlan, planAdapter } from "./models/adapter-plan.js"
 export type { NewAdapter } from "./models/load.js"
 export { type Module, type ModuleLayer, Modules } from "./models/modules.js"
-export { saveAdapter } from "./models/save-adapter.js"
+export { type SaveAdapterOptions, saveAdapter } from "./models/save-adapter.js"
 export type { WeightAdapters } from "./models/weight-source.js"
 export { LowRank, type LowRankPart, type RowRange } from "./nn/low-rank.js"
 export { TokenRows } from "./nn/token-rows.js"
@@ -72,6 +73,8 @@ export type { BlockDiffusionRecipe } from "./paradigms/block-diffusion/recipe.js
 export { type FullDiffusionOptions, fullDiffusionObjective } from "./paradigms/full-diffusion/objective.js"
 export type { FullDiffusionRecipe } from "./paradigms/full-diffusion/recipe.js"
 export type { TurnMarks } from "./paradigms/full-diffusion/turns.js"
+export type { ImageSpan } from "./text/image-span.js"
+export type { ImageRun } from "./text/layout.js"
 export { keepFreedMemory } from "./torch/memory.js"
 export { readTrainingRecipe, type TrainingConfig } from "./train/config.js"
 export { TrainingData } from "./train/data.js"
@@ -117,8 +120,17 @@ export {
   type Rule,
   type SplitRule,
 } from "./checkpoint/layout.js"
+export type { PictureSize } from "./image/picture-size.js"
+export type { ImagePiece } from "./image/pieces.js"
 export type { Work } from "./in-turns.js"
-export type { Architecture, ConfigFiles, ImageProcessor, NamedToken, PixelLimits } from "./models/architecture.js"
+export type {
+  Architecture,
+  ConfigFiles,
+  ImageProcessor,
+  NamedToken,
+  PictureOptions,
+  PixelLimits,
+} from "./models/architecture.js"
 export { Decoder } from "./models/decoder.js"
 export type { DecoderConfig, DecoderFacts, DecoderJson } from "./models/decoder-config.js"
 export type { MropePositions } from "./models/mrope-positions.js"

@@ -21,15 +21,21 @@ export interface AdapterPlan {
   saved: readonly string[]
 }
 
+export interface AdapterPlanOptions {
+  /** Of the modules that fit, which are meant. @default all */
+  isWanted?: (module: Module) => boolean
+  /** Where the settings stand, for errors. */
+  where?: string
+}
+
 /**
- * @param settings whose target may be any; in the plan it is one that PEFT finds exactly these modules by
- * @param isWanted of the modules that fit, which are meant
+ * @param given settings whose target may be any; in the plan it is one that PEFT finds exactly these modules by
  * @throws UserError when no module fits, or one that does is no linear layer
  */
 export function planAdapter(
   modules: Modules,
   given: LoraSettings,
-  { isWanted = () => true, where }: { isWanted?: (module: Module) => boolean; where?: string } = {},
+  { isWanted = () => true, where }: AdapterPlanOptions = {},
 ): AdapterPlan {
   const settings = withTiedHead(given, modules)
   const saved = [...modules.names].filter(([, name]) => isSaved(settings, moduleOf(name))).map(([name]) => name)

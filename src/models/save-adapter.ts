@@ -14,21 +14,23 @@ import { makeFolder } from "../make-folder.js"
 import type { Adapter } from "./adapter.js"
 import { architectureOf } from "./registry.js"
 
+export interface SaveAdapterOptions {
+  /** Of the adapted model: its paradigm and mask are kept in config.json. */
+  config: ModelConfig
+  /** Weights of the model that the adapter was trained on, to know them again. */
+  base: ReadonlyMap<string, TensorView>
+  /** Folder or hub id that PEFT and `openModel` find them by. */
+  baseName: { name: string; revision?: string }
+}
+
 /**
  * Weights are written before adapter_config.json; to make the whole folder appear at once, call this inside `createFolder`.
- * @param config of the adapted model: its paradigm and mask are kept in config.json
- * @param base weights of the model that the adapter was trained on, to know them again
- * @param baseName folder or hub id that PEFT and `openModel` find them by
  * @returns what the weight file holds, by name
  */
 export async function saveAdapter(
   folder: string,
   adapter: Adapter,
-  {
-    config,
-    base,
-    baseName,
-  }: { config: ModelConfig; base: ReadonlyMap<string, TensorView>; baseName: { name: string; revision?: string } },
+  { config, base, baseName }: SaveAdapterOptions,
 ): Promise<Map<string, FileDigest>> {
   makeFolder(folder)
   const { settings, modules } = adapter.plan
