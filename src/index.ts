@@ -36,6 +36,7 @@ export type { GenerationConfig, GenerationValues } from "./checkpoint/generation
 export type { Json } from "./checkpoint/json.js"
 export type { FileDigest } from "./checkpoint/manifest.js"
 export type { ParadigmRecord } from "./checkpoint/paradigm-record.js"
+export { readTorchFile } from "./checkpoint/pickle/torch-file.js"
 export { bytesOf, type TensorView } from "./checkpoint/tensor-view.js"
 export { type Checkpoint, type DequantisedType, readCheckpoint } from "./models/checkpoint.js"
 export { type LoadedModel, type LoadOptions, loadModel } from "./models/load.js"

@@ -16,8 +16,8 @@ import {
   ruleOfStored,
   type SplitRule,
 } from "./layout.js"
-import { openTensors, readHeader, type TensorLocation } from "./safetensors.js"
 import { joinOf, locationsOf, readView, reorderOf, sliceOf, type TensorView } from "./tensor-view.js"
+import { openWeights, readWeightFile } from "./weight-files.js"
 
 /** The two names that every architecture has. */
 export const EMBEDDING = "model.embed_tokens.weight"
@@ -52,7 +52,7 @@ export interface LocatedTensors extends ArrangedTensors {
  * @throws UserError naming missing, unexpected or mis-shaped tensors; nothing is filled in at random.
  */
 export function locateTensors(folder: string, wanted: WantedTensors): LocatedTensors {
-  const main = openTensors(folder)
+  const main = openWeights(folder)
   const layout = layoutOf([...main.keys()], wanted.layouts)
   const others = wanted.layouts.flatMap(({ beside }) => beside?.files ?? [])
   const ignoredFiles = others.filter(
@@ -104,7 +104,7 @@ function canonicalTensors(
   }
   for (const [name, view] of stored) {
     if (layout.ignored?.some((pattern) => matchName(pattern, name) !== undefined)) continue
-    const match = ruleOfStored(layout, name, "file" in view ? path.basename(view.file) : "")
+    const match = ruleOfStored(layout, name, fileOf(view))
     if (!match) {
       unexpected.push(name)
       continue
@@ -131,6 +131,8 @@ function canonicalTensors(
   }
   return { tensors, unexpected }
 }
+
+const fileOf = (view: TensorView): string => path.basename(locationsOf(view)[0]?.file ?? "")
 
 /** The parts of a fused tensor. */
 export function shares(
@@ -177,12 +179,12 @@ function reordered({ reorder }: RenameRule, of: TensorView, name: string, folder
 }
 
 /** Tensors of the files beside the main ones. */
-function openBeside(folder: string, { beside }: Layout): [string, TensorLocation][] {
+function openBeside(folder: string, { beside }: Layout): [string, TensorView][] {
   if (!beside) return []
   const absent = beside.files.filter((file) => !fs.existsSync(path.join(folder, file)))
   if (absent.length > 0)
     throw new UserError(`${beside.what} are missing: ${absent.join(" and ")}`, { where: folder, fix: beside.fix })
-  return beside.files.flatMap((file) => [...readHeader(path.join(folder, file)).tensors])
+  return beside.files.flatMap((file) => [...readWeightFile(path.join(folder, file))])
 }
 
 /** Some tools store the head of a tied model a second time. Equal bytes do no harm; others would be silently lost. */

@@ -6,6 +6,9 @@ import { readJsonObject } from "./json.js"
 
 export const SINGLE_FILE = "model.safetensors"
 export const INDEX_FILE = "model.safetensors.index.json"
+/** The same before safetensors. */
+export const PICKLED_FILE = "pytorch_model.bin"
+export const PICKLED_INDEX = "pytorch_model.bin.index.json"
 
 /**
  * Shard of every tensor as the index says.

@@ -281,8 +281,8 @@ describe("folders", () => {
   it("says what is there when there are no weights", () => {
     expect(thrown(() => openTensors(path.join(folder, "absent"))).message).toMatch(/no such folder/)
     expect(thrown(() => openTensors(folder)).message).toMatch(/no weights/)
-    fs.writeFileSync(path.join(folder, "pytorch_model.bin"), "")
-    expect(thrown(() => openTensors(folder)).message).toMatch(/pickled weights \(pytorch_model.bin\)/)
+    fs.writeFileSync(path.join(folder, "model.ckpt"), "")
+    expect(thrown(() => openTensors(folder)).message).toMatch(/but the pickled model.ckpt/)
     fs.writeFileSync(path.join(folder, "model.Q8_0.gguf"), "")
     expect(thrown(() => openTensors(folder))).toMatchObject({
       message: expect.stringMatching(/no weights .* but GGUF files \(model\.Q8_0\.gguf\)/),

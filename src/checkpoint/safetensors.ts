@@ -19,11 +19,19 @@ export function openTensors(folder: string): Map<string, TensorLocation> {
   const single = path.join(folder, SINGLE_FILE)
   if (fs.existsSync(single)) return readHeader(single).tensors
   const index = path.join(folder, INDEX_FILE)
-  if (fs.existsSync(index)) return openShards(folder, index)
+  if (fs.existsSync(index)) return openShards(folder, index, (shard) => readHeader(shard).tensors)
   throw noWeights(folder)
 }
 
-function openShards(folder: string, index: string): Map<string, TensorLocation> {
+/**
+ * Tensors of the shards that an index lists, in the order of the index.
+ * @throws UserError when a shard is missing, or index and shards disagree
+ */
+export function openShards<T>(
+  folder: string,
+  index: string,
+  read: (shard: string) => ReadonlyMap<string, T>,
+): Map<string, T> {
   const shardOf = readIndex(index)
   const shards = [...new Set(shardOf.values())].sort()
   const absent = shards.filter((shard) => !fs.existsSync(path.join(folder, shard)))
@@ -35,9 +43,9 @@ function openShards(folder: string, index: string): Map<string, TensorLocation> 
         fix: "Download the missing files, or the whole model again.",
       },
     )
-  const found = new Map<string, TensorLocation>()
+  const found = new Map<string, T>()
   for (const shard of shards) {
-    for (const [name, location] of readHeader(path.join(folder, shard)).tensors) {
+    for (const [name, location] of read(path.join(folder, shard))) {
       const listed = shardOf.get(name)
       if (listed !== shard)
         throw new UserError(
@@ -49,14 +57,14 @@ function openShards(folder: string, index: string): Map<string, TensorLocation> 
       found.set(name, location)
     }
   }
-  const tensors = new Map<string, TensorLocation>()
+  const tensors = new Map<string, T>()
   for (const [name, shard] of shardOf) {
-    const location = found.get(name)
-    if (!location)
+    const tensor = found.get(name)
+    if (tensor === undefined)
       throw new UserError(`the index places ${label(name)} in ${label(shard)}, which does not hold it`, {
         where: index,
       })
-    tensors.set(name, location)
+    tensors.set(name, tensor)
   }
   return tensors
 }
@@ -72,13 +80,10 @@ function noWeights(folder: string): UserError {
     })
   const pickled = fs.readdirSync(folder).filter((file) => /\.(bin|pth|pt|ckpt)$/.test(file))
   if (pickled.length > 0)
-    return new UserError(
-      `it has only pickled weights (${label(pickled[0])}), which are not read because they can run code`,
-      {
-        where: folder,
-        fix: "Save the model as safetensors.",
-      },
-    )
+    return new UserError(`it has no weights by a name that models have, but the pickled ${label(pickled[0])}`, {
+      where: folder,
+      fix: "Call it pytorch_model.bin if it is the whole model, or save the model as safetensors.",
+    })
   return new UserError(`it has no weights: neither ${SINGLE_FILE} nor ${INDEX_FILE}`, { where: folder })
 }
 

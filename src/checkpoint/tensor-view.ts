@@ -31,7 +31,13 @@ interface ReorderView extends Typed {
   view: readonly number[]
   order: readonly number[]
 }
-export type TensorView = TensorLocation | TensorData | SliceView | JoinView | ReorderView
+/** Elements of a flat `of` at multiples of the strides, which count elements. */
+interface StridedView extends Typed {
+  op: "strided"
+  of: TensorLocation
+  strides: readonly number[]
+}
+export type TensorView = TensorLocation | TensorData | SliceView | JoinView | ReorderView | StridedView
 
 const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1)
 const sizeOf = ({ dtype, shape }: Typed): number => product(shape) * ELEMENT_BYTES[dtype]
@@ -66,6 +72,13 @@ export function reorderOf(of: TensorView, { view, order }: Reorder): TensorView 
     throw new RangeError(`[${of.shape}] cannot be viewed as [${sizes}]`)
   const shape = view ? of.shape : order.map((axis) => sizes[axis])
   return { op: "reorder", of, view: sizes, order, dtype: of.dtype, shape: [...shape] }
+}
+
+/** A tensor of PyTorch over its elements in a file; where they lie in their order it is simply that place. */
+export function stridedOf(of: TensorLocation, shape: readonly number[], strides: readonly number[]): TensorView {
+  const isInOrder = shape.every((size, axis) => size === 1 || strides[axis] === product(shape.slice(axis + 1)))
+  if (isInOrder || product(shape) === 0) return { ...of, shape: [...shape] }
+  return { op: "strided", of, strides, dtype: of.dtype, shape: [...shape] }
 }
 
 /** The order that undoes another. */
@@ -103,8 +116,12 @@ export function bytesOf(view: TensorView): Uint8Array {
   return bytes
 }
 
-function assemble(view: SliceView | JoinView | ReorderView): Uint8Array {
+function assemble(view: SliceView | JoinView | ReorderView | StridedView): Uint8Array {
   const out = new Uint8Array(sizeOf(view))
+  if (view.op === "strided") {
+    gathered(bytesOf(view.of), view, out)
+    return out
+  }
   if (view.op === "reorder") {
     reordered(bytesOf(view.of), view, out)
     return out
@@ -149,6 +166,23 @@ function reordered(from: Uint8Array, { view, order, dtype }: ReorderView, out: U
       return
     }
     for (let i = 0; i < view[axis]; i++) walk(depth + 1, start + i * strides[axis])
+  }
+  walk(0, 0)
+}
+
+/** Arrays whose elements are as long as those of a type: their bits are moved, never read as numbers. */
+const BITS = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array, 8: BigUint64Array }
+
+function gathered(from: Uint8Array, { shape, strides, dtype }: StridedView, out: Uint8Array): void {
+  const Bits = BITS[ELEMENT_BYTES[dtype] as keyof typeof BITS]
+  const source = new Bits(from.buffer as ArrayBuffer)
+  const target = new Bits(out.buffer as ArrayBuffer)
+  const last = shape.length - 1
+  let next = 0
+  const walk = (axis: number, start: number): void => {
+    for (let i = 0, at = start; i < shape[axis]; i++, at += strides[axis])
+      if (axis === last) target[next++] = source[at]
+      else walk(axis + 1, at)
   }
   walk(0, 0)
 }

@@ -6,7 +6,7 @@ import fs from "node:fs/promises"
 import path from "node:path"
 import { readJsonObject } from "../checkpoint/json.js"
 import { readHeader } from "../checkpoint/safetensors.js"
-import { INDEX_FILE, readIndex, SINGLE_FILE } from "../checkpoint/safetensors-index.js"
+import { INDEX_FILE, PICKLED_FILE, PICKLED_INDEX, readIndex, SINGLE_FILE } from "../checkpoint/safetensors-index.js"
 
 /** The authors' converter puts vision weights here, beside those of the language model. */
 const VISION_FILES = ["vision_tower.safetensors", "projector.safetensors"]
@@ -50,6 +50,8 @@ export async function missingFiles(snapshot: string, begun = false): Promise<str
     // A number from a name: never more shards than a model could have.
     for (let i = 1; i <= Math.min(Number(count), 1000); i++)
       expect(`${before}${String(i).padStart(5, "0")}-of-${count}${after}`)
+  } else if (there.has(PICKLED_INDEX) && !there.has(PICKLED_FILE)) {
+    for (const shard of readIndex(path.join(snapshot, PICKLED_INDEX)).values()) expect(shard)
   } else if (!names.some((name) => WEIGHTS.test(name) && !VISION_FILES.includes(name))) missing.add(SINGLE_FILE)
   return [...missing].sort()
 }

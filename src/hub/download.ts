@@ -33,7 +33,17 @@ export interface DownloadOptions {
 }
 
 /** tokenizer.model is not read, but where there is no other tokenizer people are told what to do with it. */
-const isModelFile = (path: string) => /^[^/]+\.(safetensors|json|txt|jinja|model)$/.test(path)
+const isModelFile = (path: string) => /^[^/]+\.(safetensors|json|txt|jinja|model)$/.test(path) || isPickled(path)
+
+/** A model's weights, or the projector of one, as torch.save writes them. */
+const isPickled = (path: string) => isPickledModel(path) || path === "mm_projector.bin"
+const isPickledModel = (path: string) => /^pytorch_model(-\d+-of-\d+)?\.bin$/.test(path)
+
+/** Many models are published in both formats: the pickled one is then not loaded. */
+function withoutCopies(files: readonly HubFile[]): HubFile[] {
+  const safe = files.some(({ path }) => /^model.*\.safetensors$/.test(path))
+  return files.filter(({ path }) => !(safe && isPickledModel(path)))
+}
 
 /**
  * Folder of a model's files in the cache, complete and checked; downloads what is missing.
@@ -62,7 +72,8 @@ export async function downloadModel(model: HubModel, options: DownloadOptions = 
   const cached = await cache.commitOf(model.revision)
   try {
     const commit = await currentCommit(model, { ...requests, tries: cached ? 2 : undefined })
-    const files = await listFiles(model.id, commit, requests, options.wants ?? isModelFile)
+    const listed = await listFiles(model.id, commit, requests, options.wants ?? isModelFile)
+    const files = options.wants ? listed : withoutCopies(listed)
     if (files.length === 0)
       throw new UserError("the model has no files that this program reads", {
         where: requests.subject,

@@ -22,6 +22,8 @@ export class MappedFiles {
           view.parts.map((part) => this.tensor(part)),
           view.axis,
         )
+      case "strided":
+        return viewBytes(tensor(bytesOf(view)), 0, view.dtype, view.shape)
       case "reorder":
         return this.tensor(view.of)
           .view(...view.view)

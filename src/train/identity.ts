@@ -9,7 +9,8 @@ import { ggufFile } from "../checkpoint/gguf/find.js"
 import { openGgufModel } from "../checkpoint/gguf/model.js"
 import { readTextFile } from "../checkpoint/json.js"
 import { digestFile } from "../checkpoint/manifest.js"
-import { openTensors } from "../checkpoint/safetensors.js"
+import { locationsOf } from "../checkpoint/tensor-view.js"
+import { openWeights } from "../checkpoint/weight-files.js"
 import { openDataFile } from "../data/json-array.js"
 import { UserError } from "../errors.js"
 import { readConfig } from "../models/read-config.js"
@@ -110,7 +111,9 @@ interface StoredTensor {
 function storedTensors(source: string): [string, StoredTensor][] {
   const gguf = ggufFile(source)
   if (gguf !== undefined) return [...openGgufModel(gguf).weights].map(([name, { tensor }]) => [name, tensor])
-  return [...openTensors(source)].map(([name, stored]) => [name, { ...stored, type: stored.dtype }])
+  return [...openWeights(source)].flatMap(([name, view]) =>
+    locationsOf(view).map((place): [string, StoredTensor] => [name, { ...place, type: view.dtype, shape: view.shape }]),
+  )
 }
 
 /** These decide what a record is to the model, and are read from the starting model in every session. */

@@ -1,7 +1,7 @@
 /** The metadata of a GGUF file: keys with values of thirteen types, lists of them and lists of lists. */
 import type { UserError } from "../../errors.js"
 import { label, shown } from "../../readable.js"
-import type { Cursor } from "./cursor.js"
+import type { Cursor } from "../cursor.js"
 
 /** Lists of numbers are typed arrays, so that they take no more memory than in the file. */
 export type GgufNumbers =

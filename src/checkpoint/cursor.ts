@@ -1,7 +1,7 @@
-/** Reads numbers and texts one after the other from the start of a file, through a window that never holds more than is needed. */
+/** Reads numbers and texts one after the other from a file, through a window that never holds more than is needed. */
 import fs from "node:fs"
-import { UserError } from "../../errors.js"
-import { readingFailure } from "../../system-failures.js"
+import { UserError } from "../errors.js"
+import { readingFailure } from "../system-failures.js"
 
 const WINDOW = 1 << 20
 
@@ -9,7 +9,7 @@ export class Cursor {
   #window = Buffer.alloc(0)
   #view = new DataView(new ArrayBuffer(0))
   /** Place of the window's first byte in the file, and of the next byte to read in the window. */
-  #start = 0
+  #start: number
   #next = 0
   /** Place in the window of what was taken last. */
   #at = 0
@@ -19,13 +19,17 @@ export class Cursor {
    * @param file its name, for errors
    * @param end bytes of the file that may be read
    * @param tooShort the error for a length that reaches beyond them
+   * @param start where in the file it begins
    */
   constructor(
     readonly descriptor: number,
     readonly file: string,
     readonly end: number,
     readonly tooShort: () => UserError,
-  ) {}
+    start = 0,
+  ) {
+    this.#start = start
+  }
 
   get position(): number {
     return this.#start + this.#next
@@ -51,6 +55,18 @@ export class Cursor {
     const length = this.u64()
     if (length * BigInt(unit) > BigInt(this.left)) throw this.tooShort()
     return Number(length)
+  }
+
+  /** Leaves bytes out without reading them. */
+  skip(bytes: number): void {
+    if (bytes > this.left) throw this.tooShort()
+    if (this.#next + bytes <= this.#window.length) {
+      this.#next += bytes
+      return
+    }
+    this.#start = this.position + bytes
+    this.#next = 0
+    this.#window = Buffer.alloc(0)
   }
 
   /** A copy of the next bytes, so that it is aligned and stays. */
