@@ -31,6 +31,8 @@ export interface WantedTensors {
   expected: ReadonlyMap<string, readonly number[]>
   /** Whether the head is the embedding. */
   tie: boolean
+  /** Tensors of other folders, by stored names, of what the model's own files lack. */
+  elsewhere?(stored: ReadonlySet<string>): readonly (readonly [name: string, view: TensorView])[]
 }
 
 export interface ArrangedTensors {
@@ -58,7 +60,8 @@ export function locateTensors(folder: string, wanted: WantedTensors): LocatedTen
   const ignoredFiles = others.filter(
     (file) => !layout.beside?.files.includes(file) && fs.existsSync(path.join(folder, file)),
   )
-  const stored = [...main, ...openBeside(folder, layout)]
+  const own = [...main, ...openBeside(folder, layout)]
+  const stored = [...own, ...(wanted.elsewhere?.(new Set(own.map(([name]) => name))) ?? [])]
   const { tensors } = arrangeTensors(stored, { ...wanted, layouts: [layout] }, folder)
   const weightFiles = [...tensors.values()].flatMap(locationsOf).map(({ file }) => path.basename(file))
   return { layout, tensors, weightFiles: [...new Set(weightFiles)].sort(), ignoredFiles }

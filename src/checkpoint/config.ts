@@ -35,6 +35,12 @@ export interface ModelConfig {
   chat: string
   /** Format where `chat` is "template" and the model has none. @default none: the model continues text */
   chatWithoutTemplate?: string
+  /**
+   * Where the authors' programs for their models decode blocks differently (docs/reference.md, Q13 and Q14): which distribution
+   * a drawn token's confidence is of, and whether a single block of everything is cut into steps as a block or as the answer.
+   * @default { confidenceFrom: "modified", singleBlockSchedule: "blockSize" }
+   */
+  decoding?: { confidenceFrom: "modified" | "unmodified"; singleBlockSchedule: "blockSize" | "genLength" }
   /** How the weights were last trained, with its options as the file records them. */
   paradigm: ParadigmRecord
   /** config.json as it was read. */

@@ -1,11 +1,12 @@
 /** How DVL-Qwen, LLaVA-Qwen and the LLaDA models prepare pictures: keys of config.json, and what the authors' code fixes. */
 
+import { badSetting, findImageSettings } from "../checkpoint/image-settings.js"
 import type { Json } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
 import { shown } from "../readable.js"
 import type { AnyresSettings } from "./anyres.js"
 import { HALF, type PixelOptions } from "./pixels.js"
-import { pinpointsOf, type TileTower } from "./tile-settings.js"
+import { pinpointsOf, singleTileSettings, type TileTower } from "./tile-settings.js"
 
 /** Whatever the tower's own files say. */
 export const AUTHORS_PIXELS: PixelOptions = {
@@ -14,6 +15,26 @@ export const AUTHORS_PIXELS: PixelOptions = {
   rescaleFactor: 1 / 255,
   mean: HALF,
   std: HALF,
+}
+
+/**
+ * The authors' code does not look at a preprocessor_config.json; one that says otherwise is not of the model.
+ * @throws UserError naming file and key
+ */
+export function requireAuthorsPixels(folder: string, tower: TileTower): void {
+  const found = findImageSettings(folder)
+  if (!found || !/^Siglip/.test(String(found.values.image_processor_type ?? found.values.feature_extractor_type)))
+    return
+  const { pixels } = singleTileSettings(folder, tower)
+  const { kernel, mean, std, rescaleFactor } = AUTHORS_PIXELS
+  const rules: [key: string, holds: boolean, wanted: string][] = [
+    ["resample", pixels.kernel === kernel, kernel],
+    ["image_mean", String(pixels.mean) === String(mean), `[${mean}]`],
+    ["image_std", String(pixels.std) === String(std), `[${std}]`],
+    ["rescale_factor", pixels.rescaleFactor === rescaleFactor, "1/255"],
+  ]
+  for (const [key, holds, wanted] of rules)
+    if (!holds) throw badSetting(found, key, `is not ${wanted}, with which the model was trained`)
 }
 
 /** "(1x1),...,(6x6)": all pairs from the first to the last, in tiles. */

@@ -6,6 +6,7 @@ import type { ImageSettings } from "../checkpoint/image-settings.js"
 import type { Json } from "../checkpoint/json.js"
 import type { Layout } from "../checkpoint/layout.js"
 import type { ParadigmRecord } from "../checkpoint/paradigm-record.js"
+import type { TensorView } from "../checkpoint/tensor-view.js"
 import type { RgbImage } from "../image/decode.js"
 import type { PictureSize } from "../image/picture-size.js"
 import type { ImagePiece } from "../image/pieces.js"
@@ -18,6 +19,8 @@ import type { WeightSource } from "./weight-source.js"
 export interface ConfigFiles {
   /** The file that is read, for errors. */
   where?: string
+  /** The model's folder: where what the file names by path is looked for. */
+  folder?: string
   /** vision_config.json. */
   visionConfig?: Json
   /** Settings of the image processor. */
@@ -57,6 +60,14 @@ export interface Architecture<C extends ModelConfig = ModelConfig> {
   write(config: C, dtype: ElementType): Json
   /** Names on disk ↔ canonical ones. The model is written in the first; which one it is read in, its names tell. */
   layouts(config: C): readonly Layout[]
+  /**
+   * Tensors that the folder's own files lack and the model has elsewhere: a tower in its own folder, a connector in a file beside.
+   * @param stored names in the folder's files
+   * @returns stored names and where the bytes are
+   */
+  elsewhere?(config: C, folder: string, stored: ReadonlySet<string>): readonly (readonly [string, TensorView])[]
+  /** Another model that this one takes its tower from, by folder or hub id, where it does not describe the tower itself. */
+  tower?(json: Json): string | undefined
   /** The model over these weights, computing in `dtype`. Takes every weight in the constructors, and computes nothing there. */
   build(config: C, weights: WeightSource, dtype: DType): LanguageModel
   /** The same weights for another paradigm, where more than the record changes. `masks`: whether it hides tokens; `image`: other limits for pictures. */
@@ -73,6 +84,8 @@ export interface Architecture<C extends ModelConfig = ModelConfig> {
 export interface PictureOptions {
   /** Whether it is put on a square canvas first, for families that leave the choice. @default false */
   pad?: boolean
+  /** Only the small copy of the whole, of families that cut pictures into tiles beside one (docs/reference.md, Q1). @default false */
+  wholeOnly?: boolean
   /** Pictures of the conversation: of several, some families cut none into tiles. @default 1 */
   among?: number
 }

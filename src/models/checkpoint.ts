@@ -40,7 +40,10 @@ export function readCheckpoint(folder: string, dequantised: DequantisedType = "f
   const gguf = ggufFile(folder)
   if (gguf !== undefined) return readGguf(gguf, dequantised)
   const config = readConfig(folder)
-  const { layout, ...found } = locateTensors(folder, wantedBy(config))
+  const { layout, ...found } = locateTensors(folder, {
+    ...wantedBy(config),
+    elsewhere: (stored) => architectureOf(config).elsewhere?.(config, folder, stored) ?? [],
+  })
   return { folder, config, layout: layout.name, ...found }
 }
 

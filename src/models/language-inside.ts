@@ -47,7 +47,11 @@ export function readLanguage(raw: Json, files: ConfigFiles, usual: string): Omit
   return { ...rest, language, raw, tokens: rest.tokens as OuterConfig["tokens"] }
 }
 
-export const buildLanguage = (config: OuterConfig, weights: WeightSource, dtype: DType): LanguageModel =>
+export const buildLanguage = (
+  config: ModelConfig & Pick<OuterConfig, "language">,
+  weights: WeightSource,
+  dtype: DType,
+): LanguageModel =>
   architectureOf({ family: config.language }).build({ ...config, family: config.language }, weights, dtype)
 
 /** Names of the language model: those that its users write, and those of other releases, which are read. */

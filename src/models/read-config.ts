@@ -13,10 +13,6 @@ import { architectureOfType, architectures } from "./registry.js"
 
 /** Types that people may try, and what they are. */
 const RECOGNISED: Record<string, string> = {
-  llava_llada: "a LLaDA-V model",
-  llava_llada_bd3lm: "a LLaDA block-diffusion model",
-  diffusionvl_qwen: "a DiffusionVL model with a SigLIP tower",
-  llava_qwen: "a LLaVA model with a SigLIP tower",
   siglip: "a SigLIP vision tower",
   siglip_vision_model: "a SigLIP vision tower",
 }
@@ -44,6 +40,7 @@ export function readConfigBeside(folder: string, filesFrom: string): ModelConfig
   }
   return normaliseConfig(readJsonObject(file), {
     where: file,
+    folder: filesFrom,
     visionConfig: readOptionalJson(path.join(filesFrom, "vision_config.json")),
     imageSettings: findImageSettings(filesFrom),
   })

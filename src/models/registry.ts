@@ -6,6 +6,8 @@ import { type Device, type DType, full, Generator, randn, type Tensor, zeros } f
 import { llada } from "./families/llada.js"
 import { llama } from "./families/llama.js"
 import { llava, llava_onevision } from "./families/llava.js"
+import { llava_llada } from "./families/llava_llada.js"
+import { llava_qwen } from "./families/llava_qwen.js"
 import { mistral } from "./families/mistral.js"
 import { qwen2 } from "./families/qwen2.js"
 import { qwen2_5_vl } from "./families/qwen2_5_vl.js"
@@ -29,6 +31,8 @@ for (const family of [
   llava,
   llava_onevision,
   smolvlm,
+  llava_qwen,
+  llava_llada,
 ])
   registerArchitecture(family)
 

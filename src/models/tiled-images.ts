@@ -3,7 +3,7 @@
 import { UserError } from "../errors.js"
 import type { PictureProcessor } from "../image/pieces.js"
 import type { ImageTiles } from "../image/tiles.js"
-import type { ImageProcessor } from "./architecture.js"
+import type { ImageProcessor, PictureOptions } from "./architecture.js"
 import type { TileArrangement } from "./connectors/merge-tiles.js"
 import type { TiledImage } from "./tiled-vision.js"
 import type { TowerConfig } from "./towers/tower.js"
@@ -22,19 +22,27 @@ export function requireSettings(folder: string | undefined): string {
   })
 }
 
-/** @param arrangementOf how the tiles of a picture lie; absent for tile after tile */
-export const tiledImages = <P extends ImageTiles>(
-  processor: PictureProcessor<P>,
+/**
+ * @param processor what prepares them; a function of whether only the small copy of the whole is wanted, for families that have one
+ * @param arrangementOf how the tiles of a picture lie; absent for tile after tile
+ */
+export function tiledImages<P extends ImageTiles>(
+  processor: PictureProcessor<P> | ((wholeOnly: boolean) => PictureProcessor<P>),
   arrangementOf?: (prepared: P) => TileArrangement,
-): ImageProcessor => ({
-  pieces: (size, { among } = {}) => processor.pieces(size, among),
-  async prepare(image, { among } = {}): Promise<TiledImage> {
-    const prepared = await processor.prepare(image, among)
-    const { pixelValues } = prepared
-    return {
-      pieces: processor.pieces(image, among),
-      pixelValues,
-      ...(arrangementOf && { arrangement: arrangementOf(prepared) }),
-    }
-  },
-})
+): ImageProcessor {
+  const choose = ({ wholeOnly = false }: PictureOptions): PictureProcessor<P> =>
+    typeof processor === "function" ? processor(wholeOnly) : processor
+  return {
+    pieces: (size, options = {}) => choose(options).pieces(size, options.among),
+    async prepare(image, options = {}): Promise<TiledImage> {
+      const chosen = choose(options)
+      const prepared = await chosen.prepare(image, options.among)
+      const { pixelValues } = prepared
+      return {
+        pieces: chosen.pieces(image, options.among),
+        pixelValues,
+        ...(arrangementOf && { arrangement: arrangementOf(prepared) }),
+      }
+    },
+  }
+}

@@ -43,3 +43,21 @@ export async function picturesOf(
     prepared.push(await processor.prepare(await folder.pictures.picture(name, document), { among: 1 }))
   return prepared
 }
+
+/** As the authors train: several pictures are not tiled, and of one only the small copy of the whole is left (Q1). */
+export async function trainingPictures(
+  samples: readonly (readonly string[])[],
+  model: Model,
+  { folder: settings }: ShelfModel,
+  document: JsonDocument,
+  folder: FixtureFolder,
+): Promise<ImageInput[]> {
+  const processor = imageProcessorOf(model.config, settings)
+  const prepared: ImageInput[] = []
+  for (const names of samples)
+    for (const name of names) {
+      const picture = await folder.pictures.picture(name, document)
+      prepared.push(await requireImages(processor).prepare(picture, { among: names.length, wholeOnly: true }))
+    }
+  return prepared
+}

@@ -3,12 +3,13 @@
 import { existsSync } from "node:fs"
 import { basename, join } from "node:path"
 import type { ModelConfig } from "../../src/checkpoint/config.js"
-import { readJsonObject } from "../../src/checkpoint/json.js"
+import { type Json, readJsonObject } from "../../src/checkpoint/json.js"
 import { messageOf } from "../../src/errors.js"
 import { loadModel } from "../../src/models/load.js"
 import { isKnownModelType, readConfig } from "../../src/models/read-config.js"
 import { buildModel, type Model } from "../../src/models/registry.js"
 import { collect, noGrad } from "../../src/torch/index.js"
+import { assemble, assemblyOf } from "./assembled.js"
 import { Mismatch } from "./check.js"
 
 /** Models held in memory at a time: cases come sorted by model. */
@@ -33,6 +34,7 @@ export interface WeightPatch {
 export class ModelShelf {
   readonly models: readonly ShelfModel[]
   readonly #held = new Map<string, Model>()
+  readonly #assembled = new Map<string, string>()
 
   constructor(folders: readonly string[]) {
     this.models = folders.map((folder) => {
@@ -60,6 +62,25 @@ export class ModelShelf {
 
   ofType(type: string): ShelfModel[] {
     return this.models.filter(({ modelType, supported }) => supported && modelType === type)
+  }
+
+  /**
+   * The model that a text puts together from parts in the folder, or loads as another type; undefined where it does neither.
+   * @param changes of its config.json
+   */
+  assembled(text: unknown, changes: Json = {}): ShelfModel | undefined {
+    const assembly =
+      typeof text === "string"
+        ? assemblyOf(
+            text,
+            this.models.map(({ folder }) => folder),
+          )
+        : undefined
+    if (!assembly) return undefined
+    const key = JSON.stringify([assembly, changes])
+    const made = this.#assembled.get(key) ?? assemble(assembly, changes)
+    this.#assembled.set(key, made)
+    return { name: basename(made), folder: made, modelType: assembly.modelType, supported: true }
   }
 
   config(model: ShelfModel): ModelConfig {

@@ -56,17 +56,18 @@ export function readAuthorsVision(
   }
 }
 
-/**
- * They take SigLIP's last layer away, whatever mm_vision_select_layer says, and use what the last of the others gives.
- * Other towers follow the keys.
- */
+/** The tower as their code uses it: SigLIP's last layer is taken away, whatever mm_vision_select_layer says. */
+export const usedTower = (tower: TowerConfig): TowerConfig =>
+  tower.family === "siglip" ? withoutLastLayer(tower as VitConfig) : tower
+
+/** Of SigLIP what the last layer that is left gives; other towers follow the keys. */
 function towerAndLayer(
   tower: TowerConfig,
   { mm_vision_select_layer: layer, mm_vision_select_feature: feature }: z.infer<typeof schema>,
 ): { tower: TowerConfig; selection: FeatureSelection } {
   if (tower.family === "siglip") {
     const selection = { layers: [-1], skipFirst: false, postNorm: false }
-    return { tower: withoutLastLayer(tower as VitConfig), selection }
+    return { tower: usedTower(tower), selection }
   }
   const skipFirst = tower.classTokens > 0 && (feature ?? "patch") === "patch"
   return { tower, selection: { layers: [layer ?? -2], skipFirst, postNorm: false } }

@@ -2,7 +2,7 @@
 import { z } from "zod"
 import type { ModelConfig, TokenConfig } from "../../checkpoint/config.js"
 import type { Json } from "../../checkpoint/json.js"
-import { type ParadigmRecord, readParadigm } from "../../checkpoint/paradigm-record.js"
+import { readParadigm } from "../../checkpoint/paradigm-record.js"
 import { check } from "../../checkpoint/schema-check.js"
 import { heads, layers, normEps, size, theta, token, tokens, upTo } from "../../checkpoint/schema-pieces.js"
 import { UserError } from "../../errors.js"
@@ -10,7 +10,8 @@ import { pixelLimits } from "../../image/pixel-limits.js"
 import { DIFFUSION_IMAGE } from "../../image/qwen.js"
 import type { ConfigFiles, PixelLimits } from "../architecture.js"
 import { type DecoderConfig, sizeKeys, validateDecoder, validateMask } from "../decoder-config.js"
-import { AUTOREGRESSIVE, BLOCK_DIFFUSION } from "../published-paradigms.js"
+import { AUTOREGRESSIVE } from "../published-paradigms.js"
+import { bd3lmKeys, readBd3lm, validateBd3lm } from "./bd3lm-keys.js"
 import { QWEN_MASK } from "./qwen2.js"
 
 /** The two published forms of one architecture: the autoregressive model, and what translating makes of it. */
@@ -100,17 +101,7 @@ const sharedSchema = z.looseObject({
   tie_word_embeddings: z.boolean().nullish(),
   min_pixels: pixels.nullish(),
   max_pixels: pixels.nullish(),
-  enable_bd3lm: z.boolean().nullish(),
-  bd3lm_block_size: size.nullish(),
-  bd3lm_token_shift: z.enum(["same", "next"]).nullish(),
-  bd3lm_block_aligned_eos: z.boolean().nullish(),
-  bd3lm_antithetic_sampling: z.boolean().nullish(),
-  bd3lm_sampling_eps_min: z.number().min(0).max(1).nullish(),
-  bd3lm_sampling_eps_max: z.number().min(0).max(1).nullish(),
-  bd3lm_noise: z.string().nullish(),
-  bd3lm_weight: z.string().nullish(),
-  bd3lm_copies: z.int().min(1).nullish(),
-  bd3lm_learn: z.string().nullish(),
+  ...bd3lmKeys,
 })
 type Shared = z.infer<typeof sharedSchema>
 
@@ -134,7 +125,7 @@ export function readQwenVl(raw: Json, files: ConfigFiles): QwenVlConfig {
     vision,
     tokens: tokensOf(text, shared),
     chat: chatOf(form),
-    paradigm: readParadigm(raw, where) ?? paradigmOf(form, shared),
+    paradigm: readParadigm(raw, where) ?? (form === "qwen2_5_vl" ? AUTOREGRESSIVE : readBd3lm(raw, where)),
     image: { minPixels: shared.min_pixels ?? limits.minPixels, maxPixels: shared.max_pixels ?? limits.maxPixels },
     raw,
   }
@@ -198,33 +189,11 @@ function tokensOf(text: z.infer<typeof textSchema>, shared: Shared): QwenVlConfi
   }
 }
 
-/** bd3lm_… keys of the DiffusionVL form, and the names of the same options in records. */
-export const BD3LM: Record<string, string> = {
-  enable_bd3lm: "enabled",
-  bd3lm_block_size: "block_size",
-  bd3lm_token_shift: "shift",
-  bd3lm_block_aligned_eos: "block_aligned_eos",
-  bd3lm_antithetic_sampling: "antithetic_sampling",
-  bd3lm_sampling_eps_min: "sampling_eps_min",
-  bd3lm_sampling_eps_max: "sampling_eps_max",
-  bd3lm_noise: "noise",
-  bd3lm_weight: "weight",
-  bd3lm_copies: "copies",
-  bd3lm_learn: "learn",
-}
-
-function paradigmOf(form: QwenVlForm, shared: Shared): ParadigmRecord {
-  if (form === "qwen2_5_vl") return AUTOREGRESSIVE
-  const recorded = Object.entries(BD3LM).filter(([key]) => shared[key] != null)
-  return { ...BLOCK_DIFFUSION, options: Object.fromEntries(recorded.map(([key, name]) => [name, shared[key]])) }
-}
-
 /** More pixels than any model asks for: smaller pictures would be enlarged to this. */
 const LARGEST_MINIMUM = 1 << 24
 
 export function validate({ text, vision, tokens, image, paradigm }: QwenVlConfig, where?: string): void {
   validateDecoder(text, where)
-  const { block_size = 1, sampling_eps_min = 0.001, sampling_eps_max = 1 } = paradigm.options as Record<string, number>
   const rules: [boolean, string][] = [
     [
       text.mropeSection.reduce((a, b) => a + b) * 2 === text.headDim,
@@ -251,15 +220,8 @@ export function validate({ text, vision, tokens, image, paradigm }: QwenVlConfig
       image.minPixels <= LARGEST_MINIMUM,
       `min_pixels must be at most ${LARGEST_MINIMUM}, not ${image.minPixels}: every smaller picture is enlarged to it`,
     ],
-    [
-      block_size <= text.maxPositions,
-      `bd3lm_block_size ${block_size} exceeds max_position_embeddings ${text.maxPositions}`,
-    ],
-    [
-      sampling_eps_min < sampling_eps_max,
-      `bd3lm_sampling_eps_min ${sampling_eps_min} is not below bd3lm_sampling_eps_max ${sampling_eps_max}`,
-    ],
   ]
   for (const [holds, sentence] of rules) if (!holds) throw new UserError(sentence, { where })
+  validateBd3lm(paradigm, text.maxPositions, where)
   validateMask(tokens, text, where)
 }

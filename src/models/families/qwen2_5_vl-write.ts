@@ -1,10 +1,11 @@
 /** The normalised configuration back to config.json of each layout, in the keys that other loaders look for. */
 import type { ElementType } from "../../checkpoint/element-types.js"
 import type { Json } from "../../checkpoint/json.js"
-import { type ParadigmRecord, paradigmJson } from "../../checkpoint/paradigm-record.js"
+import { paradigmJson } from "../../checkpoint/paradigm-record.js"
 import { BLOCK_DIFFUSION } from "../published-paradigms.js"
+import { bd3lmJson } from "./bd3lm-keys.js"
 import { QWEN_MASK } from "./qwen2.js"
-import { BD3LM, type QwenVlConfig } from "./qwen2_5_vl-read.js"
+import type { QwenVlConfig } from "./qwen2_5_vl-read.js"
 
 /** Keys of released checkpoints that describe the authors' training set-up; a checkpoint's own values win over these. */
 const RELEASED_DEFAULTS: Json = {
@@ -40,28 +41,6 @@ const RELEASED_DEFAULTS: Json = {
   pos_skipping_range: 4096,
 }
 
-/** The authors' settings where a record leaves them out, or is of a paradigm that their code does not have. */
-const AUTHORS: Json = {
-  enabled: true,
-  block_size: 8,
-  block_aligned_eos: true,
-  antithetic_sampling: true,
-  sampling_eps_min: 0.001,
-  sampling_eps_max: 1,
-}
-
-/** The bd3lm_… keys. Those that the authors' code does not know only where they say something. */
-function blocksJson({ name, options }: ParadigmRecord): Json {
-  const all: Json = { ...AUTHORS, ...(name === BLOCK_DIFFUSION.name && options) }
-  return Object.fromEntries(
-    Object.entries(BD3LM).flatMap(([key, option]) => {
-      // Absent means "same"; other loaders know no shift.
-      const isSaid = all[option] != null && !(option === "shift" && all[option] === "same")
-      return isSaid ? [[key, all[option]]] : []
-    }),
-  )
-}
-
 /** config.json of a trained or released DVL-QwenVL checkpoint. `dtype` is that of the stored weights. */
 export function toReleasedConfig(config: QwenVlConfig, dtype: ElementType): Json {
   const published = BLOCK_DIFFUSION.name
@@ -81,7 +60,7 @@ export function toReleasedConfig(config: QwenVlConfig, dtype: ElementType): Json
     ...tokenJson(config),
     ...(config.tokens.mask !== undefined && { mask_token_id: config.tokens.mask }),
     mm_hidden_size: config.vision.hiddenSize,
-    ...blocksJson(config.paradigm),
+    ...bd3lmJson(config.paradigm),
     min_pixels: config.image.minPixels,
     max_pixels: config.image.maxPixels,
     // Its own options are in the keys above.

@@ -25,7 +25,7 @@ export function readTower<C extends TowerConfig>(
   folder: string,
   change: (config: TowerConfig) => C = (config) => config as C,
 ): TowerFolder<C> {
-  const published = configIn(folder)
+  const published = towerConfigIn(folder)
   const config = change(published)
   const { rules, ignored } = towerFamilyOf(published).layout
   const layout = { name: published.family, rules, ignored }
@@ -34,7 +34,11 @@ export function readTower<C extends TowerConfig>(
   return { folder, config, tensors: new Map(wanted) }
 }
 
-function configIn(folder: string): TowerConfig {
+/**
+ * The configuration of a tower's folder alone.
+ * @throws UserError for an unknown tower, or a key that cannot be right
+ */
+export function towerConfigIn(folder: string): TowerConfig {
   const where = path.join(folder, "config.json")
   const json = readJsonObject(where)
   const whole = towerFamilies().find(({ trainedIn }) => trainedIn?.some((type) => type === json.model_type))

@@ -95,6 +95,7 @@ export function blockSettings(
     ]),
     reference: options.reference,
     dropCache: options.dropCache,
+    ...config.decoding,
     ...samplingSettings(options, report),
   }
 }

@@ -1,7 +1,9 @@
 /** Golden cases of block decoding: every step in the reference's own loop, and the same answer from the fast one. */
 
 import { endToken, maskToken } from "../../../src/checkpoint/config.js"
+import { imageProcessorOf, requireImages } from "../../../src/models/images.js"
 import type { Model } from "../../../src/models/registry.js"
+import type { ImageInput } from "../../../src/models/types.js"
 import type { BlockDecoderOptions } from "../../../src/paradigms/block-diffusion/decoder.js"
 import type { RemaskingStrategy } from "../../../src/paradigms/block-diffusion/remasking.js"
 import type { DecodeEvent } from "../../../src/paradigms/decode-events.js"
@@ -51,6 +53,7 @@ interface DecodeRecord {
 }
 interface PromptRecord {
   input_ids: number[]
+  image?: string | null
   images?: string[] | string | null
   image_mode?: string | null
   image_grid_thws?: [number, number, number][] | null
@@ -131,21 +134,14 @@ class PromptShelf {
     if (known) return known
     const record = this.#records[index]
     if (!has(record, "input_ids")) throw new Mismatch(`the document has no prompt ${index}`)
-    const prompt = await this.#make(record, this.folder.models.load(named))
+    const prompt = await this.#make(record, this.folder.models.load(named), named)
     expectEqual(prompt.ids.length, P, "rows of the prompt")
     this.#made.set(key, prompt)
     return prompt
   }
 
-  async #make(record: PromptRecord, model: Model): Promise<Prompt> {
-    const pad = record.image_mode?.startsWith("pad") === true
-    const images = await this.folder.pictures.prepared(namesOf(record.images), this.document, limitsOf(model), pad)
-    if (record.image_grid_thws)
-      expectEqual(
-        images.flatMap(({ grid }) => grid),
-        record.image_grid_thws.flat(),
-        "grids",
-      )
+  async #make(record: PromptRecord, model: Model, named: ShelfModel): Promise<Prompt> {
+    const images = await this.#pictures(record, model, named)
     const features = noGrad(() => model.encodeImages(images))
     const ids = Int32Array.from(record.input_ids)
     const labels = ids.map(() => IGNORE)
@@ -154,6 +150,29 @@ class PromptShelf {
       features.map(({ shape }) => shape[0]),
     )
     return { ids: layout.ids, features }
+  }
+
+  async #pictures(record: PromptRecord, model: Model, named: ShelfModel): Promise<ImageInput[]> {
+    const { document, folder } = this
+    const names = namesOf(record.images ?? record.image)
+    if (model.config.family !== "qwen2_5_vl") {
+      const processor = imageProcessorOf(model.config, named.folder)
+      // A single tile: the whole picture, stretched.
+      const options = { among: names.length, wholeOnly: record.image_mode === "single" }
+      const prepared: ImageInput[] = []
+      for (const name of names)
+        prepared.push(await requireImages(processor).prepare(await folder.pictures.picture(name, document), options))
+      return prepared
+    }
+    const pad = record.image_mode?.startsWith("pad") === true
+    const images = await folder.pictures.prepared(names, document, limitsOf(model), pad)
+    if (record.image_grid_thws)
+      expectEqual(
+        images.flatMap(({ grid }) => grid),
+        record.image_grid_thws.flat(),
+        "grids",
+      )
+    return images
   }
 }
 

@@ -2,18 +2,22 @@
 
 import { endToken, maskToken } from "../../../src/checkpoint/config.js"
 import { fillName, isJoin, isSplit, ruleOfStored } from "../../../src/checkpoint/layout.js"
+import type { QwenImage } from "../../../src/image/qwen.js"
 import type { Model } from "../../../src/models/registry.js"
 import { architectureOf } from "../../../src/models/registry.js"
+import { autoregressiveObjective } from "../../../src/paradigms/autoregressive/objective.js"
 import { meanLoss, type Objective, type TrainingSample } from "../../../src/paradigms/batch.js"
 import { blockDiffusionObjective } from "../../../src/paradigms/block-diffusion/objective.js"
 import { fullDiffusionObjective } from "../../../src/paradigms/full-diffusion/objective.js"
 import { LLADA_TURNS } from "../../../src/paradigms/full-diffusion/turns.js"
+import { IGNORE } from "../../../src/text/conversation.js"
 import { layOut } from "../../../src/text/layout.js"
 import { backward, type Tensor, tidy } from "../../../src/torch/index.js"
 import { expectEntriesNear, expectEqual, expectNear, Mismatch } from "../check.js"
 import type { FixtureFolder, JsonDocument } from "../folder.js"
 import { limitsOf } from "../image-pads.js"
 import { has, type Json, namesOf, recordsWith } from "../json.js"
+import { trainingPictures } from "../model-pictures.js"
 import type { ShelfModel } from "../models.js"
 import { TOLERANCES } from "../tolerances.js"
 import type { FixtureGroup, Recogniser } from "../types.js"
@@ -24,14 +28,16 @@ interface TrainingRecord {
   objective: string
   /** Indices into the document's samples. */
   samples: number[]
-  image_mode?: string
+  image_mode?: string | null
+  /** Format of the conversations. */
+  template?: string
   image_grid_thws?: [number, number, number][]
   /** Of block diffusion. */
   D?: number
-  L: number
+  L?: number
   /** Of full diffusion: the probability of a mask, by sample. */
   p?: number[]
-  n_masked: number
+  n_masked?: number
   loss: number
   grad_l2: Record<string, number>
   grad_first16: Record<string, number[]>
@@ -41,7 +47,9 @@ interface TrainingRecord {
 const EMBEDDING = "model.embed_tokens.weight"
 
 /** As documents call them. */
-const OBJECTIVES = ["block-diffusion", "full diffusion"]
+const OBJECTIVES = ["block-diffusion", "full diffusion", "autoregressive"]
+/** Qwen2.5-VL's models are the ones that have limits for pixels, which the record tells the effect of. */
+const QWEN_VL = "qwen2_5_vl"
 
 export const recogniseTraining: Recogniser = (document, folder) => {
   const records = recordsWith(document.value, "key", "objective", "loss", "grad_l2") as unknown[] as TrainingRecord[]
@@ -49,7 +57,7 @@ export const recogniseTraining: Recogniser = (document, folder) => {
     const model = modelOf(record, document, folder)
     if (!OBJECTIVES.includes(record.objective) || (model && !model.supported))
       return { kind: `training, ${record.objective}, ${record.model}`, skipped: 1 }
-    const family = model?.modelType?.startsWith("diffusionvl") === false ? model.modelType : "DiffusionVL"
+    const family = model?.modelType === "diffusionvl_qwenvl" ? "DiffusionVL" : model?.modelType
     const kind = `training, ${record.objective.replace("-", " ")}, ${family}`
     return { kind, cases: [{ id: record.key, run: () => checkRecord(record, model, document, folder) }] }
   })
@@ -57,10 +65,24 @@ export const recogniseTraining: Recogniser = (document, folder) => {
 
 /** A text needs no tower: of a model that was put together from parts, the language model is enough. */
 function modelOf(record: TrainingRecord, document: JsonDocument, { models }: FixtureFolder): ShelfModel | undefined {
+  const assembled = models.assembled(record.model, changesOf(record))
+  if (assembled) return assembled
   const named = models.named(record.model)
   if (!named || named.supported) return named
   const isText = namesOfImages(record, document).every((names) => names.length === 0)
   return (isText ? models.onlySupported(record.model) : undefined) ?? named
+}
+
+/** What training it as the record says makes of the model's configuration: the settings of the authors' two stages. */
+function changesOf({ model, template }: TrainingRecord): Json {
+  if (!model.includes("+")) return {}
+  return template === "llada_plain"
+    ? { mm_patch_merge_type: "flat", image_aspect_ratio: "square" }
+    : {
+        mm_patch_merge_type: "spatial_unpad",
+        image_aspect_ratio: "anyres_max_4",
+        image_grid_pinpoints: "(1x1),...,(6x6)",
+      }
 }
 
 async function checkRecord(
@@ -74,24 +96,27 @@ async function checkRecord(
   const stored = (name: string): Tensor => folder.tensor(`${record.key}.${name}`, document)
   const imageNames = namesOfImages(record, document)
   const pad = !record.image_mode?.startsWith("native")
-  const images = await folder.pictures.prepared(imageNames.flat(), document, limitsOf(model), pad)
+  const images =
+    model.config.family === QWEN_VL
+      ? await folder.pictures.prepared(imageNames.flat(), document, limitsOf(model), pad)
+      : await trainingPictures(imageNames, model, named, document, folder)
   // A text-only sample is recorded with the grid of the reference's dummy image.
   if (record.image_grid_thws && imageNames.every((names) => names.length > 0))
     expectEqual(
-      images.flatMap(({ grid }) => grid),
+      images.flatMap((image) => (image as QwenImage).grid),
       record.image_grid_thws.flat(),
       "grids",
     )
   tidy(() => {
     const features = model.encodeImages(images)
     const samples = samplesOf(record, imageNames, features, stored, model)
-    const uniforms = [...stored(record.D ? "u" : "t").toNumbers(), ...stored("r").toNumbers()].values()
+    const uniforms = uniformsOf(record, stored).values()
     const uniform = (): number => uniforms.next().value as number
     const objective = objectiveOf(record, model, samples, uniform, features)
     const loss = meanLoss(objective)
     const { tokenCrossEntropy, metrics } = objective
     expectEqual(uniforms.next().done, true, "all uniforms are drawn")
-    expectEqual(metrics.maskedTokens, record.n_masked, "masked tokens")
+    if (record.n_masked !== undefined) expectEqual(metrics.maskedTokens, record.n_masked, "masked tokens")
     expectNear(loss.item(), record.loss, TOLERANCES.loss * Math.abs(record.loss), "loss")
     if (record.D) {
       const [ours, expected] = [tokenCrossEntropy.toNumbers(), stored("token_ce").toNumbers()]
@@ -103,6 +128,14 @@ async function checkRecord(
   })
 }
 
+const isAutoregressive = ({ objective }: TrainingRecord): boolean => objective === "autoregressive"
+
+/** The two random draws of a step of diffusion, one after the other. */
+function uniformsOf(record: TrainingRecord, stored: (name: string) => Tensor): number[] {
+  if (isAutoregressive(record)) return []
+  return [...stored(record.D ? "u" : "t").toNumbers(), ...stored("r").toNumbers()]
+}
+
 function objectiveOf(
   record: TrainingRecord,
   model: Model,
@@ -111,6 +144,7 @@ function objectiveOf(
   features: readonly Tensor[],
 ): Objective {
   const batch = { samples, images: [] }
+  if (isAutoregressive(record)) return autoregressiveObjective(model, batch, {}, features)
   const mask = maskToken(model.config)
   if (record.D)
     return blockDiffusionObjective(model, batch, { blockSize: record.D, maskToken: mask }, uniform, features)
@@ -150,22 +184,13 @@ function samplesOf(
       own.map((i) => features[i].shape[0]),
       { blocks },
     )
-    const spliced = stored("spliced_labels").select(0, b).toNumbers()
-    expectEqual(layout.labels, spliced.slice(0, realRows(record, b, spliced, stored)), `labels of sample ${b}`)
+    if (!isAutoregressive(record)) {
+      const spliced = stored("spliced_labels").select(0, b).toNumbers()
+      const padding = Array(Math.max(0, spliced.length - layout.labels.length)).fill(IGNORE)
+      expectEqual([...layout.labels, ...padding], spliced, `labels of sample ${b}`)
+    }
     return { ...layout, images: layout.images.map((run) => ({ ...run, image: own[run.image] })), where: record.key }
   })
-}
-
-/** How much of a sample's line is no padding: as it is stored, or, where it is not, all of a batch of one. */
-function realRows(
-  record: TrainingRecord,
-  b: number,
-  line: ArrayLike<number>,
-  stored: (name: string) => Tensor,
-): number {
-  if (!record.D) return line.length
-  const mask = stored("spliced_attention_mask").select(0, b).toNumbers()
-  return mask.reduce((n, flag) => n + flag, 0)
 }
 
 /** Gradients of a loss by the names of the parameters. */

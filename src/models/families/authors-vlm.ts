@@ -1,0 +1,140 @@
+/**
+ * The authors' models with a tower of square tiles: a language model whose config.json has the mm_… keys of LLaVA's code. Which
+ * language model, and what its published forms are called, is a file of its own each.
+ */
+
+import type { ModelConfig } from "../../checkpoint/config.js"
+import { isObject, type Json } from "../../checkpoint/json.js"
+import type { Layout } from "../../checkpoint/layout.js"
+import { type ParadigmRecord, paradigmJson, readParadigm } from "../../checkpoint/paradigm-record.js"
+import { UserError } from "../../errors.js"
+import { anyresProcessor } from "../../image/anyres-tiles.js"
+import { AUTHORS_PIXELS, authorsSettings, requireAuthorsPixels } from "../../image/authors-settings.js"
+import { shown } from "../../readable.js"
+import type { Architecture, ConfigFiles } from "../architecture.js"
+import { readAuthorsVision, writeAuthorsVision } from "../connectors/authors-config.js"
+import { buildLanguage } from "../language-inside.js"
+import { BLOCK_DIFFUSION } from "../published-paradigms.js"
+import { architectureOf } from "../registered.js"
+import { tiledImages, tilesOf } from "../tiled-images.js"
+import { TiledVision, type TiledVisionConfig } from "../tiled-vision.js"
+import { namedTower } from "../towers/named.js"
+import { readTowerConfig, towerFamilyOf } from "../towers/registry.js"
+import type { TowerConfig } from "../towers/tower.js"
+import { VisionLanguageModel } from "../vision-language-model.js"
+import { authorsVisionRules } from "../vision-layouts.js"
+import { elsewhereOf } from "./authors-elsewhere.js"
+import { bd3lmJson, noBd3lm, readBd3lm, validateBd3lm } from "./bd3lm-keys.js"
+
+export interface AuthorsConfig extends ModelConfig {
+  /** Family of the language model. */
+  language: string
+  vision: TiledVisionConfig
+  /** The tower as it is published, before the authors' code takes its last layer away. */
+  publishedTower: TowerConfig
+}
+
+/** What config.json calls a model, and its class there where it is known. */
+interface Form {
+  type: string
+  architecture: string
+}
+
+export interface AuthorsFamily {
+  name: string
+  title: string
+  /** Family of the language model. */
+  language: string
+  /** Format of conversations, in training and in evaluation. */
+  chat: string
+  /** The form that decodes blocks. */
+  blocks: Form
+  /** The other, and the paradigm it is published in. */
+  plain: Form & { paradigm: ParadigmRecord }
+}
+
+/** The architecture of a family, from what is its own. */
+export function authorsVlm(family: AuthorsFamily): Architecture<AuthorsConfig> {
+  const { name, title, language, chat, blocks, plain } = family
+  const inner = (config: AuthorsConfig): ModelConfig => ({ ...config, family: language })
+  return {
+    name,
+    title,
+    modelTypes: [blocks.type, plain.type],
+    read(raw, files) {
+      const { where } = files
+      const { chatWithoutTemplate: _, ...text } = architectureOf({ family: language }).read(raw, { where })
+      const tower = towerOf(raw, files)
+      const published = raw.model_type === blocks.type ? readBd3lm(raw, where) : plain.paradigm
+      const config: AuthorsConfig = {
+        ...text,
+        family: name,
+        language,
+        chat,
+        paradigm: readParadigm(raw, where) ?? published,
+        vision: readAuthorsVision(raw, tower, text.text.hiddenSize, where),
+        publishedTower: tower,
+        decoding: { confidenceFrom: "unmodified", singleBlockSchedule: "genLength" },
+        raw,
+      }
+      if (config.paradigm.name === BLOCK_DIFFUSION.name) validateBd3lm(config.paradigm, config.text.maxPositions, where)
+      // Here, so that a key that cannot be right is told before weights are looked for.
+      authorsSettings(raw, tilesOf(tower), where)
+      return config
+    },
+    write(config, dtype) {
+      const { paradigm, raw, vision, publishedTower: tower } = config
+      const isBlocks = paradigm.name === BLOCK_DIFFUSION.name
+      const form = isBlocks ? blocks : plain
+      return {
+        ...architectureOf({ family: language }).write(inner(config), dtype),
+        architectures: raw.model_type === form.type ? (raw.architectures ?? [form.architecture]) : [form.architecture],
+        model_type: form.type,
+        ...writeAuthorsVision(vision),
+        vision_config: towerFamilyOf(tower).write(tower),
+        ...(isBlocks ? bd3lmJson(paradigm) : noBd3lm()),
+        // The options of blocks are in the keys above.
+        ...paradigmJson(isBlocks ? BLOCK_DIFFUSION : paradigm, isBlocks ? BLOCK_DIFFUSION.name : plain.paradigm.name),
+      }
+    },
+    layouts: (config) =>
+      architectureOf({ family: language })
+        .layouts(inner(config))
+        .map(({ rules, ignored = [], ...layout }): Layout => {
+          return { ...layout, rules: [...authorsVisionRules, ...rules], ignored: [...ignored, POSITION_IDS] }
+        }),
+    elsewhere: (config, folder, stored) => elsewhereOf(config, folder, stored),
+    tower: ({ mm_vision_tower: tower, vision_config: described }) =>
+      typeof tower === "string" && !isObject(described) ? tower : undefined,
+    images({ vision, raw }, folder) {
+      const tiles = tilesOf(vision.tower)
+      if (folder !== undefined) requireAuthorsPixels(folder, tiles)
+      const settings = authorsSettings(raw, tiles)
+      return tiledImages(
+        (wholeOnly) => anyresProcessor({ ...settings, wholeOnly }, AUTHORS_PIXELS),
+        ({ layout }) => layout,
+      )
+    },
+    build: (config, weights, dtype) =>
+      new VisionLanguageModel(
+        config,
+        buildLanguage(config, weights, dtype),
+        new TiledVision(config.vision, weights, dtype),
+        weights,
+      ),
+  }
+}
+
+/** A buffer that old programs saved. */
+const POSITION_IDS = "model.vision_tower.vision_tower.vision_model.embeddings.position_ids"
+
+/** The tower as the file describes it, where this program wrote it; else the one that it names. */
+function towerOf(raw: Json, { where, folder }: ConfigFiles): TowerConfig {
+  const { vision_config: described, mm_vision_tower: name } = raw
+  if (isObject(described)) return readTowerConfig(described, { at: "vision_config", where })
+  if (typeof name === "string") return namedTower(name, folder, where)
+  throw new UserError(`mm_vision_tower is ${shown(name)}: it names the vision tower of the model`, {
+    where,
+    fix: "set it to the folder or the hub id of the tower that the model was trained with",
+  })
+}
