@@ -141,6 +141,11 @@ export type { WeightSource } from "./models/weight-source.js"
 export { KvCache, type KvCacheShape } from "./nn/kv-cache.js"
 export type { RopeScaling } from "./nn/rope-scaling.js"
 
+// A vision-language model from a language model and a vision tower: docs/guide/from-a-language-model.md.
+
+export { type ComposedModel, type ComposeOptions, composeModel, saveComposed } from "./models/compose/compose.js"
+export { loadCheckpoint } from "./models/load.js"
+
 // Another vision tower, or a connector: docs/guide/add-a-tower.md.
 
 export { type Connector, type ConnectorKind, connectorNamed } from "./models/connectors/connector.js"

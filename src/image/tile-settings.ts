@@ -152,6 +152,8 @@ export function llavaTokens(folder: string, tower: TileTower, { classToken, sele
 
 /** What LLaVA-OneVision's configuration says of its pictures: the same as its processors, or nothing fits. */
 export interface OneVisionModel extends TileTower {
+  /** Behind the connector. @default the tower's */
+  featuresPerSide?: number
   /** [height, width] each. */
   pinpoints: unknown
   /** vision_aspect_ratio */
@@ -216,7 +218,7 @@ export function oneVisionSettings(
   })
   if (JSON.stringify(candidates) !== JSON.stringify(ofModel))
     reader.refuse(key, "is not the same as that of the model's config.json")
-  const perSide = featuresPerSide(model)
+  const perSide = model.featuresPerSide ?? featuresPerSide(model)
   requireAgreement(folder, {
     num_image_tokens: perSide ** 2,
     vision_feature_select_strategy: "full",

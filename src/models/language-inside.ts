@@ -80,10 +80,16 @@ export function writeOuter(
   dtype: ElementType,
   published: ParadigmRecord = AUTOREGRESSIVE,
 ): Json {
+  const inner = raw.text_config as Json
   const namesMask = raw.mask_token_id != null || paradigm.name !== published.name
   return {
     ...raw,
-    text_config: { ...(raw.text_config as Json), vocab_size: text.vocabSize },
+    text_config: {
+      ...inner,
+      vocab_size: text.vocabSize,
+      // LLaDA's word for the rows that there are.
+      ...(inner.embedding_size != null && { embedding_size: text.vocabSize }),
+    },
     dtype,
     torch_dtype: dtype,
     ...(namesMask && tokens.mask !== undefined && { mask_token_id: tokens.mask }),

@@ -1,6 +1,7 @@
 /** Names of towers and connectors on disk ↔ canonical ones, for the layouts of the families around them. */
 
 import { kept, type RenameRule } from "../checkpoint/layout.js"
+import type { ConnectorKind } from "./connectors/connector.js"
 import { VISION_WEIGHTS } from "./vision-weights.js"
 
 const { tower, connector, newline } = VISION_WEIGHTS
@@ -12,15 +13,22 @@ export const authorsVisionRules: readonly RenameRule[] = [
   { stored: "image_newline", canonical: newline, readOnly: true },
 ]
 
-/** LLaVA-1.5 and LLaVA-OneVision as transformers saves them, and with the one level more that its newer releases have. */
-export const llavaVisionRules: readonly RenameRule[] = ["", "model."].flatMap((level) =>
-  [
-    { stored: `${level}vision_tower.*`, canonical: `${tower}.*` },
-    { stored: `${level}multi_modal_projector.linear_1.*`, canonical: `${connector}.0.*` },
-    { stored: `${level}multi_modal_projector.linear_2.*`, canonical: `${connector}.2.*` },
-    { stored: `${level}image_newline`, canonical: newline },
-  ].map((rule) => (level === "" ? rule : { ...rule, readOnly: true })),
-)
+/**
+ * LLaVA-1.5 and LLaVA-OneVision as transformers saves them, and with the one level more that its newer releases have. The
+ * layers of an MLP are counted from 1; connectors that transformers does not know keep their names.
+ */
+export const llavaVisionRules = (kind: ConnectorKind = { type: "mlp", depth: 2 }): RenameRule[] =>
+  ["", "model."].flatMap((level) =>
+    [
+      { stored: `${level}vision_tower.*`, canonical: `${tower}.*` },
+      ...Array.from({ length: kind.type === "mlp" ? kind.depth : 0 }, (_, i) => ({
+        stored: `${level}multi_modal_projector.linear_${i + 1}.*`,
+        canonical: `${connector}.${2 * i}.*`,
+      })),
+      ...(kind.type === "mlp" ? [] : [{ stored: `${level}multi_modal_projector.*`, canonical: `${connector}.*` }]),
+      { stored: `${level}image_newline`, canonical: newline },
+    ].map((rule) => (level === "" ? rule : { ...rule, readOnly: true })),
+  )
 
 /** Idefics3 and SmolVLM. */
 export const idefics3VisionRules: readonly RenameRule[] = [

@@ -2,7 +2,6 @@
 import path from "node:path"
 import { isAdapter } from "../checkpoint/adapter-files.js"
 import { copyFiles, filesBesideWeights } from "../checkpoint/auxiliary-files.js"
-import { EMBEDDING, HEAD } from "../checkpoint/checkpoint.js"
 import { type ElementType, isFloatType, toFloat32 } from "../checkpoint/element-types.js"
 import { createFolder, requireFreeSpace, writeJson } from "../checkpoint/files.js"
 import type { Json } from "../checkpoint/json.js"
@@ -10,17 +9,17 @@ import { type TensorEntry, writeTensorFile } from "../checkpoint/safetensors.js"
 import { bytesOf } from "../checkpoint/safetensors-header.js"
 import { INDEX_FILE } from "../checkpoint/safetensors-index.js"
 import { storedEntries } from "../checkpoint/stored-entries.js"
-import { joinOf, readView, type TensorView } from "../checkpoint/tensor-view.js"
+import { readView, type TensorView } from "../checkpoint/tensor-view.js"
 import { writeAuxiliaryFiles } from "../checkpoint/write-auxiliary-files.js"
 import { UserError } from "../errors.js"
 import type { PixelLimits } from "../models/architecture.js"
 import { type Checkpoint, type DequantisedType, readCheckpoint } from "../models/checkpoint.js"
+import { grownViews } from "../models/grown-views.js"
 import { architectureOf } from "../models/registry.js"
-import { tensorBytes, writeModel } from "../models/save.js"
+import { writeModel } from "../models/save.js"
 import { requireConfigTokens } from "../models/token-ids.js"
 import { Tokenizer } from "../text/tokenizer.js"
 import { hasTokenizer } from "../text/tokenizer-file.js"
-import { tensor } from "../torch/index.js"
 import { DEFAULT_PARADIGM, paradigmNamed } from "./registry.js"
 import { asParadigm, withMask } from "./translate.js"
 
@@ -134,28 +133,6 @@ async function writeReleased(sourceFolder: string, out: string, options: Convert
     await writeModel(staging, target, entries, { maxShardBytes: options.maxShardBytes, onProgress: options.onProgress })
     await writeAuxiliaryFiles(sourceFolder, staging, (folder) => filesBesideWeights(folder, NOT_COPIED))
   })
-}
-
-/** The tensors of a model, embedding and head with as many rows as its configuration says by now. */
-export const grownViews = ({ config, tensors }: Checkpoint): [string, TensorView][] =>
-  [...tensors].map(([name, view]) =>
-    name === EMBEDDING || name === HEAD ? [name, withMeanRows(view, config.text.vocabSize)] : [name, view],
-  )
-
-/** New tokens begin as the mean of the others. */
-function withMeanRows(matrix: TensorView, rows: number): TensorView {
-  const [known, width] = matrix.shape
-  if (known === rows) return matrix
-  const row = (): Uint8Array => {
-    const sums = new Float64Array(width)
-    let element = 0
-    // Pieces may end inside a row, but in no element.
-    for (const piece of readView(matrix))
-      for (const value of toFloat32(piece, matrix.dtype)) sums[element++ % width] += value
-    return tensorBytes(tensor(Float32Array.from(sums, (sum) => sum / known)).to(matrix.dtype))
-  }
-  const added = Array.from({ length: rows - known }, () => ({ dtype: matrix.dtype, shape: [1, width], data: row }))
-  return joinOf([matrix, ...added], 0)
 }
 
 /** The checkpoint, its mask chosen beside the tokenizer that goes along where one is needed. */

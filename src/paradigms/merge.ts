@@ -11,12 +11,12 @@ import { UserError } from "../errors.js"
 import { Adapter, storedValues } from "../models/adapter.js"
 import { modelFolders } from "../models/adapter-folders.js"
 import type { DequantisedType } from "../models/checkpoint.js"
+import { grownViews } from "../models/grown-views.js"
 import { MappedFiles } from "../models/mapped-files.js"
 import { readAdapted } from "../models/read-adapter.js"
 import { tensorBytes, writeModel } from "../models/save.js"
 import { lowRankDelta } from "../nn/low-rank.js"
 import { noGrad, type Tensor, tidy, zeros } from "../torch/index.js"
-import { grownViews } from "./convert.js"
 
 export interface MergeOptions {
   /** Folder or GGUF file of the base. @default what the adapter names, where that is on this machine */

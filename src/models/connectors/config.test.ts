@@ -123,13 +123,13 @@ describe("names on disk", () => {
   const layouts: [string, readonly RenameRule[], (weights: WeightSource) => unknown, string[]][] = [
     [
       "LLaVA-OneVision's",
-      llavaVisionRules,
+      llavaVisionRules(),
       tiled(readLlavaOnevisionVision({ vision_config: siglip }, 12)),
       ["image_newline", "multi_modal_projector.linear_2.bias", "vision_tower.vision_model.head.probe"],
     ],
     [
       "LLaVA's",
-      llavaVisionRules,
+      llavaVisionRules(),
       tiled(readLlavaVision({ vision_config: clip }, 12)),
       ["multi_modal_projector.linear_1.weight", "vision_tower.vision_model.embeddings.class_embedding"],
     ],

@@ -10,6 +10,7 @@ import { shown } from "../../readable.js"
 import { rowsOfTile, type TiledVisionConfig, type TileMerge } from "../tiled-vision.js"
 import { hiddenStatesOf } from "../towers/features.js"
 import { readTowerConfig } from "../towers/registry.js"
+import { type ConnectorKind, connectorNamed } from "./connector.js"
 
 const layer = z.int().min(-1024).max(1024)
 const llavaSchema = z.looseObject({
@@ -18,6 +19,8 @@ const llavaSchema = z.looseObject({
   vision_feature_select_strategy: z.enum(["default", "full"]).nullish(),
   projector_hidden_act: z.enum(Object.keys(ACTIVATIONS) as [Activation, ...Activation[]]).nullish(),
   multimodal_projector_bias: z.boolean().nullish(),
+  // Not transformers': another connector than its MLP of two layers, in LLaVA's own word.
+  mm_projector_type: z.string().nullish(),
 })
 
 /** What transformers takes for keys of a family that are absent. */
@@ -58,21 +61,23 @@ function readLlava(
   const config: TiledVisionConfig = {
     tower,
     selection: { layers, skipFirst, postNorm: false },
-    connector: {
-      type: "mlp",
-      depth: 2,
-      activation: json.projector_hidden_act ?? "gelu",
-      bias: json.multimodal_projector_bias ?? true,
-    },
+    connector: connectorOf(json, where),
     merge,
     hiddenSize,
   }
+  rowsOfTile(config)
   if (merge.type === "spatial_unpad" && !rowsOfTile(config).grid)
     throw new UserError(
       `vision_feature_select_strategy ${skipFirst ? '"default" leaves out a feature of' : '"full" keeps the class token of'} the tower, so that tiles cannot be merged`,
       { where },
     )
   return config
+}
+
+function connectorOf(json: z.infer<typeof llavaSchema>, where?: string): ConnectorKind {
+  const kind = connectorNamed(json.mm_projector_type ?? "mlp2x_gelu", "mm_projector_type", where)
+  if (kind.type !== "mlp") return kind
+  return { ...kind, activation: json.projector_hidden_act ?? "gelu", bias: json.multimodal_projector_bias ?? true }
 }
 
 const ASPECT = /^anyres_max_(\d{1,4})$/

@@ -8,7 +8,7 @@ import { check } from "../../checkpoint/schema-check.js"
 import { heads, layers, normEps, size, theta, token, tokens, upTo } from "../../checkpoint/schema-pieces.js"
 import type { Architecture } from "../architecture.js"
 import { Decoder } from "../decoder.js"
-import { readDecoder, validateMask } from "../decoder-config.js"
+import { readDecoder, textOf, validateMask } from "../decoder-config.js"
 import { FULL_DIFFUSION } from "../published-paradigms.js"
 import { decoderLayout, type TextModelConfig, writeText } from "../text-model.js"
 
@@ -111,8 +111,10 @@ export const llada: Architecture<LladaConfig> = {
   title: "LLaDA",
   modelTypes: ["llada"],
   read(raw, { where }) {
-    const published = raw.d_model !== undefined
-    const { text, tokens } = readDecoder(published ? inLlamaWords(raw, where) : raw, FACTS, where)
+    const inner = textOf(raw)
+    const published = inner.d_model !== undefined
+    const words = published ? inLlamaWords(inner, where) : inner
+    const { text, tokens } = readDecoder(inner === raw ? words : { ...raw, text_config: words }, FACTS, where)
     validateMask(tokens, text, where)
     const mask = tokens.mask ?? (MASK < text.vocabSize ? MASK : undefined)
     const eos = END_OF_TURN < text.vocabSize ? [END_OF_TURN, ...tokens.eos] : tokens.eos

@@ -12,7 +12,7 @@ import type { Architecture, ImageProcessor } from "../architecture.js"
 import { readLlavaOnevisionVision, readLlavaVision } from "../connectors/transformers-config.js"
 import { buildLanguage, languageRules, type OuterConfig, readLanguage, writeOuter } from "../language-inside.js"
 import { requireSettings, tiledImages, tilesOf } from "../tiled-images.js"
-import { TiledVision, type TiledVisionConfig } from "../tiled-vision.js"
+import { rowsOfTile, TiledVision, type TiledVisionConfig } from "../tiled-vision.js"
 import { VisionLanguageModel } from "../vision-language-model.js"
 import { llavaVisionRules } from "../vision-layouts.js"
 
@@ -22,7 +22,10 @@ export interface TiledConfig extends OuterConfig {
 
 const tokenSchema = z.looseObject({ image_token_index: token, image_token_id: token })
 
-const layout: Layout = { name: "transformers", rules: [...llavaVisionRules, ...languageRules("language_model.model")] }
+const layoutOf = ({ vision }: TiledConfig): Layout => ({
+  name: "transformers",
+  rules: [...llavaVisionRules(vision.connector), ...languageRules("language_model.model")],
+})
 
 /** @param image id that stands for a picture where the file names none */
 function llavaFamily(
@@ -55,7 +58,7 @@ function llavaFamily(
     },
     images: (config, folder) => images(config, requireSettings(folder)),
     write: writeOuter,
-    layouts: () => [layout],
+    layouts: (config) => [layoutOf(config)],
     build: (config, weights, dtype) =>
       new VisionLanguageModel(
         config,
@@ -71,13 +74,21 @@ function wholePictures({ vision }: TiledConfig, folder: string): ImageProcessor 
   const tower = tilesOf(vision.tower)
   const { settings, pixels } = singleTileSettings(folder, tower)
   const select = vision.selection.skipFirst ? "default" : "full"
-  const tokens = llavaTokens(folder, tower, { classToken: vision.tower.classTokens > 0, select })
+  const features = llavaTokens(folder, tower, { classToken: vision.tower.classTokens > 0, select })
+  // Pixel shuffle leaves fewer of them.
+  const tokens = vision.connector.type === "pixel_shuffle" ? rowsOfTile(vision).count : features
   return tiledImages(singleTileProcessor(settings, pixels, tokens))
 }
 
 function anyresPictures({ vision, raw }: TiledConfig, folder: string): ImageProcessor {
   const { image_grid_pinpoints: pinpoints, vision_aspect_ratio: aspect } = raw
-  const model = { ...tilesOf(vision.tower), pinpoints, aspect: (aspect as string | undefined) ?? "anyres_max_9" }
+  const [featuresPerSide] = rowsOfTile(vision).grid!
+  const model = {
+    ...tilesOf(vision.tower),
+    featuresPerSide,
+    pinpoints,
+    aspect: (aspect as string | undefined) ?? "anyres_max_9",
+  }
   const { settings, pixels } = oneVisionSettings(folder, model)
   return tiledImages(anyresProcessor(settings, pixels), ({ layout }) => layout)
 }

@@ -11,6 +11,7 @@ export const clip: TowerFamily<VitConfig> = {
   title: "CLIP",
   modelTypes: [MODEL_TYPE],
   trainedIn: ["clip"],
+  usualLayer: -2,
   read: (json, place) =>
     readVit(json, place, {
       family: "clip",

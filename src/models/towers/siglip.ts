@@ -30,6 +30,7 @@ export const siglip: TowerFamily<VitConfig> = {
   title: "SigLIP",
   modelTypes: ["siglip_vision_model"],
   trainedIn: ["siglip"],
+  usualLayer: -2,
   read: (json, place) =>
     readVit(json, place, {
       family: "siglip",
@@ -47,6 +48,7 @@ export const idefics3: TowerFamily<VitConfig> = {
   name: "idefics3",
   title: "SigLIP of Idefics3 and SmolVLM",
   modelTypes: ["idefics3_vision", "smolvlm_vision", "idefics3"],
+  usualLayer: -2,
   read: (json, place) =>
     readVit(json, place, {
       family: "idefics3",

@@ -81,6 +81,8 @@ export interface TowerFamily<C extends TowerConfig = TowerConfig> {
    * @throws UserError naming the key that cannot be right, below `at`
    */
   read(json: Json, place: ConfigPlace): C
+  /** The hidden state that a new model takes, unless it is told another one. @default −1, the last layer's */
+  usualLayer?: number
   /** The vision_config again. */
   write(config: C): Json
   /**

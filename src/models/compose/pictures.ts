@@ -1,0 +1,72 @@
+/** Settings of the image processor of a new vision-language model: those of its tower, in the words of the layout. */
+
+import { findImageSettings, RESTORE } from "../../checkpoint/image-settings.js"
+import type { Json } from "../../checkpoint/json.js"
+import { UserError } from "../../errors.js"
+import { singleTileSettings } from "../../image/tile-settings.js"
+import { tilesOf } from "../tiled-images.js"
+import { rowsOfTile, type TiledVisionConfig } from "../tiled-vision.js"
+
+/** Pillow's number for the filter that a tower's settings mean where they name none. */
+const FILTERS = { lanczos: 1, bilinear: 2, bicubic: 3, box: 4, hamming: 5 } as const
+
+/** Canvases of LLaVA's anyres: 1 to 6 tiles down and across. */
+export const pinpointsFor = (side: number): number[][] =>
+  Array.from({ length: 36 }, (_, i) => [side * (1 + Math.floor(i / 6)), side * (1 + (i % 6))])
+
+/**
+ * preprocessor_config.json and processor_config.json.
+ * @param folder of the tower
+ * @throws UserError when it does not say how pictures are prepared, or prepares other ones than the tower takes
+ */
+export function pictureFiles(
+  folder: string,
+  vision: TiledVisionConfig,
+  token: string,
+): { preprocessor: Json; processor: Json } {
+  const settings = findImageSettings(folder)
+  if (!settings)
+    throw new UserError("the tower's folder has no preprocessor_config.json: nothing says how pictures are prepared", {
+      where: folder,
+      fix: RESTORE,
+    })
+  const { tower, selection, merge } = vision
+  const tiles = tilesOf(tower)
+  const { pixels } = singleTileSettings(folder, tiles)
+  if (merge.type === "flat")
+    return {
+      preprocessor: settings.values,
+      processor: {
+        processor_class: "LlavaProcessor",
+        image_token: token,
+        patch_size: tiles.patchSize,
+        num_additional_image_tokens: tower.classTokens > 0 ? 1 : 0,
+        vision_feature_select_strategy: selection.skipFirst ? "default" : "full",
+      },
+    }
+  const { tileSize: side } = tower
+  const [perSide] = rowsOfTile(vision).grid!
+  return {
+    preprocessor: {
+      image_processor_type: "LlavaOnevisionImageProcessor",
+      do_convert_rgb: true,
+      do_resize: true,
+      size: { height: side, width: side },
+      resample: FILTERS[pixels.kernel],
+      do_rescale: pixels.rescaleFactor !== 1,
+      rescale_factor: pixels.rescaleFactor,
+      do_normalize: true,
+      image_mean: pixels.mean,
+      image_std: pixels.std,
+      do_pad: true,
+      image_grid_pinpoints: pinpointsFor(side),
+    },
+    processor: {
+      processor_class: "LlavaOnevisionProcessor",
+      image_token: token,
+      num_image_tokens: perSide ** 2,
+      vision_feature_select_strategy: "full",
+      vision_aspect_ratio: `anyres_max_${merge.maxTiles}`,
+    },
+  }
+}
