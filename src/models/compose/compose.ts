@@ -204,6 +204,11 @@ const views = (weights: ReadonlyMap<string, Tensor>): [string, TensorView][] =>
     { dtype: weight.dtype as ElementType, shape: [...weight.shape], data: () => tensorBytes(weight) },
   ])
 
+const PLAIN_TOKENIZER = {
+  tokenizer_class: "PreTrainedTokenizerFast",
+  model_input_names: ["input_ids", "attention_mask"],
+}
+
 function filesOf(
   { folder, config }: Checkpoint,
   tower: TowerFolder,
@@ -227,7 +232,8 @@ function filesOf(
   const hasGeneration = fs.existsSync(path.join(folder, "generation_config.json"))
   return new Map<string, Json | string>([
     ["tokenizer.json", definition],
-    ["tokenizer_config.json", { ...rest, processor_class: processor.processor_class }],
+    // Where no class is named, transformers would take the one that is usual in LLaVA.
+    ["tokenizer_config.json", { ...PLAIN_TOKENIZER, ...rest, processor_class: processor.processor_class }],
     ...(template === undefined ? [] : ([["chat_template.jinja", imageTemplate(template, token)]] as const)),
     ["preprocessor_config.json", preprocessor],
     ["processor_config.json", processor],
