@@ -143,7 +143,14 @@ export type { RopeScaling } from "./nn/rope-scaling.js"
 
 // A vision-language model from a language model and a vision tower: docs/guide/from-a-language-model.md.
 
-export { type ComposedModel, type ComposeOptions, composeModel, saveComposed } from "./models/compose/compose.js"
+export {
+  type ComposedModel,
+  type ComposeOptions,
+  composeModel,
+  saveComposed,
+  saveParts,
+} from "./models/compose/compose.js"
+export type { PartsRecord } from "./models/compose/parts.js"
 export { loadCheckpoint } from "./models/load.js"
 
 // Another vision tower, or a connector: docs/guide/add-a-tower.md.

@@ -7,6 +7,7 @@ import { ggufFile } from "../checkpoint/gguf/find.js"
 import { openGgufModel } from "../checkpoint/gguf/model.js"
 import { plainLocation, weightPieces } from "../checkpoint/gguf/weights.js"
 import type { TensorView } from "../checkpoint/tensor-view.js"
+import { isParts, readParts } from "./compose/parts.js"
 import { normaliseConfig, readConfig } from "./read-config.js"
 import { architectureOf, expectedTensors } from "./registry.js"
 
@@ -40,6 +41,7 @@ export function readCheckpoint(folder: string, dequantised: DequantisedType = "f
   const gguf = ggufFile(folder)
   if (gguf !== undefined) return readGguf(gguf, dequantised)
   const config = readConfig(folder)
+  if (isParts(folder)) return readParts(folder, config, (language) => readCheckpoint(language, dequantised))
   const { layout, ...found } = locateTensors(folder, {
     ...wantedBy(config),
     elsewhere: (stored) => architectureOf(config).elsewhere?.(config, folder, stored) ?? [],

@@ -1,14 +1,20 @@
 /** The tensors of a model whose vocabulary has grown, without loading them. */
 
 import { EMBEDDING, HEAD } from "../checkpoint/checkpoint.js"
+import type { ModelConfig } from "../checkpoint/config.js"
 import { toFloat32 } from "../checkpoint/element-types.js"
 import { joinOf, readView, type TensorView } from "../checkpoint/tensor-view.js"
 import { tensor } from "../torch/index.js"
-import type { Checkpoint } from "./checkpoint.js"
 import { tensorBytes } from "./save.js"
 
 /** The tensors of a model, embedding and head with as many rows as its configuration says by now. */
-export const grownViews = ({ config, tensors }: Checkpoint): [string, TensorView][] =>
+export const grownViews = ({
+  config,
+  tensors,
+}: {
+  config: ModelConfig
+  tensors: ReadonlyMap<string, TensorView>
+}): [string, TensorView][] =>
   [...tensors].map(([name, view]) =>
     name === EMBEDDING || name === HEAD ? [name, withMeanRows(view, config.text.vocabSize)] : [name, view],
   )

@@ -14,6 +14,7 @@ import { writeAuxiliaryFiles } from "../checkpoint/write-auxiliary-files.js"
 import { UserError } from "../errors.js"
 import type { PixelLimits } from "../models/architecture.js"
 import { type Checkpoint, type DequantisedType, readCheckpoint } from "../models/checkpoint.js"
+import { PARTS_FILE } from "../models/compose/parts.js"
 import { grownViews } from "../models/grown-views.js"
 import { architectureOf } from "../models/registry.js"
 import { writeModel } from "../models/save.js"
@@ -160,4 +161,4 @@ function* widened(from: TensorView, folder: string): Generator<Uint8Array> {
 }
 
 /** Written anew, or of no use beside other weights. */
-const NOT_COPIED = ["config.json", "vision_config.json", INDEX_FILE]
+const NOT_COPIED = ["config.json", "vision_config.json", INDEX_FILE, PARTS_FILE]

@@ -19,7 +19,7 @@ import { normaliseConfig } from "../read-config.js"
 import { initialiseWeights } from "../registry.js"
 import { saveModel } from "../save.js"
 import { requireConfigTokens } from "../token-ids.js"
-import { type ComposeOptions, composeModel, saveComposed } from "./compose.js"
+import { type ComposeOptions, composeModel, saveComposed, saveParts } from "./compose.js"
 
 const root = mkdtempSync(join(tmpdir(), "compose-"))
 let llama: SmallTextModel
@@ -161,6 +161,38 @@ it("starts its connector from a seed", () => {
   }
   expect(connector(1)).toEqual(connector(1))
   expect(connector(1)).not.toEqual(connector(2))
+})
+
+describe("the connector alone", () => {
+  it("is a model folder, as long as the parts are there", async () => {
+    const [language, tower] = [join(root, "moving language"), join(root, "moving tower")]
+    cpSync(llama.folder, language, { recursive: true })
+    cpSync(towers.clip, tower, { recursive: true })
+    const composed = composeModel({ language, tower, anyres: 2 })
+    const [parts, whole] = [join(root, "parts"), join(root, "as whole")]
+    await saveParts(parts, composed)
+    await saveComposed(whole, composed)
+    expect(readdirSync(parts).filter((name) => name.endsWith(".safetensors"))).toEqual(["connector.safetensors"])
+    const opened = loadModel(parts, { dtype: "float32" })
+    const expected = loadModel(whole, { dtype: "float32" })
+    expect(opened.checkpoint.config).toEqual(expected.checkpoint.config)
+    for (const [name, weight] of expected.model.parameters())
+      expect(values(opened.model.parameters().get(name)!), name).toEqual(values(weight))
+
+    const later = composeModel({ language, tower, connectorFrom: parts, seed: 9 })
+    const connector = "model.mm_projector.2.weight"
+    expect(values(loadCheckpoint(later.checkpoint, { dtype: "float32" }).model.parameters().get(connector)!)).toEqual(
+      values(expected.model.parameters().get(connector)!),
+    )
+
+    // Another tower of the same shape is not the one that the connector was made for.
+    const weights = readFileSync(join(tower, "model.safetensors"))
+    writeFileSync(join(tower, "model.safetensors"), Buffer.from(weights).fill(0x3c, weights.length - 4000))
+    expect(() => loadModel(parts)).toThrow(/the connector was trained with another vision tower/)
+    writeFileSync(join(tower, "model.safetensors"), weights)
+    rmSync(language, { recursive: true })
+    expect(() => loadModel(parts)).toThrow(/the language model that the connector belongs to, .* is no longer at/)
+  })
 })
 
 describe("refuses", () => {

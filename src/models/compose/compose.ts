@@ -3,13 +3,12 @@
 import fs from "node:fs"
 import path from "node:path"
 import { isAdapter } from "../../checkpoint/adapter-files.js"
-import { EMBEDDING, HEAD } from "../../checkpoint/checkpoint.js"
 import { type ModelConfig, withVocabulary } from "../../checkpoint/config.js"
 import type { ElementType } from "../../checkpoint/element-types.js"
 import { createFolder, requireFreeSpace, writeFileAtomic, writeJson } from "../../checkpoint/files.js"
 import { type Json, readJsonObject } from "../../checkpoint/json.js"
 import type { FileDigest } from "../../checkpoint/manifest.js"
-import type { TensorEntry } from "../../checkpoint/safetensors.js"
+import { readHeader, type TensorEntry } from "../../checkpoint/safetensors.js"
 import { bytesOf } from "../../checkpoint/safetensors-header.js"
 import { readView, type TensorView } from "../../checkpoint/tensor-view.js"
 import { writeAuxiliaryFiles } from "../../checkpoint/write-auxiliary-files.js"
@@ -18,11 +17,9 @@ import { ChatTemplate } from "../../text/chat-template.js"
 import { imageTemplate } from "../../text/image-template.js"
 import { type ImageToken, withImageToken } from "../../text/image-token.js"
 import { readTokenizerFiles } from "../../text/tokenizer-file.js"
-import type { Tensor } from "../../torch/index.js"
 import { type Checkpoint, type DequantisedType, readCheckpoint } from "../checkpoint.js"
 import { connectorNamed } from "../connectors/connector.js"
 import { initialConnectorWeights } from "../connectors/initial-weights.js"
-import { withMeanRows } from "../grown-views.js"
 import { normaliseConfig } from "../read-config.js"
 import { architectureOf, architectureOfType, expectedTensors } from "../registry.js"
 import { tensorBytes, writeModel } from "../save.js"
@@ -31,6 +28,7 @@ import { readTower, type TowerFolder } from "../towers/folder.js"
 import { towerFamilyOf, towerOfType } from "../towers/registry.js"
 import { VISION_WEIGHTS } from "../vision-weights.js"
 import { composedConfig } from "./config.js"
+import { CONNECTOR_FILE, isOfConnector, languageViews, type PartsRecord, partRecord, writeParts } from "./parts.js"
 import { pictureFiles } from "./pictures.js"
 
 export interface ComposeOptions {
@@ -50,6 +48,10 @@ export interface ComposeOptions {
   imageToken?: string
   /** Of the connector's weights. @default 42 */
   seed?: number
+  /** A folder of `saveParts` whose connector is taken over; what it lacks, such as a newline, is made. @default a new one */
+  connectorFrom?: string
+  /** What the parts are called in that folder. @default where they lie */
+  names?: { language: string; tower: string }
   /** What quantised weights of a GGUF file become. @default "float32" */
   dequantised?: DequantisedType
 }
@@ -58,8 +60,8 @@ export interface ComposeOptions {
 export interface ComposedModel {
   /** For `loadCheckpoint`: language model and tower are mapped from their files, the connector is made when it is read. */
   checkpoint: Checkpoint
-  /** Where tokenizer and generation defaults come from. */
-  language: string
+  /** Which parts it is made of. */
+  record: PartsRecord
   /** What stands beside config.json and the weights, by the name of the file. */
   files: ReadonlyMap<string, Json | string>
 }
@@ -82,12 +84,9 @@ export function composeModel(options: ComposeOptions): ComposedModel {
   const raw = composedConfig(grown, vision, image.id)
   const config = normaliseConfig(raw, { where: "config.json of the new model" })
   const found = new Map<string, TensorView>([
-    ...[...text.tensors].map(([name, view]): [string, TensorView] => [
-      name,
-      name === EMBEDDING || name === HEAD ? withMeanRows(view, rows) : view,
-    ]),
+    ...languageViews(text, rows),
     ...[...tower.tensors].map(([name, view]): [string, TensorView] => [`${VISION_WEIGHTS.tower}.${name}`, view]),
-    ...views(initialConnectorWeights(vision, options.seed ?? 42)),
+    ...connectorViews(vision, options),
   ])
   const tensors = new Map([...expectedTensors(config).keys()].map((name) => [name, found.get(name)!]))
   const checkpoint = {
@@ -98,7 +97,12 @@ export function composeModel(options: ComposeOptions): ComposedModel {
     weightFiles: text.weightFiles,
     ignoredFiles: [],
   }
-  return { checkpoint, language, files: filesOf(text, tower, vision, image) }
+  const { names } = options
+  const record = {
+    language: partRecord(names?.language ?? language, text.folder, text.tensors),
+    tower: partRecord(names?.tower ?? options.tower, tower.folder, tower.tensors),
+  }
+  return { checkpoint, record, files: filesOf(text, tower, vision, image) }
 }
 
 /** Writes the model as a folder, which appears whole or not at all. */
@@ -108,24 +112,51 @@ export async function saveComposed(
   options: { maxShardBytes?: number } = {},
 ): Promise<Map<string, FileDigest>> {
   const { config, tensors } = composed.checkpoint
-  const entries = [...tensors].map(
-    ([name, view]): TensorEntry => ({ name, dtype: view.dtype, shape: [...view.shape], data: () => readView(view) }),
-  )
+  const entries = [...tensors].map(entryOf)
   await requireFreeSpace(
     folder,
     entries.reduce((sum, entry) => sum + bytesOf(entry), 0),
   )
   let written = new Map<string, FileDigest>()
   await createFolder(folder, async (staging) => {
-    await writeComposedFiles(staging, composed)
+    await writeFiles(staging, composed)
     written = await writeModel(staging, config, entries, options)
   })
   return written
 }
 
+/**
+ * Writes the connector, and what names the parts, as a folder that appears whole or not at all: it is opened as the whole model is,
+ * as long as the parts stay where they are.
+ * @param options.replace what is there gives way
+ */
+export async function saveParts(
+  folder: string,
+  composed: ComposedModel,
+  options: { replace?: boolean } = {},
+): Promise<void> {
+  const { config, tensors } = composed.checkpoint
+  const entries = [...tensors].filter(([name]) => isOfConnector(name)).map(entryOf)
+  await createFolder(
+    folder,
+    async (staging) => {
+      await writeFiles(staging, composed)
+      await writeParts(staging, { config, entries, record: composed.record })
+    },
+    options,
+  )
+}
+
+const entryOf = ([name, view]: [string, TensorView]): TensorEntry => ({
+  name,
+  dtype: view.dtype,
+  shape: [...view.shape],
+  data: () => readView(view),
+})
+
 /** Everything but config.json and the weights: tokenizer, chat template, processors, generation defaults. */
-export async function writeComposedFiles(folder: string, { language, files }: ComposedModel): Promise<void> {
-  await writeAuxiliaryFiles(language, folder)
+async function writeFiles(folder: string, { record, files }: ComposedModel): Promise<void> {
+  await writeAuxiliaryFiles(record.language.folder, folder)
   for (const [name, content] of files) {
     const file = path.join(folder, name)
     if (typeof content === "string") await writeFileAtomic(file, content)
@@ -198,11 +229,25 @@ function imageTokenOf({ folder, config }: Checkpoint, wanted?: string): ImageTok
   return withImageToken(readTokenizerFiles(folder), { wanted, used, mask: config.tokens.mask })
 }
 
-const views = (weights: ReadonlyMap<string, Tensor>): [string, TensorView][] =>
-  [...weights].map(([name, weight]) => [
-    name,
-    { dtype: weight.dtype as ElementType, shape: [...weight.shape], data: () => tensorBytes(weight) },
-  ])
+/** New weights, or those of an earlier training. */
+function connectorViews(
+  vision: TiledVisionConfig,
+  { seed = 42, connectorFrom }: ComposeOptions,
+): [string, TensorView][] {
+  const made = [...initialConnectorWeights(vision, seed)]
+  const earlier = connectorFrom === undefined ? undefined : readHeader(path.join(connectorFrom, CONNECTOR_FILE)).tensors
+  return made.map(([name, weight]) => {
+    const known = earlier?.get(name)
+    if (known && known.shape.join() !== weight.shape.join())
+      throw new UserError(`the connector's ${name} is [${known.shape}], not [${weight.shape}]`, {
+        where: connectorFrom,
+      })
+    return [
+      name,
+      known ?? { dtype: weight.dtype as ElementType, shape: [...weight.shape], data: () => tensorBytes(weight) },
+    ]
+  })
+}
 
 const PLAIN_TOKENIZER = {
   tokenizer_class: "PreTrainedTokenizerFast",
