@@ -6,10 +6,11 @@ import { UserError } from "../errors.js"
 import { imageProcessorOf } from "../models/images.js"
 import { readConfig } from "../models/read-config.js"
 import { DEFAULT_PARADIGM, paradigmNamed } from "../paradigms/registry.js"
-import { readTrainingRecipe, type TrainingConfig } from "../train/config.js"
 import { requirePlaces } from "../train/output-places.js"
-import { renderTrainingReport } from "../train/report.js"
-import { type TrainingEvent, train } from "../train/trainer.js"
+import { readTrainingPlan, type TrainingPlan, withPlanOutput } from "../train/plan.js"
+import { renderPlanReport, renderTrainingReport } from "../train/report.js"
+import { type PlanEvent, runPlan } from "../train/run-plan.js"
+import type { TrainingEvent } from "../train/trainer.js"
 import { interruptible } from "./interrupt.js"
 import { downloadObserver } from "./open-model.js"
 import { formatBytes, formatCount, formatDuration } from "./ui/format.js"
@@ -20,49 +21,75 @@ interface TrainOptions {
   out?: string
 }
 
-function withOutput(config: TrainingConfig, out: string | undefined): TrainingConfig {
-  return { ...config, output: resolve(out ?? config.output) }
+interface TranslateOptions extends TrainOptions {
+  recipe: string
+  tower?: string
+  connector?: string
 }
 
+const placed = (plan: TrainingPlan, out: string | undefined): TrainingPlan =>
+  withPlanOutput(plan, resolve(out ?? plan.output))
+
+const withModel = (plan: TrainingPlan, model: string): TrainingPlan => ({
+  ...plan,
+  stages: plan.stages.map(({ name, config }) => ({ name, config: { ...config, model } })),
+})
+
 export async function trainCommand(recipe: string, { set, out }: TrainOptions): Promise<void> {
-  await run(withOutput(readTrainingRecipe(recipe, set), out))
+  await run(placed(readTrainingPlan(recipe, set), out))
 }
 
 export async function translateCommand(
   model: string | undefined,
-  { recipe, set, out }: TrainOptions & { recipe: string },
+  { recipe, set = [], out, tower, connector }: TranslateOptions,
 ): Promise<void> {
-  const read = readTrainingRecipe(recipe, set)
-  if (!paradigmNamed(read.paradigm).masks)
-    throw new UserError(`translating means diffusion, the recipe says ${read.paradigm}`, {
+  const seeing = Object.entries({ tower, connector }).flatMap(([key, value]) =>
+    value === undefined ? [] : [`vision.${key}=${JSON.stringify(value)}`],
+  )
+  const read = placed(readTrainingPlan(recipe, [...set, ...seeing]), out)
+  const plan = model === undefined ? read : withModel(read, model)
+  const { config } = plan.stages[plan.stages.length - 1]
+  // A language model that learns to see is another model afterwards, whatever it is trained as.
+  if (!config.vision && plan.stages.every(({ config }) => !paradigmNamed(config.paradigm).masks))
+    throw new UserError(`translating means diffusion, the recipe says ${config.paradigm}`, {
       where: recipe,
       fix: `set paradigm: ${DEFAULT_PARADIGM}, or use \`diffusionvl train\``,
     })
-  const config = withOutput({ ...read, model: model ?? read.model }, out)
-  const report = join(config.output, "report.html")
+  const report = join(plan.output, "report.html")
   requirePlaces({ files: [report] })
-  const finished = await run(config)
-  await writeFileAtomic(report, renderTrainingReport(config))
-  const question = imageProcessorOf(readConfig(finished)) ? '--image FILE "What is this?"' : '"What is the time?"'
-  process.stdout.write(`report   ${report}\ntry it   npx diffusionvl generate --model ${finished} ${question}\n`)
+  const finished = await run(plan)
+  if (finished === undefined) return
+  const page = plan.isStaged ? renderPlanReport(plan, finished.stages) : renderTrainingReport(config)
+  await writeFileAtomic(report, page)
+  const question = imageProcessorOf(readConfig(finished.model), finished.model)
+    ? '--image FILE "What is this?"'
+    : '"What is the time?"'
+  process.stdout.write(`report   ${report}\ntry it   npx diffusionvl generate --model ${finished.model} ${question}\n`)
 }
 
-/** @returns the folder of the finished model */
-async function run(config: TrainingConfig): Promise<string> {
-  const progress = new Progress(config.paradigm)
+/** @returns what came out, or undefined when it was stopped before */
+async function run(plan: TrainingPlan): Promise<Extract<PlanEvent, { type: "finished" }> | undefined> {
+  let progress = new Progress(plan.stages[0].config.paradigm)
   return interruptible(async (signal) => {
-    const download = downloadObserver(config.model)
-    for await (const event of train(config, { signal, onDownload: download.onEvent })) {
+    const download = downloadObserver(plan.stages[0].config.model)
+    let stage = 0
+    for await (const event of runPlan(plan, { signal, onDownload: download.onEvent })) {
+      if (event.type === "stage") {
+        stage = event.index
+        progress = new Progress(plan.stages[stage].config.paradigm)
+        progress.note(`stage ${event.index + 1} of ${event.count} · ${event.name}`)
+        continue
+      }
+      if (event.type === "finished") return event
       if (event.type === "start") download.finish()
       show(progress, event)
-      if (event.type === "done") {
-        process.stdout.write(
-          `model    ${event.model}\nmetrics  ${join(config.output, "metrics.jsonl")} (and TensorBoard files in ${join(config.output, "tensorboard")})\n`,
-        )
-        return event.model
-      }
+      if (event.type !== "done") continue
+      const { output } = plan.stages[stage].config
+      process.stdout.write(
+        `model    ${event.model}\nmetrics  ${join(output, "metrics.jsonl")} (and TensorBoard files in ${join(output, "tensorboard")})\n`,
+      )
     }
-    return ""
+    return undefined
   })
 }
 

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
 import { failureOf } from "../../test/support/failure.js"
-import { parseYaml, readTrainingRecipe, trainingSchema } from "./config.js"
+import { parseYaml, trainingSchema } from "./config.js"
+import { readTrainingRecipe } from "./plan.js"
 
 const recipes = resolve(import.meta.dirname, "../../recipes")
 const folder = mkdtempSync(join(tmpdir(), "dvl-recipe-"))

@@ -1,8 +1,9 @@
 /** What a training recipe (YAML) may say, with the defaults. Keys are in snake_case, as in Hugging Face files. */
 
-import { dirname, resolve } from "node:path"
 import { z } from "zod"
+import type { UserError } from "../errors.js"
 import { modelUrlProblem } from "../hub/model-url.js"
+import { connectorNamed } from "../models/connectors/connector.js"
 import { sectionKey } from "../paradigms/paradigm.js"
 import {
   type AnyParadigm,
@@ -11,8 +12,7 @@ import {
   paradigmNamed,
   paradigms,
 } from "../paradigms/registry.js"
-import { type UrlProblem, urlProblem, urlScheme, urlSentence } from "../url.js"
-import { readRecipe } from "./recipe-file.js"
+import { type UrlProblem, urlProblem, urlSentence } from "../url.js"
 
 export { parseYaml, readRecipe } from "./recipe-file.js"
 
@@ -98,6 +98,8 @@ export const augmentSchema = z.strictObject({
 export const dataSchema = z.strictObject({
   /** LLaVA-format JSON or JSONL. */
   file: pathOf("data file"),
+  /** captions: a picture and the answer alone, without question and marks, as the authors begin with LLaDA. */
+  format: z.enum(["chat", "captions"]).default("chat"),
   /** Folder that image paths are relative to; the file's own folder if not given. */
   image_root: pathOf("folder of the images").optional(),
   max_length: upTo(1 << 20).default(8192),
@@ -178,9 +180,33 @@ export const lossSchema = z.strictObject({
   per: z.enum(["samples", "tokens"]).optional(),
 })
 
+/** What a language model is given to see with. */
+export const visionSchema = z.strictObject({
+  /** A folder or a hub id. */
+  tower: modelSchema,
+  connector: z.string().default("mlp2x_gelu").superRefine(refuseConnector),
+  /** Which of the tower's hidden states is taken. @default what is usual for its family */
+  layer: z.int().min(-1024).max(1024).optional(),
+  /** N of anyres_max_N: pictures are cut into tiles. @default each is one */
+  anyres: upTo(9999).optional(),
+  /** The token that stands for a picture. @default the tokenizer's own, a spare one, or one that is added */
+  image_token: z.string().min(1).max(200).optional(),
+  layout: z.enum(["transformers"]).default("transformers"),
+})
+
+function refuseConnector(name: string, context: z.core.$RefinementCtx): void {
+  try {
+    connectorNamed(name)
+  } catch (cause) {
+    context.addIssue({ code: "custom", message: `${(cause as UserError).message}: ${(cause as UserError).fix}` })
+  }
+}
+
 const recipeShape = {
-  /** The model to start from: a folder or a hub id. */
+  /** The model to start from: a folder or a hub id. With `vision`, a language model. */
   model: modelSchema,
+  /** What it is to see with, where it is a language model: a tower, and a new connector. */
+  vision: visionSchema.optional(),
   output: pathOf("output folder"),
   loss: lossSchema.prefault({}),
   lora: loraSchema.optional(),
@@ -238,23 +264,3 @@ export function chosenParadigm(config: Pick<TrainingConfig, "paradigm">): { para
 }
 
 export type AugmentConfig = z.output<typeof augmentSchema>
-
-/** A training recipe. Relative data paths of the file start at its folder, those of overrides at the working directory. */
-export function readTrainingRecipe(file: string, overrides: readonly string[] = []): TrainingConfig {
-  // Typed in a shell, a path means what it means there.
-  const here = overrides.map((override) => {
-    const [, key, value] = /^(data\.(?:file|image_root))=(.+)$/s.exec(override) ?? []
-    return key && urlScheme(value) === undefined ? `${key}=${JSON.stringify(resolve(value))}` : override
-  })
-  const config = readRecipe(trainingSchema(), file, here)
-  const from = (path: string): string => resolve(dirname(file), path)
-  const { image_root } = config.data
-  return {
-    ...config,
-    data: {
-      ...config.data,
-      file: from(config.data.file),
-      ...(image_root !== undefined && { image_root: from(image_root) }),
-    },
-  }
-}

@@ -148,7 +148,8 @@ export class TrainingData {
   ): Promise<TrainingSample> {
     const where = `${this.config.data.file}, record ${index}`
     const known = this.#encoded.get(index)
-    const sample = known?.sample ?? parseSample(this.#records.read(index), where, this.#root)
+    const keys = this.format === "llada_plain" ? "plain" : "chat"
+    const sample = known?.sample ?? parseSample(this.#records.read(index), where, this.#root, keys)
     try {
       const encoded = known?.encoded ?? this.#encode(sample.messages)
       if (!known && this.#encoded.size < CACHE_RECORDS) this.#encoded.set(index, { sample, encoded })

@@ -9,10 +9,13 @@ import { ggufFile } from "../checkpoint/gguf/find.js"
 import { openGgufModel } from "../checkpoint/gguf/model.js"
 import { readTextFile } from "../checkpoint/json.js"
 import { digestFile } from "../checkpoint/manifest.js"
-import { locationsOf } from "../checkpoint/tensor-view.js"
+import { locationsOf, type TensorView } from "../checkpoint/tensor-view.js"
 import { openWeights } from "../checkpoint/weight-files.js"
 import { openDataFile } from "../data/json-array.js"
 import { UserError } from "../errors.js"
+import { readCheckpoint } from "../models/checkpoint.js"
+import type { ComposedModel } from "../models/compose/compose.js"
+import { isParts } from "../models/compose/parts.js"
 import { readConfig } from "../models/read-config.js"
 import { sectionKey } from "../paradigms/paradigm.js"
 import { chosenParadigm, type TrainingConfig, trainingSchema } from "./config.js"
@@ -31,11 +34,13 @@ export type RunIdentity = z.output<typeof identitySchema>
 
 /** The length of a training and its bookkeeping may change between sessions. */
 function fixedSettings(config: TrainingConfig): object {
-  const { paradigm, loss, lora, data, train } = config
+  const { paradigm, vision, loss, lora, data, train } = config
   const { file, image_root, ...reading } = data
   // The other paradigms' sections have no effect.
   const section = { [sectionKey(paradigm)]: chosenParadigm(config).section }
-  return { paradigm, loss, lora, ...section, data: reading, train: fixedTraining(train) }
+  // Where the tower lies is no part of it: its weights are.
+  const seeing = vision && { ...vision, tower: undefined }
+  return { paradigm, vision: seeing, loss, lora, ...section, data: reading, train: fixedTraining(train) }
 }
 
 function fixedTraining(train: TrainingConfig["train"]): object {
@@ -55,8 +60,8 @@ function flat(value: object, prefix = ""): Record<string, unknown> {
   )
 }
 
-/** @param source the folder or GGUF file of the model that the training starts from */
-export async function identityOf(config: TrainingConfig, source: string): Promise<RunIdentity> {
+/** @param source the folder or GGUF file of the model that the training starts from, or one that is put together */
+export async function identityOf(config: TrainingConfig, source: string | ComposedModel): Promise<RunIdentity> {
   return {
     settings: flat(fixedSettings(config)),
     model: { name: config.model, weights: weightsHash(source), tokenizer: tokenizerHash(source) },
@@ -75,7 +80,7 @@ const SAMPLE_BYTES = 4096
  * A hash over names, shapes and both ends and the middle of every tensor: training a model changes all of its tensors
  * nearly everywhere, and gigabytes need not be read. Null where there are no weights (any more).
  */
-function weightsHash(source: string): string | null {
+function weightsHash(source: string | ComposedModel): string | null {
   let tensors: [name: string, stored: StoredTensor][]
   try {
     tensors = storedTensors(source)
@@ -108,13 +113,22 @@ interface StoredTensor {
   shape: readonly number[]
 }
 
-function storedTensors(source: string): [string, StoredTensor][] {
+function storedTensors(source: string | ComposedModel): [string, StoredTensor][] {
+  if (typeof source !== "string") return placesOf(source.checkpoint.tensors)
+  if (isParts(source)) return placesOf(readCheckpoint(source).tensors)
   const gguf = ggufFile(source)
   if (gguf !== undefined) return [...openGgufModel(gguf).weights].map(([name, { tensor }]) => [name, tensor])
-  return [...openWeights(source)].flatMap(([name, view]) =>
-    locationsOf(view).map((place): [string, StoredTensor] => [name, { ...place, type: view.dtype, shape: view.shape }]),
-  )
+  return placesOf(openWeights(source))
 }
+
+/** Weights that are made anew have no place: the recipe says what becomes of them. */
+const placesOf = (tensors: ReadonlyMap<string, TensorView>): [string, StoredTensor][] =>
+  [...tensors].flatMap(([name, view]) =>
+    locationsOf(view).map((stored, i): [string, StoredTensor] => [
+      i === 0 ? name : `${name}#${i}`,
+      { ...stored, type: stored.dtype },
+    ]),
+  )
 
 /** These decide what a record is to the model, and are read from the starting model in every session. */
 const READING_FILES = [
@@ -131,8 +145,9 @@ const READING_FILES = [
 /** And these where the conversations of the model are written as its own template says. */
 const TEMPLATE_FILES = ["chat_template.jinja", "chat_template.json"]
 
-function tokenizerHash(folder: string): string {
+function tokenizerHash(folder: string | ComposedModel): string {
   const hash = createHash("sha256")
+  if (typeof folder !== "string") return hash.update(JSON.stringify([...folder.files])).digest("hex")
   const gguf = ggufFile(folder)
   if (gguf !== undefined) return hash.update(JSON.stringify(openGgufModel(gguf).tokenizer())).digest("hex")
   const usesTemplate = existsSync(join(folder, "config.json")) && readConfig(folder).chat === "template"

@@ -6,12 +6,14 @@ import type { FileDigest } from "../checkpoint/manifest.js"
 import type { LoraSettings } from "../checkpoint/peft-config.js"
 import { UserError } from "../errors.js"
 import type { ResolvedModel } from "../hub/resolve.js"
+import { makeFolder } from "../make-folder.js"
 import { newValues } from "../models/adapter.js"
 import { type AdapterPlan, planAdapter } from "../models/adapter-plan.js"
 import { readCheckpoint } from "../models/checkpoint.js"
+import { isOfConnector, isParts, readPartsRecord, writeParts } from "../models/compose/parts.js"
 import { type LoadedModel, loadModel, type NewAdapter } from "../models/load.js"
 import { Modules } from "../models/modules.js"
-import { saveModel } from "../models/save.js"
+import { saveModel, tensorEntries } from "../models/save.js"
 import { saveAdapter } from "../models/save-adapter.js"
 import { paradigmOf } from "../paradigms/registry.js"
 import type { Tensor } from "../torch/index.js"
@@ -61,9 +63,24 @@ function modelLearner(config: TrainingConfig, { source, resumed, target }: Start
   const weights = model.parameters()
   const parameters = groupParameters(new Map([...weights].filter(([name]) => isTunable(config, name))), config)
   if (parameters.length === 0) throw nothingToTrain(config)
-  const save: Learner["save"] = (folder) =>
-    saveModel(folder, { config: target, parameters: weights, filesFrom: source.folder })
+  const learned = new Set(parameters.map(({ name }) => name))
+  const save: Learner["save"] =
+    isParts(source.folder) && [...learned].every(isOfConnector)
+      ? (folder) => saveConnector(folder, target, weights, source.folder)
+      : (folder) => saveModel(folder, { config: target, parameters: weights, filesFrom: source.folder })
   return { model, dtype, device, parameters, weights, save }
+}
+
+/** The other parts are as they were: their names are enough. */
+const saveConnector = (
+  folder: string,
+  config: ModelConfig,
+  weights: ReadonlyMap<string, Tensor>,
+  source: string,
+): Promise<Map<string, FileDigest>> => {
+  makeFolder(folder)
+  const entries = tensorEntries(new Map([...weights].filter(([name]) => isOfConnector(name))))
+  return writeParts(folder, { config, entries, record: readPartsRecord(source), filesFrom: source })
 }
 
 function adapterLearner(config: TrainingConfig, { source, resumed, before, target }: Start): Learner {

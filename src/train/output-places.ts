@@ -21,7 +21,7 @@ export function requirePlaces(places: { folders?: readonly string[]; files?: rea
 /** All that a training writes to its output folder, and the names of checkpoints that it may come to. */
 export function requireTrainingPlaces(output: string): void {
   requirePlaces({
-    folders: ["", "model", "tensorboard"].map((name) => join(output, name)),
+    folders: ["", "start", "model", "tensorboard"].map((name) => join(output, name)),
     files: ["metrics.jsonl", "data.index"].map((name) => join(output, name)),
   })
   requirePlaces({

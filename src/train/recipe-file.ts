@@ -26,7 +26,7 @@ interface Read {
 
 /** Parses YAML text against a schema; every problem is named with its line. */
 export function parseYaml<T extends z.ZodType>(schema: T, text: string, where: string): z.output<T> {
-  return checked(schema, read(text, where), [], where)
+  return checked(schema, read(text, where), { set: [], placeOf: (path) => path }, where)
 }
 
 /** Reads a recipe; `overrides` ("train.max_steps=10") win over the file. */
@@ -35,6 +35,26 @@ export function readRecipe<T extends z.ZodType>(
   path: string,
   overrides: readonly string[] = [],
 ): z.output<T> {
+  return readRecipes(schema, path, overrides, (value) => [{ value }])[0]
+}
+
+/** A recipe that a file holds, perhaps one of several. */
+export interface Held {
+  value: unknown
+  /** Where the keys stand that are its own; the others stand where they are. */
+  own?: Path
+}
+
+/**
+ * Reads a file that may hold several recipes.
+ * @param split makes of the file's value those that are checked
+ */
+export function readRecipes<T extends z.ZodType>(
+  schema: T,
+  path: string,
+  overrides: readonly string[],
+  split: (value: unknown) => readonly Held[],
+): z.output<T>[] {
   const file = read(readText(path), path)
   const keys = overrides.map((override) => {
     const at = override.indexOf("=")
@@ -48,7 +68,20 @@ export function readRecipe<T extends z.ZodType>(
     file.value = withKey(file.value ?? {}, parts, value, override)
     return parts
   })
-  return checked(schema, file, keys, path)
+  return split(file.value).map(({ value, own = [] }) => {
+    const placeOf = (key: Path): Path => (isAt(file.value, [...own, ...key]) ? [...own, ...key] : key)
+    return checked(schema, { value, lineOf: file.lineOf }, { set: keys, placeOf }, path)
+  })
+}
+
+/** Whether a key is there. */
+function isAt(value: unknown, path: Path): boolean {
+  let at = value
+  for (const part of path) {
+    if (typeof at !== "object" || at === null || !Object.hasOwn(at, part)) return false
+    at = Reflect.get(at, part)
+  }
+  return true
 }
 
 function readText(path: string): string {
@@ -143,7 +176,7 @@ function withKey(value: unknown, [part, ...rest]: readonly string[], leaf: unkno
 function checked<T extends z.ZodType>(
   schema: T,
   { value, lineOf }: Read,
-  set: readonly Path[],
+  { set, placeOf }: { set: readonly Path[]; placeOf: (path: Path) => Path },
   where: string,
 ): z.output<T> {
   if (typeof value !== "object" || Array.isArray(value))
@@ -155,7 +188,8 @@ function checked<T extends z.ZodType>(
   if (parsed.success) return parsed.data
   const problems = problemsOf(parsed.error.issues, value ?? {})
   // Lines are looked up for those that are shown only.
-  const shown = problems.slice(0, 11).map(({ path, what }) => {
+  const shown = problems.slice(0, 11).map(({ path: key, what }) => {
+    const path = placeOf(key)
     const overridden = set.some((key) => key.every((part, i) => i >= path.length || part === String(path[i])))
     const line = overridden ? undefined : lineOf(path)
     const place = overridden ? "--set " : line === undefined ? "" : `line ${line}: `

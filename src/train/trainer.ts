@@ -3,7 +3,7 @@
 import { join } from "node:path"
 import { explaining, sweepPartials } from "../checkpoint/files.js"
 import { type FileLock, lockFolder } from "../checkpoint/lock.js"
-import { type ResolveOptions, resolveModel } from "../hub/resolve.js"
+import type { ResolveOptions } from "../hub/resolve.js"
 import { chatFormatOf } from "../models/chat-format.js"
 import { imageProcessorOf } from "../models/images.js"
 import { readConfig, readConfigBeside } from "../models/read-config.js"
@@ -19,6 +19,7 @@ import { brokenTensors, brokenWeights, notFiniteTensors } from "./not-finite.js"
 import { AdamW } from "./optimizer.js"
 import { requireTrainingPlaces } from "./output-places.js"
 import { nothingLearned, targetConfig } from "./paradigm.js"
+import { openStart, type StageStart } from "./start.js"
 import {
   checkpointFolder,
   lastCheckpoint,
@@ -49,7 +50,7 @@ export type TrainingEvent =
 /** Where the finished model of a training lies. */
 export const finishedModel = (output: string): string => join(output, "model")
 
-export interface TrainOptions {
+export interface TrainOptions extends StageStart {
   /** Stops before the next forward, with a checkpoint. */
   signal?: AbortSignal
   /** What the download of the starting model does. */
@@ -74,15 +75,16 @@ export async function* train(config: TrainingConfig, options: TrainOptions = {})
 
 async function* trainAlone(
   config: TrainingConfig,
-  { signal, onDownload }: TrainOptions,
+  { signal, onDownload, ...stage }: TrainOptions,
   lock: FileLock,
 ): AsyncGenerator<TrainingEvent> {
-  const found = await resolveModel(config.model, { signal, onEvent: onDownload })
-  const source = found.folder
-  requireWholeModel(source)
-  const identity = await identityOf(config, source)
+  const start = await openStart(config, { ...stage, signal, onEvent: onDownload })
+  if (typeof start.identified === "string") requireWholeModel(start.identified)
+  const identity = await identityOf(config, start.identified)
   const resumed = await lastCheckpoint(config.output)
   if (resumed) requireSameTraining(resumed, identity, config)
+  const found = await start.place()
+  const source = found.folder
   const tokenizer = Tokenizer.load(source)
   requireConfigTokens(readConfig(source), tokenizer, source)
   keepFreedMemory()
@@ -102,7 +104,7 @@ async function* trainAlone(
     config,
     tokenizer,
     target,
-    chatFormatOf(target, source, tokenizer),
+    config.data.format === "captions" ? "llada_plain" : chatFormatOf(target, source, tokenizer),
     imageProcessorOf(target, source, { minPixels: config.data.min_pixels, maxPixels: config.data.max_pixels }),
     join(config.output, "data.index"),
     identity.data.sha256,

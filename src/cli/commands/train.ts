@@ -48,6 +48,14 @@ export function register(program: Command): void {
     )
     .argument("[model]", "a folder, a .gguf file or a hub id; the recipe's model if left out")
     .requiredOption("--recipe <file>", "a YAML file, such as recipes/qwen2.5-vl-3b.yaml")
+    .option(
+      "--tower <name>",
+      "the model is a language model, which is to see with this vision tower: a folder or a hub id",
+    )
+    .option(
+      "--connector <name>",
+      "between the two: mlp2x_gelu (any depth), linear or pixel_shuffle (default: mlp2x_gelu)",
+    )
     .option("--set <key=value>", "override a key of the recipe; may be given several times", collect)
     .option("--out <folder>", "instead of the recipe's output", folderPath)
     .action(async (model: string | undefined, options) => {

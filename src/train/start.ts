@@ -1,0 +1,54 @@
+/** The model that a training starts from: a folder, a download, or parts that are put together. */
+
+import { join } from "node:path"
+import { type ResolvedModel, type ResolveOptions, resolveModel } from "../hub/resolve.js"
+import { type ComposedModel, composeModel, saveParts } from "../models/compose/compose.js"
+import type { TrainingConfig } from "./config.js"
+
+export interface StartingModel {
+  /** What tells it from another one. */
+  identified: string | ComposedModel
+  /** The model in a folder; a composed one is written there now. */
+  place(): Promise<ResolvedModel>
+}
+
+/** A stage of several: what the one before it left. */
+export interface StageStart {
+  /** The model itself. */
+  from?: string
+  /** A folder of its connector alone, which is put between the recipe's parts. */
+  connectorFrom?: string
+}
+
+/** @throws UserError when a part is nowhere, or the parts do not fit together */
+export async function openStart(
+  { model, vision, output, train }: TrainingConfig,
+  { from, connectorFrom, ...options }: ResolveOptions & StageStart,
+): Promise<StartingModel> {
+  if (from !== undefined) return at({ folder: from, source: "folder" })
+  const language = await resolveModel(model, options)
+  if (!vision) return at(language)
+  const tower = await resolveModel(vision.tower, options)
+  const composed = composeModel({
+    language: language.folder,
+    tower: tower.folder,
+    names: { language: model, tower: vision.tower },
+    connector: vision.connector,
+    layout: vision.layout,
+    layer: vision.layer,
+    anyres: vision.anyres,
+    imageToken: vision.image_token,
+    seed: train.seed,
+    connectorFrom,
+  })
+  return {
+    identified: composed,
+    async place() {
+      const folder = join(output, "start")
+      await saveParts(folder, composed, { replace: true })
+      return { folder, source: "folder" }
+    },
+  }
+}
+
+const at = (found: ResolvedModel): StartingModel => ({ identified: found.folder, place: async () => found })
