@@ -22,13 +22,14 @@ export interface ConvertCommandOptions {
   dtype: string
   blockSize?: number
   shift?: string
+  context?: string
 }
 
 export async function convertCommand(model: string, options: ConvertCommandOptions): Promise<void> {
   if (options.merge) return mergeCommand(model, options)
   if (options.base !== undefined)
     throw new UserError("only an adapter has a base", { where: "--base", fix: "add --merge, or leave it out" })
-  const { out, layout, dtype, blockSize, shift } = options
+  const { out, layout, dtype, blockSize, shift, context } = options
   if (layout !== "released" && layout !== "converted")
     throw new UserError(`there is no layout ${shown(layout)}`, {
       where: "--layout",
@@ -36,13 +37,15 @@ export async function convertCommand(model: string, options: ConvertCommandOptio
     })
   if (shift !== undefined && shift !== "same" && shift !== "next")
     throw new UserError(`there is no shift ${shown(shift)}`, { where: "--shift", fix: "use same or next" })
+  if (context !== undefined && context !== "block" && context !== "causal")
+    throw new UserError(`there is no context ${shown(context)}`, { where: "--context", fix: "use block or causal" })
   const paradigm = paradigmNamed(options.paradigm ?? DEFAULT_PARADIGM, "--paradigm")
   requireDequantised(dtype)
-  const record = { ...(blockSize && { block_size: blockSize }), ...(shift && { shift }) }
+  const record = { ...(blockSize && { block_size: blockSize }), ...(shift && { shift }), ...(context && { context }) }
   const isAuthors = layout === "released" || paradigm.name === DEFAULT_PARADIGM
   const { error } = paradigm.recipe.safeParse(record)
   if (!isAuthors || error?.issues.some(({ code }) => code === "unrecognized_keys"))
-    throw new UserError(`--layout converted, --block-size and --shift are not all of ${paradigm.noun}`, {
+    throw new UserError(`--layout converted, --block-size, --shift and --context are not all of ${paradigm.noun}`, {
       where: `--paradigm ${paradigm.name}`,
       fix: "leave them out",
     })
@@ -71,11 +74,11 @@ export async function convertCommand(model: string, options: ConvertCommandOptio
 }
 
 async function mergeCommand(model: string, options: ConvertCommandOptions): Promise<void> {
-  const { out, base, dtype, layout, paradigm, blockSize, shift } = options
-  if (layout !== "released" || (paradigm ?? blockSize ?? shift) !== undefined)
+  const { out, base, dtype, layout, paradigm, blockSize, shift, context } = options
+  if (layout !== "released" || (paradigm ?? blockSize ?? shift ?? context) !== undefined)
     throw new UserError("merging does not change the paradigm of a model, nor its layout", {
       where: "--merge",
-      fix: "leave --layout, --paradigm, --block-size and --shift out; convert the merged model afterwards",
+      fix: "leave --layout, --paradigm, --block-size, --shift and --context out; convert the merged model afterwards",
     })
   requireDequantised(dtype)
   await interruptible(async (signal) => {

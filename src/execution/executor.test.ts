@@ -29,6 +29,7 @@ interface Asked {
   genLength: number
   blockSize: number
   shift: "same" | "next"
+  context: "block" | "causal"
   temperature: number
   threshold: number
 }
@@ -39,11 +40,15 @@ const asked: fc.Arbitrary<Asked> = fc.record({
   // 0 stands for autoregressive decoding, −1 for full diffusion.
   blockSize: fc.constantFrom(-1, -1, 0, 1, 3, 4, 8, 64),
   shift: fc.constantFrom("same" as const, "next" as const),
+  context: fc.constantFrom("block" as const, "causal" as const),
   temperature: fc.constantFrom(0, 0.8),
   threshold: fc.constantFrom(0.05, 0.3),
 })
 
-function decodingOf(prompt: Prompt, { seed, genLength, blockSize, shift, temperature, threshold }: Asked): Decoding {
+function decodingOf(
+  prompt: Prompt,
+  { seed, genLength, blockSize, shift, context, temperature, threshold }: Asked,
+): Decoding {
   const options = { eos: [EOS], genLength, temperature, uniform: randomFrom(seed) }
   if (blockSize === 0) return autoregressiveDecoding(prompt, { ...options, repetitionPenalty: 1.2 }) as Decoding
   if (blockSize < 0) {
@@ -55,7 +60,7 @@ function decodingOf(prompt: Prompt, { seed, genLength, blockSize, shift, tempera
     return fullDiffusionDecoding(prompt.ids.length, full) as Decoding
   }
   const strategy = "low_confidence_dynamic" as const
-  const block = { ...options, blockSize, shift, strategy, threshold, maskToken: MASK }
+  const block = { ...options, blockSize, shift, context, strategy, threshold, maskToken: MASK }
   return blockDecoding(prompt.ids.length, block) as Decoding
 }
 
@@ -76,6 +81,7 @@ const PLAIN: Asked = {
   genLength: 16,
   blockSize: 4,
   shift: "same",
+  context: "block",
   temperature: 0,
   threshold: 0.3,
 }

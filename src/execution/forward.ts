@@ -2,7 +2,7 @@
 
 import type { Work } from "../in-turns.js"
 import type { LanguageModel } from "../models/types.js"
-import { type AttentionPattern, bidirectional, blockCausal } from "../nn/attention-pattern.js"
+import { type AttentionPattern, bidirectional, blockCausal, causalThenBlocks } from "../nn/attention-pattern.js"
 import type { KvCache } from "../nn/kv-cache.js"
 import type { Decoding, ForwardRequest } from "../paradigms/decode-loop.js"
 import type { Predictions } from "../paradigms/sampling.js"
@@ -98,7 +98,9 @@ function companionOf(model: LanguageModel, slot: Slot, request: ForwardRequest):
   return { embeddings: model.embed(companion), positions, pattern, cache: undefined, length, outputPositions: wanted }
 }
 
-function patternOf({ blockSize }: ForwardRequest, rows: number, past: number): AttentionPattern {
+function patternOf(request: ForwardRequest, rows: number, past: number): AttentionPattern {
+  const { blockSize, commit, commitCausally } = request
+  if (commitCausally) return causalThenBlocks(rows, commit, blockSize, past)
   return Number.isFinite(blockSize) ? blockCausal(rows, blockSize, past) : bidirectional(rows, past)
 }
 

@@ -4,6 +4,7 @@ import {
   bidirectional,
   blockCausal,
   causal,
+  causalThenBlocks,
   fromDense,
   noisedOverClean,
   selectQueries,
@@ -44,9 +45,17 @@ describe("attention patterns", () => {
     expect(draw(blockCausal(5, 2))).toEqual(["11000", "11000", "11110", "11110", "11111"])
     expect(draw(blockCausal(3, 2, 3))).toEqual(["111100", "111111", "111111"])
   })
+  it("draws what is stored causally before the blocks behind it", () => {
+    expect(draw(causalThenBlocks(5, 2, 2))).toEqual(["10000", "11000", "11110", "11110", "11111"])
+    expect(draw(causalThenBlocks(3, 1, 2, 1))).toEqual(["1100", "1111", "1111"])
+    expect(causalThenBlocks(4, 0, 2)).toEqual(blockCausal(4, 2))
+    expect(causalThenBlocks(4, 4, 2, 2)).toEqual(causal(4, 2))
+  })
   it("lets a noised block see the clean rows before it and itself", () => {
     const pattern = noisedOverClean({ cleanTokens: 4, noisedBlocks: [0, 2], blockSize: 2, length: 5 })
     expect(draw(pattern)).toEqual(["1100000", "1100000", "1111000", "1111000", "0000110", "0000110", "1111001"])
+    const causally = noisedOverClean({ cleanTokens: 3, noisedBlocks: [1], blockSize: 3, length: 5, cleanBlock: 1 })
+    expect(draw(causally)).toEqual(["10000", "11000", "11100", "11111", "11111"])
     expect(() => noisedOverClean({ cleanTokens: 2, noisedBlocks: [2], blockSize: 2, length: 6 })).toThrow(RangeError)
   })
   it("selects rows", () => {

@@ -38,6 +38,20 @@ export function causal(rows: number, past = 0): AttentionPattern {
   return blockCausal(rows, 1, past)
 }
 
+/**
+ * The first rows, `stored`, see those before them and themselves; the rows behind, whole blocks, are block-causal over all
+ * of them.
+ * @param past rows in the cache
+ */
+export function causalThenBlocks(rows: number, stored: number, blockSize: number, past = 0): AttentionPattern {
+  const blocks = blockCausal(rows - stored, blockSize, past + stored).spans.map(
+    ({ queries: [start, end], keys }): Span => {
+      return { queries: [stored + start, stored + end], keys }
+    },
+  )
+  return { queries: rows, keys: past + rows, spans: [...causal(stored, past).spans, ...blocks] }
+}
+
 /** Every row sees every row. */
 export function bidirectional(rows: number, past = 0): AttentionPattern {
   return {
@@ -69,20 +83,23 @@ export function sideBySide(patterns: readonly AttentionPattern[]): AttentionPatt
  * The training pattern of block diffusion (paper, section 3.4; docs/reference.md, "Training attention"), on the rows that
  * are needed: clean rows 0..cleanTokens, block-causal, and behind them noised copies of blocks. A noised copy of block b
  * sees the clean rows of the blocks before b and itself. `noisedBlocks` is the index of the block that each copy is of,
- * `length` that of the sequence, which may end inside its last block.
+ * `length` that of the sequence, which may end inside its last block. `cleanBlock` is the size of the blocks in which the
+ * clean rows see each other: that of the noised ones if not given; 1 makes them causal.
  */
 export function noisedOverClean({
   cleanTokens,
   noisedBlocks,
   blockSize,
   length,
+  cleanBlock = blockSize,
 }: {
   cleanTokens: number
   noisedBlocks: ArrayLike<number>
   blockSize: number
   length: number
+  cleanBlock?: number
 }): AttentionPattern {
-  const spans = [...blockCausal(cleanTokens, blockSize).spans]
+  const spans = [...blockCausal(cleanTokens, cleanBlock).spans]
   let start = cleanTokens
   for (let i = 0; i < noisedBlocks.length; i++) {
     const prefix = noisedBlocks[i] * blockSize

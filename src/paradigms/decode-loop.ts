@@ -18,6 +18,8 @@ export interface ForwardRequest<C = unknown> {
   blockSize: number
   /** How many of these positions, the first ones, stay in the cache. */
   commit: number
+  /** These see themselves and those before only, whatever the block size. @default false */
+  commitCausally?: boolean
   /** Positions whose hidden states predict something, ascending. The one kept before may come first, and is not computed again. */
   wanted: Int32Array
   /** Position, one of `wanted`, whose logits are kept for later requests, until another is. */

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest"
 import { EOS, MASK, tinyModel, VOCABULARY } from "../../test/support/tiny-model.js"
 import { mropePositions } from "../models/mrope-positions.js"
-import { blockCausal } from "../nn/attention-pattern.js"
+import { fromDense } from "../nn/attention-pattern.js"
 import { arange, Generator, noGrad, randn } from "../torch/index.js"
 import { autoregressiveLikelihoods } from "./autoregressive/likelihood.js"
 import { autoregressiveObjective } from "./autoregressive/objective.js"
@@ -47,9 +47,12 @@ describe("likelihoods of given answers", () => {
     [3, "next"],
     [4, "next"],
     [32, "next"],
-  ] as const)("block diffusion, D %i, shift %s: one token at a time", (blockSize, shift) => {
+    [4, "same", "causal"],
+    [3, "next", "causal"],
+  ] as const)("block diffusion, D %i, shift %s, context %s: one token at a time", (blockSize, shift, context?) => {
+    const blockOf = (row: number): number => Math.floor(row / blockSize)
     const text: Prompt = { ids: Int32Array.of(8, 9, 10, 11, 12, 13) }
-    const together = blockLikelihoods(model, text, answers, { blockSize, maskToken: MASK, shift })
+    const together = blockLikelihoods(model, text, answers, { blockSize, maskToken: MASK, shift, context })
     answers.forEach((answer, a) => {
       let sum = 0
       noGrad(() => {
@@ -64,7 +67,11 @@ describe("likelihoods of given answers", () => {
           const hidden = model.forward({
             embeddings: model.embed(rows).unsqueeze(0),
             positions: arange(0, end).unsqueeze(0),
-            patterns: [blockCausal(end, blockSize)],
+            patterns: [
+              fromDense(end, (q, k) =>
+                context === "causal" && q < end - blockSize ? k <= q : blockOf(k) <= blockOf(q),
+              ),
+            ],
           })
           const row = hidden.squeeze(0).narrow(0, shift === "same" ? position : position - 1, 1)
           sum += model.logits(row).logSoftmax(1).select(1, token).item()

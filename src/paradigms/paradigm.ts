@@ -48,6 +48,8 @@ export interface ObjectiveOptions<R> {
   maskToken?: number
   /** Source of all randomness, in [0, 1). */
   uniform: UniformSource
+  /** Part of the training that is done, 0 to 1. @default 1: as at its end */
+  progress?: number
 }
 
 export type ObjectiveFunction<R> = (

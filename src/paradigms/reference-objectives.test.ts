@@ -184,8 +184,12 @@ describe.each(Object.entries(SMALL_FAMILIES))("%s", (_, json) => {
         fullDiffusionObjective(model, batch, full, randomFrom(3)),
         referenceFullDiffusionObjective(model, batch, full, randomFrom(3)),
       )
-      for (const per of ["tokens", "samples"] as const) {
-        const block = { maskToken: MASKED, shift, blockSize: 4, per }
+      for (const [per, context] of [
+        ["tokens", "block"],
+        ["samples", "block"],
+        ["samples", "causal"],
+      ] as const) {
+        const block = { maskToken: MASKED, shift, blockSize: 4, per, context }
         expectSame(
           model.parameters(),
           blockDiffusionObjective(model, batch, block, randomFrom(3)),

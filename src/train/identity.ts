@@ -217,11 +217,23 @@ const LEGACY_DATA = [
   "augment",
 ]
 
+/** The keys of `block_diffusion` that it did not know. */
+function legacySection({ anneal, context, ...known }: TrainingConfig["block_diffusion"]): object {
+  return known
+}
+
 /** How checkpoints of version 0.1 recorded the settings: a hash, with the paths in it. */
 export function legacyFingerprint({ paradigm, block_diffusion, data, train }: TrainingConfig): string {
   const known = Object.fromEntries(Object.entries(data).filter(([key]) => LEGACY_DATA.includes(key)))
   return createHash("sha256")
-    .update(JSON.stringify({ paradigm, block_diffusion, data: known, fixed: fixedTraining(train) }))
+    .update(
+      JSON.stringify({
+        paradigm,
+        block_diffusion: legacySection(block_diffusion),
+        data: known,
+        fixed: fixedTraining(train),
+      }),
+    )
     .digest("hex")
     .slice(0, 16)
 }

@@ -65,7 +65,7 @@ export class Stepper {
         micro + 1 < accumulate
           ? this.#prepare(state.step, micro + 1, state.drawnAt)
           : this.#prepare(state.step + 1, 0, state.progress)
-      const { metrics, ...own } = this.#forwardBackward(batch, state.step, micro)
+      const { metrics, ...own } = this.#forwardBackward(batch, state, micro)
       if (accumulate > 1) optimizer.accumulate()
       sum += own.sum
       count += own.count
@@ -107,7 +107,7 @@ export class Stepper {
   /** Gradients of the sum, or of the mean where this batch is all of the step. */
   #forwardBackward(
     batch: TrainingBatch,
-    step: number,
+    { step, progress }: TrainerState,
     micro: number,
   ): { sum: number; count: number; learned: number; metrics: Record<string, number> } {
     const { model, config, target, brokenBefore } = this.parts
@@ -121,6 +121,7 @@ export class Stepper {
         per: config.loss.per ?? paradigm.per,
         maskToken: paradigm.masks ? maskToken(target) : undefined,
         uniform: randomFrom(seed, step, micro, 3),
+        progress,
       })
       const loss = accumulate > 1 ? result.sum : meanLoss(result)
       const value = loss.item()

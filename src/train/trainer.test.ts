@@ -70,6 +70,21 @@ describe("a training", () => {
       { paradigm: "block-diffusion", block_diffusion: { block_size: 4, noise: "shuffled" } },
       {},
     ],
+    [
+      "block diffusion whose blocks grow, over a causal context",
+      {
+        paradigm: "block-diffusion",
+        block_diffusion: {
+          block_size: 8,
+          context: "causal",
+          anneal: [
+            { until: 0.3, block_size: 2 },
+            { until: 0.7, block_size: 4 },
+          ],
+        },
+      },
+      {},
+    ],
     ["block diffusion, bfloat16 with float32 masters", { paradigm: "block-diffusion" }, { dtype: "bfloat16" }],
     ["autoregressive, gradient checkpointing", { paradigm: "autoregressive" }, { gradient_checkpointing: true }],
   ])("goes on bit for bit after any interruption: %s", async (_, what, keys) => {

@@ -53,10 +53,12 @@ it("checks data: good records are counted, bad ones named", async () => {
 
 it("converts a model, which then answers", async () => {
   const out = join(folder, "converted")
-  expect(await run("convert", small.model, "--out", out, "--block-size", "4")).toMatchObject({ code: 0 })
+  const options = ["--block-size", "4", "--context", "causal"]
+  expect(await run("convert", small.model, "--out", out, ...options)).toMatchObject({ code: 0 })
   expect(JSON.parse(readFileSync(join(out, "config.json"), "utf8"))).toMatchObject({
     model_type: "diffusionvl_qwenvl",
     bd3lm_block_size: 4,
+    bd3lm_context: "causal",
   })
   const image = join(folder, "pictures", "red.png")
   const asked = await run(
@@ -81,6 +83,13 @@ it("converts a model, which then answers", async () => {
     code: 1,
     err: expect.stringContaining("not empty"),
   })
+  // What it was converted to is not what it is trained to.
+  const again = join(folder, "again")
+  const recipe = writeRecipe("again.yaml", again, { model: out })
+  expect(await run("train", recipe, "--set", "train.max_steps=1")).toMatchObject({ code: 0 })
+  const trained = JSON.parse(readFileSync(join(again, "model", "config.json"), "utf8"))
+  expect(trained).toMatchObject({ bd3lm_block_size: 8 })
+  expect(trained).not.toHaveProperty("bd3lm_context")
 })
 
 it("translates a model, writes a report, and the result holds a conversation", async () => {
@@ -113,6 +122,7 @@ it("says in a sentence what is wrong", async () => {
     [["generate", "--model", small.model, "--threshold", "0.9", "hello"], /autoregressive model: it has no threshold/],
     [["generate", "--model", small.model, "--device", "gpu", "hello"], /no device "gpu"/],
     [["generate", "--model", small.model, "--dtype", "fp16", "hello"], /no type to compute in/],
+    [["convert", small.model, "--out", join(folder, "bad"), "--context", "full"], /no context "full"/],
     [["train", join(folder, "no-recipe.yaml")], /the recipe cannot be read: there is no such file/],
     [["train", writeRecipe("typo.yaml", folder, {}), "--set", "train.learnign_rate=1"], /learnign_rate/],
     [

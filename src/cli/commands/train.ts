@@ -23,6 +23,7 @@ export function register(program: Command): void {
     .option("--dtype <type>", "float32 or bfloat16: what quantised weights of a .gguf file become", "float32")
     .option("--block-size <n>", "block size written to the configuration", wholeNumber(1))
     .option("--shift <way>", "same, or next to predict from the row before")
+    .option("--context <way>", "what clean tokens see: block (their own too), or causal as before the conversion")
     .action(async (model: string, options) => {
       const { convertCommand } = await import("../convert.js")
       await convertCommand(model, options)

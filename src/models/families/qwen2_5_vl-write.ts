@@ -45,10 +45,13 @@ const RELEASED_DEFAULTS: Json = {
 export function toReleasedConfig(config: QwenVlConfig, dtype: ElementType): Json {
   const published = BLOCK_DIFFUSION.name
   const text = textJson(config)
-  const kept = config.raw.model_type === "qwen2_5_vl" ? {} : config.raw
+  // What the paradigm's record leaves out is as by default, whatever the source was trained with.
+  const kept = Object.entries(config.raw.model_type === "qwen2_5_vl" ? {} : config.raw).filter(
+    ([key]) => !(key in BD3LM),
+  )
   return {
     ...RELEASED_DEFAULTS,
-    ...kept,
+    ...Object.fromEntries(kept),
     ...text,
     architectures: ["DiffusionVLQwenVLForCausalLM"],
     model_type: "diffusionvl_qwenvl",

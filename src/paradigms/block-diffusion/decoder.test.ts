@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest"
 import { decodeAutoregressive, decodeBlocks } from "../../../test/support/decode.js"
 import { EOS, MASK, tinyModel, VOCABULARY } from "../../../test/support/tiny-model.js"
 import { randomFrom } from "../../data/prng.js"
-import { blockCausal } from "../../nn/attention-pattern.js"
+import { blockCausal, fromDense } from "../../nn/attention-pattern.js"
 import { arange, cat, Generator, noGrad, randn, type Tensor } from "../../torch/index.js"
 import type { DecodeDone, DecodeEvent } from "../decode-events.js"
 import { embedPrompt, type Prompt } from "../prompt.js"
@@ -44,6 +44,7 @@ const settings = fc.record({
   strategy: fc.constantFrom(...REMASKING_STRATEGIES),
   threshold: fc.constantFrom(0.05, 0.3, 0.8),
   shift: fc.constantFrom("same" as const, "next" as const),
+  context: fc.constantFrom("block" as const, "causal" as const),
   temperature: fc.constantFrom(0, 0, 1, 0.6),
   topK: fc.constantFrom(0, 5),
   // More ids that end an answer make answers end early often.
@@ -84,11 +85,17 @@ describe("block decoding", () => {
   })
 
   it("the cache changes nothing: every prediction equals that of a forward over all rows", async () => {
-    for (const shift of ["same", "next"] as const) {
+    for (const [shift, context] of [
+      ["same", "block"],
+      ["next", "block"],
+      ["same", "causal"],
+      ["next", "causal"],
+    ] as const) {
       const blockSize = 4
+      const blockOf = (row: number): number => Math.floor(row / blockSize)
       const prompt = promptOf(11, 5)
       const { events } = await collect(
-        decodeBlocks(model, prompt, { maskToken: MASK, eos: [], blockSize, genLength: 13, steps: 3, shift }),
+        decodeBlocks(model, prompt, { maskToken: MASK, eos: [], blockSize, genLength: 13, steps: 3, shift, context }),
       )
       const answer = new Map<number, number>()
       const promptEmbeddings = noGrad(() => embedPrompt(model, prompt))
@@ -101,7 +108,11 @@ describe("block decoding", () => {
           )
           const embeddings = cat(rows).unsqueeze(0)
           const positions = arange(0, event.end).unsqueeze(0)
-          const hidden = model.forward({ embeddings, positions, patterns: [blockCausal(event.end, blockSize)] })
+          // Only the block under way sees itself as a whole where the context is causal.
+          const pattern = fromDense(event.end, (q, k) =>
+            context === "causal" && q < event.start ? k <= q : blockOf(k) <= blockOf(q),
+          )
+          const hidden = model.forward({ embeddings, positions, patterns: [pattern] })
           const logits = model.logits(hidden.squeeze(0))
           event.positions.forEach((position, i) => {
             const row = logits.select(0, shift === "same" ? position : position - 1)

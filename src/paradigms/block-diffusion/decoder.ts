@@ -10,7 +10,7 @@ import type { DecodeLoop, Decoding } from "../decode-loop.js"
 import { checkSampling, type SamplingOptions, sampleTokens, type UniformSource } from "../sampling.js"
 import { type BlockChoice, Denoiser } from "./denoiser.js"
 import { fastLoop, referenceLoop } from "./loops.js"
-import type { TokenShift } from "./needed-positions.js"
+import type { CleanContext, TokenShift } from "./needed-positions.js"
 import { type RemaskingStrategy, transferSchedule } from "./remasking.js"
 import { BlockSequence } from "./sequence.js"
 
@@ -31,6 +31,8 @@ export interface BlockDecoderOptions extends SamplingOptions {
   uniform?: UniformSource
   /** Which row predicts a token: its own, as the authors', or the one before. @default "same" */
   shift?: TokenShift
+  /** What the prompt and finished blocks see, whose keys and values are stored. @default "block" */
+  context?: CleanContext
   /**
    * How many tokens the steps deal out when one block holds prompt and answer: those of a block (DiffusionVL of Qwen2.5-VL), or
    * those of the answer (the authors' other models; docs/reference.md, Q14). @default "blockSize"
@@ -51,13 +53,13 @@ export interface BlockDecoderOptions extends SamplingOptions {
  * @throws RangeError for options outside their range
  */
 export function blockDecoding(promptLength: number, options: BlockDecoderOptions): Decoding<BlockChoice> {
-  const { blockSize, maskToken, eos, shift = "same", uniform = randomFrom(0) } = options
+  const { blockSize, maskToken, eos, shift = "same", context = "block", uniform = randomFrom(0) } = options
   const { steps = blockSize, genLength = 128, strategy = "low_confidence_static", threshold = 0.85 } = options
   checkOptions({ ...options, steps, genLength, threshold }, promptLength)
   const sequence = new BlockSequence({ promptTokens: promptLength, genLength, blockSize, maskToken, eos })
   const { dropCache = false, singleBlockSchedule = "blockSize" } = options
   const draws = Boolean(options.temperature)
-  const denoiser = new Denoiser(sequence, { blockSize, shift, draws, uniform, dropCache })
+  const denoiser = new Denoiser(sequence, { blockSize, shift, context, draws, uniform, dropCache })
   const loop = options.reference ? referenceLoop : fastLoop
   const schedule = transferSchedule(sequence.full && singleBlockSchedule === "genLength" ? genLength : blockSize, steps)
   return {

@@ -3,7 +3,7 @@
 import type { ForwardTrace } from "../decode-events.js"
 import type { ForwardRequest, ForwardResult } from "../decode-loop.js"
 import type { Predictions, UniformSource } from "../sampling.js"
-import type { TokenShift } from "./needed-positions.js"
+import type { CleanContext, TokenShift } from "./needed-positions.js"
 import type { BlockSequence } from "./sequence.js"
 
 /** One number in [0, 1) for each wanted position; none in greedy decoding. */
@@ -14,6 +14,8 @@ export interface BlockChoice {
 export interface DenoiserOptions {
   blockSize: number
   shift: TokenShift
+  /** What stored tokens see. */
+  context: CleanContext
   /** Whether tokens are drawn. */
   draws: boolean
   uniform: UniformSource
@@ -92,12 +94,14 @@ export class Denoiser {
     choice?: BlockChoice,
   ): Asking<Predictions & { forward?: ForwardTrace }> {
     const keep = this.#before !== undefined && this.#before >= start ? this.#before : undefined
+    const { blockSize, context } = this.#options
     const { ids, confidences, milliseconds } = yield {
       type: "forward",
       start,
       ids: this.#sequence.tokens(start, end),
-      blockSize: this.#options.blockSize,
+      blockSize,
       commit,
+      commitCausally: context === "causal",
       wanted: Int32Array.from(wanted),
       keep,
       choice,

@@ -4,13 +4,15 @@ import type { LanguageModel } from "../../models/types.js"
 import { blockCausal, type Interval } from "../../nn/attention-pattern.js"
 import { LikelihoodForward } from "../likelihood.js"
 import type { Prompt } from "../prompt.js"
-import type { TokenShift } from "./needed-positions.js"
+import { type CleanContext, cleanBlockSize, type TokenShift } from "./needed-positions.js"
 
 export interface BlockLikelihoodOptions {
   blockSize: number
   maskToken: number
   /** @default "same" */
   shift?: TokenShift
+  /** @default "block" */
+  context?: CleanContext
 }
 
 /**
@@ -26,33 +28,39 @@ export function blockLikelihoods(
   model: LanguageModel,
   prompt: Prompt,
   answers: readonly Int32Array[],
-  { blockSize, maskToken, shift = "same" }: BlockLikelihoodOptions,
+  { blockSize, maskToken, shift = "same", context = "block" }: BlockLikelihoodOptions,
 ): number[] {
   const forward = new LikelihoodForward()
   const promptTokens = prompt.ids.length
   const prefix = Math.floor(promptTokens / blockSize) * blockSize
   for (let position = 0; position < prefix; position++) forward.addPrompt(position)
-  forward.spans.push(...blockCausal(prefix, blockSize).spans)
+  const cleanBlock = cleanBlockSize(blockSize, context)
+  forward.spans.push(...blockCausal(prefix, cleanBlock).spans)
 
   answers.forEach((tokens, answer) => {
     const first = forward.length
-    /** Appends the block that begins at `start`, masked from `known` on; it sees the clean rows before it and itself. */
-    const addBlock = (start: number, known: number): void => {
+    /**
+     * Appends the block that begins at `start`, masked from `known` on. Its rows see the clean ones before the block, and
+     * of the block their own `part` tokens and those before.
+     */
+    const addBlock = (start: number, known: number, part: number): void => {
       const begin = forward.length
       for (let position = start; position < start + blockSize; position++) {
         if (position < promptTokens) forward.addPrompt(position)
         else forward.addToken(position < known ? tokens[position - promptTokens] : maskToken, position)
       }
-      const keys: Interval[] = [
-        [0, prefix],
-        [first, first + start - prefix],
-        [begin, forward.length],
-      ]
-      forward.spans.push({ queries: [begin, forward.length], keys: keys.filter(([from, to]) => to > from) })
+      for (let row = begin; row < forward.length; row += part) {
+        const keys: Interval[] = [
+          [0, prefix],
+          [first, first + start - prefix],
+          [begin, row + part],
+        ]
+        forward.spans.push({ queries: [row, row + part], keys: keys.filter(([from, to]) => to > from) })
+      }
     }
     const end = promptTokens + tokens.length
     const lastBlock = Math.floor((end - 1) / blockSize) * blockSize
-    for (let start = prefix; start < lastBlock; start += blockSize) addBlock(start, end)
+    for (let start = prefix; start < lastBlock; start += blockSize) addBlock(start, end, cleanBlock)
     /** Row of the clean copy of a position. */
     const clean = (position: number): number => (position < prefix ? position : first + position - prefix)
     tokens.forEach((token, i) => {
@@ -63,7 +71,7 @@ export function blockLikelihoods(
         return
       }
       forward.predict(answer, forward.length + offset - (shift === "next" ? 1 : 0), token)
-      addBlock(position - offset, position)
+      addBlock(position - offset, position, blockSize)
     })
   })
   return forward.sum(model, prompt, answers.length)

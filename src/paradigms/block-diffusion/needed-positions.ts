@@ -16,6 +16,19 @@ import { type AttentionPattern, noisedOverClean } from "../../nn/attention-patte
  */
 export type TokenShift = "same" | "next"
 
+/**
+ * What a clean token sees: the prompt, its pictures, and blocks that are finished.
+ *
+ * block: its own block and those before it (the authors).
+ *
+ * causal: itself and what is before it, so that clean keys and values are those of the autoregressive model (Fast-dVLM).
+ */
+export type CleanContext = "block" | "causal"
+
+/** Size of the blocks in which clean tokens see each other. */
+export const cleanBlockSize = (blockSize: number, context: CleanContext): number =>
+  context === "causal" ? 1 : blockSize
+
 /** Whether a clean row predicts the token at a position, whatever the noise of its block. */
 export function predictedByClean(position: number, blockSize: number, shift: TokenShift): boolean {
   return shift === "next" && position % blockSize === 0
@@ -45,6 +58,7 @@ export function neededPositions(
   copies: readonly Int32Array[],
   blockSize: number,
   shift: TokenShift,
+  context: CleanContext = "block",
 ): NeededPositions {
   const blockOf = (position: number): number => Math.floor(position / blockSize)
   const targets = Array.from(clean, (position) => ({ position, copy: -1 }))
@@ -66,7 +80,9 @@ export function neededPositions(
     }
     return noised[noised.length - 1].first + (position % blockSize)
   })
-  const pattern = noisedOverClean({ cleanTokens, noisedBlocks: noised.map(({ block }) => block), blockSize, length })
+  const noisedBlocks = noised.map(({ block }) => block)
+  const cleanBlock = cleanBlockSize(blockSize, context)
+  const pattern = noisedOverClean({ cleanTokens, noisedBlocks, blockSize, length, cleanBlock })
 
   const positions = Int32Array.from({ length: rows }, (_, row) => row)
   const maskRows = new Uint8Array(rows)

@@ -4,6 +4,7 @@ import { randomFrom } from "../../data/prng.js"
 import type { Model } from "../../models/registry.js"
 import { IMAGE } from "../../text/conversation.js"
 import { backward, Generator, randn, type Tensor } from "../../torch/index.js"
+import { autoregressiveObjective } from "../autoregressive/objective.js"
 import { meanLoss, type TrainingSample } from "../batch.js"
 import { type BlockDiffusionOptions, blockDiffusionObjective } from "./objective.js"
 import { referenceBlockDiffusionObjective } from "./reference-objective.js"
@@ -46,9 +47,11 @@ describe("block-diffusion objective", () => {
     { blockSize: 8, lengths: [24, 30], seed: 12, maskToken: MASK, copies: 2, shift: "next", weight: "one" },
     { blockSize: 4, lengths: [21, 9, 14], seed: 13, maskToken: MASK, copies: 4, schedule: "uniform", shift: "next" },
     { blockSize: 4, lengths: [40, 12, 9, 10], seed: 14, maskToken: MASK },
+    { blockSize: 4, lengths: [24, 30, 27], seed: 17, maskToken: MASK, context: "causal" },
+    { blockSize: 3, lengths: [23, 17], seed: 16, maskToken: MASK, context: "causal", shift: "next", copies: 2 },
   ]
   it.each(cases)(
-    "equals the noised and the clean copy of everything: D $blockSize, $lengths, $shift, $weight, $copies copies",
+    "equals the noised and the clean copy of everything: D $blockSize, $lengths, $shift, $weight, $copies copies, $context",
     (options) => {
       const samples = options.lengths.map((length, i) => sample(length, options.seed * 10 + i, i !== 1))
       const ours = blockDiffusionObjective(model, { samples, images: [] }, options, randomFrom(options.seed), features)
@@ -92,6 +95,27 @@ describe("block-diffusion objective", () => {
       features[0].grad = null
     },
   )
+
+  it("with a causal context what clean rows predict is what the autoregressive model predicts", () => {
+    const [blockSize, length] = [4, 24]
+    const whole = sample(length, 18)
+    const labels = whole.ids.map((id, i) => (i % blockSize === 0 && i >= 8 ? id : -100))
+    const samples = [{ ...whole, labels }]
+    const options = { blockSize, maskToken: MASK, shift: "next" as const, context: "causal" as const }
+    const clean = blockDiffusionObjective(model, { samples, images: [] }, options, randomFrom(1), features)
+    const autoregressive = autoregressiveObjective(model, { samples, images: [] }, {}, features)
+    expect(clean.tokenCrossEntropy.toNumbers().length).toBe(4)
+    for (const [i, value] of clean.tokenCrossEntropy.toNumbers().entries())
+      expect(value).toBeCloseTo(autoregressive.tokenCrossEntropy.toNumbers()[i], 10)
+    const block = blockDiffusionObjective(
+      model,
+      { samples, images: [] },
+      { ...options, context: "block" },
+      randomFrom(1),
+      features,
+    )
+    expect(block.tokenCrossEntropy.toNumbers()[0]).not.toBeCloseTo(clean.tokenCrossEntropy.toNumbers()[0], 6)
+  })
 
   it("one sample counts the same alone as in a batch", () => {
     const samples = [sample(24, 1), sample(16, 2, false)]

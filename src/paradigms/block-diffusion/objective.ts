@@ -16,7 +16,7 @@ import {
 import { tokenCrossEntropy, zeroLoss } from "../cross-entropy.js"
 import type { UniformSource } from "../sampling.js"
 import { EmbeddingSources } from "../sequence-input.js"
-import { neededPositions, predictedByClean, type TokenShift } from "./needed-positions.js"
+import { type CleanContext, neededPositions, predictedByClean, type TokenShift } from "./needed-positions.js"
 import { lossScale, maskedPositions, type NoiseOptions, noiseLevels } from "./noise.js"
 
 export interface BlockDiffusionOptions extends NoiseOptions {
@@ -24,6 +24,8 @@ export interface BlockDiffusionOptions extends NoiseOptions {
   maskToken: number
   /** @default "same" */
   shift?: TokenShift
+  /** What clean tokens see. @default "block" */
+  context?: CleanContext
   /** Weight of a masked token: 1/t of its block (the paper), or 1. @default "1/t" */
   weight?: "1/t" | "one"
   /** @default "samples" */
@@ -63,7 +65,7 @@ export function blockDiffusionObjective(
   uniform: UniformSource,
   features: readonly Tensor[] = model.encodeImages(batch.images),
 ): Objective {
-  const { blockSize, maskToken, shift = "same", weight = "1/t", per = "samples", copies = 1 } = options
+  const { blockSize, maskToken, shift = "same", context, weight = "1/t", per = "samples", copies = 1 } = options
   const { samples } = batch
   const length = Math.max(0, ...samples.map((sample) => sample.labels.length))
   const blocks = Math.ceil(length / blockSize)
@@ -89,7 +91,7 @@ export function blockDiffusionObjective(
       tokensPerSample.push(0)
       return
     }
-    const needed = neededPositions(labels.length, clean, masked, blockSize, shift)
+    const needed = neededPositions(labels.length, clean, masked, blockSize, shift, context)
     const weightIn = (copy: number, position: number): number =>
       weight === "one" ? 1 : lossScale(levelsOf[copy][Math.floor(position / blockSize)])
     const expectedWeight = (position: number): number =>

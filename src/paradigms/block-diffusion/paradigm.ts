@@ -11,6 +11,8 @@ import { blockDiffusionObjective } from "./objective.js"
 import {
   type BlockDiffusionRecipe,
   blockDiffusionRecipe,
+  blockSizeAt,
+  blockSizeProblem,
   checkRecord,
   checkTraining,
   recordOf,
@@ -25,18 +27,23 @@ export const blockDiffusion: Paradigm<BlockDiffusionRecipe, BlockSettings> = {
   masks: true,
   per: "samples",
   recipe: blockDiffusionRecipe,
-  problems: ({ block_size: size }, { maxLength }) =>
-    size > maxLength ? [[["block_size"], `${size} is above data.max_length, ${maxLength}`]] : [],
+  problems(recipe, { maxLength }) {
+    const { block_size: size } = recipe
+    if (size > maxLength) return [[["block_size"], `${size} is above data.max_length, ${maxLength}`]]
+    const problem = blockSizeProblem(recipe)
+    return problem ? [[["anneal"], problem]] : []
+  },
   record: recordOf,
   check: checkRecord,
   checkTraining,
   learn: ({ learn }) => learn,
   layOut: (encoded, { block_size: size }, { imageSpans, maxLength, config }) =>
     layOut(encoded, imageSpans, { maxLength, blocks: { size, eos: endToken(config) } }),
-  objective(model, batch, { recipe, maskToken, per, uniform }) {
-    const { block_size: blockSize, noise: schedule, noise_range, shift, weight, copies } = recipe
+  objective(model, batch, { recipe, maskToken, per, uniform, progress = 1 }) {
+    const { noise: schedule, noise_range, shift, context, weight, copies } = recipe
     const [epsMin, epsMax] = noise_range
-    const options = { blockSize, maskToken: maskToken!, schedule, epsMin, epsMax, shift, weight, copies, per }
+    const blockSize = blockSizeAt(recipe, progress)
+    const options = { blockSize, maskToken: maskToken!, schedule, epsMin, epsMax, shift, context, weight, copies, per }
     return blockDiffusionObjective(model, batch, options, uniform)
   },
   nothingLearned: ["was masked", "raise block_diffusion.noise_range, or train more steps"],
@@ -63,6 +70,7 @@ export const blockDiffusion: Paradigm<BlockDiffusionRecipe, BlockSettings> = {
     return blockLikelihoods(model, prompt, answers, {
       blockSize: blockSize ?? trained.blockSize,
       shift: shift ?? trained.shift,
+      context: trained.context,
       maskToken: maskToken(config),
     })
   },

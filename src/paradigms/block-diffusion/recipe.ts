@@ -7,18 +7,35 @@ import type { ParadigmRecord } from "../../checkpoint/paradigm-record.js"
 import { check } from "../../checkpoint/schema-check.js"
 import { UserError } from "../../errors.js"
 import { learnedTokens, noiseRange, tokenShift } from "../recipe-parts.js"
-import type { TokenShift } from "./needed-positions.js"
+import type { CleanContext, TokenShift } from "./needed-positions.js"
 
 const LARGEST_BLOCK = 65_536
+const blockSize = z.int().min(1).max(LARGEST_BLOCK)
+
+/** Until this part of the training, blocks of this size; what comes out has blocks of `block_size`. */
+const annealing = z
+  .array(z.strictObject({ until: z.number().positive().lt(1), block_size: blockSize }))
+  .max(1000)
+  .refine(
+    (phases) => phases.every(({ until }, i) => i === 0 || until > phases[i - 1].until),
+    "`until` must grow from phase to phase",
+  )
 
 export const blockDiffusionRecipe = z.strictObject({
   /** D of the paper. */
-  block_size: z.int().min(1).max(LARGEST_BLOCK).default(8),
+  block_size: blockSize.default(8),
+  /** The block grows during training (A2D-VL, Fast-dVLM); none: it has its size from the first step (the paper). */
+  anneal: annealing.default([]),
   /** ordered: as the authors' code (t grows along the sequence); shuffled: the same levels, permuted; uniform: as the paper says. */
   noise: z.enum(["ordered", "shuffled", "uniform"]).default("ordered"),
   /** t lies between these; a narrower range has less variance (Arriola et al. 2025, "clipped" schedules). */
   noise_range: noiseRange.default([0.001, 1]),
   shift: tokenShift.default("same"),
+  /**
+   * What clean tokens see. block: their own block too, as the authors; causal: what is before them only, so that the
+   * prompt and its pictures are to the model what they were before translation (Fast-dVLM).
+   */
+  context: z.enum(["block", "causal"]).default("block"),
   weight: z.enum(["1/t", "one"]).default("1/t"),
   /** Noised copies of each sample in a step; its clean rows and pictures are computed once for all of them. */
   copies: z.int().min(1).max(1024).default(1),
@@ -27,13 +44,15 @@ export const blockDiffusionRecipe = z.strictObject({
 
 export type BlockDiffusionRecipe = z.output<typeof blockDiffusionRecipe>
 
-const { noise, shift, weight, copies, learn } = blockDiffusionRecipe.shape
+const { noise, shift, context, weight, copies, learn } = blockDiffusionRecipe.shape
 /** As config.json records it: the authors' keys without "bd3lm_", and what their code has no choice of. */
 const recordSchema = z.looseObject({
   enabled: z.boolean().optional(),
   block_size: z.int().min(1).optional(),
   noise: noise.optional(),
   shift: shift.optional(),
+  context: context.optional(),
+  anneal: annealing.optional(),
   weight: weight.optional(),
   copies: copies.optional(),
   learn: learn.optional(),
@@ -47,11 +66,13 @@ const DEFAULTS = blockDiffusionRecipe.parse({})
 
 /** The options of a training. What is as in the authors' code, and not among the authors' keys, is left out. */
 export function recordOf(recipe: Partial<BlockDiffusionRecipe> = {}): Json {
-  const { block_size, noise, noise_range, shift, weight, copies, learn } = { ...DEFAULTS, ...recipe }
+  const { block_size, anneal, noise, noise_range, shift, context, weight, copies, learn } = { ...DEFAULTS, ...recipe }
   return {
     enabled: true,
     block_size,
+    ...(anneal.length > 0 && { anneal }),
     ...(shift !== "same" && { shift }),
+    ...(context !== "block" && { context }),
     block_aligned_eos: true,
     antithetic_sampling: noise !== "uniform",
     sampling_eps_min: noise_range[0],
@@ -63,16 +84,37 @@ export function recordOf(recipe: Partial<BlockDiffusionRecipe> = {}): Json {
   }
 }
 
+/** What is wrong with its sizes: whole blocks of one phase must be whole blocks of the next. */
+export function blockSizeProblem({ block_size, anneal }: BlockDiffusionRecipe): string | undefined {
+  const sizes = [...anneal.map((phase) => phase.block_size), block_size]
+  const at = sizes.findIndex((size, i) => i > 0 && (size <= sizes[i - 1] || size % sizes[i - 1] !== 0))
+  if (at < 0) return undefined
+  const what = sizes[at] <= sizes[at - 1] ? "is not smaller than" : "does not divide"
+  return `blocks must grow to a multiple of their size: ${sizes[at - 1]} ${what} ${at < anneal.length ? "the next size" : "block_size"}, ${sizes[at]}`
+}
+
+/**
+ * D at a moment of the training.
+ * @param progress part of the training that is done, 0 to 1
+ */
+export const blockSizeAt = ({ block_size, anneal }: BlockDiffusionRecipe, progress: number): number =>
+  anneal.find(({ until }) => progress < until)?.block_size ?? block_size
+
 /** What decoding goes by. */
 export interface TrainedBlocks {
   blockSize: number
   shift: TokenShift
+  context: CleanContext
 }
 
 /** Of a model of another paradigm: as the authors' models. */
 export function trainedBlocks({ paradigm }: { paradigm: ParadigmRecord }): TrainedBlocks {
-  const { block_size, shift } = paradigm.name === "block-diffusion" ? paradigm.options : {}
-  return { blockSize: (block_size as number | undefined) ?? 8, shift: (shift as TokenShift | undefined) ?? "same" }
+  const { block_size, shift, context } = paradigm.name === "block-diffusion" ? paradigm.options : {}
+  return {
+    blockSize: (block_size as number | undefined) ?? 8,
+    shift: (shift as TokenShift | undefined) ?? "same",
+    context: (context as CleanContext | undefined) ?? "block",
+  }
 }
 
 /** @throws UserError naming the key that cannot be right */

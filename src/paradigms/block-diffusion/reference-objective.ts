@@ -10,7 +10,7 @@ import type { LossUnit, Objective, TrainingBatch } from "../batch.js"
 import { zeroLoss } from "../cross-entropy.js"
 import type { UniformSource } from "../sampling.js"
 import { crossEntropies, embedSample, logProbabilities, upTo, withMasks } from "../whole-sequence.js"
-import { predictedByClean } from "./needed-positions.js"
+import { type CleanContext, predictedByClean } from "./needed-positions.js"
 import { lossScale, maskedPositions, noiseLevels } from "./noise.js"
 import type { BlockDiffusionOptions } from "./objective.js"
 
@@ -18,15 +18,15 @@ import type { BlockDiffusionOptions } from "./objective.js"
  * Who sees whom among 2L rows. The clean copy comes first here, the noised one first in the authors' code: the order has no
  * meaning.
  */
-export function doubledPattern(length: number, blockSize: number): AttentionPattern {
+export function doubledPattern(length: number, blockSize: number, context: CleanContext = "block"): AttentionPattern {
   const isClean = (row: number): boolean => row < length
   const block = (row: number): number => Math.floor((row % length) / blockSize)
   return fromDense(
     2 * length,
     (q, k) =>
-      (isClean(q) === isClean(k) && block(k) === block(q)) ||
+      (!isClean(q) && !isClean(k) && block(k) === block(q)) ||
       (!isClean(q) && isClean(k) && block(k) < block(q)) ||
-      (isClean(q) && isClean(k) && block(k) <= block(q)),
+      (isClean(q) && isClean(k) && (context === "causal" ? k <= q : block(k) <= block(q))),
   )
 }
 
@@ -38,7 +38,7 @@ export function referenceBlockDiffusionObjective(
   uniform: UniformSource,
   features: readonly Tensor[] = model.encodeImages(batch.images),
 ): Objective {
-  const { blockSize, maskToken, shift = "same", weight = "1/t", copies = 1, per = "samples" } = options
+  const { blockSize, maskToken, shift = "same", context, weight = "1/t", copies = 1, per = "samples" } = options
   const { samples } = batch
   const length = Math.max(0, ...samples.map(({ labels }) => labels.length))
   const blocks = Math.ceil(length / blockSize)
@@ -70,7 +70,7 @@ export function referenceBlockDiffusionObjective(
         model,
         cat([embeddings, withMasks(model, embeddings, masked, maskToken)]),
         [...upTo(n), ...upTo(n)],
-        doubledPattern(n, blockSize),
+        doubledPattern(n, blockSize, context),
         sample.positions,
       )
       /** 1/t of a masked token. */

@@ -93,6 +93,7 @@ export function blockSettings(
       ["config.json", trained?.shift],
       ["default", "same" as const],
     ]),
+    ...(trained?.context === "causal" && { context: report.choose("context", [["config.json", trained.context]]) }),
     reference: options.reference,
     dropCache: options.dropCache,
     ...config.decoding,
