@@ -1,22 +1,14 @@
 /** A model that answers many questions at once, and says how likely given answers are. The one file that knows how decoding is called. */
 
+import { type Answer, answerAll } from "../../src/eval/answers.js"
 import { decode } from "../../src/generate/generate.js"
 import { preparePrompt } from "../../src/generate/prepare.js"
 import { type AnswerScore, scoreAnswers } from "../../src/generate/score.js"
 import { loadSession, type Session } from "../../src/generate/session.js"
-import type { DecodeDone, DecodeEvent } from "../../src/paradigms/decode-events.js"
+import type { DecodeEvent } from "../../src/paradigms/decode-events.js"
 import type { Prompt } from "../../src/paradigms/prompt.js"
+import type { Message } from "../../src/text/conversation.js"
 import type { Decoding, Dtype } from "./settings.js"
-
-export interface Answer {
-  text: string
-  /** Tokens up to and with the first end-of-sequence token. */
-  tokens: number
-  /** Forwards of the model until the answer and its end were known. */
-  forwards: number
-  /** Whether it ended by itself, before the limit of tokens. */
-  ended: boolean
-}
 
 export interface AnswerOptions {
   maxTokens: number
@@ -49,18 +41,20 @@ export class Answerer {
    * @throws the reason of `signal` when it is aborted
    */
   async answerAll(questions: readonly string[], options: AnswerOptions): Promise<Answer[]> {
+    const { maxTokens, decoding, signal } = options
+    const requests = questions.map((question) => ({
+      messages: this.#messages(question),
+      temperature: 0,
+      maxTokens,
+      ...decoding,
+      signal,
+    }))
     const answers: Answer[] = new Array(questions.length)
-    let next = 0
-    const work = async (): Promise<void> => {
-      while (next < questions.length) {
-        const index = next++
-        options.signal?.throwIfAborted()
-        for await (const event of this.events(questions[index], options))
-          if (event.type === "done") answers[index] = this.#answer(event)
-        await options.onAnswer?.(index, answers[index])
-      }
+    for await (const { index, answer } of answerAll(this.#session, requests, AT_ONCE)) {
+      answers[index] = answer
+      await options.onAnswer?.(index, answer)
+      signal?.throwIfAborted()
     }
-    await Promise.all(Array.from({ length: Math.min(AT_ONCE, questions.length) }, work))
     return answers
   }
 
@@ -89,18 +83,13 @@ export class Answerer {
   }
 
   #prompt(question: string): Promise<Prompt> {
-    return preparePrompt(this.#session, [
-      { role: "system", content: this.#system },
-      { role: "user", content: question },
-    ])
+    return preparePrompt(this.#session, this.#messages(question))
   }
 
-  #answer({ ids, eosIndex, stats }: DecodeDone): Answer {
-    return {
-      text: this.#session.tokenizer.decode(ids.slice(0, eosIndex)).trim(),
-      tokens: eosIndex === undefined ? stats.tokens : stats.tokens + 1,
-      forwards: stats.forwardsToEnd,
-      ended: eosIndex !== undefined,
-    }
+  #messages(question: string): Message[] {
+    return [
+      { role: "system", content: this.#system },
+      { role: "user", content: question },
+    ]
   }
 }

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, expect, it } from "vitest"
 import { UserError } from "../../src/errors.js"
+import { isSame, wordF1 } from "../../src/eval/text-match.js"
 import { normalised, splitData } from "./data.js"
-import { isRight, wordF1 } from "./metrics.js"
 
 const root = mkdtempSync(join(tmpdir(), "smollm2-data-"))
 afterAll(() => rmSync(root, { recursive: true }))
@@ -84,8 +84,8 @@ it("says which file is missing or damaged", () => {
 })
 
 it("judges answers by their words", () => {
-  expect(isRight("Two apples.", "two  apples")).toBe(true)
-  expect(isRight("two apples and a pear", "two apples")).toBe(false)
+  expect(isSame("Two apples.", "two  apples")).toBe(true)
+  expect(isSame("two apples and a pear", "two apples")).toBe(false)
   expect(wordF1("the cat sat", "the cat sat")).toBe(1)
   expect(wordF1("the the the", "the cat")).toBeCloseTo(2 / 5)
   expect(wordF1("", "cat")).toBe(0)

@@ -1,7 +1,9 @@
 /** Asks one model the held-out questions, in one way of decoding, and counts. */
 
-import type { Answer, Answerer } from "./answerer.js"
-import { isRight, mean, wordF1 } from "./metrics.js"
+import type { Answer } from "../../src/eval/answers.js"
+import { isSame, wordF1 } from "../../src/eval/text-match.js"
+import type { Answerer } from "./answerer.js"
+import { mean } from "./metrics.js"
 import type { Decoding } from "./settings.js"
 import type { Question } from "./sources.js"
 
@@ -79,7 +81,7 @@ export async function evaluate(
       set,
       kind: questions[indices[0]].kind,
       questions: indices.length,
-      exact: mean(indices.map((i) => Number(isRight(answers[i].text, questions[i].answer)))),
+      exact: mean(indices.map((i) => Number(isSame(answers[i].text, questions[i].answer)))),
       wordF1: mean(indices.map((i) => wordF1(answers[i].text, questions[i].answer))),
       ...(choices.length > 0 && { choice: mean(choices) }),
       ...(likelihoods.length > 0 && { logLikelihood: mean(likelihoods) }),
@@ -98,7 +100,7 @@ export async function evaluate(
       question,
       reference: answer,
       answer: answers[i].text,
-      right: isRight(answers[i].text, answer),
+      right: isSame(answers[i].text, answer),
     })),
   }
 }

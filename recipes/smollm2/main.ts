@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url"
 import type { Command } from "commander"
 import { type Commands, run as runProgram } from "../../src/cli/main.js"
 import { collect } from "../../src/cli/options.js"
+import { shellWord } from "../../src/cli/shell.js"
 
 interface Options {
   out: string
@@ -64,11 +65,7 @@ function commandOf({ out, recipe, set = [], train = [] }: Options): string {
     ...set.flatMap((override) => ["--set", override]),
     ...train.flatMap((override) => ["--train", override]),
   ]
-  return [NAME, "--out", relative(".", resolve(out)) || ".", ...words].map(quoted).join(" ")
+  return [NAME, ...["--out", relative(".", resolve(out)) || ".", ...words].map(shellWord)].join(" ")
 }
-
-/** As a shell reads it back. */
-const quoted = (word: string): string =>
-  word === NAME || /^[\w./=:@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 
 await runProgram(process.argv, commands)

@@ -3,8 +3,8 @@
 import { denoiseView } from "../../src/report/denoise-view.js"
 import { figure, html, page, preformatted, section, table } from "../../src/report/html.js"
 import { xyChart } from "../../src/report/svg.js"
+import { escapeMarkdown, tableHtml, tableMarkdown } from "../../src/report/tables.js"
 import type { Report } from "./report.js"
-import type { Table } from "./report-tables.js"
 
 export function htmlReport(report: Report): string {
   const { title, date, summary, tables, tradeOff, losses, samples, denoising, facts, command } = report
@@ -55,35 +55,20 @@ ${table(
   )
 }
 
-const tableHtml = ({ text, columns, rows }: Table) => html`${text === undefined ? undefined : html`<p>${text}</p>`}
-${table(
-  columns.map((title, i) => ({ title, number: i > 0 && rows.every((row) => /^[-−–\d]/.test(row[i])) })),
-  rows,
-)}`
-
 export function markdownReport(report: Report): string {
   const { title, date, summary, tables, samples, facts, command } = report
   const parts = [
     `# ${title}`,
     date,
-    ...summary.map(escaped),
+    ...summary.map(escapeMarkdown),
     ...tables.flatMap(tableMarkdown),
     "## Samples",
     ...samples.flatMap(({ set, question, answers }) => [
-      `**${escaped(set)}**: ${escaped(question)}`,
-      answers.map(({ of, text }) => `- ${escaped(of)}: ${escaped(text)}`).join("\n"),
+      `**${escapeMarkdown(set)}**: ${escapeMarkdown(question)}`,
+      answers.map(({ of, text }) => `- ${escapeMarkdown(of)}: ${escapeMarkdown(text)}`).join("\n"),
     ]),
     ...facts.flatMap(tableMarkdown),
     `Made by \`${command}\`.`,
   ]
   return `${parts.join("\n\n")}\n`
 }
-
-function tableMarkdown({ title, text, columns, rows }: Table): string[] {
-  const line = (cells: readonly string[]): string => `| ${cells.map(escaped).join(" | ")} |`
-  const lines = [line(columns), `| ${columns.map(() => "---").join(" | ")} |`, ...rows.map(line)]
-  return [`## ${title}`, ...(text === undefined ? [] : [escaped(text)]), lines.join("\n")]
-}
-
-/** Answers of models are not to be trusted: nothing in them is markup. */
-const escaped = (text: string): string => text.replace(/\s+/g, " ").replace(/[\\`*_[\]<>|#~]/g, (mark) => `\\${mark}`)

@@ -1,17 +1,11 @@
 /** The tables and the trade-off of a report, from what was measured. */
 
 import type { Series } from "../../src/report/svg.js"
+import type { Table } from "../../src/report/tables.js"
 import type { SetScores } from "./evaluate.js"
 import { decodingText, type Result } from "./evaluation.js"
 import type { ModelName } from "./plan.js"
 import type { Question } from "./sources.js"
-
-export interface Table {
-  title: string
-  text?: string
-  columns: string[]
-  rows: string[][]
-}
 
 export const TITLES: Record<ModelName, string> = {
   base: "SmolLM2 as it is",

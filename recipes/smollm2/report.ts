@@ -4,6 +4,7 @@ import { cpus } from "node:os"
 import { join } from "node:path"
 import type { DenoiseStep } from "../../src/report/denoise-view.js"
 import type { Series } from "../../src/report/svg.js"
+import type { Table } from "../../src/report/tables.js"
 import { buildInfo } from "../../src/torch/index.js"
 import { readMetrics } from "../../src/train/metrics.js"
 import { Answerer } from "./answerer.js"
@@ -21,7 +22,6 @@ import {
   percent,
   shown,
   sweep,
-  type Table,
   TITLES,
   tradeOff,
 } from "./report-tables.js"

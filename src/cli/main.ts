@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs"
 import { Command, CommanderError } from "commander"
 import { UserError } from "../errors.js"
 import { readableMessage } from "../readable.js"
+import { register as ablate } from "./commands/ablate.js"
 import { register as bench } from "./commands/bench.js"
 import { register as data } from "./commands/data.js"
 import { register as doctor } from "./commands/doctor.js"
@@ -27,8 +28,8 @@ export interface Commands {
 
 const PROGRAM: Commands = {
   name: "diffusionvl",
-  register: [generate, train, data, doctor, bench, scripts],
-  writesFiles: ["convert", "train", "translate"],
+  register: [generate, train, ablate, data, doctor, bench, scripts],
+  writesFiles: ["convert", "train", "translate", "block-size", "steps", "threshold"],
 }
 
 export function createProgram({ name, separator, register: commands }: Commands = PROGRAM): Command {

@@ -4,7 +4,7 @@ import type { GenerationConfig } from "../checkpoint/generation-config.js"
 import type { DecodingOptions } from "../paradigms/decoding-options.js"
 import { DecodingReport } from "../paradigms/decoding-report.js"
 import type { DecodingSettings } from "../paradigms/paradigm.js"
-import type { Session } from "./session.js"
+import type { Unloaded } from "./session.js"
 
 const NOTHING: GenerationConfig = { values: {}, unsupported: [] }
 
@@ -14,7 +14,7 @@ export interface ResolvedDecoding {
 }
 
 /** @throws UserError when the model's own settings cannot be used with this prompt */
-export function resolveDecoding(session: Session, options: DecodingOptions, promptTokens: number): ResolvedDecoding {
+export function resolveDecoding(session: Unloaded, options: DecodingOptions, promptTokens: number): ResolvedDecoding {
   const report = new DecodingReport()
   const generation = options.generationConfig === false ? NOTHING : session.generation
   const settings = session.paradigm.settings({ ...session, generation }, options, promptTokens, report)

@@ -14,7 +14,7 @@ import { type ResolvedDecoding, resolveDecoding } from "./decoding.js"
 import { merged } from "./merged.js"
 import { explainDecodingError } from "./not-finite.js"
 import { type ImageSource, preparePrompt } from "./prepare.js"
-import type { Session } from "./session.js"
+import type { Session, Unloaded } from "./session.js"
 
 export type { DecodingOptions } from "../paradigms/decoding-options.js"
 
@@ -144,7 +144,7 @@ export function decode(
 }
 
 /** @throws UserError naming the option that cannot be used */
-export function requireOptions({ name, paradigm, config }: Session, options: DecodingOptions): void {
+export function requireOptions({ name, paradigm, config }: Unloaded, options: DecodingOptions): void {
   checkOptions({ name, paradigm, maxPositions: config.text.maxPositions }, options)
 }
 

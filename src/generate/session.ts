@@ -40,6 +40,9 @@ export interface Session extends OpenedModel {
   device: Device
 }
 
+/** All of it but its weights: enough to know how it will decode. */
+export type Unloaded = Omit<Session, "model" | "executor">
+
 /** Type to compute in, device, and the base of an adapter, as for `loadModel`. */
 export type SessionOptions = Pick<LoadOptions, "dtype" | "device" | "base">
 

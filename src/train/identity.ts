@@ -80,7 +80,7 @@ const SAMPLE_BYTES = 4096
  * A hash over names, shapes and both ends and the middle of every tensor: training a model changes all of its tensors
  * nearly everywhere, and gigabytes need not be read. Null where there are no weights (any more).
  */
-function weightsHash(source: string | ComposedModel): string | null {
+export function weightsHash(source: string | ComposedModel): string | null {
   let tensors: [name: string, stored: StoredTensor][]
   try {
     tensors = storedTensors(source)
@@ -145,7 +145,7 @@ const READING_FILES = [
 /** And these where the conversations of the model are written as its own template says. */
 const TEMPLATE_FILES = ["chat_template.jinja", "chat_template.json"]
 
-function tokenizerHash(folder: string | ComposedModel): string {
+export function tokenizerHash(folder: string | ComposedModel): string {
   const hash = createHash("sha256")
   if (typeof folder !== "string") return hash.update(JSON.stringify([...folder.files])).digest("hex")
   const gguf = ggufFile(folder)

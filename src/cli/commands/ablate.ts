@@ -1,0 +1,73 @@
+/** `diffusionvl ablate`: the commands' descriptions; what they do is in ../ablate.ts. */
+
+import { type Command, InvalidArgumentError } from "commander"
+import { collect, folderPath, numberBetween, wholeNumber } from "../options.js"
+
+/** `--sizes 1,4,8`: numbers, each once. */
+function list(parse: (text: string) => number): (text: string) => number[] {
+  return (text) => {
+    const numbers = text.split(",").map(parse)
+    if (new Set(numbers).size < numbers.length) throw new InvalidArgumentError("A number stands twice in it.")
+    return numbers
+  }
+}
+
+/** What is asked of every variant, and how. */
+function withQuestions(command: Command, out: string): Command {
+  return command
+    .requiredOption("--questions <file>", "LLaVA-format JSON or JSONL whose conversations have the expected answers")
+    .option("--image-root <folder>", "folder that image paths are relative to (default: the file's own)", folderPath)
+    .option("--limit <n>", "ask the first n questions only", wholeNumber(1))
+    .option(
+      "--metric <name>",
+      "exact, relaxed (numbers within 5 %) or word-f1; may be given several times (default: exact and relaxed)",
+      collect,
+    )
+    .option("--against <model>", "another model to measure beside; may be given several times", collect)
+    .option("--max-tokens <n>", "tokens of an answer at most", wholeNumber(1), 128)
+    .option("--concurrent <n>", "answers that are decoded at the same time", wholeNumber(1, 1024), 8)
+    .option("--dtype <type>", "to answer in: auto, float32, bfloat16 or float16", "auto")
+    .option("--device <name>", "auto, cpu, cuda or mps", "auto")
+    .option("--out <folder>", "where everything is written", folderPath, out)
+}
+
+function withModel(command: Command): Command {
+  return command
+    .requiredOption("--model <name>", "a folder (also a LoRA adapter's), a .gguf file, a built-in name or a hub id")
+    .option("--base <name>", "the model that an adapter belongs to (default: the one that it names)")
+    .option("--block-size <n>", "tokens denoised together (default: as trained)", wholeNumber(1))
+}
+
+export function register(program: Command): void {
+  const ablate = program
+    .command("ablate")
+    .description(
+      "what block sizes, steps and thresholds cost and bring: a table and curves in one report; goes on where it was stopped",
+    )
+
+  withQuestions(ablate.command("block-size"), "runs/ablate-block-size")
+    .description("train each block size from the same start with the same data, then measure it (table 4 of the paper)")
+    .argument("[model]", "a folder, a .gguf file or a hub id to start from; the recipe's model if left out")
+    .requiredOption("--recipe <file>", "a YAML file, as `train` takes it")
+    .option("--set <key=value>", "override a key of the recipe; may be given several times", collect)
+    .option("--sizes <list>", "block sizes", list(wholeNumber(1)), [1, 4, 8, 16])
+    .action(async (model: string | undefined, options) => {
+      const { ablateBlockSize } = await import("../ablate.js")
+      await ablateBlockSize(model, options)
+    })
+  withModel(withQuestions(ablate.command("steps"), "runs/ablate-steps"))
+    .description("denoising steps per block: quality against speed (figure 4)")
+    .option("--steps <list>", "steps per block", list(wholeNumber(1)), [8, 6, 4, 2])
+    .action(async (options) => {
+      const { ablateSteps } = await import("../ablate.js")
+      await ablateSteps(options)
+    })
+  withModel(withQuestions(ablate.command("threshold"), "runs/ablate-threshold"))
+    .description("thresholds of dynamic remasking: quality against speed (figure 5)")
+    .option("--thresholds <list>", "thresholds", list(numberBetween(0, 1)), [1, 0.8, 0.6, 0.4, 0.2])
+    .option("--remasking <strategy>", "low_confidence_dynamic or sequential_dynamic (default: as the model asks for)")
+    .action(async (options) => {
+      const { ablateThreshold } = await import("../ablate.js")
+      await ablateThreshold(options)
+    })
+}

@@ -1,0 +1,71 @@
+/** Block sizes to train with (paper, table 4): the same start, data and settings, decoded with as many steps as a block has tokens. */
+
+import { closeSync } from "node:fs"
+import { join } from "node:path"
+import { openDataFile } from "../../data/json-array.js"
+import { UserError } from "../../errors.js"
+import { type ResolveOptions, resolveModel } from "../../hub/resolve.js"
+import { imageProcessorOf } from "../../models/images.js"
+import { readConfig } from "../../models/read-config.js"
+import { sectionKey } from "../../paradigms/paradigm.js"
+import { Tokenizer } from "../../text/tokenizer.js"
+import { chosenParadigm, readTrainingRecipe, type TrainingConfig } from "../../train/config.js"
+import { requireWholeModel } from "../../train/learner.js"
+import { targetConfig } from "../../train/paradigm.js"
+import { finishedModel } from "../../train/trainer.js"
+import type { Plan, Variant } from "./plan.js"
+
+export interface BlockSizeOptions {
+  /** File of a training recipe, and keys that win over it: "train.max_steps=100". */
+  recipe: string
+  set?: readonly string[]
+  sizes: readonly number[]
+  /** The model of each size is trained in a folder of this one. */
+  out: string
+}
+
+/**
+ * @throws UserError when the recipe trains no blocks, or none of one of the sizes
+ */
+export function planBlockSizes({ recipe, set = [], sizes, out }: BlockSizeOptions): Plan {
+  const { paradigm, section } = chosenParadigm(readTrainingRecipe(recipe, set))
+  if (!("block_size" in section))
+    throw new UserError(`the recipe trains ${paradigm.noun}, which has no block size`, {
+      where: recipe,
+      fix: "set the paradigm to one that is trained in blocks",
+    })
+  const variants = sizes.map((size): Variant => {
+    const key = `block-${size}`
+    const keys = [`${sectionKey(paradigm.name)}.block_size=${size}`, `output=${JSON.stringify(join(out, key))}`]
+    const training = readTrainingRecipe(recipe, [...set, ...keys])
+    return {
+      key,
+      curve: "block sizes",
+      label: `D ${size}`,
+      cells: [String(size)],
+      model: finishedModel(training.output),
+      training,
+      decoding: { blockSize: size, steps: size },
+    }
+  })
+  return {
+    title: "Block sizes",
+    text: "Each model is trained with another block size, from the same start with the same data, and decodes with as many steps as a block has tokens: one token a forward.",
+    columns: ["block size"],
+    variants,
+  }
+}
+
+/**
+ * What a training would find out after it began to write.
+ * @returns whether the model can see
+ * @throws UserError when its model or data are not there, or do not fit
+ */
+export async function requireTrainable(config: TrainingConfig, options: ResolveOptions = {}): Promise<boolean> {
+  const { folder } = await resolveModel(config.model, options)
+  requireWholeModel(folder)
+  const tokenizer = Tokenizer.load(folder)
+  const target = targetConfig(readConfig(folder), config, (id) => tokenizer.token(id))
+  closeSync(openDataFile(config.data.file))
+  return imageProcessorOf(target, folder) !== undefined
+}

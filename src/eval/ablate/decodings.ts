@@ -1,0 +1,125 @@
+/** One model decoded in several ways (paper, figures 4 and 5), beside others. */
+
+import { UserError } from "../../errors.js"
+import { resolveDecoding } from "../../generate/decoding.js"
+import { requireOptions } from "../../generate/generate.js"
+import type { Unloaded } from "../../generate/session.js"
+import type { DecodingOptions } from "../../paradigms/decoding-options.js"
+import type { Plan, Variant } from "./plan.js"
+
+/** A model that is decoded. */
+export interface Subject {
+  session: Unloaded
+  /** As it was asked for, and as it is called in the report. */
+  model: string
+  title: string
+  /** Of an adapter. */
+  base?: string
+}
+
+/**
+ * Steps for each block, and with them how many tokens a forward makes final: D / S. Others that decode in steps are
+ * measured at the same parallelism.
+ * @param decoding what holds for all of the model's variants, such as its block size
+ * @throws UserError when the model has no steps, or a block has fewer tokens than steps
+ */
+export function planSteps(
+  subject: Subject,
+  others: readonly Subject[],
+  { steps, decoding }: { steps: readonly number[]; decoding: DecodingOptions },
+): Plan {
+  const size = blockSizeOf(subject, { ...decoding, steps: 1 })
+  const tooMany = steps.find((count) => count > size)
+  if (tooMany !== undefined)
+    throw new UserError(`${tooMany} steps are more than a block of ${size} tokens can take`, {
+      where: "--steps",
+      fix: `give numbers from 1 to ${size}, or another --block-size`,
+    })
+  const { maxTokens } = decoding
+  return {
+    title: "Steps per block",
+    text: "Parallelism is how many tokens a forward makes final, sure or not: the block size over the steps.",
+    columns: ["model", "steps", "parallelism"],
+    variants: [
+      ...steps.map((count) => stepsVariant(subject, size, count, decoding)),
+      ...others.flatMap((other) => {
+        if (!other.session.paradigm.options.includes("steps"))
+          return [variantOf(other, { label: "1.0×", cells: [other.title, "–", "1.0×"], decoding: { maxTokens } })]
+        const own = blockSizeOf(other, { maxTokens })
+        const counts = new Set(steps.map((count) => Math.max(1, Math.round((own * count) / size))))
+        return [...counts].map((count) => stepsVariant(other, own, count, { maxTokens }))
+      }),
+    ],
+  }
+}
+
+function stepsVariant(subject: Subject, size: number, steps: number, decoding: DecodingOptions): Variant {
+  const parallelism = `${(size / steps).toFixed(1)}×`
+  const cells = [subject.title, String(steps), parallelism]
+  return variantOf(subject, { key: `steps-${steps}`, label: parallelism, cells, decoding: { ...decoding, steps } })
+}
+
+/**
+ * Thresholds of dynamic remasking: every token that the model is surer of becomes final at once.
+ * @throws UserError when the model has no threshold, or one cannot be
+ */
+export function planThresholds(
+  subject: Subject,
+  others: readonly Subject[],
+  { thresholds, decoding }: { thresholds: readonly number[]; decoding: DecodingOptions },
+): Plan {
+  const { maxTokens } = decoding
+  return {
+    title: "Thresholds",
+    text: "In a step every token whose confidence is above the threshold becomes final, but at least as many as without one; at 1 no more than those.",
+    columns: ["model", "threshold"],
+    variants: [
+      ...thresholds.map((threshold) =>
+        variantOf(subject, {
+          key: `threshold-${threshold}`,
+          label: `τ ${threshold}`,
+          cells: [subject.title, String(threshold)],
+          decoding: { ...decoding, threshold },
+        }),
+      ),
+      ...others.map((other) => asItIs(other, [other.title, "–"], maxTokens)),
+    ],
+  }
+}
+
+/** A model as it decodes when nobody asks for anything. */
+export const asItIs = (subject: Subject, cells: readonly string[], maxTokens: number | undefined): Variant =>
+  variantOf(subject, { label: "", cells, decoding: { maxTokens } })
+
+/** What models are called in a report: the last word of their names that says something, where that tells them apart. */
+export function titlesOf(models: readonly string[]): string[] {
+  const words = models.map((model) => {
+    const parts = model.split(/[/\\]/).filter((part) => part !== "" && part !== "model")
+    return parts.at(-1) ?? model
+  })
+  return words.map((word, i) => (words.indexOf(word) === words.lastIndexOf(word) ? word : models[i]))
+}
+
+/** @throws UserError when the model cannot be decoded so */
+function variantOf(
+  { session, model, title, base }: Subject,
+  { key, label, cells, decoding }: Pick<Variant, "label" | "cells" | "decoding"> & { key?: string },
+): Variant {
+  requireOptions(session, decoding)
+  resolveDecoding(session, decoding, 1)
+  return {
+    key: [title, ...(key ? [key] : [])].join("-").replaceAll(/[^\w.-]+/g, "-"),
+    curve: title,
+    label,
+    cells,
+    model,
+    ...(base !== undefined && { base }),
+    decoding,
+  }
+}
+
+/** D of the model as it is asked to decode. */
+function blockSizeOf({ session }: Subject, decoding: DecodingOptions): number {
+  requireOptions(session, decoding)
+  return resolveDecoding(session, decoding, 1).report.applied.blockSize.value as number
+}

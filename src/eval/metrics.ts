@@ -1,0 +1,59 @@
+/** How good answers are. A metric is an object with a name; more of them can be registered. */
+
+import { UserError } from "../errors.js"
+import { shown } from "../readable.js"
+import { isRelaxedlySame, isSame, wordF1 } from "./text-match.js"
+
+export interface Judged {
+  answer: string
+  /** What is right; the one that the answer is most like counts. */
+  references: readonly string[]
+}
+
+export interface Metric {
+  /** Column of a report. */
+  title: string
+  /** One score for each answer; 1 is perfect. */
+  score(answers: readonly Judged[], signal?: AbortSignal): number[] | Promise<number[]>
+}
+
+/**
+ * @param argument what stands behind the metric's name and a colon, such as the folder of a model
+ * @throws UserError when it cannot be had
+ */
+export type MetricMaker = (argument: string | undefined, signal?: AbortSignal) => Metric | Promise<Metric>
+
+const each = (title: string, alike: (answer: string, reference: string) => number | boolean): MetricMaker => {
+  const best = ({ answer, references }: Judged): number =>
+    references.reduce((most, reference) => Math.max(most, Number(alike(answer, reference))), 0)
+  return (argument) => {
+    if (argument !== undefined) throw new UserError(`${shown(argument)} is more than the metric takes`)
+    return { title, score: (answers) => answers.map(best) }
+  }
+}
+
+const makers = new Map<string, MetricMaker>([
+  ["exact", each("exact", isSame)],
+  ["relaxed", each("relaxed", isRelaxedlySame)],
+  ["word-f1", each("F1 of the words", wordF1)],
+])
+
+/** @throws RangeError when there is one of the name */
+export function registerMetric(name: string, make: MetricMaker): void {
+  if (makers.has(name)) throw new RangeError(`there is a metric ${name} already`)
+  makers.set(name, make)
+}
+
+/** A metric with the words it was asked for by. */
+export type NamedMetric = Metric & { name: string }
+
+/**
+ * @param asked a name, or a name with an argument: "name:argument"
+ * @throws UserError when there is no such metric, or it cannot be had
+ */
+export async function metricNamed(asked: string, signal?: AbortSignal): Promise<NamedMetric> {
+  const [, name, argument] = /^([^:]*)(?::(.*))?$/s.exec(asked) ?? []
+  const make = makers.get(name)
+  if (!make) throw new UserError(`there is no metric ${shown(name)}`, { fix: `use ${[...makers.keys()].join(", ")}` })
+  return { name: asked, ...(await make(argument, signal)) }
+}
