@@ -112,6 +112,17 @@ export { type FullDiffusionDecoderOptions, fullDiffusionDecoding } from "./parad
 export type { Prompt } from "./paradigms/prompt.js"
 export { type Predictions, type SamplingOptions, sampleTokens, type UniformSource } from "./paradigms/sampling.js"
 
+// Compare texts.
+
+export {
+  type BertScoreBaseline,
+  type BertScoreOptions,
+  type BertScores,
+  bertScore,
+  ROBERTA_LARGE_BASELINE,
+} from "./eval/bertscore.js"
+export { loadTextEncoder, type TextEncoder, type TextEncoderOptions } from "./models/encoders/text-encoder.js"
+
 // Another family of models: docs/guide/add-a-model.md.
 
 export type { ImageSettings } from "./checkpoint/image-settings.js"

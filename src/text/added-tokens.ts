@@ -1,5 +1,6 @@
 /** Finds the added tokens of a tokenizer in a text, as the reference implementation does, and nothing else. */
 
+import { isObject } from "../checkpoint/json.js"
 import type { Normalize } from "./normalizer.js"
 
 export interface AddedToken {
@@ -25,6 +26,12 @@ export interface Section {
   end: number
   /** Where it begins in what normalisation made of its place. */
   offset: number
+}
+
+/** A special token is written as its text, or as an object with its text. */
+export function contentOf(token: unknown): string | undefined {
+  const text = isObject(token) ? token.content : token
+  return typeof text === "string" && text !== "" ? text : undefined
 }
 
 const WORD_BEFORE = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]$/u

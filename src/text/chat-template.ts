@@ -8,10 +8,10 @@ import { openGgufModel } from "../checkpoint/gguf/model.js"
 import { isObject, type Json, readJsonObject, readOptionalJson, readTextFile } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
 import { label, readable } from "../readable.js"
+import { contentOf } from "./added-tokens.js"
 import type { Part } from "./message.js"
 import { PYTHON_FUNCTIONS, strftime, usePythonStrings } from "./python-strings.js"
 import { OutOfTime, withTimeLimit } from "./time-limit.js"
-import { contentOf } from "./tokenizer-file.js"
 
 const RENDER_TIME = 3000
 /** The library makes the whole list of a range before anything is read from it. */

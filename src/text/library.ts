@@ -19,7 +19,6 @@ interface Library {
   WordPiece: Step<Model>
   Unigram: new (config: unknown, eos: unknown) => Model & { scores: number[] }
   SplitPreTokenizer: Step<{ pattern: RegExp }>
-  BertNormalizer: Step<{ normalize(text: string): string }>
   PrecompiledNormalizer: Step<{ normalize(text: string): string }>
   BPEDecoder: Step<{ decode_chain(tokens: string[]): string[] }>
   CTCDecoder: Step<{ decode_chain(tokens: string[]): string[] }>
@@ -31,7 +30,6 @@ export const {
   WordPiece,
   Unigram,
   SplitPreTokenizer,
-  BertNormalizer,
   PrecompiledNormalizer,
   BPEDecoder,
   CTCDecoder,

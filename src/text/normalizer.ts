@@ -3,8 +3,9 @@
 import type { Json } from "../checkpoint/json.js"
 import { isObject } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
+import { bertNormalizer, lowerCase } from "./bert-normalizer.js"
 import { toByteCharacters } from "./byte-level.js"
-import { BertNormalizer, PrecompiledNormalizer } from "./library.js"
+import { PrecompiledNormalizer } from "./library.js"
 import { patternOf } from "./pattern.js"
 
 export type Normalize = (text: string) => string
@@ -32,13 +33,13 @@ export function normalizerOf(step: unknown): Normalize {
     case "StripAccents":
       return (text) => text.replace(/\p{M}/gu, "")
     case "Lowercase":
-      // Character by character, as the reference: without the other sigma at the end of a word.
-      return (text) => text.replaceAll("Σ", "σ").toLowerCase()
+      return lowerCase
     case "ByteLevel":
       return toByteCharacters
     case "BertNormalizer":
+      return bertNormalizer(step)
     case "Precompiled": {
-      const library = type === "Precompiled" ? new PrecompiledNormalizer(step) : new BertNormalizer(step)
+      const library = new PrecompiledNormalizer(step)
       return (text) => library.normalize(text)
     }
     default:

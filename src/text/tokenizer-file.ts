@@ -6,21 +6,25 @@ import { ggufFile } from "../checkpoint/gguf/find.js"
 import { openGgufModel } from "../checkpoint/gguf/model.js"
 import { isObject, type Json, readJsonObject } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
-import type { AddedToken } from "./added-tokens.js"
+import { type AddedToken, contentOf } from "./added-tokens.js"
+import { wordPieceDefinition } from "./word-piece.js"
 
 /** No tokenizer has ids above: tables of their size are made. */
 const MOST_IDS = 1 << 24
 
-/** tokenizer.json and, if there is one, tokenizer_config.json of a model folder; of a GGUF file what they would be. */
+/** tokenizer.json (or BERT's vocab.txt) and, if there is one, tokenizer_config.json of a model folder; of a GGUF file what they would be. */
 export function readTokenizerFiles(folder: string): { path: string; definition: Json; config: Json } {
   const gguf = ggufFile(folder)
   if (gguf !== undefined) return { path: gguf, ...openGgufModel(gguf).tokenizer() }
   const path = join(folder, "tokenizer.json")
-  if (!existsSync(path)) refuseOtherFiles(folder)
   const configPath = join(folder, "tokenizer_config.json")
-  const definition = readFile(path)
   const config = existsSync(configPath) ? readFile(configPath) : {}
-  return { path, definition, config }
+  const vocabulary = join(folder, "vocab.txt")
+  if (!existsSync(path)) {
+    if (existsSync(vocabulary)) return { path: vocabulary, definition: wordPieceDefinition(vocabulary, config), config }
+    refuseOtherFiles(folder)
+  }
+  return { path, definition: readFile(path), config }
 }
 
 /** Files of tokenizers in other forms, and what turns them into tokenizer.json. */
@@ -143,12 +147,6 @@ function specialNames(config: Json): string[] {
   return [...named.map((key) => config[key]), ...more].flatMap((token) => contentOf(token) ?? [])
 }
 
-/** A special token is written as its text, or as an object with its text. */
-export function contentOf(token: unknown): string | undefined {
-  const text = isObject(token) ? token.content : token
-  return typeof text === "string" && text !== "" ? text : undefined
-}
-
 /** What transformers puts before and after a plain text: its Llama class by the configuration, others by the post-processor. */
 export function endsOf(
   { post_processor: step }: Json,
@@ -167,6 +165,10 @@ export function endsOf(
     }
   }
   const steps = isObject(step) && Array.isArray(step.processors) ? step.processors : [step]
+  const pair = steps.find(
+    (step): step is Json => isObject(step) && /^(Bert|Roberta)Processing$/.test(String(step.type)),
+  )
+  if (pair) return { before: idOfPair(pair.cls), after: idOfPair(pair.sep) }
   const template = steps.find((step): step is Json => isObject(step) && step.type === "TemplateProcessing")
   const single = Array.isArray(template?.single) ? template.single : []
   const text = single.findIndex((item) => isObject(item) && item.Sequence !== undefined)
@@ -177,6 +179,9 @@ export function endsOf(
     })
   return { before: idsOf(single.slice(0, Math.max(text, 0))), after: idsOf(text < 0 ? [] : single.slice(text + 1)) }
 }
+
+/** ["[CLS]", 101] → its id. */
+const idOfPair = (pair: unknown): number[] => (Array.isArray(pair) && isId(pair[1]) ? [pair[1]] : [])
 
 function addedToken(entry: unknown): AddedToken {
   const {
