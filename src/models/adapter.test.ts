@@ -41,10 +41,13 @@ function logits({ model }: LoadedModel): number[][] {
   })
 }
 
-/** Features of the picture that the fixture has: four by four patches. */
+/** Features of the picture that the fixture has: four by four patches, or a tile of eight pixels. */
 function features({ model }: LoadedModel): number[][] {
-  const pixelValues = Float32Array.from({ length: 16 * 1176 }, (_, i) => Math.sin(i * 0.37))
-  const image = { pieces: [4], pixelValues, grid: [1, 4, 4] } as ImageInput
+  const shapes: Record<string, number> = { qwen2_5_vl: 16 * 1176, qwen3_vl: 16 * 96 }
+  const isQwen = model.config.family in shapes
+  const count = shapes[model.config.family] ?? 3 * 8 * 8
+  const pixelValues = Float32Array.from({ length: count }, (_, i) => Math.sin(i * 0.37))
+  const image = { pieces: [4], pixelValues, ...(isQwen && { grid: [1, 4, 4] }) } as ImageInput
   return noGrad(() =>
     model
       .encodeImages([image])[0]

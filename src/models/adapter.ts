@@ -100,7 +100,13 @@ export class Adapter implements WeightAdapters {
     const shared = this.plan.modules.config.text.tie ? whole.get(EMBEDDING) : undefined
     if (shared) whole.set(HEAD, shared)
     const named = storedEntries({ name: "modules", rules: this.plan.modules.rules as Rule[] }, tensorEntries(whole))
-    return [...tensorEntries(beside), ...named].map((entry) => ({ ...entry, name: PREFIX + entry.name }))
+    // The weight of a layer that has low-rank matrices too is the one inside them.
+    const adapted = new Set(this.plan.lowRank.map(({ module }) => module.name))
+    const placed = named.map((entry) => {
+      const [, module, kind] = /^(.*)\.([^.]+)$/.exec(entry.name)!
+      return adapted.has(module) ? { ...entry, name: `${module}.base_layer.${kind}` } : entry
+    })
+    return [...tensorEntries(beside), ...placed].map((entry) => ({ ...entry, name: PREFIX + entry.name }))
   }
 }
 

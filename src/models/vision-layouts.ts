@@ -14,10 +14,14 @@ export const authorsVisionRules: readonly RenameRule[] = [
 ]
 
 /**
- * LLaVA-1.5 and LLaVA-OneVision as transformers saves them, and with the one level more that its newer releases have. The
- * layers of an MLP are counted from 1; connectors that transformers does not know keep their names.
+ * LLaVA-1.5 and LLaVA-OneVision. The layers of an MLP are counted from 1; connectors that transformers does not know keep
+ * their names.
+ * @param written level above: none on disk; "model." in transformers' modules, and on disk from its newer releases
  */
-export const llavaVisionRules = (kind: ConnectorKind = { type: "mlp", depth: 2 }): RenameRule[] =>
+export const llavaVisionRules = (
+  written: "" | "model." = "",
+  kind: ConnectorKind = { type: "mlp", depth: 2 },
+): RenameRule[] =>
   ["", "model."].flatMap((level) =>
     [
       { stored: `${level}vision_tower.*`, canonical: `${tower}.*` },
@@ -27,7 +31,7 @@ export const llavaVisionRules = (kind: ConnectorKind = { type: "mlp", depth: 2 }
       })),
       ...(kind.type === "mlp" ? [] : [{ stored: `${level}multi_modal_projector.*`, canonical: `${connector}.*` }]),
       { stored: `${level}image_newline`, canonical: newline },
-    ].map((rule) => (level === "" ? rule : { ...rule, readOnly: true })),
+    ].map((rule) => (level === written ? rule : { ...rule, readOnly: true })),
   )
 
 /** Idefics3 and SmolVLM. */

@@ -24,7 +24,8 @@ const tokenSchema = z.looseObject({ image_token_index: token, image_token_id: to
 
 const layoutOf = ({ vision }: TiledConfig): Layout => ({
   name: "transformers",
-  rules: [...llavaVisionRules(vision.connector), ...languageRules("language_model.model")],
+  rules: [...llavaVisionRules("", vision.connector), ...languageRules("language_model.model")],
+  modules: [...llavaVisionRules("model.", vision.connector), ...languageRules("model.language_model")],
 })
 
 /** @param image id that stands for a picture where the file names none */

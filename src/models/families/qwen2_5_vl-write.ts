@@ -3,7 +3,7 @@ import type { ElementType } from "../../checkpoint/element-types.js"
 import type { Json } from "../../checkpoint/json.js"
 import { paradigmJson } from "../../checkpoint/paradigm-record.js"
 import { BLOCK_DIFFUSION } from "../published-paradigms.js"
-import { bd3lmJson } from "./bd3lm-keys.js"
+import { bd3lmJson, noBd3lm } from "./bd3lm-keys.js"
 import { QWEN_MASK } from "./qwen2.js"
 import type { QwenVlConfig } from "./qwen2_5_vl-read.js"
 
@@ -45,13 +45,12 @@ const RELEASED_DEFAULTS: Json = {
 export function toReleasedConfig(config: QwenVlConfig, dtype: ElementType): Json {
   const published = BLOCK_DIFFUSION.name
   const text = textJson(config)
-  // What the paradigm's record leaves out is as by default, whatever the source was trained with.
-  const kept = Object.entries(config.raw.model_type === "qwen2_5_vl" ? {} : config.raw).filter(
-    ([key]) => !(key in BD3LM),
-  )
+  const kept = config.raw.model_type === "qwen2_5_vl" ? {} : config.raw
   return {
     ...RELEASED_DEFAULTS,
-    ...Object.fromEntries(kept),
+    ...kept,
+    // What the paradigm's record leaves out is as by default, whatever the source was trained with.
+    ...noBd3lm(),
     ...text,
     architectures: ["DiffusionVLQwenVLForCausalLM"],
     model_type: "diffusionvl_qwenvl",
