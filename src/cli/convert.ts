@@ -1,9 +1,9 @@
 /** Writes a converted checkpoint and says what it is. */
 
 import { UserError } from "../errors.js"
-import { resolveModel } from "../hub/resolve.js"
 import { resolveWithBase } from "../models/base-model.js"
 import type { DequantisedType } from "../models/checkpoint.js"
+import { resolveWhole } from "../models/resolve.js"
 import { type ConvertOptions, convert } from "../paradigms/convert.js"
 import { merge } from "../paradigms/merge.js"
 import { DEFAULT_PARADIGM, paradigmNamed } from "../paradigms/registry.js"
@@ -52,7 +52,7 @@ export async function convertCommand(model: string, options: ConvertCommandOptio
   if (error) throw new UserError(`no model has a block of ${blockSize} tokens`, { where: "--block-size" })
   await interruptible(async (signal) => {
     const download = downloadObserver(model)
-    const { folder } = await resolveModel(model, { signal, onEvent: download.onEvent })
+    const { folder } = await resolveWhole(model, { signal, onEvent: download.onEvent })
     download.finish()
     const progress = new Progress("converting")
     const onProgress: ConvertOptions["onProgress"] = (done, total) => {

@@ -43,22 +43,27 @@ interface DataCheckOptions {
   json?: boolean
 }
 
-/** How a training with this recipe, or one without settings of its own, would prepare the records. */
+/**
+ * How a training with this recipe, or one without settings of its own, would prepare the records.
+ * @param pictures the folder with the model's settings of pictures
+ */
 function trainingOptions(
   recipe: TrainingConfig | undefined,
   config: ModelConfig | undefined,
   formatOf: (config: ModelConfig) => ChatFormat,
   tokenizer: Tokenizer | undefined,
+  pictures: string | undefined,
 ): CheckOptions {
   const { data } = recipe ?? {}
   const paradigm = paradigmNamed(recipe?.paradigm ?? DEFAULT_PARADIGM)
   const trained = config && (paradigm.name === config.paradigm.name ? config : asParadigm(config, paradigm))
   const limits = { minPixels: data?.min_pixels, maxPixels: data?.max_pixels }
-  const images = trained && imageProcessorOf(trained, undefined, limits)
+  const images = trained && imageProcessorOf(trained, pictures, limits)
   const aspect = data?.image_aspect ?? "pad"
+  const wholeOnly = data?.image_tiles === "whole"
   const spanOfSize = (size: PictureSize, among: number): ImageSpan => {
     if (trained && tokenizer)
-      return spanOf(requireImages(images).pieces(size, { pad: aspect === "pad", among }), tokenizer)
+      return spanOf(requireImages(images).pieces(size, { pad: aspect === "pad", wholeOnly, among }), tokenizer)
     return imageTokens(size, aspect, {
       minPixels: limits.minPixels ?? DIFFUSION_IMAGE.minPixels,
       maxPixels: limits.maxPixels ?? DIFFUSION_IMAGE.maxPixels,
@@ -111,7 +116,7 @@ export async function dataCheck(
   const progress = new Progress("checking")
   let bad = 0
   for await (const event of checkDataset(file, {
-    ...trainingOptions(recipe, config, formatOf, tokenizer),
+    ...trainingOptions(recipe, config, formatOf, tokenizer, folders?.pictures),
     ...(imageRoot !== undefined && { imageRoot }),
     ...(untrusted && { trusted: false }),
     limit,

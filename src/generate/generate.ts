@@ -22,6 +22,8 @@ export interface GenerateOptions extends DecodingOptions {
   messages: readonly Message[]
   /** One for each image part of the messages, in order. */
   images?: readonly ImageSource[]
+  /** LLaDA's models lose the token behind each image, as in the authors' evaluation (docs/reference.md, Q22). @default false */
+  dropAfterImage?: boolean
   signal?: AbortSignal
 }
 

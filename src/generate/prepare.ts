@@ -22,6 +22,7 @@ export type ImageSource = string | Uint8Array | RgbImage
  * Decodes, resizes and encodes the images and tokenises the messages. Images keep their aspect, within the model's pixel
  * limits; the autoregressive model gets its three-axis positions. Lengths are checked before pictures are prepared.
  * @param images one for each image part of the messages, in order
+ * @param options.dropAfterImage as the authors' evaluation writes prompts of LLaDA (docs/reference.md, Q22)
  * @throws UserError when they differ in number, an image cannot be read, or the prompt is longer than the model can see; the
  * reason of `signal` when it is aborted
  */
@@ -29,7 +30,7 @@ export async function preparePrompt(
   session: Session,
   messages: readonly Message[],
   images: readonly ImageSource[] = [],
-  { signal }: { signal?: AbortSignal } = {},
+  { signal, dropAfterImage }: { signal?: AbortSignal; dropAfterImage?: boolean } = {},
 ): Promise<Prompt> {
   checkMessages(messages)
   checkConversation(messages, images.length)
@@ -44,7 +45,7 @@ export async function preparePrompt(
   const spans = pictures.map((picture, i) =>
     named(placeOf(images[i], i), () => spanOf(requireImages(session.images).pieces(picture, { among }), tokenizer)),
   )
-  const ids = encodePrompt(messages, tokenizer, session.format)
+  const ids = encodePrompt(messages, tokenizer, session.format, { dropAfterImage })
   if (ids.length === 0)
     throw new UserError("the prompt has no tokens: the model's chat template writes nothing, or the text is empty", {
       where: session.folder,

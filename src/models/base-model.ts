@@ -6,8 +6,9 @@ import { isAdapter } from "../checkpoint/adapter-files.js"
 import { ggufFile } from "../checkpoint/gguf/find.js"
 import { readAdapterConfig } from "../checkpoint/peft-config.js"
 import { UserError } from "../errors.js"
-import { type ResolveOptions, resolveModel } from "../hub/resolve.js"
+import type { ResolveOptions } from "../hub/resolve.js"
 import { label } from "../readable.js"
+import { resolveWhole } from "./resolve.js"
 
 const FIX = "give the model that it was trained on (--base, in the library `base`)"
 
@@ -52,10 +53,10 @@ export async function resolveWithBase(
   name: string,
   options: ResolveOptions & { base?: string } = {},
 ): Promise<{ folder: string; base?: string }> {
-  const { folder } = await resolveModel(name, options)
+  const { folder } = await resolveWhole(name, options)
   requireBaseOfAdapter(folder, options.base)
   if (!isAdapter(folder)) return { folder }
-  const base = await resolveModel(options.base ?? baseName(folder), options)
+  const base = await resolveWhole(options.base ?? baseName(folder), options)
   return { folder, base: base.folder }
 }
 

@@ -10,12 +10,8 @@ import { UserError } from "../errors.js"
 import { shown } from "../readable.js"
 import type { Architecture, ConfigFiles } from "./architecture.js"
 import { architectureOfType, architectures } from "./registry.js"
-
-/** Types that people may try, and what they are. */
-const RECOGNISED: Record<string, string> = {
-  siglip: "a SigLIP vision tower",
-  siglip_vision_model: "a SigLIP vision tower",
-}
+import { towerFamilies } from "./towers/registry.js"
+import type { TowerFamily } from "./towers/tower.js"
 
 /**
  * Reads the configuration of a model folder or GGUF file.
@@ -80,11 +76,17 @@ function requireArchitecture(raw: Json, where?: string): Architecture {
   if (known) return known
   const list = architectures().map(({ title, modelTypes }) => `${modelTypes.slice(0, 2).join(", ")} (${title})`)
   const fix = `Supported are ${list.slice(0, -1).join("; ")}; and ${list[list.length - 1]}.`
-  if (typeof name === "string" && Object.hasOwn(RECOGNISED, name))
-    throw new UserError(`this is ${RECOGNISED[name]} (model_type "${name}"), which is not supported yet`, {
-      where,
-      fix,
-    })
+  const isTower = ({ modelTypes, trainedIn = [] }: TowerFamily): boolean =>
+    [...modelTypes, ...trainedIn].some((type) => type === name)
+  const tower = towerFamilies().find(isTower)
+  if (tower)
+    throw new UserError(
+      `this is a vision tower (${tower.title}, model_type ${shown(name)}), not a model that answers`,
+      {
+        where,
+        fix,
+      },
+    )
   const what = name === undefined ? "config.json has no model_type" : `unknown model_type ${shown(name)}`
   throw new UserError(what, { where, fix })
 }

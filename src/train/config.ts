@@ -110,6 +110,11 @@ export const dataSchema = z.strictObject({
   trusted: z.boolean().default(true),
   /** pad: onto a square, as the authors train; native: as they evaluate. */
   image_aspect: z.enum(["pad", "native"]).default("pad"),
+  /**
+   * Of pictures that are cut into tiles beside a small copy of the whole. all: as the evaluation sees them; whole: the small copy
+   * only, as the authors train, by mistake (docs/reference.md, Q1).
+   */
+  image_tiles: z.enum(["all", "whole"]).default("all"),
   /** Pixels per image; the model's own preprocessor_config.json if not given. */
   min_pixels: upTo(MANY).optional(),
   max_pixels: upTo(MANY).optional(),

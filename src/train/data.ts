@@ -190,7 +190,8 @@ export class TrainingData {
     const known = shown.get(path)
     if (known !== undefined && !mixes) return known
     const processor = requireImages(this.imageProcessor)
-    const picture = { pad: this.config.data.image_aspect === "pad", among: sample.images.length }
+    const { image_aspect: aspect, image_tiles: tiles } = this.config.data
+    const picture = { pad: aspect === "pad", wholeOnly: tiles === "whole", among: sample.images.length }
     let image = await ofPicture(path, async () => {
       const decoded = await this.#decode(path)
       processor.pieces(decoded, picture)
