@@ -66,9 +66,13 @@ function sees(snapshot: string): boolean {
   }
 }
 
-/** A vision-language model without vision weights in its main file has them beside it. */
+/**
+ * A vision-language model without vision weights in its main file has them beside it, unless it names a tower: that may be
+ * elsewhere.
+ */
 function isConverted(snapshot: string): boolean {
   try {
+    if ("mm_vision_tower" in readJsonObject(path.join(snapshot, "config.json"))) return false
     const { tensors } = readHeader(path.join(snapshot, SINGLE_FILE))
     return sees(snapshot) && ![...tensors.keys()].some((name) => /vision|visual/.test(name))
   } catch {

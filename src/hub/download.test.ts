@@ -78,6 +78,17 @@ describe("the cache", () => {
     expect(fs.readFileSync(inCache("refs", "main"), "utf8")).toBe(hub.commit)
   })
 
+  it("of a model that has both formats the safetensors alone, of one that has no other the pickles", async () => {
+    hub.add("pytorch_model.bin", randomBytes(1000), true)
+    hub.add("mm_projector.bin", randomBytes(500), true)
+    hub.add("optimizer.bin", "not wanted", true)
+    const names = async () => fs.readdirSync((await download()).folder).sort()
+    expect(await names()).toEqual(["config.json", "mm_projector.bin", "model.safetensors", "tokenizer.json"])
+    fs.rmSync(root, { recursive: true })
+    hub.files.delete("model.safetensors")
+    expect(await names()).toEqual(["config.json", "mm_projector.bin", "pytorch_model.bin", "tokenizer.json"])
+  })
+
   it("a second download loads nothing again", async () => {
     await download()
     hub.log.length = 0

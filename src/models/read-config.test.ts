@@ -313,8 +313,13 @@ needsGolden.describe("reference checkpoints", () => {
     expect(again).toEqual(original)
   })
 
-  it("models of other families are recognised", () => {
-    for (const folder of ["tiny-siglip", "tiny-dvl-qwen"])
-      expect(() => readConfig(path.join(models, folder)), folder).toThrow(/not supported yet/)
+  it("a tower alone is recognised, and the authors' model with it", () => {
+    expect(() => readConfig(path.join(models, "tiny-siglip"))).toThrow(/this is a vision tower \(SigLIP/)
+    expect(readConfig(path.join(models, "tiny-dvl-qwen"))).toMatchObject({
+      family: "llava_qwen",
+      chat: "qwen_2_5",
+      paradigm: { name: "block-diffusion", options: { block_size: 8 } },
+      tokens: { eos: [151645], mask: 151671 },
+    })
   })
 })

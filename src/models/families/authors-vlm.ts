@@ -14,7 +14,6 @@ import { shown } from "../../readable.js"
 import type { Architecture, ConfigFiles } from "../architecture.js"
 import { readAuthorsVision, writeAuthorsVision } from "../connectors/authors-config.js"
 import { buildLanguage } from "../language-inside.js"
-import { BLOCK_DIFFUSION } from "../published-paradigms.js"
 import { architectureOf } from "../registered.js"
 import { tiledImages, tilesOf } from "../tiled-images.js"
 import { TiledVision, type TiledVisionConfig } from "../tiled-vision.js"
@@ -34,10 +33,11 @@ export interface AuthorsConfig extends ModelConfig {
   publishedTower: TowerConfig
 }
 
-/** What config.json calls a model, and its class there where it is known. */
+/** A published form: what config.json calls it, its class there, and the paradigm that is meant where none is recorded. */
 interface Form {
   type: string
   architecture: string
+  published: ParadigmRecord
 }
 
 export interface AuthorsFamily {
@@ -47,15 +47,17 @@ export interface AuthorsFamily {
   language: string
   /** Format of conversations, in training and in evaluation. */
   chat: string
-  /** The form that decodes blocks. */
+  /** The form of block diffusion, whose options have keys of their own. */
   blocks: Form
-  /** The other, and the paradigm it is published in. */
-  plain: Form & { paradigm: ParadigmRecord }
+  /** The other, which is also that of paradigms in which nobody has published these parts. */
+  plain: Form
 }
 
 /** The architecture of a family, from what is its own. */
 export function authorsVlm(family: AuthorsFamily): Architecture<AuthorsConfig> {
   const { name, title, language, chat, blocks, plain } = family
+  const formOf = ({ paradigm }: Pick<AuthorsConfig, "paradigm">): Form =>
+    [blocks, plain].find(({ published }) => paradigm.name === published.name) ?? plain
   const inner = (config: AuthorsConfig): ModelConfig => ({ ...config, family: language })
   return {
     name,
@@ -65,27 +67,27 @@ export function authorsVlm(family: AuthorsFamily): Architecture<AuthorsConfig> {
       const { where } = files
       const { chatWithoutTemplate: _, ...text } = architectureOf({ family: language }).read(raw, { where })
       const tower = towerOf(raw, files)
-      const published = raw.model_type === blocks.type ? readBd3lm(raw, where) : plain.paradigm
+      const isBlocks = raw.model_type === blocks.type
       const config: AuthorsConfig = {
         ...text,
         family: name,
         language,
         chat,
-        paradigm: readParadigm(raw, where) ?? published,
+        paradigm: readParadigm(raw, where) ?? (isBlocks ? readBd3lm(raw, where) : plain.published),
         vision: readAuthorsVision(raw, tower, text.text.hiddenSize, where),
         publishedTower: tower,
         decoding: { confidenceFrom: "unmodified", singleBlockSchedule: "genLength" },
         raw,
       }
-      if (config.paradigm.name === BLOCK_DIFFUSION.name) validateBd3lm(config.paradigm, config.text.maxPositions, where)
+      if (formOf(config) === blocks) validateBd3lm(config.paradigm, config.text.maxPositions, where)
       // Here, so that a key that cannot be right is told before weights are looked for.
       authorsSettings(raw, tilesOf(tower), where)
       return config
     },
     write(config, dtype) {
       const { paradigm, raw, vision, publishedTower: tower } = config
-      const isBlocks = paradigm.name === BLOCK_DIFFUSION.name
-      const form = isBlocks ? blocks : plain
+      const form = formOf(config)
+      const isBlocks = form === blocks
       return {
         ...architectureOf({ family: language }).write(inner(config), dtype),
         architectures: raw.model_type === form.type ? (raw.architectures ?? [form.architecture]) : [form.architecture],
@@ -94,7 +96,7 @@ export function authorsVlm(family: AuthorsFamily): Architecture<AuthorsConfig> {
         vision_config: towerFamilyOf(tower).write(tower),
         ...(isBlocks ? bd3lmJson(paradigm) : noBd3lm()),
         // The options of blocks are in the keys above.
-        ...paradigmJson(isBlocks ? BLOCK_DIFFUSION : paradigm, isBlocks ? BLOCK_DIFFUSION.name : plain.paradigm.name),
+        ...paradigmJson(isBlocks ? form.published : paradigm, form.published.name),
       }
     },
     layouts: (config) =>

@@ -1,5 +1,5 @@
 /** LLaVA on Qwen2.5, and DiffusionVL made from it: SigLIP, an MLP, Qwen2.5. */
-import { AUTOREGRESSIVE } from "../published-paradigms.js"
+import { AUTOREGRESSIVE, BLOCK_DIFFUSION } from "../published-paradigms.js"
 import { authorsVlm } from "./authors-vlm.js"
 
 export const llava_qwen = authorsVlm({
@@ -7,6 +7,6 @@ export const llava_qwen = authorsVlm({
   title: "LLaVA-Qwen and DiffusionVL from it",
   language: "qwen2",
   chat: "qwen_2_5",
-  blocks: { type: "diffusionvl_qwen", architecture: "DiffusionVLQwenForCausalLM" },
-  plain: { type: "llava_qwen", architecture: "LlavaQwenForCausalLM", paradigm: AUTOREGRESSIVE },
+  blocks: { type: "diffusionvl_qwen", architecture: "DiffusionVLQwenForCausalLM", published: BLOCK_DIFFUSION },
+  plain: { type: "llava_qwen", architecture: "LlavaQwenForCausalLM", published: AUTOREGRESSIVE },
 })

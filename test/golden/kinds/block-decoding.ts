@@ -1,6 +1,6 @@
 /** Golden cases of block decoding: every step in the reference's own loop, and the same answer from the fast one. */
 
-import { endToken, maskToken } from "../../../src/checkpoint/config.js"
+import { endToken, type ModelConfig, maskToken } from "../../../src/checkpoint/config.js"
 import { imageProcessorOf, requireImages } from "../../../src/models/images.js"
 import type { Model } from "../../../src/models/registry.js"
 import type { ImageInput } from "../../../src/models/types.js"
@@ -156,9 +156,8 @@ class PromptShelf {
     const { document, folder } = this
     const names = namesOf(record.images ?? record.image)
     if (model.config.family !== "qwen2_5_vl") {
-      const processor = imageProcessorOf(model.config, named.folder)
-      // A single tile: the whole picture, stretched.
-      const options = { among: names.length, wholeOnly: record.image_mode === "single" }
+      const processor = imageProcessorOf(asShown(model.config, record.image_mode), named.folder)
+      const options = { among: names.length }
       const prepared: ImageInput[] = []
       for (const name of names)
         prepared.push(await requireImages(processor).prepare(await folder.pictures.picture(name, document), options))
@@ -174,6 +173,12 @@ class PromptShelf {
       )
     return images
   }
+}
+
+/** The model with another way to show a picture: "single" stretches it to a tile, "padded" puts it on a square first. */
+function asShown(config: ModelConfig, mode: string | null | undefined): ModelConfig {
+  const aspect = mode === "single" ? "square" : mode?.startsWith("pad") ? "pad" : undefined
+  return aspect === undefined ? config : { ...config, raw: { ...config.raw, image_aspect_ratio: aspect } }
 }
 
 async function decode(
