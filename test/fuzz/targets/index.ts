@@ -4,6 +4,7 @@ import type { Target } from "../target.js"
 
 export const TARGETS: readonly Target[] = [
   { name: "safetensors", share: 3, load: () => import("./safetensors.js") },
+  { name: "pickles", share: 3, load: () => import("./pickles.js") },
   { name: "gguf", share: 3, load: () => import("./gguf.js") },
   { name: "model-files", share: 4, load: () => import("./model-files.js") },
   { name: "text-models", share: 3, load: () => import("./text-models.js") },
