@@ -3,6 +3,7 @@
 import { join } from "node:path"
 import { type ResolvedModel, type ResolveOptions, resolveModel } from "../hub/resolve.js"
 import { type ComposedModel, composeModel, saveParts } from "../models/compose/compose.js"
+import { resolveWhole } from "../models/resolve.js"
 import type { TrainingConfig } from "./config.js"
 
 export interface StartingModel {
@@ -26,7 +27,7 @@ export async function openStart(
   { from, connectorFrom, ...options }: ResolveOptions & StageStart,
 ): Promise<StartingModel> {
   if (from !== undefined) return at({ folder: from, source: "folder" })
-  const language = await resolveModel(model, options)
+  const language = await resolveWhole(model, options)
   if (!vision) return at(language)
   const tower = await resolveModel(vision.tower, options)
   const composed = composeModel({

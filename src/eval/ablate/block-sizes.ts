@@ -4,9 +4,10 @@ import { closeSync } from "node:fs"
 import { join } from "node:path"
 import { openDataFile } from "../../data/json-array.js"
 import { UserError } from "../../errors.js"
-import { type ResolveOptions, resolveModel } from "../../hub/resolve.js"
+import type { ResolveOptions } from "../../hub/resolve.js"
 import { imageProcessorOf } from "../../models/images.js"
 import { readConfig } from "../../models/read-config.js"
+import { resolveWhole } from "../../models/resolve.js"
 import { sectionKey } from "../../paradigms/paradigm.js"
 import { Tokenizer } from "../../text/tokenizer.js"
 import { chosenParadigm, type TrainingConfig } from "../../train/config.js"
@@ -63,7 +64,7 @@ export function planBlockSizes({ recipe, set = [], sizes, out }: BlockSizeOption
  * @throws UserError when its model or data are not there, or do not fit
  */
 export async function requireTrainable(config: TrainingConfig, options: ResolveOptions = {}): Promise<boolean> {
-  const { folder } = await resolveModel(config.model, options)
+  const { folder } = await resolveWhole(config.model, options)
   requireWholeModel(folder)
   const tokenizer = Tokenizer.load(folder)
   const target = targetConfig(readConfig(folder), config, (id) => tokenizer.token(id))
