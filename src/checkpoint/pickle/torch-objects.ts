@@ -76,16 +76,22 @@ export function torchWorld(file: string): PickleWorld {
     find(name) {
       const object = known.get(name)
       if (object) return object
-      const type = /^torch\.(\w+)Storage$/.exec(name)?.[1]
+      const fix = "Save the model in bfloat16, float16 or float32, contiguous and dense."
+      const storage = /^torch\.(\w+)Storage$/.exec(name)?.[1]
+      if (storage)
+        throw new UserError(`it has tensors of the type ${label(storage)}, which are not read`, { where: file, fix })
+      // Quantised and sparse ones, and those of types that old releases did not have.
+      const maker = /^torch\._utils\.(_rebuild_\w+)$/.exec(name)?.[1]
+      if (maker)
+        throw new UserError(`it has tensors of a rare kind, made by ${label(maker)}, which are not read`, {
+          where: file,
+          fix,
+        })
       throw new UserError(
-        type
-          ? `it has tensors of the type ${label(type)}, which are not read`
-          : `it holds a ${label(name)}; only tensors, dictionaries, lists, numbers and texts are read from PyTorch files, and nothing in them is run`,
+        `it holds a ${label(name)}; only tensors, dictionaries, lists, numbers and texts are read from PyTorch files, and nothing in them is run`,
         {
           where: file,
-          fix: type
-            ? "Save the model in bfloat16, float16 or float32."
-            : "Save the model as safetensors, or its state dictionary alone: torch.save(model.state_dict(), file).",
+          fix: "Save the model as safetensors, or its state dictionary alone: torch.save(model.state_dict(), file).",
         },
       )
     },
