@@ -3,6 +3,7 @@
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
+import sharp from "sharp"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import type { ModelConfig } from "../src/checkpoint/config.js"
 import type { Json } from "../src/checkpoint/json.js"
@@ -30,6 +31,8 @@ import { encodePrompt, encodeTraining, IMAGE, type Message } from "../src/text/c
 import { spanOf } from "../src/text/image-span.js"
 import { Tokenizer } from "../src/text/tokenizer.js"
 import { backward, noGrad, setThreads, type Tensor, tidy, zeros } from "../src/torch/index.js"
+import { trainingSchema } from "../src/train/config.js"
+import { TrainingData } from "../src/train/data.js"
 import {
   AUTHORS_TYPES,
   type AuthorsType,
@@ -233,6 +236,38 @@ describe("pictures", () => {
     await expect(preparePrompt(session, two, [picture(30, 9)])).rejects.toThrow(
       "the messages show 2 images, but 1 was given",
     )
+  })
+
+  it("in training are all tiles, or the copy of the whole alone as the authors' recipe has it (Q1)", async () => {
+    await save(folder, "llava_qwen")
+    const pixels = picture(30, 9)
+    await sharp(pixels.data, { raw: { width: 30, height: 9, channels: 3 } })
+      .png()
+      .toFile(join(folder, "wide.png"))
+    const turns = [
+      { from: "human", value: "<image>\nWhat?" },
+      { from: "gpt", value: "It." },
+    ]
+    writeFileSync(join(folder, "data.json"), JSON.stringify([{ image: "wide.png", conversations: turns }]))
+    const lengths = await Promise.all(
+      [{}, { image_tiles: "whole" }].map(async (keys) => {
+        const recipe = trainingSchema().parse({
+          model: folder,
+          output: join(folder, "out"),
+          paradigm: "autoregressive",
+          data: { file: join(folder, "data.json"), sampler: "shuffle", ...keys },
+          train: { micro_batch_size: 1 },
+        })
+        const config = readConfig(folder)
+        const tokenizer = Tokenizer.load(folder)
+        const data = new TrainingData(recipe, tokenizer, config, "qwen_2_5", imageProcessorOf(config, folder))
+        const { samples, images } = await data.batch(0, 0, 0)
+        return [samples[0].ids.length, (images[0] as TiledImage).pixelValues.length / (3 * SIDE ** 2)]
+      }),
+    )
+    expect(lengths[0][1]).toBe(4)
+    expect(lengths[1][1]).toBe(1)
+    expect(lengths[0][0] - lengths[1][0]).toBe(4 * 13 - 1)
   })
 
   it("lose the token behind them in LLaDA's prompts only when asked (Q22)", async () => {
