@@ -60,6 +60,12 @@ beforeEach(() => {
 const TYPES = Object.keys(AUTHORS_TYPES) as AuthorsType[]
 const PLAIN = { qwen2: "llava_qwen", llada: "llava_llada" } as const
 const BLOCKS = { qwen2: "diffusionvl_qwen", llada: "llava_llada_bd3lm" } as const
+const ARCHITECTURES = {
+  llava_qwen: "LlavaQwenForCausalLM",
+  diffusionvl_qwen: "DiffusionVLQwenForCausalLM",
+  llava_llada: "LlavaLLaDAModelLM",
+  llava_llada_bd3lm: "LlavaLladaBD3LMForCausalLM",
+}
 const PUBLISHED = { qwen2: "autoregressive", llada: "full-diffusion" } as const
 
 const picture = (width: number, height: number): RgbImage => ({
@@ -182,6 +188,7 @@ describe.each(TYPES)("%s on disk", (type) => {
     const back = join(folder, "back")
     await convert(there, back, { paradigm: isBlocks ? "block-diffusion" : PUBLISHED[language] })
     expect(written(back).model_type).toBe(type)
+    expect(written(back).architectures).toEqual([ARCHITECTURES[type]])
     expect(readFileSync(join(back, "model.safetensors")).equals(readFileSync(join(folder, "model.safetensors")))).toBe(
       true,
     )
@@ -285,6 +292,13 @@ describe("pictures", () => {
       ),
     )
     expect(lengths[0] - lengths[1]).toBe(1)
+    const other = join(folder, "qwen")
+    mkdirSync(other)
+    await save(other, "llava_qwen")
+    const qwen = loadSession(other, { dtype: "float32", device: "cpu" })
+    await expect(preparePrompt(qwen, question, [picture(9, 9)], { dropAfterImage: true })).rejects.toThrow(
+      "only prompts of LLaDA's models lose the token behind an image",
+    )
   })
 })
 

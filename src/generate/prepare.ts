@@ -33,6 +33,11 @@ export async function preparePrompt(
   { signal, dropAfterImage }: { signal?: AbortSignal; dropAfterImage?: boolean } = {},
 ): Promise<Prompt> {
   checkMessages(messages)
+  if (dropAfterImage && session.format !== "llava_llada")
+    throw new UserError("only prompts of LLaDA's models lose the token behind an image (dropAfterImage)", {
+      where: session.folder,
+      fix: "leave the option out",
+    })
   checkConversation(messages, images.length)
   const { model, tokenizer, config } = session
   // One after the other: each may take hundreds of megabytes while it is decoded.

@@ -7,6 +7,6 @@ export const llava_llada = authorsVlm({
   title: "LLaDA-V and LLaDA-BD",
   language: "llada",
   chat: "llava_llada",
-  blocks: { type: "llava_llada_bd3lm", architecture: "LlavaLLaDABD3LMForCausalLM", published: BLOCK_DIFFUSION },
+  blocks: { type: "llava_llada_bd3lm", architecture: "LlavaLladaBD3LMForCausalLM", published: BLOCK_DIFFUSION },
   plain: { type: "llava_llada", architecture: "LlavaLLaDAModelLM", published: FULL_DIFFUSION },
 })
