@@ -5,18 +5,21 @@ import path from "node:path"
 import { UserError } from "../errors.js"
 import { label } from "../readable.js"
 import { ADAPTER_CONFIG } from "./peft-config.js"
-import { readHeader, type SafetensorsHeader, type TensorLocation } from "./safetensors-header.js"
-import { INDEX_FILE, SINGLE_FILE } from "./safetensors-index.js"
+import { readTorchFile } from "./pickle/torch-file.js"
+import { readHeader, type SafetensorsHeader } from "./safetensors-header.js"
+import { INDEX_FILE, PICKLED_FILE, PICKLED_INDEX, SINGLE_FILE } from "./safetensors-index.js"
+import type { TensorView } from "./tensor-view.js"
 
 export const ADAPTER_WEIGHTS = "adapter_model.safetensors"
-const PICKLE = "adapter_model.bin"
+/** The same before safetensors. */
+const PICKLED_WEIGHTS = "adapter_model.bin"
 /** What PEFT calls the model that it wraps. */
 export const PREFIX = "base_model.model."
 
 /** Whether a folder holds an adapter and no model of its own. */
 export function isAdapter(folder: string): boolean {
   const holds = (name: string): boolean => fs.existsSync(path.join(folder, name))
-  return holds(ADAPTER_CONFIG) && !holds(SINGLE_FILE) && !holds(INDEX_FILE)
+  return holds(ADAPTER_CONFIG) && ![SINGLE_FILE, INDEX_FILE, PICKLED_FILE, PICKLED_INDEX].some(holds)
 }
 
 /** Tensors of an adapter's file by what they are. Names are those of transformers' modules, without PEFT's prefix. */
@@ -24,11 +27,11 @@ export interface AdapterTensors {
   file: string
   metadata: SafetensorsHeader["metadata"]
   /** By module. */
-  lowRank: Map<string, { down?: TensorLocation; up?: TensorLocation }>
+  lowRank: Map<string, { down?: TensorView; up?: TensorView }>
   /** Learned rows of the embedding. */
-  tokenRows?: TensorLocation
+  tokenRows?: TensorView
   /** Whole weights, by their names. */
-  whole: Map<string, TensorLocation>
+  whole: Map<string, TensorView>
 }
 
 /** Two matrices and no more. */
@@ -39,25 +42,20 @@ const UNKNOWN: [pattern: RegExp, what: string][] = [
 ]
 
 /**
- * @throws UserError for an adapter of another format than safetensors, and for tensors that no LoRA has
+ * @throws UserError for an adapter without weights, and for tensors that no LoRA has
  */
 export function openAdapterTensors(folder: string): AdapterTensors {
-  const file = path.join(folder, ADAPTER_WEIGHTS)
-  if (!fs.existsSync(file)) {
-    const isPickle = fs.existsSync(path.join(folder, PICKLE))
-    throw new UserError(
-      isPickle
-        ? `the adapter is stored as ${PICKLE}, a pickle, which can run code and is not read`
-        : `it has no ${ADAPTER_WEIGHTS}`,
-      {
-        where: folder,
-        fix: isPickle
-          ? "load it with PEFT and save it again: save_pretrained(folder, safe_serialization=True)"
-          : `an adapter is a folder with ${ADAPTER_CONFIG} and ${ADAPTER_WEIGHTS}`,
-      },
-    )
-  }
-  const { tensors, metadata } = readHeader(file)
+  const file = [ADAPTER_WEIGHTS, PICKLED_WEIGHTS]
+    .map((name) => path.join(folder, name))
+    .find((name) => fs.existsSync(name))
+  if (file === undefined)
+    throw new UserError(`it has no ${ADAPTER_WEIGHTS}`, {
+      where: folder,
+      fix: `an adapter is a folder with ${ADAPTER_CONFIG} and ${ADAPTER_WEIGHTS}`,
+    })
+  const { tensors, metadata } = file.endsWith(PICKLED_WEIGHTS)
+    ? { tensors: readTorchFile(file), metadata: {} }
+    : readHeader(file)
   const found: AdapterTensors = { file, metadata, lowRank: new Map(), whole: new Map() }
   for (const [key, tensor] of tensors) {
     if (!key.startsWith(PREFIX))

@@ -165,13 +165,21 @@ describe("an adapter that does not fit", () => {
     expect(failureOf(() => loadModel(folder, { base }))).toMatch(/its weights are others, for example/)
   })
 
-  it("is refused as a pickle, without a base, and as the base of another", () => {
+  it("is read from a pickle as from safetensors, which win", () => {
+    const folder = changed({}, "patterns")
+    const before = logits(loadModel(folder, { base: at("llama"), dtype: "float32", device: "cpu" }))
+    rmSync(join(folder, "adapter_model.safetensors"))
+    cpSync(join(fixtures, "../pickle/adapter_model.bin"), join(folder, "adapter_model.bin"))
+    expect(logits(loadModel(folder, { base: at("llama"), dtype: "float32", device: "cpu" }))).toEqual(before)
+  })
+
+  it("is refused as a damaged pickle, without a base, and as the base of another", () => {
     const folder = changed({ base_model_name_or_path: null })
     expect(failureOf(() => loadModel(folder))).toMatch(/does not say which model/)
     expect(load(folder, "patterns")).toMatch(/is an adapter itself/)
     rmSync(join(folder, "adapter_model.safetensors"))
     expect(load(folder)).toMatch(/has no adapter_model\.safetensors/)
     writeFileSync(join(folder, "adapter_model.bin"), "")
-    expect(load(folder)).toMatch(/a pickle, which can run code/)
+    expect(load(folder)).toMatch(/not a valid PyTorch file: it has only 0 bytes/)
   })
 })
