@@ -2,9 +2,9 @@
 
 import { EMBEDDING, HEAD } from "../checkpoint/checkpoint.js"
 import type { ModelConfig } from "../checkpoint/config.js"
-import { toFloat32 } from "../checkpoint/element-types.js"
-import { joinOf, readView, type TensorView } from "../checkpoint/tensor-view.js"
-import { tensor } from "../torch/index.js"
+import { joinOf, type TensorView } from "../checkpoint/tensor-view.js"
+import { noGrad, type Tensor, tidy, zeros } from "../torch/index.js"
+import { MappedFiles } from "./mapped-files.js"
 import { tensorBytes } from "./save.js"
 
 /** The tensors of a model, embedding and head with as many rows as its configuration says by now. */
@@ -19,18 +19,31 @@ export const grownViews = ({
     name === EMBEDDING || name === HEAD ? [name, withMeanRows(view, config.text.vocabSize)] : [name, view],
   )
 
-/** New tokens begin as the mean of the others. */
+/** New tokens begin as the mean of the others, as is usual: they are then neither likely nor far from what layers know. */
 export function withMeanRows(matrix: TensorView, rows: number): TensorView {
   const [known, width] = matrix.shape
   if (known === rows) return matrix
-  const row = (): Uint8Array => {
-    const sums = new Float64Array(width)
-    let element = 0
-    // Pieces may end inside a row, but in no element.
-    for (const piece of readView(matrix))
-      for (const value of toFloat32(piece, matrix.dtype)) sums[element++ % width] += value
-    return tensorBytes(tensor(Float32Array.from(sums, (sum) => sum / known)).to(matrix.dtype))
-  }
+  const row = (): Uint8Array => tidy(() => tensorBytes(meanRow(new MappedFiles().tensor(matrix))))
   const added = Array.from({ length: rows - known }, () => ({ dtype: matrix.dtype, shape: [1, width], data: row }))
   return joinOf([matrix, ...added], 0)
+}
+
+/** Elements that are widened at a time. */
+const AT_ONCE = 1 << 22
+
+/** [rows, width] → their mean [1, width] in the same type: the same bits wherever new rows are made. */
+export function meanRow(matrix: Tensor): Tensor {
+  const [rows, width] = matrix.shape
+  const step = Math.max(1, Math.floor(AT_ONCE / width))
+  return noGrad(() =>
+    tidy(() => {
+      let sum = zeros([1, width], { dtype: "float64" })
+      for (let start = 0; start < rows; start += step) {
+        const part = matrix.narrow(0, start, Math.min(step, rows - start))
+        const before = sum
+        sum = tidy(() => before.add(part.to("float64").sum([0], true)))
+      }
+      return sum.div(rows).to(matrix.dtype)
+    }),
+  )
 }

@@ -19,6 +19,7 @@ import { Adapter, type AdapterValues, storedValues } from "./adapter.js"
 import type { AdapterPlan } from "./adapter-plan.js"
 import { localBase } from "./base-model.js"
 import { type Checkpoint, readCheckpoint } from "./checkpoint.js"
+import { meanRow } from "./grown-views.js"
 import { MappedFiles } from "./mapped-files.js"
 import { readAdapted } from "./read-adapter.js"
 import { buildModel, type Model } from "./registry.js"
@@ -80,7 +81,7 @@ export function loadCheckpoint(
   for (const [name, view] of checkpoint.tensors) {
     const found = mapped.tensor(view)
     const missing = name === EMBEDDING || name === HEAD ? rows - found.shape[0] : 0
-    const stored = missing > 0 ? withMeanRows(found, missing) : found
+    const stored = missing > 0 ? cat([found, ...Array(missing).fill(meanRow(found))]) : found
     weights.set(name, isLearned(name) ? parameter(stored, compute, place) : frozen(stored, compute, place))
   }
   const config = rows > checkpoint.config.text.vocabSize ? withVocabulary(checkpoint.config, rows) : checkpoint.config
@@ -101,12 +102,6 @@ function computeOn({ dtype = "auto", device = "auto" }: LoadOptions): { dtype: D
   if (dtype !== "auto" && !isFloat(dtype))
     throw new UserError(`${shown(dtype)} is no type to compute in`, { fix: "use auto, float32, bfloat16 or float16" })
   return { dtype: dtype === "auto" ? chooseComputeType({ device: place }).dtype : dtype, device: place }
-}
-
-/** New tokens begin as the mean of the others, as is usual: they are then neither likely nor far from what layers know. */
-function withMeanRows(matrix: Tensor, rows: number): Tensor {
-  const mean = matrix.to("float32").mean([0], true).to(matrix.dtype)
-  return cat([matrix, ...Array.from({ length: rows }, () => mean)])
 }
 
 function parameter(stored: Tensor, dtype: DType, device: Device): Tensor {
