@@ -133,6 +133,37 @@ it.each(Object.keys(SMALL_FAMILIES))("takes a language model of the family %s", 
   expect(model.embed(Int32Array.of(tokens.imagePad!)).shape).toEqual([1, 16])
 })
 
+it("takes LLaDA in the words it is published in", async () => {
+  const language = join(root, "language published")
+  const config = normaliseConfig({
+    model_type: "llada",
+    d_model: 16,
+    n_layers: 2,
+    n_heads: 4,
+    n_kv_heads: 4,
+    mlp_hidden_size: 24,
+    vocab_size: 40,
+    embedding_size: 48,
+    max_sequence_length: 64,
+    rope_theta: 5e5,
+    eos_token_id: 2,
+    mask_token_id: 47,
+  })
+  await saveModel(language, { config, parameters: initialiseWeights(config, 3) })
+  for (const name of ["tokenizer.json", "tokenizer_config.json"]) cpSync(join(llama.folder, name), join(language, name))
+  const folder = join(root, "sees published")
+  await saveComposed(folder, composeModel({ language, tower: towers.siglip }))
+  const { checkpoint, model } = loadModel(folder, { dtype: "float32" })
+  expect(checkpoint.config.text).toEqual({ ...config.text, vocabSize: llama.vocabulary + 1 })
+  expect(checkpoint.config).toMatchObject({ paradigm: config.paradigm, tokens: { mask: 47 } })
+  const rows = Int32Array.of(1, 46)
+  expect(values(model.embed(rows))).toEqual(values(loadModel(language, { dtype: "float32" }).model.embed(rows)))
+  // And once more, as a training saves it.
+  const again = join(root, "published again")
+  await saveModel(again, { config: checkpoint.config, parameters: model.parameters() })
+  expect(readCheckpoint(again).config.text).toEqual(checkpoint.config.text)
+})
+
 it("takes a spare token where the tokenizer has one, and a named one", () => {
   const language = join(root, "with spares")
   cpSync(llama.folder, language, { recursive: true })
