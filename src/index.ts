@@ -159,6 +159,7 @@ export type { RopeScaling } from "./nn/rope-scaling.js"
 
 export {
   type ComposedModel,
+  type ComposeLayout,
   type ComposeOptions,
   composeModel,
   saveComposed,

@@ -1,7 +1,7 @@
 /** Prints the problems of a data file as they are found, then a summary. */
 
 import { existsSync } from "node:fs"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import type { ModelConfig } from "../checkpoint/config.js"
 import { ggufFile } from "../checkpoint/gguf/find.js"
 import { type CheckEvent, type CheckOptions, checkDataset, type DataSummary } from "../data/check.js"
@@ -25,7 +25,7 @@ import { PlainFormat } from "../text/plain-format.js"
 import { Tokenizer } from "../text/tokenizer.js"
 import { hasTokenizer } from "../text/tokenizer-file.js"
 import { chosenParadigm, type TrainingConfig } from "../train/config.js"
-import { readTrainingRecipe } from "../train/plan.js"
+import { readTrainingPlan } from "../train/plan.js"
 import { EXIT_FAILED } from "./errors.js"
 import { formatCount } from "./ui/format.js"
 import { sampleJson, sampleText } from "./ui/learned.js"
@@ -96,9 +96,11 @@ export async function dataCheck(
 ): Promise<number> {
   const url = model === undefined ? undefined : modelUrlProblem(model)
   if (url) throw new UserError(url.what, { where: url.shown, fix: "give the folder of a model on this machine" })
-  const recipe = recipeFile === undefined ? undefined : readTrainingRecipe(recipeFile)
+  const stages = recipeFile === undefined ? [] : readTrainingPlan(recipeFile).stages.map(({ config }) => config)
+  // Of stages the one that learns from this file.
+  const recipe = stages.find((config) => config.data.file === resolve(file)) ?? stages[0]
   // A model that has to be downloaded is not, for a look at the data.
-  const source = model ?? (recipe && hasTokenizer(recipe.model) ? recipe.model : undefined)
+  const source = model ?? (recipe && !recipe.vision && hasTokenizer(recipe.model) ? recipe.model : undefined)
   if (model !== undefined) requireBaseOfAdapter(model, given)
   const folders = source === undefined ? undefined : modelFolders(source, given)
   const tokenizer = folders && Tokenizer.load(folders.texts)
@@ -109,6 +111,7 @@ export async function dataCheck(
       fix: "give --model, or a --recipe whose model is on this machine",
     })
   const formatOf = (config: ModelConfig): ChatFormat => {
+    if (recipe?.data.format === "captions") return "llada_plain"
     const format = chatFormatOf(config, folders!.texts, tokenizer!)
     if (format instanceof PlainFormat) throw format.noConversations()
     return format

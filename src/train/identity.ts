@@ -9,13 +9,13 @@ import { ggufFile } from "../checkpoint/gguf/find.js"
 import { openGgufModel } from "../checkpoint/gguf/model.js"
 import { readTextFile } from "../checkpoint/json.js"
 import { digestFile } from "../checkpoint/manifest.js"
+import { readHeader } from "../checkpoint/safetensors.js"
 import { locationsOf, type TensorView } from "../checkpoint/tensor-view.js"
 import { openWeights } from "../checkpoint/weight-files.js"
 import { openDataFile } from "../data/json-array.js"
 import { UserError } from "../errors.js"
-import { readCheckpoint } from "../models/checkpoint.js"
 import type { ComposedModel } from "../models/compose/compose.js"
-import { isParts } from "../models/compose/parts.js"
+import { CONNECTOR_FILE, isOfConnector, isParts, placeOf, readPartsRecord } from "../models/compose/parts.js"
 import { readConfig } from "../models/read-config.js"
 import { sectionKey } from "../paradigms/paradigm.js"
 import { chosenParadigm, type TrainingConfig, trainingSchema } from "./config.js"
@@ -114,15 +114,35 @@ interface StoredTensor {
 }
 
 function storedTensors(source: string | ComposedModel): [string, StoredTensor][] {
-  if (typeof source !== "string") return placesOf(source.checkpoint.tensors)
-  if (isParts(source)) return placesOf(readCheckpoint(source).tensors)
+  if (typeof source !== "string") {
+    const connector = [...source.checkpoint.tensors].filter(([name]) => isOfConnector(name))
+    return [...ofParts(source.record), ...placesOf(connector)]
+  }
+  if (isParts(source)) {
+    const { language, tower } = readPartsRecord(source)
+    const connector = readHeader(join(source, CONNECTOR_FILE)).tensors
+    const found = {
+      language: placeOf(language, "language model", source),
+      tower: placeOf(tower, "vision tower", source),
+    }
+    return [
+      ...ofParts({ language: { folder: found.language }, tower: { folder: found.tower } }),
+      ...placesOf(connector),
+    ]
+  }
   const gguf = ggufFile(source)
   if (gguf !== undefined) return [...openGgufModel(gguf).weights].map(([name, { tensor }]) => [name, tensor])
   return placesOf(openWeights(source))
 }
 
+/** The parts' own files, which may be quantised. */
+const ofParts = (parts: Record<"language" | "tower", { folder: string }>): [string, StoredTensor][] =>
+  (["language", "tower"] as const).flatMap((part) =>
+    storedTensors(parts[part].folder).map(([name, stored]): [string, StoredTensor] => [`${part} ${name}`, stored]),
+  )
+
 /** Weights that are made anew have no place: the recipe says what becomes of them. */
-const placesOf = (tensors: ReadonlyMap<string, TensorView>): [string, StoredTensor][] =>
+const placesOf = (tensors: Iterable<[string, TensorView]>): [string, StoredTensor][] =>
   [...tensors].flatMap(([name, view]) =>
     locationsOf(view).map((stored, i): [string, StoredTensor] => [
       i === 0 ? name : `${name}#${i}`,

@@ -15,6 +15,7 @@ import { generateText } from "../generate/generate.js"
 import { loadSession } from "../generate/session.js"
 import { readConfig } from "../models/read-config.js"
 import { convert } from "../paradigms/convert.js"
+import { merge } from "../paradigms/merge.js"
 import { imagePrompt } from "../text/conversation.js"
 import { setThreads } from "../torch/index.js"
 import { readTrainingPlan, readTrainingRecipe, type TrainingPlan } from "./plan.js"
@@ -142,6 +143,19 @@ describe.each<[name: string, keys: () => Keys]>([
       expect(typeof text).toBe("string")
     }
   })
+})
+
+it("merges what the last stage learned beside the parts into a whole model", async () => {
+  const lora = { rank: 2, target: ["q_proj"] }
+  const tried = plan({ paradigm: "autoregressive", stages: [connectorStage, { ...wholeStage, lora }] })
+  await run(tried)
+  const whole = join(folder, "merged")
+  await merge(model(tried, 2), whole)
+  const [now, before] = [digestsOf(whole), digestsOf(text.folder)]
+  const changed = [...before].filter(([name, digest]) => now.get(`language_model.${name}`) !== digest)
+  expect(changed.map(([name]) => name.replace(/\d+/, "N"))).toContain("model.layers.N.self_attn.q_proj.weight")
+  expect(changed.length).toBeLessThan(before.size / 2)
+  expect(existsSync(join(whole, "parts.json"))).toBe(false)
 })
 
 it("writes one report: stages, what was learned, losses, times", async () => {

@@ -13,6 +13,7 @@ import { bytesOf } from "../../checkpoint/safetensors-header.js"
 import { readView, type TensorView } from "../../checkpoint/tensor-view.js"
 import { writeAuxiliaryFiles } from "../../checkpoint/write-auxiliary-files.js"
 import { UserError } from "../../errors.js"
+import { shown } from "../../readable.js"
 import { ChatTemplate } from "../../text/chat-template.js"
 import { imageTemplate } from "../../text/image-template.js"
 import { type ImageToken, withImageToken } from "../../text/image-token.js"
@@ -31,6 +32,18 @@ import { composedConfig } from "./config.js"
 import { CONNECTOR_FILE, isOfConnector, languageViews, type PartsRecord, partRecord, writeParts } from "./parts.js"
 import { pictureFiles } from "./pictures.js"
 
+/** How the forms that a new model may have say what it is, and how its pictures are prepared. */
+const LAYOUTS = { transformers: { configOf: composedConfig, picturesOf: pictureFiles } }
+
+export type ComposeLayout = keyof typeof LAYOUTS
+
+function layoutNamed(name: ComposeLayout): (typeof LAYOUTS)[ComposeLayout] {
+  if (Object.hasOwn(LAYOUTS, name)) return LAYOUTS[name]
+  throw new UserError(`there is no layout ${shown(name)} for a new model`, {
+    fix: `use ${Object.keys(LAYOUTS).join(" or ")}`,
+  })
+}
+
 export interface ComposeOptions {
   /** Folder or GGUF file of a language model of any family that reads text only. */
   language: string
@@ -39,7 +52,7 @@ export interface ComposeOptions {
   /** `mlp2x_gelu` (any depth), `linear` or `pixel_shuffle` (any factor). @default "mlp2x_gelu" */
   connector?: string
   /** In whose form it is saved. transformers: LLaVA's, and LLaVA-OneVision's where pictures are cut. @default "transformers" */
-  layout?: "transformers"
+  layout?: ComposeLayout
   /** Pictures are cut into tiles, whose features are shrunk to about those of so many (LLaVA's anyres_max_N). @default each picture is one tile */
   anyres?: number
   /** Which hidden state of the tower the connector gets, as `FeatureSelection` counts them. @default the one that is usual for the family */
@@ -73,15 +86,14 @@ export interface ComposedModel {
  */
 export function composeModel(options: ComposeOptions): ComposedModel {
   const { language, layout = "transformers" } = options
-  if (layout !== "transformers")
-    throw new UserError(`there is no layout ${String(layout)} for a new model`, { fix: "use transformers" })
+  const { configOf, picturesOf } = layoutNamed(layout)
   const text = readLanguageModel(language, options.dequantised)
   const tower = readTowerAlone(options.tower)
   const vision = visionOf(tower, text.config, options)
   const image = imageTokenOf(text, options.imageToken)
   const rows = Math.max(text.config.text.vocabSize, image.id + 1)
   const grown = rows > text.config.text.vocabSize ? withVocabulary(text.config, rows) : text.config
-  const raw = composedConfig(grown, vision, image.id)
+  const raw = configOf(grown, vision, image.id)
   const config = normaliseConfig(raw, { where: "config.json of the new model" })
   const found = new Map<string, TensorView>([
     ...languageViews(text, rows),
@@ -102,7 +114,7 @@ export function composeModel(options: ComposeOptions): ComposedModel {
     language: partRecord(names?.language ?? language, text.folder, text.tensors),
     tower: partRecord(names?.tower ?? options.tower, tower.folder, tower.tensors),
   }
-  return { checkpoint, record, files: filesOf(text, tower, vision, image) }
+  return { checkpoint, record, files: filesOf(text, image, picturesOf(tower.folder, vision, image.token)) }
 }
 
 /** Writes the model as a folder, which appears whole or not at all. */
@@ -256,11 +268,9 @@ const PLAIN_TOKENIZER = {
 
 function filesOf(
   { folder, config }: Checkpoint,
-  tower: TowerFolder,
-  vision: TiledVisionConfig,
   { token, definition, config: tokenizerConfig }: ImageToken,
+  { preprocessor, processor }: ReturnType<typeof pictureFiles>,
 ): ComposedModel["files"] {
-  const { preprocessor, processor } = pictureFiles(tower.folder, vision, token)
   const template = ChatTemplate.load(folder)?.source
   if (template === undefined && config.chatWithoutTemplate === undefined)
     throw new UserError("the language model has no chat template: nothing says how a conversation is written", {

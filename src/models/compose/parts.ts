@@ -133,7 +133,12 @@ export function readParts(folder: string, config: ModelConfig, readLanguage: (fo
 export const languageViews = ({ tensors }: Pick<LanguageWeights, "tensors">, rows: number): [string, TensorView][] =>
   [...tensors].map(([name, view]) => [name, name === EMBEDDING || name === HEAD ? withMeanRows(view, rows) : view])
 
-function placeOf({ name, folder }: Part, what: string, parts: string): string {
+/**
+ * Where a part is now.
+ * @param parts the folder that names it
+ * @throws UserError when it is no longer there
+ */
+export function placeOf({ name, folder }: Part, what: string, parts: string): string {
   const places = [folder, path.resolve(parts, name), path.resolve(name)]
   const found = places.find((place) => fs.existsSync(path.join(place, "config.json")) || ggufFile(place) !== undefined)
   if (found !== undefined) return found
