@@ -162,10 +162,10 @@ export {
   type ComposeLayout,
   type ComposeOptions,
   composeModel,
-  saveComposed,
-  saveParts,
 } from "./models/compose/compose.js"
+export type { FilesBeside } from "./models/compose/form.js"
 export type { PartsRecord } from "./models/compose/parts.js"
+export { saveComposed, saveParts } from "./models/compose/save-composed.js"
 export { loadCheckpoint } from "./models/load.js"
 
 // Another vision tower, or a connector: docs/guide/add-a-tower.md.

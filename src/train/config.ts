@@ -196,7 +196,7 @@ export const visionSchema = z.strictObject({
   anyres: upTo(9999).optional(),
   /** The token that stands for a picture. @default the tokenizer's own, a spare one, or one that is added */
   image_token: z.string().min(1).max(200).optional(),
-  layout: z.enum(["transformers"]).default("transformers"),
+  layout: z.enum(["transformers", "authors"]).default("transformers"),
 })
 
 function refuseConnector(name: string, context: z.core.$RefinementCtx): void {

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { stringify } from "yaml"
 import { imagePath } from "../../test/support/images.js"
 import { digestsOf, lossesOf } from "../../test/support/run-training.js"
-import { type SmallTextModel, writeSmallTextModel } from "../../test/support/small-text-model.js"
+import { SMALL_FAMILIES } from "../../test/support/small-families.js"
+import { type SmallTextModel, writeSmallLanguage, writeSmallTextModel } from "../../test/support/small-text-model.js"
 import { writeSmallTower } from "../../test/support/small-towers.js"
 import { type SmallData, writeSmallVlm } from "../../test/support/small-vlm.js"
 import { openTensors, readHeader } from "../checkpoint/safetensors.js"
@@ -26,6 +27,7 @@ const folder = mkdtempSync(join(tmpdir(), "dvl-stages-"))
 let small: SmallData
 let text: SmallTextModel
 const towers = {} as Record<"siglip" | "conv", string>
+let qwen2: string
 let outputs = 0
 /** The records that have a picture. */
 const captions = join(folder, "captions.json")
@@ -35,6 +37,8 @@ beforeAll(async () => {
   const records = JSON.parse(readFileSync(small.data, "utf8")).filter(({ image }: { image?: string }) => image)
   writeFileSync(captions, JSON.stringify(records))
   text = await writeSmallTextModel(join(folder, "text"))
+  const json = { ...SMALL_FAMILIES.qwen2, use_sliding_window: false, eos_token_id: text.end, mask_token_id: undefined }
+  qwen2 = await writeSmallLanguage(join(folder, "qwen2"), text, { ...json, max_position_embeddings: 1024 })
   for (const kind of ["siglip", "conv"] as const) towers[kind] = await writeSmallTower(join(folder, kind), kind)
 })
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -96,6 +100,17 @@ describe.each<[name: string, keys: () => Keys]>([
       paradigm: "full-diffusion",
       vision: { tower: towers.siglip, connector: "pixel_shuffle" },
       stages: [{ ...connectorStage, data: { format: "captions", file: captions } }, wholeStage],
+    }),
+  ],
+  [
+    "the authors' form: whole pictures, then tiles and block diffusion",
+    () => ({
+      model: qwen2,
+      vision: { tower: towers.siglip, layout: "authors" },
+      stages: [
+        { ...connectorStage, paradigm: "autoregressive" },
+        { ...wholeStage, ...diffusion, vision: { anyres: 2 } },
+      ],
     }),
   ],
   [

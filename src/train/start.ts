@@ -2,7 +2,8 @@
 
 import { join } from "node:path"
 import { type ResolvedModel, type ResolveOptions, resolveModel } from "../hub/resolve.js"
-import { type ComposedModel, composeModel, saveParts } from "../models/compose/compose.js"
+import { type ComposedModel, composeModel } from "../models/compose/compose.js"
+import { saveParts } from "../models/compose/save-composed.js"
 import { resolveWhole } from "../models/resolve.js"
 import type { TrainingConfig } from "./config.js"
 

@@ -1,6 +1,6 @@
 /** A random Llama of a few thousand weights whose prompts come from its chat template: as a folder, and as a GGUF file. */
 
-import { mkdirSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { trainTokenizer } from "../../examples/emoji/bpe.js"
 import { toGgufName, unpermutedRows } from "../../src/checkpoint/gguf/names.js"
@@ -124,4 +124,13 @@ function ggufTensor(name: string, weight: Tensor): TensorPart {
   for (const [ours, theirs] of unpermutedRows(heads, SHAPE.width).entries())
     written.set(values.subarray(ours * columns, (ours + 1) * columns), theirs * columns)
   return floats(toGgufName(name)!, weight.rank === 1 ? [rows] : [rows, columns], written)
+}
+
+/** Another family with random weights, and the words of such a model. */
+export async function writeSmallLanguage(folder: string, words: SmallTextModel, json: object): Promise<string> {
+  const config = normaliseConfig({ ...json, vocab_size: words.vocabulary })
+  await saveModel(folder, { config, parameters: initialiseWeights(config, 3, { std: 0.35, embeddingStd: 1 }) })
+  for (const name of ["tokenizer.json", "tokenizer_config.json"])
+    copyFileSync(join(words.folder, name), join(folder, name))
+  return folder
 }

@@ -85,7 +85,7 @@ const publishedSchema = z.looseObject({
 })
 
 /** The keys of the published model in Llama's words. */
-function inLlamaWords(raw: Json, where?: string): Json {
+export function inLlamaWords(raw: Json, where?: string): Json {
   const json = check(publishedSchema, raw, "", where)
   return {
     hidden_size: json.d_model,
