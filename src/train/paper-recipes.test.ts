@@ -4,7 +4,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { writeSmallTextModel } from "../../test/support/small-text-model.js"
+import { SMALL_FAMILIES } from "../../test/support/small-families.js"
+import { writeSmallLanguage, writeSmallTextModel } from "../../test/support/small-text-model.js"
 import { writeSmallTower } from "../../test/support/small-towers.js"
 import { writeSmallVlm } from "../../test/support/small-vlm.js"
 import { readConfig } from "../models/read-config.js"
@@ -37,7 +38,7 @@ const everything = {
   save_every: 800,
 }
 const blocks = { block_size: 8, noise: "ordered", noise_range: [0.001, 1], shift: "same", weight: "1/t" }
-const tower = { tower: "google/siglip2-so400m-patch14-384", connector: "mlp2x_gelu" }
+const tower = { tower: "google/siglip2-so400m-patch14-384", connector: "mlp2x_gelu", layout: "authors" }
 
 interface Row {
   model: string
@@ -82,16 +83,37 @@ describe.each(Object.entries(ROWS))("%s", (name, { model, paradigms, format = "c
   })
 })
 
+/** LLaDA's marks instead of some of Qwen's. */
+function giveMarks(file: string): void {
+  const marks: Record<string, string> = {
+    "<|im_start|>": "<|start_header_id|>",
+    "<|vision_start|>": "<|end_header_id|>",
+    "<|im_end|>": "<|eot_id|>",
+    "<|vision_end|>": "<|startoftext|>",
+    "<|video_pad|>": "<|mdm_mask|>",
+  }
+  const definition = JSON.parse(readFileSync(file, "utf8"))
+  for (const token of definition.added_tokens) token.content = marks[token.content] ?? token.content
+  writeFileSync(file, JSON.stringify(definition))
+}
+
 describe("on models of a few thousand weights", () => {
   const folder = mkdtempSync(join(tmpdir(), "dvl-paper-"))
   afterAll(() => rmSync(folder, { recursive: true }))
-  let language: string
+  const languages: Record<string, string> = {}
   let tower: string
   let data: string
   let captions: string
   beforeAll(async () => {
     setThreads(1)
-    language = (await writeSmallTextModel(join(folder, "text"))).folder
+    const words = await writeSmallTextModel(join(folder, "text"))
+    const { end: eos_token_id } = words
+    const json = { eos_token_id, mask_token_id: undefined, max_position_embeddings: 8192 }
+    const qwen2 = { ...SMALL_FAMILIES.qwen2, ...json, use_sliding_window: false }
+    languages[QWEN] = await writeSmallLanguage(join(folder, "qwen2"), words, qwen2)
+    const llada = { ...SMALL_FAMILIES.llada, ...json, mask_token_id: words.vocabulary - 1 }
+    languages[LLADA] = await writeSmallLanguage(join(folder, "llada"), words, llada)
+    giveMarks(join(languages[LLADA], "tokenizer.json"))
     tower = await writeSmallTower(join(folder, "siglip"), "siglip")
     data = (await writeSmallVlm(folder)).data
     captions = join(folder, "captions.json")
@@ -99,13 +121,13 @@ describe("on models of a few thousand weights", () => {
     writeFileSync(captions, JSON.stringify(records))
   })
 
-  it.each(Object.entries(ROWS))("%s runs through", async (name, { paradigms }) => {
+  it.each(Object.entries(ROWS))("%s runs through", async (name, { model, paradigms }) => {
     const output = join(folder, name)
     const short = [0, 1].flatMap((i) =>
       [`train.max_steps=1`, "train.micro_batch_size=2", "train.accumulate=1"].map((key) => `stages.${i}.${key}`),
     )
     const plan = readTrainingPlan(join(paper, name), [
-      `model=${language}`,
+      `model=${languages[model]}`,
       `vision.tower=${tower}`,
       `output=${output}`,
       "train.dtype=float32",
@@ -117,6 +139,10 @@ describe("on models of a few thousand weights", () => {
     for await (const { type } of runPlan(plan)) kinds.push(type)
     expect(kinds.at(-1)).toBe("finished")
     const trained = readConfig(join(output, "stage-2", "model"))
-    expect(trained).toMatchObject({ family: "llava_onevision", language: "llama", paradigm: { name: paradigms[1] } })
+    expect(trained).toMatchObject({
+      family: model === QWEN ? "llava_qwen" : "llava_llada",
+      paradigm: { name: paradigms[1] },
+      vision: { merge: { type: "spatial_unpad", maxTiles: 4 } },
+    })
   })
 })
