@@ -26,6 +26,8 @@ export function authorsForm({ text, tower, vision, options }: Ingredients): Form
   const form = FORMS[config.family] ?? refuse(`there is no ${architectureOf(config).title} model`)
   if (options.imageToken !== undefined) refuse("no token stands for pictures")
   if (vision.connector.type === "pixel_shuffle") refuse("there is no pixel shuffle")
+  if (tower.config.family === "siglip" && vision.selection.layers[0] !== -2)
+    refuse("SigLIP gives what its last layer but one makes, and no other layer,")
   requireAuthorsPixels(tower.folder, tilesOf(tower.config))
   const { preprocessor } = pictureFiles(tower.folder, { ...vision, merge: { type: "flat" } }, "")
   const isAnyres = vision.merge.type !== "flat"

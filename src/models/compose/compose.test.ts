@@ -229,6 +229,7 @@ describe("the authors' form", () => {
     refused({ language: llama.folder }, /there is no Llama model in the authors' form/)
     refused({ connector: "pixel_shuffle" }, /there is no pixel shuffle in the authors' form/)
     refused({ imageToken: "<|im_start|>" }, /no token stands for pictures in the authors' form/)
+    refused({ layer: -1 }, /SigLIP gives what its last layer but one makes/)
     refused({ layout: "llama.cpp" as never }, /there is no layout "llama.cpp" for a new model/)
   })
 })
@@ -260,6 +261,20 @@ describe("the connector alone", () => {
     writeFileSync(join(tower, "model.safetensors"), Buffer.from(weights).fill(0x3c, weights.length - 4000))
     expect(() => loadModel(parts)).toThrow(/the connector was trained with another vision tower/)
     writeFileSync(join(tower, "model.safetensors"), weights)
+    const file = join(parts, "parts.json")
+    const record = JSON.parse(readFileSync(file, "utf8"))
+    const damaged = (change: object, sentence: RegExp): void => {
+      writeFileSync(file, JSON.stringify({ ...record, ...change }))
+      expect(() => loadModel(parts)).toThrow(sentence)
+    }
+    damaged(
+      { language: { ...record.language, folder: parts } },
+      /is a connector with names of parts, no language model/,
+    )
+    damaged({ language: { ...record.language, folder: llama.folder, name: "x" }, tower: {} }, /tower\.name/)
+    damaged({ language: { name: "x", folder: towers.siglip } }, /SigLIP vision tower/)
+    damaged({ tower: { name: "x", folder: towers.siglip } }, /connector, parts and config.json do not fit/)
+    writeFileSync(file, JSON.stringify(record))
     rmSync(language, { recursive: true })
     expect(() => loadModel(parts)).toThrow(/the language model that the connector belongs to, .* is no longer at/)
   })

@@ -99,7 +99,13 @@ export async function writeParts(
  */
 export function readParts(folder: string, config: ModelConfig, readLanguage: (folder: string) => LanguageWeights) {
   const record = readPartsRecord(folder)
-  const language = readLanguage(placeOf(record.language, "language model", folder))
+  const base = placeOf(record.language, "language model", folder)
+  if (isParts(base))
+    throw new UserError(`${label(record.language.name)} is a connector with names of parts, no language model`, {
+      where: path.join(folder, PARTS_FILE),
+      fix: "name the language model itself",
+    })
+  const language = readLanguage(base)
   const tower = readTower(placeOf(record.tower, "vision tower", folder))
   requireSame(record.language, "language model", language.tensors, folder)
   requireSame(record.tower, "vision tower", tower.tensors, folder)
