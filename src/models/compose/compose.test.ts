@@ -1,9 +1,9 @@
 /** A language model, a tower and a connector become a model that sees, in memory and in a folder. */
 
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { imagePath } from "../../../test/support/images.js"
 import { SMALL_FAMILIES } from "../../../test/support/small-families.js"
 import { type SmallTextModel, writeSmallLanguage, writeSmallTextModel } from "../../../test/support/small-text-model.js"
@@ -274,6 +274,17 @@ describe("the connector alone", () => {
     damaged({ language: { ...record.language, folder: llama.folder, name: "x" }, tower: {} }, /tower\.name/)
     damaged({ language: { name: "x", folder: towers.siglip } }, /SigLIP vision tower/)
     damaged({ tower: { name: "x", folder: towers.siglip } }, /connector, parts and config.json do not fit/)
+    // Elsewhere, but downloaded from the hub there too.
+    const commit = "c".repeat(40)
+    const hub = join(root, "hub", "models--org--words")
+    mkdirSync(join(hub, "refs"), { recursive: true })
+    writeFileSync(join(hub, "refs", "main"), commit)
+    cpSync(language, join(hub, "snapshots", commit), { recursive: true })
+    vi.stubEnv("HF_HUB_CACHE", join(root, "hub"))
+    const moved = { ...record.language, name: "org/words", folder: join(root, "gone") }
+    writeFileSync(file, JSON.stringify({ ...record, language: moved }))
+    expect(loadModel(parts, { dtype: "float32" }).checkpoint.config).toEqual(expected.checkpoint.config)
+    vi.unstubAllEnvs()
     writeFileSync(file, JSON.stringify(record))
     rmSync(language, { recursive: true })
     expect(() => loadModel(parts)).toThrow(/the language model that the connector belongs to, .* is no longer at/)

@@ -18,6 +18,7 @@ import { check } from "../../checkpoint/schema-check.js"
 import type { TensorView } from "../../checkpoint/tensor-view.js"
 import { writeAuxiliaryFiles } from "../../checkpoint/write-auxiliary-files.js"
 import { UserError } from "../../errors.js"
+import { localCopy } from "../../hub/local-copy.js"
 import { label } from "../../readable.js"
 import { withMeanRows } from "../grown-views.js"
 import { architectureOf, expectedTensors } from "../registry.js"
@@ -140,13 +141,15 @@ export const languageViews = ({ tensors }: Pick<LanguageWeights, "tensors">, row
   [...tensors].map(([name, view]) => [name, name === EMBEDDING || name === HEAD ? withMeanRows(view, rows) : view])
 
 /**
- * Where a part is now.
+ * Where a part is now: where it lay, or by its name here or among what was downloaded from the hub.
  * @param parts the folder that names it
  * @throws UserError when it is no longer there
  */
 export function placeOf({ name, folder }: Part, what: string, parts: string): string {
   const places = [folder, path.resolve(parts, name), path.resolve(name)]
-  const found = places.find((place) => fs.existsSync(path.join(place, "config.json")) || ggufFile(place) !== undefined)
+  const isThere = (place: string): boolean =>
+    fs.existsSync(path.join(place, "config.json")) || ggufFile(place) !== undefined
+  const found = places.find(isThere) ?? localCopy(name)
   if (found !== undefined) return found
   throw new UserError(`the ${what} that the connector belongs to, ${label(name)}, is no longer at ${label(folder)}`, {
     where: path.join(parts, PARTS_FILE),
