@@ -47,13 +47,17 @@ export function createProgram({ name, separator, register: commands }: Commands 
     .exitOverride()
     .configureOutput({ outputError: (message, write) => write(readableMessage(message)) })
   for (const register of commands) register(program)
-  // Commands are made before this, and inherit nothing that is set later.
   for (const command of program.commands) {
     if (separator) command.usage(`${separator} ${command.usage()}`)
-    const words = [name, command.name(), ...(separator ? [separator] : []), "--help"]
-    command.exitOverride().showHelpAfterError(`(${words.join(" ")} lists its options)`)
+    showHelp(command, [name, command.name(), ...(separator ? [separator] : [])])
   }
   return program
+}
+
+/** Commands are made before this, and inherit nothing that is set later. */
+function showHelp(command: Command, words: readonly string[]): void {
+  command.exitOverride().showHelpAfterError(`(${[...words, "--help"].join(" ")} lists its options)`)
+  for (const own of command.commands) showHelp(own, [...words, own.name()])
 }
 
 /** Runs one command line as this process: nothing that fails anywhere in it is told in Node's words. */

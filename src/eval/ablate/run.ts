@@ -130,8 +130,9 @@ async function measureVariant(
       signal,
       onAnswer(count) {
         const now = performance.now()
-        if (count > done + 1) left.skip("answers", count - done - 1)
-        left.add("answers", 1, (now - last) / 1000)
+        // Those that were known, and the first one now: it waited for the model to be opened.
+        if (done === 0) left.skip("answers", count)
+        else left.add("answers", 1, (now - last) / 1000)
         done = count
         last = now
         observer.answered(variant, count, questions.length, left.seconds)

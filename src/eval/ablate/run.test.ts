@@ -1,0 +1,154 @@
+/** Block sizes from recipe to report on a small model that sees: stopped in a training and among answers, and gone on. */
+
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { stringify } from "yaml"
+import { digestsOf } from "../../../test/support/run-training.js"
+import { type SmallData, smallTraining, writeSmallVlm } from "../../../test/support/small-vlm.js"
+import { metricNamed, type NamedMetric } from "../metrics.js"
+import { type Question, readQuestions } from "../questions.js"
+import { planBlockSizes, requireTrainable } from "./block-sizes.js"
+import { writeReport } from "./report.js"
+import { type Observer, type Result, runAblation } from "./run.js"
+
+const root = mkdtempSync(join(tmpdir(), "ablate-"))
+let small: SmallData
+let recipe: string
+let questions: Question[]
+let metrics: NamedMetric[]
+beforeAll(async () => {
+  small = await writeSmallVlm(root)
+  recipe = join(root, "recipe.yaml")
+  const train = { max_steps: 4, accumulate: 1, save_every: 1, learning_rate: 0.003 }
+  writeFileSync(recipe, stringify(smallTraining(small, "unused", { train })))
+  questions = await readQuestions(small.data, { limit: 5 })
+  metrics = [await metricNamed("word-f1"), await metricNamed("exact")]
+})
+afterAll(() => rmSync(root, { recursive: true }))
+
+const planOf = (out: string, keys: object = {}) => planBlockSizes({ recipe, sizes: [2, 4], out, ...keys })
+
+type Watch = (what: string, controller: AbortController) => void
+
+/** What is told while it runs: "train block-2 0", "ask block-2 1", … */
+async function run(out: string, watch: Watch = () => {}): Promise<Result[]> {
+  const controller = new AbortController()
+  const tell = (what: string): void => watch(what, controller)
+  const observer: Observer = {
+    training: ({ key }, event) => event.type === "step" && tell(`train ${key} ${event.metrics.step}`),
+    answered: ({ key }, done, total) => tell(`ask ${key} ${done} of ${total}`),
+  }
+  const { plan, ...rest } = { plan: planOf(out), questions, metrics, concurrent: 2, out, observer }
+  const decoding = { maxTokens: 6 }
+  const variants = plan.variants.map((variant) => ({ ...variant, decoding: { ...variant.decoding, ...decoding } }))
+  return runAblation({ ...plan, variants }, { ...rest, dtype: "float32", device: "cpu", signal: controller.signal })
+}
+
+describe("block sizes", () => {
+  it("are trained from the same start, decoded with a step for each token, and go on where they were stopped", async () => {
+    const [whole, parts] = [join(root, "whole"), join(root, "parts")]
+    const all: string[] = []
+    const expected = await run(whole, (what) => all.push(what))
+    const steps = (key: string) => [0, 1, 2, 3].map((step) => `train ${key} ${step}`)
+    const answers = (key: string, from = 1) => Array.from({ length: 6 - from }, (_, i) => `ask ${key} ${from + i} of 5`)
+    expect(all).toEqual(["block-2", "block-4"].flatMap((key) => [...steps(key), ...answers(key)]))
+
+    const stoppedAt = async (moment: string): Promise<string[]> => {
+      const seen: string[] = []
+      const stopped = run(parts, (what, controller) => {
+        seen.push(what)
+        if (what === moment) controller.abort(new Error("stopped"))
+      })
+      await expect(stopped).rejects.toThrow("stopped")
+      return seen
+    }
+    expect(await stoppedAt("train block-2 1")).toEqual(steps("block-2").slice(0, 2))
+    expect(await stoppedAt("ask block-2 3 of 5")).toEqual([
+      ...steps("block-2").slice(2),
+      ...answers("block-2").slice(0, 3),
+    ])
+    expect(await stoppedAt("train block-4 0")).toEqual([...answers("block-2", 4), ...steps("block-4").slice(0, 1)])
+    const rest: string[] = []
+    const results = await run(parts, (what) => rest.push(what))
+    expect(rest).toEqual([...steps("block-4").slice(1), ...answers("block-4")])
+
+    for (const [i, { variant, measured }] of results.entries()) {
+      const other = expected[i]
+      expect(digestsOf(variant.model)).toEqual(digestsOf(other.variant.model))
+      const { seconds, tokensPerSecond, ...same } = measured
+      expect(other.measured).toMatchObject(same)
+      expect(tokensPerSecond).toBeCloseTo(measured.tokens / seconds)
+      expect(measured.forwardsPerToken).toBe(measured.forwards / measured.tokens)
+    }
+    const sizes = results.map(({ variant }) => JSON.parse(readFileSync(join(variant.model, "config.json"), "utf8")))
+    expect(sizes.map((json) => json.bd3lm_block_size)).toEqual([2, 4])
+    expect(digestsOf(results[0].variant.model)).not.toEqual(digestsOf(results[1].variant.model))
+
+    const again: string[] = []
+    expect(await run(parts, (what) => again.push(what))).toEqual(results)
+    expect(again).toEqual([])
+  })
+
+  it("answer anew what is asked otherwise, and only that", async () => {
+    const out = join(root, "whole")
+    const before = readdirSync(join(out, "answers")).length
+    questions = [...questions].reverse()
+    const seen: string[] = []
+    await run(out, (what) => seen.push(what))
+    questions = [...questions].reverse()
+    expect(seen.filter((what) => what.startsWith("ask"))).toHaveLength(10)
+    expect(readdirSync(join(out, "answers")).length).toBe(before + 2)
+  })
+
+  it("end as a report: a page, Markdown and numbers, in which nothing of an answer is markup", async () => {
+    const out = join(root, "whole")
+    const plan = planOf(out)
+    const results = (await run(out)).map((result, i): Result => {
+      const answers = result.measured.answers.map((text) => (i === 0 ? "<b>*bold*|</b>" : text))
+      return { ...result, measured: { ...result.measured, answers } }
+    })
+    const input = { plan, results, questions, metrics, concurrent: 2, command: "again & again" }
+    const [page, markdown, json] = (await writeReport(out, input)).map((file) => readFileSync(file, "utf8"))
+    expect(page).toContain("<svg")
+    expect(page).toContain("&lt;b&gt;*bold*|&lt;/b&gt;")
+    expect(page).toContain("again &amp; again")
+    expect(markdown).toContain("| block size | F1 of the words | exact | tokens/s | forwards/token |")
+    expect(markdown).toMatch(/\n\| 2 \| .*\n\| 4 \| /)
+    expect(markdown).toContain("\\<b\\>\\*bold\\*\\|\\</b\\>")
+    const { results: rows, ...about } = JSON.parse(json)
+    expect(about).toMatchObject({ title: "Block sizes", questions: 5, metrics: ["word-f1", "exact"] })
+    expect(rows.map((row: Record<string, unknown>) => row["block size"])).toEqual(["2", "4"])
+    expect(rows[0].scores["word-f1"].mean).toBe(results[0].measured.scores["word-f1"].mean)
+    expect(rows[0].decoding).toEqual({ blockSize: 2, steps: 2, maxTokens: 6 })
+  })
+})
+
+describe("what cannot be trained is said before anything is written", () => {
+  const out = join(root, "nothing")
+  it.each([
+    [{ set: ["paradigm=autoregressive"] }, /autoregressive model, which has no block size/],
+    [{ sizes: [9000] }, /block_size: 9000 is above data.max_length/],
+    [
+      { sizes: [8, 6], set: ["block_diffusion.anneal=[{until: 0.5, block_size: 4}]"] },
+      /4 does not divide block_size, 6/,
+    ],
+  ])("%j", (keys, message) => {
+    expect(() => planOf(out, keys)).toThrow(message)
+    expect(existsSync(out)).toBe(false)
+  })
+
+  it("by looking at the model and the data", async () => {
+    const [{ training }] = planOf(out).variants
+    expect(await requireTrainable(training!)).toBe(true)
+    const wrong = (keys: object) => requireTrainable({ ...training!, ...keys })
+    await expect(wrong({ model: join(root, "nowhere") })).rejects.toThrow(/no such model/)
+    await expect(wrong({ data: { ...training!.data, file: join(root, "none.json") } })).rejects.toThrow(
+      /cannot be opened/,
+    )
+    const large = planOf(out, { sizes: [4096] }).variants[0].training!
+    await expect(requireTrainable(large)).rejects.toThrow(/a block of 4096 tokens exceeds|exceeds max_position/)
+    expect(existsSync(out)).toBe(false)
+  })
+})
