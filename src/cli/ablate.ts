@@ -6,7 +6,7 @@ import { lockFolder } from "../checkpoint/lock.js"
 import { UserError } from "../errors.js"
 import { planBlockSizes, requireTrainable } from "../eval/ablate/block-sizes.js"
 import { asItIs, planSteps, planThresholds, type Subject, titlesOf } from "../eval/ablate/decodings.js"
-import { nameOf, type Plan, type Variant } from "../eval/ablate/plan.js"
+import { nameOf, type Plan } from "../eval/ablate/plan.js"
 import { reportFiles, writeReport } from "../eval/ablate/report.js"
 import { type Observer, runAblation } from "../eval/ablate/run.js"
 import { metricNamed, type NamedMetric } from "../eval/metrics.js"
@@ -160,7 +160,7 @@ function requireNoPictures(questions: readonly Question[], model: string): void 
   })
 }
 
-/** One moving line for each training and each variant that is measured. */
+/** One moving line for each training, and for each model that is measured. */
 function terminalObserver(): { observer: Observer; end(): void } {
   let progress: Progress | undefined
   let part = ""
@@ -169,8 +169,7 @@ function terminalObserver(): { observer: Observer; end(): void } {
     progress = undefined
     part = ""
   }
-  const show = (what: string, variant: Variant, done: number, total: number, detail: string, left?: number): void => {
-    const name = `${nameOf(variant)}: ${what}`
+  const show = (name: string, done: number, total: number, detail: string, left?: number): void => {
     if (name !== part) {
       end()
       progress = new Progress(name)
@@ -183,14 +182,14 @@ function terminalObserver(): { observer: Observer; end(): void } {
       if (event.type === "step") {
         const { step, progress: done, loss, tokensPerSecond } = event.metrics
         const detail = `step ${step} · loss ${loss.toFixed(3)} · ${formatCount(tokensPerSecond)} tokens/s`
-        show("training", variant, done, 1, detail, left)
+        show(nameOf(variant), done, 1, detail, left)
       }
       if (event.type === "interrupted")
         end(`stopped at step ${event.step}; the same command goes on from ${event.folder}`)
       if (event.type === "done") end(`${nameOf(variant)} · trained in ${formatDuration(event.seconds)}`)
     },
     answered(variant, done, total, left) {
-      show("answers", variant, done, total, `${done} of ${total} answers`, left)
+      show(variant.curve, done, total, `${done} of ${total} answers · ${variant.label}`, left)
     },
   }
   return { observer, end }

@@ -3,7 +3,7 @@
 import type { Session } from "../generate/session.js"
 import type { DecodingOptions } from "../paradigms/decoding-options.js"
 import { AnswerFile, type KeptAnswer } from "./answer-file.js"
-import { answerAll } from "./answers.js"
+import { type AnswerRequest, answerAll } from "./answers.js"
 import type { NamedMetric } from "./metrics.js"
 import type { Question } from "./questions.js"
 
@@ -23,7 +23,7 @@ export interface Measured {
   /** Until each answer and its end were known. */
   forwards: number
   forwardsPerToken: number
-  /** From the first question to the last answer, prompts and pictures included. */
+  /** Answering them, prompts and pictures included. */
   seconds: number
   tokensPerSecond: number
   /** Share of answers that ended within the limit of tokens. */
@@ -42,58 +42,76 @@ export interface MeasureOptions {
   /** First line of that file. */
   about: object
   signal?: AbortSignal
-  onAnswer?: (done: number) => void
+  /** @param seconds since the answer before it */
+  onAnswer?: (seconds: number) => void
 }
 
-/**
- * @param open opens the model; not called when all answers are known
- * @throws the reason of `signal` when it is aborted: the same call goes on behind the answers that are known
- */
-export async function measure(
-  open: () => Promise<Session>,
-  questions: readonly Question[],
-  options: MeasureOptions,
-): Promise<Measured> {
-  const { metrics, signal } = options
-  const kept = new AnswerFile(options.file, options.about)
-  const missing = [...questions.keys()].filter((index) => !kept.answers.has(index))
-  if (missing.length > 0) await answer(await open(), questions, missing, kept, options)
-  const answers = questions.map((_, index) => kept.answers.get(index) as KeptAnswer)
-  const judged = answers.map(({ text }, index) => ({ answer: text, references: questions[index].references }))
-  const scores: Measured["scores"] = {}
-  for (const metric of metrics) scores[metric.name] = scoreOf(await metric.score(judged, signal))
-  const total = (key: "tokens" | "forwards" | "seconds"): number => answers.reduce((sum, each) => sum + each[key], 0)
-  const [tokens, forwards, seconds] = [total("tokens"), total("forwards"), total("seconds")]
-  return {
-    questions: questions.length,
-    scores,
-    tokens,
-    forwards,
-    forwardsPerToken: forwards / Math.max(1, tokens),
-    seconds,
-    tokensPerSecond: tokens / Math.max(1e-9, seconds),
-    ended: answers.filter(({ ended }) => ended).length / answers.length,
-    answers: answers.map(({ text }) => text),
+/** Goes on behind the answers that are known already. */
+export class Measurement {
+  readonly #questions: readonly Question[]
+  readonly #options: MeasureOptions
+  readonly #kept: AnswerFile
+
+  constructor(questions: readonly Question[], options: MeasureOptions) {
+    this.#questions = questions
+    this.#options = options
+    this.#kept = new AnswerFile(options.file, options.about)
   }
-}
 
-async function answer(
-  session: Session,
-  questions: readonly Question[],
-  missing: readonly number[],
-  kept: AnswerFile,
-  { decoding, concurrent, signal, onAnswer }: MeasureOptions,
-): Promise<void> {
-  const requests = missing.map((index) => ({ ...questions[index], ...decoding, temperature: 0, signal }))
-  // The first forwards set everything up: an answer that is not counted.
-  for await (const _ of answerAll(session, requests.slice(0, 1), 1));
-  let last = performance.now()
-  for await (const { index, answer } of answerAll(session, requests, concurrent)) {
-    const now = performance.now()
-    kept.add({ index: missing[index], ...answer, seconds: (now - last) / 1000 })
-    last = now
-    onAnswer?.(kept.answers.size)
-    signal?.throwIfAborted()
+  /** Answers that are known. */
+  get done(): number {
+    return this.#kept.answers.size
+  }
+
+  /** An answer that does not count: the first forwards of a model set everything up. */
+  async warmUp(session: Session): Promise<void> {
+    for await (const _ of answerAll(session, [this.#request(0)], 1));
+  }
+
+  /**
+   * @param most answers that are asked for now
+   * @throws the reason of `signal` when it is aborted
+   */
+  async answer(session: Session, most: number): Promise<void> {
+    const { concurrent, signal, onAnswer } = this.#options
+    const missing = [...this.#questions.keys()].filter((index) => !this.#kept.answers.has(index)).slice(0, most)
+    const requests = missing.map((index) => this.#request(index))
+    let last = performance.now()
+    for await (const { index, answer } of answerAll(session, requests, concurrent)) {
+      const now = performance.now()
+      const seconds = (now - last) / 1000
+      this.#kept.add({ index: missing[index], ...answer, seconds })
+      last = now
+      onAnswer?.(seconds)
+      signal?.throwIfAborted()
+    }
+  }
+
+  /** Of all questions, which must be answered. */
+  async result(): Promise<Measured> {
+    const { metrics, signal } = this.#options
+    const answers = this.#questions.map((_, index) => this.#kept.answers.get(index) as KeptAnswer)
+    const judged = answers.map(({ text }, index) => ({ answer: text, references: this.#questions[index].references }))
+    const scores: Measured["scores"] = {}
+    for (const metric of metrics) scores[metric.name] = scoreOf(await metric.score(judged, signal))
+    const total = (key: "tokens" | "forwards" | "seconds"): number => answers.reduce((sum, each) => sum + each[key], 0)
+    const [tokens, forwards, seconds] = [total("tokens"), total("forwards"), total("seconds")]
+    return {
+      questions: answers.length,
+      scores,
+      tokens,
+      forwards,
+      forwardsPerToken: forwards / Math.max(1, tokens),
+      seconds,
+      tokensPerSecond: tokens / Math.max(1e-9, seconds),
+      ended: answers.filter(({ ended }) => ended).length / answers.length,
+      answers: answers.map(({ text }) => text),
+    }
+  }
+
+  #request(index: number): AnswerRequest {
+    const { decoding, signal } = this.#options
+    return { ...this.#questions[index], ...decoding, temperature: 0, signal }
   }
 }
 

@@ -7,9 +7,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { stringify } from "yaml"
 import { digestsOf } from "../../../test/support/run-training.js"
 import { type SmallData, smallTraining, writeSmallVlm } from "../../../test/support/small-vlm.js"
+import { loadSession } from "../../generate/session.js"
 import { metricNamed, type NamedMetric } from "../metrics.js"
 import { type Question, readQuestions } from "../questions.js"
 import { planBlockSizes, requireTrainable } from "./block-sizes.js"
+import { planThresholds } from "./decodings.js"
 import { writeReport } from "./report.js"
 import { type Observer, type Result, runAblation } from "./run.js"
 
@@ -122,6 +124,46 @@ describe("block sizes", () => {
     expect(rows.map((row: Record<string, unknown>) => row["block size"])).toEqual(["2", "4"])
     expect(rows[0].scores["word-f1"].mean).toBe(results[0].measured.scores["word-f1"].mean)
     expect(rows[0].decoding).toEqual({ blockSize: 2, steps: 2, maxTokens: 6 })
+  })
+})
+
+describe("ways of decoding one model", () => {
+  it("take turns, and go on where they were stopped", async () => {
+    const model = join(root, "whole", "block-4", "model")
+    const subject = { session: loadSession(model, { device: "cpu" }), model, title: "m" }
+    const decoding = { maxTokens: 6, blockSize: 4 }
+    const start = async (watch: Watch) => {
+      const controller = new AbortController()
+      const observer: Observer = {
+        training: () => {},
+        answered: ({ label }, done, total) => watch(`${label} ${done} of ${total}`, controller),
+      }
+      const plan = planThresholds(subject, [], { thresholds: [1, 0], decoding })
+      const out = join(root, "turns")
+      const { signal } = controller
+      return runAblation(plan, {
+        questions,
+        metrics,
+        concurrent: 1,
+        out,
+        dtype: "float32",
+        device: "cpu",
+        signal,
+        observer,
+      })
+    }
+    const seen: string[] = []
+    const stopped = start((what, controller) => {
+      seen.push(what)
+      if (seen.length === 3) controller.abort(new Error("stopped"))
+    })
+    await expect(stopped).rejects.toThrow("stopped")
+    const results = await start((what) => seen.push(what))
+    // Two questions of each, and behind the stop from the first of them again.
+    const order = ["τ 1", "τ 1", "τ 0", "τ 1", "τ 1", "τ 0", "τ 0", "τ 1", "τ 0", "τ 0"]
+    expect(seen).toEqual(order.map((label, i) => `${label} ${i + 1} of 10`))
+    expect(results.map(({ measured }) => measured.questions)).toEqual([5, 5])
+    expect(results[1].measured.forwards).toBeLessThan(results[0].measured.forwards)
   })
 })
 

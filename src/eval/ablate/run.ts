@@ -5,14 +5,14 @@ import { statSync } from "node:fs"
 import { cpus } from "node:os"
 import { join } from "node:path"
 import { explaining } from "../../checkpoint/files.js"
-import { openModel, type Session } from "../../generate/session.js"
+import { openModel } from "../../generate/session.js"
 import type { ResolveOptions } from "../../hub/resolve.js"
 import { makeFolder } from "../../make-folder.js"
 import { resolveWithBase } from "../../models/base-model.js"
 import type { Device, DType } from "../../torch/index.js"
 import { type TrainingEvent, train } from "../../train/trainer.js"
 import { fingerprintOf } from "../fingerprint.js"
-import { type Measured, measure } from "../measure.js"
+import { type Measured, Measurement } from "../measure.js"
 import type { NamedMetric } from "../metrics.js"
 import type { Question } from "../questions.js"
 import type { Plan, Variant } from "./plan.js"
@@ -26,6 +26,7 @@ export interface Result {
 /** What is shown while it runs; `left` is seconds to the end of everything, where it is known. */
 export interface Observer {
   training(variant: Variant, event: TrainingEvent, left: number | undefined): void
+  /** @param done of the answers of all variants of this model, `total` */
   answered(variant: Variant, done: number, total: number, left: number | undefined): void
 }
 
@@ -43,6 +44,9 @@ export interface AblationOptions {
   observer: Observer
 }
 
+/** Rounds in which the variants of one model are measured, at most. */
+const ROUNDS = 4
+
 /** @throws the reason of `signal` when it is aborted */
 export async function runAblation({ variants }: Plan, options: AblationOptions): Promise<Result[]> {
   const { questions, out, signal } = options
@@ -52,18 +56,25 @@ export async function runAblation({ variants }: Plan, options: AblationOptions):
     training: variants.filter(({ training }) => training).length,
     answers: variants.length * questions.length,
   })
-  const opened: Opened = { of: undefined }
   const results: Result[] = []
-  for (const variant of variants) {
-    if (variant.training) {
-      // One model in memory at a time.
-      opened.of = undefined
-      await trainVariant(variant, left, options)
-    }
+  for (const group of ofOneModel(variants)) {
+    const [{ training }] = group
+    if (training) await trainVariant(group[0], left, options)
     signal?.throwIfAborted()
-    results.push({ variant, measured: await measureVariant(variant, answers, opened, left, options) })
+    results.push(...(await measureVariants(group, answers, left, options)))
   }
   return results
+}
+
+/** Neighbours that are ways of decoding one model. */
+function ofOneModel(variants: readonly Variant[]): Variant[][] {
+  const groups: Variant[][] = []
+  for (const variant of variants) {
+    const last = groups.at(-1)
+    if (last?.[0].model === variant.model && last[0].base === variant.base) last.push(variant)
+    else groups.push([variant])
+  }
+  return groups
 }
 
 /** A finished training is found as such, or as one with other settings. */
@@ -89,58 +100,68 @@ async function trainVariant(
   }
 }
 
-/** The session that was opened last. */
-interface Opened {
-  of: { model: string; base?: string; session: Session } | undefined
+/** In turns, so that their speeds can be compared on a machine whose load changes. Only this model is in memory. */
+async function measureVariants(
+  variants: readonly Variant[],
+  folder: string,
+  left: TimeLeft,
+  options: AblationOptions,
+): Promise<Result[]> {
+  const { questions, concurrent, dtype = "auto", device = "auto", signal, onDownload } = options
+  const [{ model, base }] = variants
+  const adapted = base === undefined ? {} : { base }
+  const found = await resolveWithBase(model, { signal, onEvent: onDownload, ...adapted })
+  const fingerprint = await fingerprintOf(found.folder, found.base)
+  const onAnswer = (variant: Variant, seconds: number): void => {
+    left.add("answers", 1, seconds)
+    const done = measurements.reduce((sum, each) => sum + each.done, 0)
+    options.observer.answered(variant, done, variants.length * questions.length, left.seconds)
+  }
+  const measurements = variants.map((variant) => measurementOf(variant, { fingerprint, folder, onAnswer, options }))
+  for (const { done } of measurements) left.skip("answers", done)
+  if (measurements.some(({ done }) => done < questions.length)) {
+    const session = await openModel(model, { dtype, device, signal, ...adapted })
+    await measurements[0].warmUp(session)
+    const most = Math.max(2 * concurrent, Math.ceil(questions.length / ROUNDS))
+    while (measurements.some(({ done }) => done < questions.length))
+      for (const measurement of measurements) await measurement.answer(session, most)
+  }
+  const results: Result[] = []
+  for (const [i, variant] of variants.entries()) results.push({ variant, measured: await measurements[i].result() })
+  return results
 }
 
-async function measureVariant(
+function measurementOf(
   variant: Variant,
-  folder: string,
-  opened: Opened,
-  left: TimeLeft,
-  { questions, metrics, concurrent, dtype = "auto", device = "auto", signal, onDownload, observer }: AblationOptions,
-): Promise<Measured> {
-  const { model, base, decoding, key } = variant
-  const found = await resolveWithBase(model, { signal, onEvent: onDownload, ...(base !== undefined && { base }) })
+  {
+    fingerprint,
+    folder,
+    onAnswer,
+    options,
+  }: {
+    fingerprint: string
+    folder: string
+    onAnswer: (variant: Variant, seconds: number) => void
+    options: AblationOptions
+  },
+): Measurement {
+  const { questions, metrics, concurrent, dtype = "auto", device = "auto", signal } = options
+  const { model, decoding, key } = variant
   const how = { decoding, concurrent, dtype, device, processor: cpus()[0]?.model }
   // Not where the model lies.
   const hash = createHash("sha256")
-    .update(JSON.stringify([await fingerprintOf(found.folder, found.base), how, questions.map(identityOf)]))
+    .update(JSON.stringify([fingerprint, how, questions.map(identityOf)]))
     .digest("hex")
     .slice(0, 12)
-  let last = performance.now()
-  let done = 0
-  const measured = await measure(
-    async () => {
-      if (opened.of?.model !== model || opened.of.base !== base) {
-        opened.of = undefined
-        const session = await openModel(model, { dtype, device, signal, ...(base !== undefined && { base }) })
-        opened.of = { model, base, session }
-      }
-      return opened.of.session
-    },
-    questions,
-    {
-      decoding,
-      metrics,
-      concurrent,
-      file: join(folder, `${key}-${hash}.jsonl`),
-      about: { model, ...how },
-      signal,
-      onAnswer(count) {
-        const now = performance.now()
-        // Those that were known, and the first one now: it waited for the model to be opened.
-        if (done === 0) left.skip("answers", count)
-        else left.add("answers", 1, (now - last) / 1000)
-        done = count
-        last = now
-        observer.answered(variant, count, questions.length, left.seconds)
-      },
-    },
-  )
-  left.skip("answers", questions.length - done)
-  return measured
+  return new Measurement(questions, {
+    decoding,
+    metrics,
+    concurrent,
+    file: join(folder, `${key}-${hash}.jsonl`),
+    about: { model, ...how },
+    signal,
+    onAnswer: (seconds) => onAnswer(variant, seconds),
+  })
 }
 
 /** What an answer depends on. */
