@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { stringify } from "yaml"
+import { convert } from "../../src/paradigms/convert.js"
 import { writeLettersModel } from "../support/letters-model.js"
 import { type Result, start } from "../support/program.js"
 
@@ -23,6 +24,7 @@ const ASK = ["--questions", "questions.json", "--max-tokens", "8", "--device", "
 
 beforeAll(async () => {
   await writeLettersModel(join(root, "ar"))
+  await convert(join(root, "ar"), join(root, "blocks"), { record: { block_size: 4 } })
   const records = Array.from({ length: 4 }, (_, i) => turns(`${i} and 1?`, `${i + 1}`))
   write("questions.json", records)
   write("pictures.json", [{ ...turns("<image>\nwhat?", "a cat"), image: "cat.png" }])
@@ -49,29 +51,20 @@ describe("ablate", () => {
     expect(await run("block-sizes")).toMatchObject({ code: 2 })
   })
 
-  it("block-size trains each size and measures it, beside another model; then steps and threshold of one of them", async () => {
-    const sizes = await run(
-      "block-size",
-      "--recipe",
-      "recipe.yaml",
-      "--sizes",
-      "1,4",
-      "--against",
-      "ar",
-      "--out",
-      "a",
-      ...ASK,
-    )
-    expect(sizes).toMatchObject({ code: 0, out: expect.stringMatching(/a\/report\.html\n.*a\/report\.md\n/) })
+  it("block-size trains each size and measures it, beside another model", async () => {
+    const args = ["--recipe", "recipe.yaml", "--sizes", "1,4", "--against", "ar", "--out", "a"]
+    const { code, out } = await run("block-size", ...args, ...ASK)
+    expect([code, out]).toEqual([0, expect.stringMatching(/a\/report\.html\n.*a\/report\.md\n/)])
     const [one, four, other] = report("a").results
     expect([one, four, other].map((row) => row["block size"])).toEqual(["1", "4", "ar"])
     expect(one.forwardsPerToken).toBe(1)
     expect(Object.keys(four.scores)).toEqual(["exact", "relaxed"])
     expect(report("a").command).toContain("ablate block-size --recipe recipe.yaml --sizes 1,4 --against ar")
+  })
 
-    const model = join("a", "block-4", "model")
-    const steps = ["steps", "--model", model, "--steps", "4,2", "--limit", "3", "--metric", "word-f1", "--out", "s"]
-    expect(await run(...steps, ...ASK)).toMatchObject({ code: 0 })
+  it("steps measures a model at each parallelism", async () => {
+    const args = ["--model", "blocks", "--steps", "4,2", "--limit", "3", "--metric", "word-f1", "--out", "s"]
+    expect(await run("steps", ...args, ...ASK)).toMatchObject({ code: 0 })
     const { results, questions, metrics } = report("s")
     expect([questions, metrics]).toEqual([3, ["word-f1"]])
     expect(results.map((row: { steps: string; parallelism: string }) => [row.steps, row.parallelism])).toEqual([
@@ -79,16 +72,16 @@ describe("ablate", () => {
       ["2", "2.0×"],
     ])
     expect(results[1].forwardsPerToken).toBeLessThan(results[0].forwardsPerToken)
+  })
 
-    const thresholds = ["threshold", "--model", model, "--thresholds", "1,0", "--out", "t"]
-    expect(await run(...thresholds, ...ASK)).toMatchObject({ code: 0 })
+  it("threshold measures a model at each of them, and asks nothing twice", async () => {
+    const args = ["threshold", "--model", "blocks", "--thresholds", "1,0", "--out", "t"]
+    expect(await run(...args, ...ASK)).toMatchObject({ code: 0 })
     const [sure, any] = report("t").results
     expect([sure.threshold, any.threshold]).toEqual(["1", "0"])
     expect(any.forwards).toBeLessThan(sure.forwards)
     expect(readFileSync(join(root, "t", "report.html"), "utf8")).toContain("τ 0")
-    // Everything is known.
-    const again = await run(...thresholds, ...ASK)
-    expect(again).toMatchObject({ code: 0, err: "" })
+    expect(await run(...args, ...ASK)).toMatchObject({ code: 0, err: "" })
   })
 
   it("measures an adapter on its base", async () => {
@@ -102,34 +95,20 @@ describe("ablate", () => {
 })
 
 const RECIPE = ["block-size", "--recipe", "recipe.yaml"]
-const BLOCKS = ["--model", join("a", "block-4", "model")]
 
 describe("nothing is written where", () => {
   it.each([
     [2, [...RECIPE, "--sizes", "4,0"], /whole number of at least 1/],
-    [2, [...RECIPE, "--sizes", "4,"], /whole number/],
     [2, [...RECIPE, "--sizes", "4,4"], /stands twice/],
     [2, ["block-size"], /required option '--recipe/],
-    [2, ["threshold", ...BLOCKS, "--thresholds", "0.5,1.1"], /between 0 and 1/],
-    [2, ["steps", ...BLOCKS, "--steps", "1.5"], /whole number/],
-    [1, [...RECIPE, "--set", "paradigm=autoregressive"], /has no block size/],
-    [1, [...RECIPE, "--sizes", "9000"], /above data\.max_length/],
-    [
-      1,
-      [...RECIPE, "--sizes", "8,5", "--set", "block_diffusion.anneal=[{until: 0.5, block_size: 2}]"],
-      /2 does not divide/,
-    ],
+    [2, ["threshold", "--model", "blocks", "--thresholds", "0.5,1.1"], /between 0 and 1/],
     [1, ["block-size", "nowhere", "--recipe", "recipe.yaml"], /no such model/],
-    [1, [...RECIPE, "--set", "data.file=none.json"], /data file cannot be opened/],
     [1, [...RECIPE, "--metric", "bleu"], /no metric "bleu"/],
-    [1, ["steps", "--model", "ar"], /ar is an autoregressive model: it has no steps/],
-    [1, ["threshold", "--model", "ar"], /ar is an autoregressive model: it has no threshold/],
-    [1, ["steps", ...BLOCKS, "--steps", "5"], /5 steps are more than a block of 4/],
-    [1, ["threshold", ...BLOCKS, "--remasking", "some"], /no remasking strategy "some"/],
-    [1, ["steps", ...BLOCKS, "--steps", "2", "--against", "nowhere"], /no such model/],
-    [1, ["steps", ...BLOCKS, "--steps", "2", "--questions", "pictures.json"], /cannot see the picture of a question/],
     [1, [...RECIPE, "--questions", "pictures.json"], /cannot see the picture of a question/],
-    [1, ["steps", ...BLOCKS, "--steps", "2", "--questions", "none.json"], /none\.json/],
+    [1, ["threshold", "--model", "blocks", "--questions", "pictures.json"], /cannot see the picture of a question/],
+    [1, ["steps", "--model", "blocks", "--steps", "5"], /5 steps are more than a block of 4/],
+    [1, ["steps", "--model", "blocks", "--steps", "2", "--against", "nowhere"], /no such model/],
+    [1, ["threshold", "--model", "ar"], /ar is an autoregressive model: it has no threshold/],
   ])("exit %i: %j", async (code, args, message) => {
     const [command, ...options] = args
     const result = await run(command, ...ASK, "--out", "bad", ...options)
@@ -140,7 +119,7 @@ describe("nothing is written where", () => {
 
   it("something else has the name of the report", async () => {
     writeFileSync(join(root, "taken"), "")
-    const { code, err } = await run("steps", ...BLOCKS, "--steps", "2", ...ASK, "--out", "taken")
+    const { code, err } = await run("steps", "--model", "blocks", "--steps", "2", ...ASK, "--out", "taken")
     expect([code, err]).toEqual([1, expect.stringMatching(/there is a file where/)])
   })
 })

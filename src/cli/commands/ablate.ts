@@ -1,15 +1,17 @@
 /** `diffusionvl ablate`: the commands' descriptions; what they do is in ../ablate.ts. */
 
-import { type Command, InvalidArgumentError } from "commander"
+import { type Command, InvalidArgumentError, Option } from "commander"
 import { collect, folderPath, numberBetween, wholeNumber } from "../options.js"
 
 /** `--sizes 1,4,8`: numbers, each once. */
-function list(parse: (text: string) => number): (text: string) => number[] {
-  return (text) => {
-    const numbers = text.split(",").map(parse)
-    if (new Set(numbers).size < numbers.length) throw new InvalidArgumentError("A number stands twice in it.")
-    return numbers
-  }
+function list(flags: string, description: string, parse: (text: string) => number, numbers: number[]): Option {
+  return new Option(flags, description)
+    .argParser((text: string) => {
+      const numbers = text.split(",").map(parse)
+      if (new Set(numbers).size < numbers.length) throw new InvalidArgumentError("A number stands twice in it.")
+      return numbers
+    })
+    .default(numbers, numbers.join(","))
 }
 
 /** What is asked of every variant, and how. */
@@ -50,21 +52,21 @@ export function register(program: Command): void {
     .argument("[model]", "a folder, a .gguf file or a hub id to start from; the recipe's model if left out")
     .requiredOption("--recipe <file>", "a YAML file, as `train` takes it")
     .option("--set <key=value>", "override a key of the recipe; may be given several times", collect)
-    .option("--sizes <list>", "block sizes", list(wholeNumber(1)), [1, 4, 8, 16])
+    .addOption(list("--sizes <list>", "block sizes", wholeNumber(1), [1, 4, 8, 16]))
     .action(async (model: string | undefined, options) => {
       const { ablateBlockSize } = await import("../ablate.js")
       await ablateBlockSize(model, options)
     })
   withModel(withQuestions(ablate.command("steps"), "runs/ablate-steps"))
     .description("denoising steps per block: quality against speed (figure 4)")
-    .option("--steps <list>", "steps per block", list(wholeNumber(1)), [8, 6, 4, 2])
+    .addOption(list("--steps <list>", "steps per block", wholeNumber(1), [8, 6, 4, 2]))
     .action(async (options) => {
       const { ablateSteps } = await import("../ablate.js")
       await ablateSteps(options)
     })
   withModel(withQuestions(ablate.command("threshold"), "runs/ablate-threshold"))
     .description("thresholds of dynamic remasking: quality against speed (figure 5)")
-    .option("--thresholds <list>", "thresholds", list(numberBetween(0, 1)), [1, 0.8, 0.6, 0.4, 0.2])
+    .addOption(list("--thresholds <list>", "thresholds", numberBetween(0, 1), [1, 0.8, 0.6, 0.4, 0.2]))
     .option("--remasking <strategy>", "low_confidence_dynamic or sequential_dynamic (default: as the model asks for)")
     .action(async (options) => {
       const { ablateThreshold } = await import("../ablate.js")

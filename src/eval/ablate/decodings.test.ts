@@ -66,6 +66,7 @@ describe("thresholds", () => {
   it.each([
     [[1.5], {}, /threshold must be between 0 and 1/],
     [[0.5], { strategy: "low_confidence_static" as const }, /static strategy has no threshold/],
+    [[0.5], { strategy: "some" as "random" }, /no remasking strategy "some"/],
     [[0.5], { blockSize: 5000 }, /block-size of 5000 would exceed/],
   ])("%j with %j cannot be", (thresholds, decoding, message) => {
     expect(() => planThresholds(blocks, [], { thresholds, decoding })).toThrow(message)

@@ -71,7 +71,7 @@ export function planThresholds(
   const { maxTokens } = decoding
   return {
     title: "Thresholds",
-    text: "In a step every token whose confidence is above the threshold becomes final, but at least as many as without one; at 1 no more than those.",
+    text: "In a step every token becomes final that the model is sure enough of, by the threshold, and at least as many as without one.",
     columns: ["model", "threshold"],
     variants: [
       ...thresholds.map((threshold) =>
