@@ -11,6 +11,7 @@ import { reportFiles, writeReport } from "../eval/ablate/report.js"
 import { type Observer, runAblation } from "../eval/ablate/run.js"
 import { metricNamed, type NamedMetric } from "../eval/metrics.js"
 import { type Question, readQuestions } from "../eval/questions.js"
+import { computeOn } from "../models/load.js"
 import type { DecodingOptions } from "../paradigms/decoding-options.js"
 import type { Device, DType } from "../torch/index.js"
 import { requirePlaces } from "../train/output-places.js"
@@ -48,18 +49,16 @@ export async function ablateBlockSize(
   const out = resolve(options.out)
   await ablate(options, async (signal) => {
     const start = model === undefined ? [] : [`model=${JSON.stringify(model)}`]
-    const plan = planBlockSizes({ recipe, set: [...set, ...start], sizes, out })
+    const plan = planBlockSizes({ recipe, set: [...set, ...start], sizes, maxTokens, out })
     let blind: string | undefined
-    for (const { training } of plan.variants) {
+    for (const { training, decoding } of plan.variants) {
       const download = downloadObserver(training!.model)
-      if (!(await requireTrainable(training!, { signal, onEvent: download.onEvent }))) blind = training!.model
+      const sees = await requireTrainable(training!, decoding, { signal, onEvent: download.onEvent })
+      if (!sees) blind = training!.model
       download.finish()
     }
     const others = await open(options.against ?? [], options, signal)
-    const variants = [
-      ...plan.variants.map((variant) => ({ ...variant, decoding: { ...variant.decoding, maxTokens } })),
-      ...others.map((other) => asItIs(other, [other.title], maxTokens)),
-    ]
+    const variants = [...plan.variants, ...others.map((other) => asItIs(other, [other.title], maxTokens))]
     return { plan: { ...plan, variants }, blind: blind ?? others.find(isBlind)?.title }
   })
 }
@@ -120,6 +119,7 @@ async function ablate(
   const out = resolve(options.out)
   const { questions: file, imageRoot, limit, concurrent } = options
   await interruptible(async (signal) => {
+    const compute = computeOn({ dtype: options.dtype as DType | "auto", device: options.device as Device | "auto" })
     const metrics: NamedMetric[] = []
     for (const name of options.metric ?? METRICS) metrics.push(await metricNamed(name, signal))
     const questions = await readQuestions(resolve(file), { imageRoot: imageRoot && resolve(imageRoot), limit })
@@ -135,8 +135,7 @@ async function ablate(
         metrics,
         concurrent,
         out,
-        dtype: options.dtype as DType | "auto",
-        device: options.device as Device | "auto",
+        ...compute,
         signal,
         observer,
       })
@@ -145,7 +144,7 @@ async function ablate(
       end()
       for (const path of files) process.stdout.write(`report   ${relative(".", path)}\n`)
     } finally {
-      end()
+      end(signal.aborted ? "stopped; the same command goes on from here" : undefined)
       lock.release()
     }
   })
@@ -161,7 +160,7 @@ function requireNoPictures(questions: readonly Question[], model: string): void 
 }
 
 /** One moving line for each training, and for each model that is measured. */
-function terminalObserver(): { observer: Observer; end(): void } {
+function terminalObserver(): { observer: Observer; end(line?: string): void } {
   let progress: Progress | undefined
   let part = ""
   const end = (line?: string): void => {

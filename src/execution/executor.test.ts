@@ -113,11 +113,16 @@ describe("an executor", () => {
   })
 
   it("computes a prompt once for several answers", async () => {
-    for (const blockSize of [0, 4]) {
-      const what: Asked = { ...PLAIN, length: 21, seed: 3, genLength: 9, blockSize, temperature: 0.8 }
+    for (const [blockSize, context] of [
+      [0, "block"],
+      [4, "block"],
+      [4, "causal"],
+    ] as const) {
+      const what: Asked = { ...PLAIN, length: 21, seed: 3, genLength: 9, blockSize, context, temperature: 0.8 }
       const prompt = promptOf(what.length, what.seed)
       const executor = new Executor(model)
-      const prefix = await executor.prefill(prompt, { tokens: 20, blockSize: Math.max(1, blockSize) })
+      const causally = context === "causal"
+      const prefix = await executor.prefill(prompt, { tokens: 20, blockSize: Math.max(1, blockSize), causally })
       const seeds = [1, 2, 3]
       const run = (seed: number, options = {}) =>
         answerOf(executor.run(prompt, decodingOf(prompt, { ...what, seed }), options))

@@ -79,16 +79,22 @@ export class Executor {
   /**
    * Computes the first `tokens` tokens of a prompt, for several answers to it.
    * @param blockSize as the answers will be decoded: 1 for autoregressive ones; `tokens` must be whole blocks
+   * @param causally whether the model sees its prompt causally, whatever the block size
    */
   async prefill(
     prompt: Prompt,
-    { tokens, blockSize, signal }: { tokens: number; blockSize: number; signal?: AbortSignal },
+    {
+      tokens,
+      blockSize,
+      causally = false,
+      signal,
+    }: { tokens: number; blockSize: number; causally?: boolean; signal?: AbortSignal },
   ): Promise<Prefix> {
     if (tokens % blockSize !== 0) throw new RangeError(`${tokens} tokens are no whole blocks of ${blockSize}`)
     const slot = new Slot(this.#model, prompt, tokens)
     try {
       const ids = prompt.ids.slice(0, tokens)
-      const request = { start: 0, ids, blockSize, commit: tokens, wanted: new Int32Array() }
+      const request = { start: 0, ids, blockSize, commit: tokens, commitCausally: causally, wanted: new Int32Array() }
       await this.#forward(slot, { type: "forward", ...request }, neverChoose, signal)
       return { slot, dispose: () => slot.dispose() }
     } catch (error) {

@@ -97,7 +97,11 @@ export function loadCheckpoint(
   return { model, checkpoint, ...(adapter && { adapter }), dtype: compute, device: place }
 }
 
-function computeOn({ dtype = "auto", device = "auto" }: LoadOptions): { dtype: DType; device: Device } {
+/**
+ * The type and the device that are meant.
+ * @throws UserError for those that there are not
+ */
+export function computeOn({ dtype = "auto", device = "auto" }: LoadOptions): { dtype: DType; device: Device } {
   const place = chooseDevice(device)
   if (dtype !== "auto" && !isFloat(dtype))
     throw new UserError(`${shown(dtype)} is no type to compute in`, { fix: "use auto, float32, bfloat16 or float16" })

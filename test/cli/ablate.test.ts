@@ -103,6 +103,7 @@ describe("nothing is written where", () => {
     [2, ["block-size"], /required option '--recipe/],
     [2, ["threshold", "--model", "blocks", "--thresholds", "0.5,1.1"], /between 0 and 1/],
     [1, ["block-size", "nowhere", "--recipe", "recipe.yaml"], /no such model/],
+    [1, [...RECIPE, "--dtype", "fp16"], /no type to compute in/],
     [1, [...RECIPE, "--metric", "bleu"], /no metric "bleu"/],
     [1, [...RECIPE, "--questions", "pictures.json"], /cannot see the picture of a question/],
     [1, ["threshold", "--model", "blocks", "--questions", "pictures.json"], /cannot see the picture of a question/],

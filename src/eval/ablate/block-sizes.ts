@@ -8,6 +8,8 @@ import type { ResolveOptions } from "../../hub/resolve.js"
 import { imageProcessorOf } from "../../models/images.js"
 import { readConfig } from "../../models/read-config.js"
 import { resolveWhole } from "../../models/resolve.js"
+import { checkOptions } from "../../paradigms/check-options.js"
+import type { DecodingOptions } from "../../paradigms/decoding-options.js"
 import { sectionKey } from "../../paradigms/paradigm.js"
 import { Tokenizer } from "../../text/tokenizer.js"
 import { chosenParadigm, type TrainingConfig } from "../../train/config.js"
@@ -22,6 +24,8 @@ export interface BlockSizeOptions {
   recipe: string
   set?: readonly string[]
   sizes: readonly number[]
+  /** Of an answer, at most. */
+  maxTokens: number
   /** The model of each size is trained in a folder of this one. */
   out: string
 }
@@ -29,7 +33,7 @@ export interface BlockSizeOptions {
 /**
  * @throws UserError when the recipe trains no blocks, or none of one of the sizes
  */
-export function planBlockSizes({ recipe, set = [], sizes, out }: BlockSizeOptions): Plan {
+export function planBlockSizes({ recipe, set = [], sizes, maxTokens, out }: BlockSizeOptions): Plan {
   const { paradigm, section } = chosenParadigm(readTrainingRecipe(recipe, set))
   if (!("block_size" in section))
     throw new UserError(`the recipe trains ${paradigm.noun}, which has no block size`, {
@@ -47,7 +51,7 @@ export function planBlockSizes({ recipe, set = [], sizes, out }: BlockSizeOption
       cells: [String(size)],
       model: finishedModel(training.output),
       training,
-      decoding: { blockSize: size, steps: size },
+      decoding: { blockSize: size, steps: size, maxTokens },
     }
   })
   return {
@@ -59,15 +63,22 @@ export function planBlockSizes({ recipe, set = [], sizes, out }: BlockSizeOption
 }
 
 /**
- * What a training would find out after it began to write.
- * @returns whether the model can see
- * @throws UserError when its model or data are not there, or do not fit
+ * What would be found out after the training began to write, or when it is done.
+ * @param decoding how the model is to be decoded
+ * @returns whether it can see
+ * @throws UserError when model or data are not there, or do not fit, or the model cannot be decoded so
  */
-export async function requireTrainable(config: TrainingConfig, options: ResolveOptions = {}): Promise<boolean> {
+export async function requireTrainable(
+  config: TrainingConfig,
+  decoding: DecodingOptions,
+  options: ResolveOptions = {},
+): Promise<boolean> {
   const { folder } = await resolveWhole(config.model, options)
   requireWholeModel(folder)
   const tokenizer = Tokenizer.load(folder)
   const target = targetConfig(readConfig(folder), config, (id) => tokenizer.token(id))
+  const { paradigm } = chosenParadigm(config)
+  checkOptions({ name: config.model, paradigm, maxPositions: target.text.maxPositions }, decoding)
   closeSync(openDataFile(config.data.file))
   return imageProcessorOf(target, folder) !== undefined
 }

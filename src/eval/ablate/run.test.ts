@@ -30,7 +30,7 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(root, { recursive: true }))
 
-const planOf = (out: string, keys: object = {}) => planBlockSizes({ recipe, sizes: [2, 4], out, ...keys })
+const planOf = (out: string, keys: object = {}) => planBlockSizes({ recipe, sizes: [2, 4], maxTokens: 6, out, ...keys })
 
 type Watch = (what: string, controller: AbortController) => void
 
@@ -43,9 +43,7 @@ async function run(out: string, watch: Watch = () => {}): Promise<Result[]> {
     answered: ({ key }, done, total) => tell(`ask ${key} ${done} of ${total}`),
   }
   const { plan, ...rest } = { plan: planOf(out), questions, metrics, concurrent: 2, out, observer }
-  const decoding = { maxTokens: 6 }
-  const variants = plan.variants.map((variant) => ({ ...variant, decoding: { ...variant.decoding, ...decoding } }))
-  return runAblation({ ...plan, variants }, { ...rest, dtype: "float32", device: "cpu", signal: controller.signal })
+  return runAblation(plan, { ...rest, dtype: "float32", device: "cpu", signal: controller.signal })
 }
 
 describe("block sizes", () => {
@@ -183,14 +181,15 @@ describe("what cannot be trained is said before anything is written", () => {
 
   it("by looking at the model and the data", async () => {
     const [{ training }] = planOf(out).variants
-    expect(await requireTrainable(training!)).toBe(true)
-    const wrong = (keys: object) => requireTrainable({ ...training!, ...keys })
+    expect(await requireTrainable(training!, {})).toBe(true)
+    const wrong = (keys: object) => requireTrainable({ ...training!, ...keys }, {})
     await expect(wrong({ model: join(root, "nowhere") })).rejects.toThrow(/no such model/)
     await expect(wrong({ data: { ...training!.data, file: join(root, "none.json") } })).rejects.toThrow(
       /cannot be opened/,
     )
     const large = planOf(out, { sizes: [4096] }).variants[0].training!
-    await expect(requireTrainable(large)).rejects.toThrow(/a block of 4096 tokens exceeds|exceeds max_position/)
+    await expect(requireTrainable(large, {})).rejects.toThrow(/a block of 4096 tokens exceeds|exceeds max_position/)
+    await expect(requireTrainable(training!, { maxTokens: 1e6 })).rejects.toThrow(/max-tokens of 1000000 would exceed/)
     expect(existsSync(out)).toBe(false)
   })
 })

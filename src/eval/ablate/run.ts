@@ -37,8 +37,8 @@ export interface AblationOptions {
   concurrent: number
   /** Everything is written here. */
   out: string
-  dtype?: DType | "auto"
-  device?: Device | "auto"
+  dtype: DType
+  device: Device
   signal?: AbortSignal
   onDownload?: ResolveOptions["onEvent"]
   observer: Observer
@@ -107,7 +107,7 @@ async function measureVariants(
   left: TimeLeft,
   options: AblationOptions,
 ): Promise<Result[]> {
-  const { questions, concurrent, dtype = "auto", device = "auto", signal, onDownload } = options
+  const { questions, concurrent, dtype, device, signal, onDownload } = options
   const [{ model, base }] = variants
   const adapted = base === undefined ? {} : { base }
   const found = await resolveWithBase(model, { signal, onEvent: onDownload, ...adapted })
@@ -145,7 +145,7 @@ function measurementOf(
     options: AblationOptions
   },
 ): Measurement {
-  const { questions, metrics, concurrent, dtype = "auto", device = "auto", signal } = options
+  const { questions, metrics, concurrent, dtype, device, signal } = options
   const { model, decoding, key } = variant
   const how = { decoding, concurrent, dtype, device, processor: cpus()[0]?.model }
   // Not where the model lies.
