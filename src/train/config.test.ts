@@ -36,6 +36,8 @@ describe("recipes", () => {
         weight: "1/t",
         learn: "authors",
         copies: 1,
+        anneal: [],
+        context: "block",
       })
       expect(data).toMatchObject({ image_aspect: "pad", max_length: 8192, min_pixels: 147456, max_pixels: 262144 })
       expect(train).toMatchObject({
