@@ -1,7 +1,7 @@
 /** What an adapter changes of a model: chosen for a training, or as an adapter's files say. Plain data. */
 
 import { EMBEDDING, HEAD } from "../checkpoint/checkpoint.js"
-import { ALL_LINEAR, isSaved, patternValue, targetsOf } from "../checkpoint/module-names.js"
+import { ALL_LINEAR, isSaved, type NamedModule, patternValue, targetsOf } from "../checkpoint/module-names.js"
 import { type LoraSettings, scaleOf } from "../checkpoint/peft-config.js"
 import { UserError } from "../errors.js"
 import { firstOf } from "../readable.js"
@@ -100,11 +100,20 @@ function exactTarget(
 ): LoraSettings["target"] {
   const isAll = typeof settings.target === "string" && settings.target.toLowerCase() === ALL_LINEAR
   const ways = [...(isAll ? [] : [settings.target]), endings(targets)]
+  // PEFT asks of every module, of those around others too: "0" also means blocks.0.
+  const every = [...all, ...around(all)]
   const isExact = (target: LoraSettings["target"]): boolean => {
-    const found = targetsOf(all, { ...settings, target }, where)
+    const found = targetsOf(every, { ...settings, target }, where)
     return found.length === targets.length && found.every((module, i) => module === targets[i])
   }
   return ways.find(isExact) ?? targets.map(({ name }) => name)
+}
+
+/** Modules that have no weight themselves, and others inside them. */
+function around(modules: readonly Module[]): NamedModule[] {
+  const known = new Set(modules.map(({ name }) => name))
+  const outer = modules.flatMap(({ name }) => name.split(".").map((_, i, words) => words.slice(0, i).join(".")))
+  return [...new Set(outer)].filter((name) => name !== "" && !known.has(name)).map((name) => ({ name, linear: false }))
 }
 
 /** Whether some rows of the embedding are learned beside it: not where it is learned whole. */

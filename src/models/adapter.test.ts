@@ -3,22 +3,20 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { failureOf } from "../../test/support/failure.js"
+import { featuresOf, logitsOf, loraFixtures, writeOwnAdapter } from "../../test/support/lora-fixtures.js"
 import { readHeader, readTensor } from "../checkpoint/safetensors.js"
-import { causal } from "../nn/attention-pattern.js"
 import { merge } from "../paradigms/merge.js"
-import { arange, noGrad, setThreads } from "../torch/index.js"
+import { setThreads } from "../torch/index.js"
 import { readCheckpoint } from "./checkpoint.js"
 import { type LoadedModel, loadModel } from "./load.js"
 import { Modules } from "./modules.js"
 import { readConfig } from "./read-config.js"
 import { saveAdapter } from "./save-adapter.js"
-import type { ImageInput } from "./types.js"
 
-const fixtures = fileURLToPath(new URL("../../test/fixtures/lora", import.meta.url))
-const at = (name: string): string => join(fixtures, name)
+const at = (name: string): string => join(loraFixtures, name)
+const logits = (loaded: LoadedModel): number[][] => logitsOf(loaded, ids)
 const { ids, adapters, linear } = JSON.parse(readFileSync(at("expected.json"), "utf8")) as {
   ids: number[]
   adapters: Record<string, { logits: number[][]; features?: number[][] }>
@@ -27,34 +25,6 @@ const { ids, adapters, linear } = JSON.parse(readFileSync(at("expected.json"), "
 const root = mkdtempSync(join(tmpdir(), "adapters-"))
 beforeAll(() => setThreads(1))
 afterAll(() => rmSync(root, { recursive: true }))
-
-/** [L][V] */
-function logits({ model }: LoadedModel): number[][] {
-  return noGrad(() => {
-    const embeddings = model.embed(Int32Array.from(ids)).unsqueeze(0)
-    const positions = arange(0, ids.length).unsqueeze(0)
-    const hidden = model.forward({ embeddings, positions, patterns: [causal(ids.length)] })
-    return model
-      .logits(hidden.squeeze(0))
-      .split(1)
-      .map((row) => row.toNumbers())
-  })
-}
-
-/** Features of the picture that the fixture has: four by four patches, or a tile of eight pixels. */
-function features({ model }: LoadedModel): number[][] {
-  const shapes: Record<string, number> = { qwen2_5_vl: 16 * 1176, qwen3_vl: 16 * 96 }
-  const isQwen = model.config.family in shapes
-  const count = shapes[model.config.family] ?? 3 * 8 * 8
-  const pixelValues = Float32Array.from({ length: count }, (_, i) => Math.sin(i * 0.37))
-  const image = { pieces: [4], pixelValues, ...(isQwen && { grid: [1, 4, 4] }) } as ImageInput
-  return noGrad(() =>
-    model
-      .encodeImages([image])[0]
-      .split(1)
-      .map((row) => row.toNumbers()),
-  )
-}
 
 function expectClose(found: number[][], wanted: number[][], most: number): void {
   const flat = wanted.flat()
@@ -68,7 +38,7 @@ describe.each(Object.keys(adapters))("PEFT's adapter %s", (name) => {
   it("gives the logits that transformers gives with PEFT", () => {
     const loaded = loadModel(at(name), { dtype: "float32", device: "cpu" })
     expectClose(ends(logits(loaded)), adapters[name].logits, 2e-4)
-    if (adapters[name].features) expectClose(features(loaded), adapters[name].features, 2e-4)
+    if (adapters[name].features) expectClose(featuresOf(loaded), adapters[name].features, 2e-4)
   })
 
   it("is written again with the same tensors", async () => {
@@ -104,6 +74,23 @@ describe.each(Object.keys(adapters))("PEFT's adapter %s", (name) => {
     const scale = Math.max(...logits(adapted).flat().map(Math.abs))
     expectClose(logits(merged), logits(adapted), 0.05 * scale)
     expect(merged.checkpoint.config.text).toEqual(adapted.checkpoint.config.text)
+  })
+})
+
+describe("an adapter that is written here gives in PEFT what it gives here", () => {
+  const written: Record<string, { names: string[]; logits: number[][]; features?: number[][] }> = JSON.parse(
+    readFileSync(at("written.json"), "utf8"),
+  )
+
+  it.each(Object.keys(written))("%s", async (base) => {
+    const { names, logits: wanted, features } = written[base]
+    const folder = join(root, `own-${base}`)
+    const learned = await writeOwnAdapter(base, folder)
+    expect([...readHeader(join(folder, "adapter_model.safetensors")).tensors.keys()].sort()).toEqual(names)
+    for (const loaded of [learned, loadModel(folder, { dtype: "float32", device: "cpu" })]) {
+      expectClose(ends(logits(loaded)), wanted, 2e-4)
+      if (features) expectClose(featuresOf(loaded), features, 2e-4)
+    }
   })
 })
 
