@@ -4,7 +4,7 @@ import path from "node:path"
 import type { ModelConfig } from "../checkpoint/config.js"
 import { ggufFile } from "../checkpoint/gguf/find.js"
 import { openGgufModel } from "../checkpoint/gguf/model.js"
-import { findImageSettings } from "../checkpoint/image-settings.js"
+import { findImageSettings, RESTORE } from "../checkpoint/image-settings.js"
 import { type Json, readJsonObject, readOptionalJson } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
 import { shown } from "../readable.js"
@@ -34,12 +34,19 @@ export function readConfigBeside(folder: string, filesFrom: string): ModelConfig
       fix: "A model is a folder with config.json and weights, a .gguf file, or a hub id such as org/name.",
     })
   }
-  return normaliseConfig(readJsonObject(file), {
+  const files = {
     where: file,
     folder: filesFrom,
     visionConfig: readOptionalJson(path.join(filesFrom, "vision_config.json")),
     imageSettings: findImageSettings(filesFrom),
-  })
+  }
+  const json = readJsonObject(file)
+  try {
+    return normaliseConfig(json, files)
+  } catch (cause) {
+    if (!(cause instanceof UserError) || cause.fix !== undefined) throw cause
+    throw new UserError(cause.message, { where: cause.where, fix: RESTORE, cause })
+  }
 }
 
 /** The content of config.json, checked by its family. */

@@ -49,7 +49,7 @@ const picture = (width: number, height: number): RgbImage => ({
 const sees = (folder: string): boolean => architectureOf(readConfig(folder)).images !== undefined
 
 /** A question, with a picture where the model sees, and its greedy answer. */
-const requestFor = (session: Session, width = 16) => {
+export const requestFor = (session: Session, width = 16) => {
   const isSeeing = session.images !== undefined
   const question = { type: "text" as const, text: "What is it?" }
   return {
@@ -69,7 +69,7 @@ const bytesOf = (folder: string): Map<string, string> =>
   new Map([...openTensors(folder)].map(([name, place]) => [name, Buffer.from(readTensor(place)).toString("base64")]))
 
 /** Trains three steps as a recipe says. @returns the finished model */
-async function trained({ folder, scratch }: Place, more: object): Promise<string> {
+export async function trained({ folder, scratch }: Place, more: object): Promise<string> {
   const data = join(scratch, "data.json")
   const image = join(scratch, "picture.png")
   const isSeeing = sees(folder)

@@ -2,6 +2,7 @@
 
 import { z } from "zod"
 import type { TokenConfig } from "../../checkpoint/config.js"
+import type { Json } from "../../checkpoint/json.js"
 import type { Layout } from "../../checkpoint/layout.js"
 import { readParadigm } from "../../checkpoint/paradigm-record.js"
 import { check } from "../../checkpoint/schema-check.js"
@@ -9,6 +10,7 @@ import { size, token } from "../../checkpoint/schema-pieces.js"
 import { UserError } from "../../errors.js"
 import { pixelLimits } from "../../image/pixel-limits.js"
 import { CURRENT_PILLOW } from "../../image/resize.js"
+import { shown } from "../../readable.js"
 import type { Architecture, PixelLimits } from "../architecture.js"
 import { Decoder } from "../decoder.js"
 import { type DecoderConfig, readDecoder, validateMask } from "../decoder-config.js"
@@ -28,6 +30,9 @@ export interface Qwen3VlConfig extends OuterConfig {
   image: PixelLimits
   tokens: TokenConfig & { imagePad: number; videoPad: number; visionStart: number; visionEnd: number }
 }
+
+/** What text_config may call itself. */
+const LANGUAGE = ["qwen3_vl_text", "qwen3"]
 
 const schema = z.looseObject({
   vision_config: z.looseObject({}).default({}),
@@ -62,6 +67,9 @@ export const qwen3_vl: Architecture<Qwen3VlConfig> = {
   read(raw, { where, imageSettings }) {
     if (raw.text_config == null)
       throw new UserError("text_config is missing: it describes the language model", { where })
+    const { model_type: type } = raw.text_config as Json
+    if (type != null && !LANGUAGE.some((known) => known === type))
+      throw new UserError(`text_config.model_type is ${shown(type)}, not ${LANGUAGE[0]}`, { where })
     const { text, tokens, json } = readDecoder(raw, { ...QWEN3_FACTS, theta: 5e6, maxPositions: 128000 }, where)
     const outer = check(schema, raw, "", where)
     const ropes = { ...json.rope_scaling, ...json.rope_parameters }
