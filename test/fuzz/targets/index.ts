@@ -9,6 +9,7 @@ export const TARGETS: readonly Target[] = [
   { name: "model-files", share: 4, load: () => import("./model-files.js") },
   { name: "text-models", share: 3, load: () => import("./text-models.js") },
   { name: "families", share: 4, load: () => import("./families.js") },
+  { name: "seeing-models", share: 4, load: () => import("./seeing-models.js") },
   { name: "images", share: 8, load: () => import("./images.js") },
   { name: "records", share: 4, load: () => import("./records.js") },
   { name: "recipes", share: 4, load: () => import("./recipes.js") },
