@@ -156,7 +156,7 @@ describe("an adapter that does not fit", () => {
     const folder = changed({}, "patterns")
     const before = logits(loadModel(folder, { base: at("llama"), dtype: "float32", device: "cpu" }))
     rmSync(join(folder, "adapter_model.safetensors"))
-    cpSync(join(fixtures, "../pickle/adapter_model.bin"), join(folder, "adapter_model.bin"))
+    cpSync(at("../pickle/adapter_model.bin"), join(folder, "adapter_model.bin"))
     expect(logits(loadModel(folder, { base: at("llama"), dtype: "float32", device: "cpu" }))).toEqual(before)
   })
 
