@@ -96,6 +96,11 @@ export interface Paradigm<R extends object = object, S extends DecodingSettings 
   checkTraining?(config: ModelConfig, where?: string): void
   /** Which tokens of a conversation are learned, where the recipe says. */
   learn?(recipe: R): LearnedTokens
+  /**
+   * What becomes of a conversation before pictures take their places in it.
+   * @throws UserError when images are missing
+   */
+  arrange?(encoded: Encoded, recipe: R, settings: LayoutSettings): Encoded
   /** @throws UserError when images are missing, or nothing of an answer is left */
   layOut(encoded: Encoded, recipe: R, settings: LayoutSettings): SequenceLayout
   readonly objective: ObjectiveFunction<R>

@@ -222,12 +222,14 @@ export class TrainingData {
 
   #layOut(encoded: Encoded, images: readonly ImageInput[]): Omit<TrainingSample, "where"> {
     const { paradigm, section } = chosenParadigm(this.config)
-    const layout = paradigm.layOut(encoded, section, {
+    const settings = {
       maxLength: this.config.data.max_length,
       imageSpans: images.map(({ pieces }) => spanOf(pieces, this.tokenizer)),
       config: this.modelConfig,
-    })
-    const positions = this.imageProcessor?.positions?.(encoded.ids, images)
+    }
+    const arranged = paradigm.arrange?.(encoded, section, settings) ?? encoded
+    const layout = paradigm.layOut(arranged, section, settings)
+    const positions = this.imageProcessor?.positions?.(arranged.ids, images)
     return { ...layout, positions: positions && extended(positions, layout.ids.length) }
   }
 

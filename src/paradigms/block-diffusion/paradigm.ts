@@ -3,6 +3,7 @@
 import { endToken, maskToken } from "../../checkpoint/config.js"
 import { UserError } from "../../errors.js"
 import { shown } from "../../readable.js"
+import { withFilledBlocks } from "../../text/filled-answers.js"
 import { layOut } from "../../text/layout.js"
 import type { Paradigm } from "../paradigm.js"
 import { blockDecoding } from "./decoder.js"
@@ -37,6 +38,8 @@ export const blockDiffusion: Paradigm<BlockDiffusionRecipe, BlockSettings> = {
   check: checkRecord,
   checkTraining,
   learn: ({ learn }) => learn,
+  arrange: (encoded, { fill, block_size: size }, { imageSpans, config }) =>
+    fill === "last" ? encoded : withFilledBlocks(encoded, imageSpans, { size, eos: endToken(config) }),
   layOut: (encoded, { block_size: size }, { imageSpans, maxLength, config }) =>
     layOut(encoded, imageSpans, { maxLength, blocks: { size, eos: endToken(config) } }),
   objective(model, batch, { recipe, maskToken, per, uniform, progress = 1 }) {

@@ -40,11 +40,16 @@ export const blockDiffusionRecipe = z.strictObject({
   /** Noised copies of each sample in a step; its clean rows and pictures are computed once for all of them. */
   copies: z.int().min(1).max(1024).default(1),
   learn: learnedTokens.default("authors"),
+  /**
+   * Whose block is filled with end marks: that of the last answer of a conversation (the authors), or of each, which begins
+   * the next question with a block. Otherwise the question behind an answer, in its block, tells where the answer ends.
+   */
+  fill: z.enum(["last", "each"]).default("last"),
 })
 
 export type BlockDiffusionRecipe = z.output<typeof blockDiffusionRecipe>
 
-const { noise, shift, context, weight, copies, learn } = blockDiffusionRecipe.shape
+const { noise, shift, context, weight, copies, learn, fill } = blockDiffusionRecipe.shape
 /** As config.json records it: the authors' keys without "bd3lm_", and what their code has no choice of. */
 const recordSchema = z.looseObject({
   enabled: z.boolean().optional(),
@@ -56,6 +61,7 @@ const recordSchema = z.looseObject({
   weight: weight.optional(),
   copies: copies.optional(),
   learn: learn.optional(),
+  fill: fill.optional(),
   block_aligned_eos: z.boolean().optional(),
   antithetic_sampling: z.boolean().optional(),
   sampling_eps_min: z.number().min(0).max(1).optional(),
@@ -66,7 +72,10 @@ const DEFAULTS = blockDiffusionRecipe.parse({})
 
 /** The options of a training. What is as in the authors' code, and not among the authors' keys, is left out. */
 export function recordOf(recipe: Partial<BlockDiffusionRecipe> = {}): Json {
-  const { block_size, anneal, noise, noise_range, shift, context, weight, copies, learn } = { ...DEFAULTS, ...recipe }
+  const { block_size, anneal, noise, noise_range, shift, context, weight, copies, learn, fill } = {
+    ...DEFAULTS,
+    ...recipe,
+  }
   return {
     enabled: true,
     block_size,
@@ -81,6 +90,7 @@ export function recordOf(recipe: Partial<BlockDiffusionRecipe> = {}): Json {
     ...(weight !== "1/t" && { weight }),
     ...(copies !== 1 && { copies }),
     ...(learn !== "authors" && { learn }),
+    ...(fill !== "last" && { fill }),
   }
 }
 

@@ -3,6 +3,7 @@
 import { endToken, maskToken } from "../../checkpoint/config.js"
 import { UserError } from "../../errors.js"
 import { shown } from "../../readable.js"
+import { withFilledAnswers } from "../../text/filled-answers.js"
 import { layOut } from "../../text/layout.js"
 import type { Paradigm } from "../paradigm.js"
 import { fullDiffusionDecoding } from "./decoder.js"
@@ -22,6 +23,8 @@ export const fullDiffusion: Paradigm<FullDiffusionRecipe, FullSettings> = {
   record: recordOf,
   check: checkRecord,
   learn: ({ learn }) => learn,
+  arrange: (encoded, { fill }, { config }) =>
+    fill === 0 ? encoded : withFilledAnswers(encoded, { size: fill, eos: endToken(config) }),
   layOut: (encoded, _, { imageSpans, maxLength }) => layOut(encoded, imageSpans, { maxLength }),
   objective(model, batch, { recipe, maskToken, per, uniform }) {
     const { noise_range, shift, turns } = recipe

@@ -13,15 +13,20 @@ export const fullDiffusionRecipe = z.strictObject({
   /** A token is masked with a probability between these, drawn for each sample. */
   noise_range: noiseRange.default([0.001, 1]),
   shift: tokenShift.default("same"),
-  /** Earlier turns of a conversation do not see later ones, where LLaDA's marks tell turns apart (the authors). */
+  /** Earlier turns of a conversation do not see later ones (the authors): LLaDA's marks tell them apart, or else the answers. */
   turns: z.boolean().default(true),
   learn: learnedTokens.default("authors"),
+  /**
+   * Every answer is filled with end marks, which are learned, up to a multiple of so many tokens (LLaDA's fine-tuning): what is
+   * decoded is longer than the answer. 0: not, as the authors.
+   */
+  fill: z.int().min(0).max(65_536).default(0),
 })
 
 export type FullDiffusionRecipe = z.output<typeof fullDiffusionRecipe>
 
 const DEFAULTS = fullDiffusionRecipe.parse({})
-const { shift, turns, learn } = fullDiffusionRecipe.shape
+const { shift, turns, learn, fill } = fullDiffusionRecipe.shape
 const recordSchema = z.looseObject({
   noise_range: z
     .tuple([fraction, fraction])
@@ -30,10 +35,14 @@ const recordSchema = z.looseObject({
   shift: shift.optional(),
   turns: turns.optional(),
   learn: learn.optional(),
+  fill: fill.optional(),
 })
 
 /** The options of a training. */
-export const recordOf = (recipe: Partial<FullDiffusionRecipe> = {}): Json => ({ ...DEFAULTS, ...recipe })
+export function recordOf(recipe: Partial<FullDiffusionRecipe> = {}): Json {
+  const { fill, ...rest } = { ...DEFAULTS, ...recipe }
+  return { ...rest, ...(fill > 0 && { fill }) }
+}
 
 /** @throws UserError naming the key that cannot be right */
 export function checkRecord(config: ModelConfig, where?: string): void {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { toDense } from "../../nn/attention-pattern.js"
-import { type TurnMarks, turnCausal, turnsOf, turnsOfSample } from "./turns.js"
+import { type TurnMarks, turnCausal, turnsOf, turnsOfAnswers, turnsOfSample } from "./turns.js"
 
 /** [ begins a message, ] ends one, a is the assistant's mark, u a user's, s the system's, x text, . no label. */
 const MARKS: TurnMarks = { start: 1, end: 2, assistant: 3 }
@@ -29,6 +29,13 @@ describe("turns of a conversation", () => {
     expect(turnsOfSample({ ids, labels: answers }, MARKS).join("")).toBe("00000000111111111")
     const first = ids.map((id, i) => (i < 8 ? id : -100))
     expect(turnsOfSample({ ids, labels: first }, MARKS).join("")).toBe("00000000000000000")
+  })
+
+  it("are told by the answers where there are no marks at all", () => {
+    const labels = Int32Array.from("..aa...a.aa", (c) => (c === "a" ? 7 : -100))
+    expect(turnsOfAnswers(labels).join("")).toBe("00001111222")
+    const sample = { ids: labels.map(() => 8), labels }
+    expect(turnsOfSample(sample, MARKS)).toEqual(turnsOfAnswers(labels))
   })
 
   it("hide what comes later from those before", () => {

@@ -36,12 +36,20 @@ export function turnsOf(labels: Int32Array, { start, end, assistant }: TurnMarks
   return turns
 }
 
+/** The same where labels are those of answers alone: a turn is a question and its answer. */
+export function turnsOfAnswers(labels: Int32Array): Int32Array {
+  let turn = 0
+  return labels.map((label, i) => (label < 0 && i > 0 && labels[i - 1] >= 0 ? ++turn : turn))
+}
+
 /**
- * The turns of a training sample: where no mark is labelled, as a model's own chat template writes samples, by all its marks.
+ * The turns of a training sample: where no mark is labelled, as a model's own chat template writes samples, by all its marks,
+ * and where it has none of them by its answers.
  * @param sample ids and labels, of one length
  */
 export function turnsOfSample({ ids, labels }: { ids: Int32Array; labels: Int32Array }, marks: TurnMarks): Int32Array {
-  return turnsOf(labels.includes(marks.start) ? labels : ids, marks)
+  if (labels.includes(marks.start)) return turnsOf(labels, marks)
+  return ids.includes(marks.start) ? turnsOf(ids, marks) : turnsOfAnswers(labels)
 }
 
 /** Every row sees its own turn and those before it. @param turns of each row, ascending */
