@@ -1,6 +1,16 @@
+import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
+const source = (file: string): string => fileURLToPath(new URL(`src/${file}`, import.meta.url))
+
 export default defineConfig({
+  // Programs of users import the library by its name; in tests it is the source that everything else imports.
+  resolve: {
+    alias: [
+      { find: /^diffusionvl$/, replacement: source("index.ts") },
+      { find: /^diffusionvl\/torch$/, replacement: source("torch-entry.ts") },
+    ],
+  },
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts", "examples/**/*.test.ts", "recipes/**/*.test.ts"],
     pool: "forks",

@@ -183,7 +183,8 @@ export {
 export type { TileFeatures } from "./models/towers/features.js"
 export { readTower, type TowerFolder } from "./models/towers/folder.js"
 export { publishedTower } from "./models/towers/published.js"
-export { registerTower } from "./models/towers/registry.js"
+export { readTowerConfig, registerTower } from "./models/towers/registry.js"
+export { type NewTower, saveTower } from "./models/towers/save.js"
 export type {
   ConfigPlace,
   FeatureGrid,

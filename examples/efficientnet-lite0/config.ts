@@ -92,12 +92,12 @@ export const LITE0: Json = {
   head_channels: 1280,
 }
 
-/** Its pictures: (x − 127) / 128 of bytes, resized to one tile. */
-export const LITE0_PICTURES: Json = {
+/** Pictures: (x − 127) / 128 of bytes, resized to one tile. */
+export const picturesOf = ({ tileSize }: TowerConfig): Json => ({
   image_processor_type: "CLIPImageProcessor",
   do_convert_rgb: true,
   do_resize: true,
-  size: { height: 224, width: 224 },
+  size: { height: tileSize, width: tileSize },
   resample: 3,
   do_center_crop: false,
   do_rescale: true,
@@ -105,4 +105,4 @@ export const LITE0_PICTURES: Json = {
   do_normalize: true,
   image_mean: [127 / 255, 127 / 255, 127 / 255],
   image_std: [128 / 255, 128 / 255, 128 / 255],
-}
+})
