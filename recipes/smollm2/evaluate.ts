@@ -2,8 +2,8 @@
 
 import type { Answer } from "../../src/eval/answers.js"
 import { isSame, wordF1 } from "../../src/eval/text-match.js"
+import { mean } from "../shared/numbers.js"
 import type { Answerer } from "./answerer.js"
-import { mean } from "./metrics.js"
 import type { Decoding } from "./settings.js"
 import type { Question } from "./sources.js"
 

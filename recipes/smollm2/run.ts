@@ -7,14 +7,16 @@ import { readJsonObject } from "../../src/checkpoint/json.js"
 import { lockFolder } from "../../src/checkpoint/lock.js"
 import { UserError } from "../../src/errors.js"
 import { makeFolder } from "../../src/make-folder.js"
-import { finishedModel, type TrainingEvent, train } from "../../src/train/trainer.js"
-import { Clock } from "./clock.js"
+import { finishedModel } from "../../src/train/trainer.js"
+import { Clock } from "../shared/clock.js"
+import { keepSettings } from "../shared/keep-settings.js"
+import { htmlReport, markdownReport } from "../shared/report-pages.js"
+import { trainStage } from "../shared/train-stage.js"
 import { evaluateModels } from "./evaluation.js"
 import type { RunOptions } from "./options.js"
 import { prepareData, prepareModel } from "./prepare.js"
 import { reportFrom } from "./report.js"
-import { htmlReport, markdownReport } from "./report-pages.js"
-import { isTrained, type Stage, secondsPerStep, stagesOf } from "./stages.js"
+import { type Stage, secondsPerStep, stagesOf } from "./stages.js"
 
 /** @returns the paths of both reports; undefined when the signal stopped a training: the same call goes on from there */
 export async function run(options: RunOptions): Promise<{ html: string; markdown: string } | undefined> {
@@ -40,7 +42,9 @@ async function runAlone(options: RunOptions): Promise<{ html: string; markdown: 
   const evaluationSeconds = 60 * settings.evaluation.minutes
   for (const [i, stage] of stages.entries()) {
     const rest = stages.slice(i + 1).reduce((sum, { name }) => sum + steps.steps * steps.seconds[name], 0)
-    const whole = await clock.time(stage.name, () => trainStage(stage, rest + evaluationSeconds, options))
+    const whole = await clock.time(stage.name, () =>
+      trainStage(stage, { after: rest + evaluationSeconds, signal: options.signal, observer: options.observer }),
+    )
     if (!whole) return undefined
   }
 
@@ -74,17 +78,6 @@ async function runAlone(options: RunOptions): Promise<{ html: string; markdown: 
   await writeFileAtomic(html, htmlReport(report))
   await writeFileAtomic(markdown, markdownReport(report))
   return { html, markdown }
-}
-
-/** Parts that are done are kept, so they must be those of these settings. */
-async function keepSettings(settings: object, folder: string): Promise<void> {
-  const file = join(folder, "settings.json")
-  if (!existsSync(file)) return writeJson(file, settings)
-  if (JSON.stringify(readJsonObject(file)) === JSON.stringify(settings)) return
-  throw new UserError("this run was started with other settings", {
-    where: folder,
-    fix: "give another folder with --out, or delete this one",
-  })
 }
 
 interface StepPlan {
@@ -125,29 +118,3 @@ async function planSteps(
   )
   return planned
 }
-
-/** @returns false when interrupted */
-async function trainStage(stage: Stage, after: number, { signal, observer }: RunOptions): Promise<boolean> {
-  if (isTrained(stage)) return true
-  let from: number | undefined
-  let started = performance.now()
-  const total = stage.config.train.max_steps as number
-  for await (const event of train(stage.config, { signal })) {
-    if (event.type === "step") {
-      from ??= event.metrics.step
-      if (event.metrics.step === from) started = performance.now()
-      const done = event.metrics.step - from
-      const perStep = (performance.now() - started) / 1000 / Math.max(1, done)
-      const left = done > 0 ? (total - event.metrics.step) * perStep + after : undefined
-      observer.progress(stage.title, event.metrics.step + 1, total, detail(event), left)
-    }
-    if (event.type === "interrupted") {
-      observer.note(`${stage.title} · stopped at step ${event.step}`)
-      return false
-    }
-  }
-  return true
-}
-
-const detail = ({ metrics }: Extract<TrainingEvent, { type: "step" }>): string =>
-  `loss ${metrics.loss.toFixed(3)} · ${metrics.tokensPerSecond.toFixed(0)} tokens/s`

@@ -1,19 +1,16 @@
 /** The two trainings: translation and control, from the same model with the same samples for as many steps. */
 
-import { existsSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import type { TrainingConfig } from "../../src/train/config.js"
 import { readTrainingRecipe } from "../../src/train/plan.js"
-import { finishedModel, train } from "../../src/train/trainer.js"
+import { train } from "../../src/train/trainer.js"
+import type { Training } from "../shared/train-stage.js"
 import type { Dtype } from "./settings.js"
 
-export interface Stage {
+export interface Stage extends Training {
   name: "translated" | "control"
-  title: string
-  config: TrainingConfig
 }
 
 export interface StageInput {
@@ -47,8 +44,6 @@ export function stagesOf({ folder, base, data, steps, seed, dtype, set = [] }: S
     return { name, title: TITLES[name], config }
   })
 }
-
-export const isTrained = ({ config }: Stage): boolean => existsSync(join(finishedModel(config.output), "config.json"))
 
 /** Steps that are timed; the first, which also sets everything up, does not count. */
 const TIMED_STEPS = 4

@@ -1,21 +1,28 @@
 /** The blocks of one answer, step by step. */
 
+import type { DecodeEvent } from "../../src/paradigms/decode-events.js"
 import type { DenoiseStep } from "../../src/report/denoise-view.js"
-import type { Answerer, AnswerOptions } from "./answerer.js"
 
 /** More would not be looked at. */
 const BLOCKS = 4
 
-export async function denoise(answerer: Answerer, question: string, options: AnswerOptions): Promise<DenoiseStep[][]> {
+/**
+ * @param events of the decoder
+ * @param textOf a token as text
+ */
+export async function denoise(
+  events: AsyncIterable<DecodeEvent>,
+  textOf: (id: number) => string,
+): Promise<DenoiseStep[][]> {
   const blocks = new Map<number, DenoiseStep[]>()
   const known = new Map<number, string>()
-  for await (const event of answerer.events(question, options)) {
+  for await (const event of events) {
     if (event.type !== "step") continue
     const fixed = new Set(event.fixed)
     const predicted = new Map(
       [...event.positions].map((position, i) => [
         position,
-        { text: answerer.token(event.ids[i]), confidence: event.confidences[i] },
+        { text: textOf(event.ids[i]), confidence: event.confidences[i] },
       ]),
     )
     for (const position of event.fixed) known.set(position, predicted.get(position)?.text ?? "")

@@ -1,7 +1,13 @@
 /** Shows the run on the terminal: one moving line per part, with the time left. */
 
 import { Progress } from "../../src/cli/ui/progress.js"
-import type { Observer } from "./options.js"
+
+/** What is shown while it runs. */
+export interface Observer {
+  /** @param left seconds to the end of everything, where it is known */
+  progress(part: string, done: number, total: number, detail: string, left?: number): void
+  note(line: string): void
+}
 
 export function consoleObserver(): { observer: Observer; end(): void } {
   let progress: Progress | undefined

@@ -1,33 +1,53 @@
-/** One report, as a page that needs no other file and as Markdown. */
+/** The report of a run, as a page that needs no other file and as Markdown. */
 
-import { denoiseView } from "../../src/report/denoise-view.js"
+import { type DenoiseStep, denoiseView } from "../../src/report/denoise-view.js"
 import { figure, html, page, preformatted, section, table } from "../../src/report/html.js"
-import { xyChart } from "../../src/report/svg.js"
-import { escapeMarkdown, tableHtml, tableMarkdown } from "../../src/report/tables.js"
-import type { Report } from "./report.js"
+import { type Series, xyChart } from "../../src/report/svg.js"
+import { escapeMarkdown, type Table, tableHtml, tableMarkdown } from "../../src/report/tables.js"
+
+/** One question with everybody's answer. */
+export interface Sample {
+  set: string
+  /** What the question is about, as a data: address. */
+  picture?: string
+  question: string
+  answers: { of: string; text: string }[]
+}
+
+export interface Report {
+  title: string
+  date: string
+  summary: string[]
+  /** What is compared: a paragraph. */
+  compared: string
+  tables: Table[]
+  /** What an answer costs against how good it is. */
+  tradeOff?: { title: string; what: string; label: string; series: Series[] }
+  losses: Series[]
+  samples: Sample[]
+  denoising?: { question: string; blocks: DenoiseStep[][] }
+  facts: Table[]
+  command: string
+}
 
 export function htmlReport(report: Report): string {
-  const { title, date, summary, tables, tradeOff, losses, samples, denoising, facts, command } = report
+  const { title, date, summary, compared, tables, tradeOff, losses, samples, denoising, facts, command } = report
   return page(
     title,
     html`<p class="soft">${date}</p>`,
     summary.map((sentence) => html`<p>${sentence}</p>`),
-    section(
-      "What is compared",
-      html`<p>SmolLM2-135M-Instruct is trained on in two ways, with the same samples in the same order for as many steps:
-by block diffusion, with another attention pattern and another objective, and, as the control, autoregressively as before.
-The architecture and the weights both start from are the same.</p>`,
-    ),
+    section("What is compared", html`<p>${compared}</p>`),
     tables.map((each) => section(each.title, tableHtml(each))),
-    section(
-      "Forwards against quality",
-      xyChart({
-        title: "F1 of the words, over all sets (%)",
-        x: { label: "forwards per token" },
-        y: { label: "F1" },
-        series: tradeOff,
-      }),
-    ),
+    tradeOff &&
+      section(
+        tradeOff.title,
+        xyChart({
+          title: tradeOff.what,
+          x: { label: "forwards per token" },
+          y: { label: tradeOff.label },
+          series: tradeOff.series,
+        }),
+      ),
     denoising &&
       section(
         "Blocks being denoised",
@@ -37,7 +57,8 @@ The architecture and the weights both start from are the same.</p>`,
     section(
       "Samples",
       samples.map(
-        ({ set, question, answers }) => html`<h3>${set}</h3>${preformatted(question)}
+        ({ set, picture, question, answers }) => html`<h3>${set}</h3>
+${picture === undefined ? undefined : html`<img src="${picture}" alt="" width="96">`}${preformatted(question)}
 ${table(
   [{ title: "" }, { title: "" }],
   answers.map(({ of, text }) => [of, text]),

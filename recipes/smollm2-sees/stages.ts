@@ -1,0 +1,55 @@
+/** The trainings: the connector alone, then everything but the tower in three ways, from the same start with the same samples. */
+
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { readTrainingRecipe } from "../../src/train/config.js"
+import { finishedModel } from "../../src/train/trainer.js"
+import type { Training } from "../shared/train-stage.js"
+import type { Settings } from "./settings.js"
+
+/** Ways of stage 2. */
+export const WAYS = ["autoregressive", "block-diffusion", "full-diffusion"] as const
+export type Way = (typeof WAYS)[number]
+
+export interface Stage extends Training {
+  name: "connector" | Way
+}
+
+const TITLES: Record<Stage["name"], string> = {
+  connector: "stage 1, the connector",
+  autoregressive: "stage 2, autoregressive",
+  "block-diffusion": "stage 2, block diffusion",
+  "full-diffusion": "stage 2, full diffusion",
+}
+
+export interface StageInput {
+  settings: Pick<Settings, "seed" | "dtype" | "steps">
+  /** Of the run: everything is written there, and paths of pictures are relative to it. */
+  folder: string
+  /** Language model, tower and a new connector. */
+  composed: string
+  captions: string
+  conversations: string
+  /** More `key=value` for all recipes. */
+  set?: readonly string[]
+}
+
+export function stagesOf({ settings, folder, composed, captions, conversations, set = [] }: StageInput): Stage[] {
+  const { seed, dtype, steps } = settings
+  const stage = (name: Stage["name"], model: string, data: string): Stage => {
+    const recipe = fileURLToPath(new URL(`${name}.yaml`, import.meta.url))
+    const config = readTrainingRecipe(recipe, [
+      `train.max_steps=${name === "connector" ? steps.connector : steps.whole}`,
+      `train.seed=${seed}`,
+      `train.dtype=${dtype}`,
+      ...set,
+      `model=${JSON.stringify(model)}`,
+      `output=${JSON.stringify(join(folder, name))}`,
+      `data.file=${data}`,
+      `data.image_root=${folder}`,
+    ])
+    return { name, title: TITLES[name], config }
+  }
+  const first = stage("connector", composed, captions)
+  return [first, ...WAYS.map((way) => stage(way, finishedModel(first.config.output), conversations))]
+}
