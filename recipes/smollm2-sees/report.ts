@@ -1,4 +1,127 @@
-import type { Report } from "../shared/report-pages.js"
-export async function reportFrom(_: unknown): Promise<Report> {
-  throw new Error("not yet")
+/** Results as the tables, curves and samples of a report. Every number in a sentence is computed. */
+
+import { readFileSync } from "node:fs"
+import { cpus } from "node:os"
+import { join } from "node:path"
+import { textOf } from "../../src/eval/questions.js"
+import { decode } from "../../src/generate/generate.js"
+import { preparePrompt } from "../../src/generate/prepare.js"
+import { loadSession } from "../../src/generate/session.js"
+import type { Table } from "../../src/report/tables.js"
+import type { Message } from "../../src/text/conversation.js"
+import { buildInfo } from "../../src/torch/index.js"
+import { readMetrics } from "../../src/train/metrics.js"
+import { denoise } from "../shared/denoise.js"
+import { mean } from "../shared/numbers.js"
+import type { Report, Sample } from "../shared/report-pages.js"
+import type { Results } from "./evaluation.js"
+import { decodingOf, type ModelName, type PictureSet } from "./plan.js"
+import type { PreparedData } from "./prepare.js"
+import { byKind, captionTable, comparison, resultOf, summaryOf, TITLES } from "./report-tables.js"
+import type { Settings } from "./settings.js"
+import { type Stage, WAYS } from "./stages.js"
+
+export interface ReportInput {
+  settings: Settings
+  folder: string
+  command: string
+  stages: readonly Stage[]
+  models: Readonly<Record<ModelName, string>>
+  data: PreparedData
+  results: Results
+  times: Readonly<Record<string, number>>
+}
+
+export async function reportFrom(input: ReportInput): Promise<Report> {
+  const { settings, data, results, stages, command } = input
+  return {
+    title: "SmolLM2 learns to see",
+    date: new Date().toISOString().slice(0, 16).replace("T", " "),
+    summary: summaryOf(results, data),
+    compared:
+      "A language model, SmolLM2-135M-Instruct, and a vision tower, EfficientNet-lite0 with ImageNet weights, get a connector between them. It alone learns first, from captions. From there the language model learns with it in three ways, from the same samples in the same order for as many steps: autoregressively as LLaVA, by block diffusion as DiffusionVL, and by full diffusion as LLaDA-V. The tower stays as it is.",
+    tables: [comparison(results), byKind(results, data), captionTable(results)],
+    losses: stages.map(({ title, config }) => ({
+      name: title,
+      line: readMetrics(join(config.output, "metrics.jsonl")).map(({ step, loss }) => ({ x: step, y: loss })),
+    })),
+    samples: [
+      ...samplesOf(results, "captions", settings.evaluation.samples / 2),
+      ...samplesOf(results, "easy-vqa", settings.evaluation.samples / 2),
+    ],
+    denoising: await denoised(input),
+    facts: factsOf(input),
+    command,
+  }
+}
+
+const questionIn = (messages: readonly Message[]): string => textOf(messages[messages.length - 1].content)
+
+function samplesOf(results: Results, set: PictureSet, count: number): Sample[] {
+  return results.asked[set].slice(0, Math.floor(count)).map(({ messages, images, references }, i) => ({
+    set,
+    picture: `data:image/png;base64,${readFileSync(images[0]).toString("base64")}`,
+    question: questionIn(messages),
+    answers: [
+      { of: "reference", text: references[0] },
+      ...WAYS.flatMap((way) => {
+        const answer = resultOf(results, way, set)?.measured.answers[i]
+        return answer === undefined ? [] : [{ of: TITLES[way], text: answer }]
+      }),
+    ],
+  }))
+}
+
+/** The first caption, as block diffusion writes it. */
+async function denoised({ settings, models, results }: ReportInput): Promise<Report["denoising"]> {
+  const [asked] = results.asked.captions
+  if (!asked) return undefined
+  const session = loadSession(models["block-diffusion"], { dtype: settings.dtype, device: "cpu" })
+  const prompt = await preparePrompt(session, asked.messages, asked.images)
+  const decoding = decodingOf("block-diffusion", "captions", settings)
+  const events = decode(session, prompt, { temperature: 0, ...decoding })
+  const blocks = await denoise(events, (id) => session.tokenizer.decode(Int32Array.of(id)))
+  return { question: questionIn(asked.messages), blocks }
+}
+
+function factsOf({ settings, stages, data, times }: ReportInput): Table[] {
+  const { counts } = data
+  const minutes = (seconds: number): string => `${(seconds / 60).toFixed(1)} min`
+  const trained = stages.map(({ title, config }) => {
+    const metrics = readMetrics(join(config.output, "metrics.jsonl"))
+    const samples = config.train.micro_batch_size * config.train.accumulate
+    const perSecond = mean(metrics.map(({ tokensPerSecond }) => tokensPerSecond))
+    return [title, `${metrics.length} steps of ${samples} samples, ${perSecond.toFixed(0)} tokens/s`]
+  })
+  return [
+    {
+      title: "Data",
+      columns: ["", "trained on", "held out"],
+      rows: [
+        [
+          "easy-vqa (MIT)",
+          `${counts.conversations} pictures, all questions of each a conversation`,
+          `${counts.questions} questions about others`,
+        ],
+        [
+          "drawings of emoji, with names and descriptions",
+          `${counts.captions} drawings`,
+          `${counts.heldOutCaptions} drawings by another vendor`,
+        ],
+        ["OpenBookQA, BoolQ", "–", `${data.text.length} questions`],
+      ],
+    },
+    {
+      title: "Run",
+      columns: ["", ""],
+      rows: [
+        ...trained,
+        ...Object.entries(times).map(([part, seconds]) => [`time, ${part}`, minutes(seconds)]),
+        ["time, all", minutes(Object.values(times).reduce((sum, each) => sum + each, 0))],
+        ...Object.entries(settings.packages),
+        ["processor", `${cpus()[0]?.model ?? "unknown"}, ${cpus().length} cores`],
+        ["libtorch", buildInfo().torchVersion],
+      ],
+    },
+  ]
 }

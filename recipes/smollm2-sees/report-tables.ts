@@ -1,0 +1,166 @@
+/** The tables of a report, from what was measured. */
+
+import type { Measured } from "../../src/eval/measure.js"
+import type { Table } from "../../src/report/tables.js"
+import { mean, shareError } from "../shared/numbers.js"
+import { ANSWER_KINDS, kindOf } from "./easy-vqa.js"
+import type { PictureResult, Results, TextResult } from "./evaluation.js"
+import type { ModelName, PictureSet } from "./plan.js"
+import type { PreparedData } from "./prepare.js"
+import { WAYS, type Way } from "./stages.js"
+import { TEXT_SETS } from "./text-questions.js"
+
+export const TITLES: Record<ModelName, string> = {
+  language: "SmolLM2, which does not see",
+  autoregressive: "autoregressive (LLaVA)",
+  "block-diffusion": "block diffusion (DiffusionVL)",
+  "full-diffusion": "full diffusion (LLaDA-V)",
+}
+
+export const percent = (share: number): string => (100 * share).toFixed(1)
+const shown = (value: number | undefined, write: (value: number) => string): string =>
+  value === undefined ? "–" : write(value)
+
+export const resultOf = ({ pictures }: Results, way: ModelName, set: PictureSet): PictureResult | undefined =>
+  pictures.find(({ measurement }) => measurement.model === way && measurement.set === set)
+
+const textOf = ({ text }: Results, model: ModelName, set: string): TextResult | undefined =>
+  text.find(({ measurement }) => measurement.model === model && measurement.set === set)
+
+export const forwardsPerToken = (measured: readonly Measured[]): number =>
+  sum(measured, "forwards") / Math.max(1, sum(measured, "tokens"))
+export const tokensPerSecond = (measured: readonly Measured[]): number =>
+  sum(measured, "tokens") / Math.max(1e-9, sum(measured, "seconds"))
+const sum = (measured: readonly Measured[], key: "forwards" | "tokens" | "seconds"): number =>
+  measured.reduce((total, each) => total + each[key], 0)
+
+/** What one model got of its questions with pictures. */
+export const measuredOf = (results: Results, way: Way): Measured[] =>
+  (["easy-vqa", "captions"] as const).flatMap((set) => resultOf(results, way, set)?.measured ?? [])
+
+/** In the form of the paper's Table 3: one language model, three paradigms. */
+export function comparison(results: Results): Table {
+  const row = (model: ModelName): string[] => {
+    const vqa = resultOf(results, model, "easy-vqa")?.measured.scores.exact.mean
+    const captions = resultOf(results, model, "captions")?.measured.scores
+    const seen = model === "language" ? [] : measuredOf(results, model)
+    const some = seen.length > 0
+    return [
+      TITLES[model],
+      shown(vqa, percent),
+      shown(captions?.bertscore.mean, percent),
+      shown(captions?.["word-f1"].mean, percent),
+      ...TEXT_SETS.map((set) => {
+        const found = textOf(results, model, set)
+        return shown(found && found.right / Math.max(1, found.questions), percent)
+      }),
+      some ? forwardsPerToken(seen).toFixed(2) : "–",
+      some ? tokensPerSecond(seen).toFixed(0) : "–",
+    ]
+  }
+  return {
+    title: "Three paradigms, one language model",
+    text: "easy-vqa: exact answers. Captions: BERTScore (F1, not rescaled) and F1 of the words. OpenBookQA and BoolQ, without pictures: the likelier whole answer. Forwards per token and tokens per second are over all answers about pictures, their ends and their prompts included.",
+    columns: ["model", "easy-vqa", "captions", "captions F1", ...TEXT_SETS, "forwards/token", "tokens/s"],
+    rows: [row("language"), ...WAYS.map(row)],
+  }
+}
+
+export function byKind(results: Results, { blind }: Pick<PreparedData, "blind">): Table {
+  const share = (measured: Measured, kind: string): string => {
+    const right = measured.answers.flatMap((answer, i) => {
+      const [reference] = results.asked["easy-vqa"][i].references
+      return kindOf(reference) === kind ? [Number(same(answer, reference))] : []
+    })
+    return percent(mean(right))
+  }
+  const unseen = resultOf(results, "autoregressive", "unseen")?.measured
+  const rows = WAYS.flatMap((way) => {
+    const measured = resultOf(results, way, "easy-vqa")?.measured
+    return measured
+      ? [
+          [
+            TITLES[way],
+            percent(measured.scores.exact.mean),
+            percent(measured.scores.exact.error),
+            ...ANSWER_KINDS.map((kind) => share(measured, kind)),
+            measured.forwardsPerToken.toFixed(2),
+            measured.tokensPerSecond.toFixed(0),
+          ],
+        ]
+      : []
+  })
+  const nothing = ["–", "–", "–", "–", "–"]
+  return {
+    title: "easy-vqa by kind of question",
+    text: `${results.asked["easy-vqa"].length} questions about ${new Set(results.asked["easy-vqa"].flatMap(({ images }) => images)).size} pictures that were not trained on. What can be had without seeing: always "yes", the answer that the question had most often in training, and the autoregressive model with the picture of another question.`,
+    columns: ["model", "all", "±", ...ANSWER_KINDS, "forwards/token", "tokens/s"],
+    rows: [
+      ...rows,
+      ["always yes", percent(blind.alwaysYes), ...nothing, "–"],
+      ["most often in training", percent(blind.byQuestion), ...nothing, "–"],
+      ...(unseen
+        ? [
+            [
+              "autoregressive, another picture",
+              percent(unseen.scores.exact.mean),
+              percent(unseen.scores.exact.error),
+              ...ANSWER_KINDS.map((kind) => share(unseen, kind)),
+              "–",
+              "–",
+            ],
+          ]
+        : []),
+    ],
+  }
+}
+
+const same = (answer: string, reference: string): boolean => answer.trim().toLowerCase() === reference
+
+export function captionTable(results: Results): Table {
+  return {
+    title: "Captions",
+    text: `${results.asked.captions.length} drawings by a vendor that training never saw, of things that it saw drawn by others.`,
+    columns: ["model", "BERTScore", "±", "F1 of the words", "whole name in it", "forwards/token", "tokens/s"],
+    rows: WAYS.flatMap((way) => {
+      const measured = resultOf(results, way, "captions")?.measured
+      if (!measured) return []
+      const { bertscore, "word-f1": words } = measured.scores
+      const named = measured.answers.map((answer, i) => {
+        const name = nameIn(results.asked.captions[i].references[0])
+        return Number(nameIn(answer) === name)
+      })
+      return [
+        [
+          TITLES[way],
+          percent(bertscore.mean),
+          percent(bertscore.error),
+          percent(words.mean),
+          percent(mean(named)),
+          measured.forwardsPerToken.toFixed(2),
+          measured.tokensPerSecond.toFixed(0),
+        ],
+      ]
+    }),
+  }
+}
+
+/** "The picture shows this: panda. …" */
+const nameIn = (caption: string): string => /^The picture shows this: ([^.]*)\./.exec(caption)?.[1] ?? ""
+
+/** Sentences whose numbers are computed. */
+export function summaryOf(results: Results, { blind }: Pick<PreparedData, "blind">): string[] {
+  const [ar, block, full] = WAYS.map((way) => resultOf(results, way, "easy-vqa")?.measured)
+  if (!ar || !block || !full) return []
+  const accuracy = ({ scores }: Measured): number => scores.exact.mean
+  const difference = (a: Measured, b: Measured): string => {
+    const points = 100 * (accuracy(a) - accuracy(b))
+    const error = 100 * Math.hypot(...[a, b].map((each) => shareError(accuracy(each), each.questions)))
+    return `${points >= 0 ? "+" : "−"}${Math.abs(points).toFixed(1)} points (± ${error.toFixed(1)})`
+  }
+  const cost = (way: Way): string => forwardsPerToken(measuredOf(results, way)).toFixed(2)
+  return [
+    `Held-out questions of easy-vqa: autoregressive ${percent(accuracy(ar))} %, block diffusion ${percent(accuracy(block))} % (${difference(block, ar)}), full diffusion ${percent(accuracy(full))} % (${difference(full, ar)}). Without seeing the picture ${percent(blind.byQuestion)} % can be had.`,
+    `Forwards per token, over answers and captions: autoregressive ${cost("autoregressive")}, block diffusion ${cost("block-diffusion")}, full diffusion ${cost("full-diffusion")}, whose forwards go over the whole sequence.`,
+  ]
+}
