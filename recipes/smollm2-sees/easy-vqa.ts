@@ -73,6 +73,22 @@ function questionsIn(bytes: Buffer, where: string): [string, string, number][] {
   return list
 }
 
+/** "blue circle", as far as the answers tell: what its questions ask about it, and what they answer. */
+export function describe({ questions }: VqaPicture): string | undefined {
+  let shape: string | undefined
+  let colour: string | undefined
+  for (const { question, answer } of questions) {
+    if (kindOf(answer) === "yes or no") continue
+    if (kindOf(answer) === "shape") shape = answer
+    else colour = answer
+    // "what is the blue shape?", "what color is the circle?"
+    const named = /the (\w+)(?: shape)?\?$/.exec(question)?.[1] ?? ""
+    if (SHAPES.has(named)) shape = named
+    else if (/^what is the \w+ shape\?$/.test(question)) colour = named
+  }
+  return shape === undefined || colour === undefined ? undefined : `${colour} ${shape}`
+}
+
 /** Share of questions that somebody answers right who sees no picture: always "yes", or to each question what was its answer most often. */
 export function blindAccuracy(
   train: readonly VqaPicture[],

@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto"
 import { appendFileSync, existsSync, readFileSync } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { bertScore } from "../../src/eval/bertscore.js"
 import { type Measured, measure } from "../../src/eval/measure.js"
 import { metricNamed, type NamedMetric } from "../../src/eval/metrics.js"
@@ -110,7 +110,7 @@ async function metricsOf(
   signal?: AbortSignal,
 ): Promise<Record<"answers" | "captions", NamedMetric[]>> {
   const [exact, words] = [await metricNamed("exact", signal), await metricNamed("word-f1", signal)]
-  const folder = join(await fileIn(encoder, "model.safetensors"), "..")
+  const folder = dirname(await fileIn(encoder, "model.safetensors"))
   const bert: NamedMetric = {
     name: "bertscore",
     title: "BERTScore",

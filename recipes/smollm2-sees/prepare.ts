@@ -11,7 +11,7 @@ import { composeModel, saveComposed } from "../../src/models/compose/compose.js"
 import { fetchPackage, fileIn } from "../shared/fetch.js"
 import { prepareLanguageModel } from "../shared/language-model.js"
 import { type Caption, captionRecords, conversationsOf, questionsOf, type Record, shuffled } from "./conversations.js"
-import { blindAccuracy, readEasyVqa } from "./easy-vqa.js"
+import { blindAccuracy, describe, readEasyVqa, type VqaPicture } from "./easy-vqa.js"
 import type { RunOptions } from "./options.js"
 import { type TextQuestion, textQuestions } from "./text-questions.js"
 
@@ -84,7 +84,7 @@ export async function prepareData(options: RunOptions): Promise<PreparedData> {
   const shown = { system, folder: pictures, seed }
   const questions = questionsOf(test.pictures, { ...shown, count: evaluation.questions })
   const sets: [name: keyof PreparedData["files"], Record[]][] = [
-    ["captions", captionRecords(captions, system)],
+    ["captions", captionRecords([...captions, ...described(train.pictures, pictures)], system)],
     ["conversations", [...conversationsOf(train.pictures, shown), ...captionRecords(captions, system)]],
     ["questions", questions],
     ["heldOutCaptions", captionRecords(heldOut, system)],
@@ -120,6 +120,13 @@ export async function prepareData(options: RunOptions): Promise<PreparedData> {
     encoder,
   }
 }
+
+/** What the answers tell of a picture, in the words of the other captions. */
+const described = (pictures: readonly VqaPicture[], folder: string): Caption[] =>
+  pictures.flatMap((picture): Caption[] => {
+    const text = describe(picture)
+    return text === undefined ? [] : [{ image: `${folder}/${picture.image}`, text: `The picture shows this: ${text}.` }]
+  })
 
 /** One description of each drawing, with the path of the drawing relative to the run's folder. */
 async function captionsIn(file: string): Promise<Caption[]> {

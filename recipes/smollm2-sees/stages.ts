@@ -47,6 +47,7 @@ export function stagesOf({ settings, folder, composed, captions, conversations, 
       `output=${JSON.stringify(join(folder, name))}`,
       `data.file=${data}`,
       `data.image_root=${folder}`,
+      `data.feature_cache=${join(folder, "features")}`,
     ])
     return { name, title: TITLES[name], config }
   }

@@ -5,8 +5,9 @@ import { cat, type DType, type Tensor, tensor } from "../torch/index.js"
 import { buildConnector } from "./connectors/build.js"
 import { type Connector, type ConnectorKind, connected } from "./connectors/connector.js"
 import { mergeTiles, type TileArrangement } from "./connectors/merge-tiles.js"
+import type { FeatureStore } from "./feature-store.js"
 import { featuresOf, hiddenStatesOf, type TileFeatures } from "./towers/features.js"
-import { buildTower } from "./towers/registry.js"
+import { buildTower, towerFamilyOf } from "./towers/registry.js"
 import type { FeatureSelection, TileTower, TowerConfig } from "./towers/tower.js"
 import type { ImageInput } from "./types.js"
 import { VISION_WEIGHTS } from "./vision-weights.js"
@@ -56,18 +57,29 @@ export function rowsOfTile({
 export class TiledVision {
   readonly tower: TileTower
   readonly connector: Connector
+  /** All that its features depend on beside weights and pixels. */
+  readonly described: unknown
+  /** Given: what the tower gives is kept there, and pictures that are known are not computed. For a tower that does not learn. */
+  features?: FeatureStore
   readonly #tileSize: number
+  /** Of a tile: what the tower gives, and what the connector makes of it. */
+  readonly #given: TileFeatures
   readonly #rows: TileFeatures
   readonly #newline: Tensor | null
+  /** Of the tower. */
+  readonly #weights: readonly Tensor[]
 
   /** @param weights of the whole model: names are those of `VISION_WEIGHTS` */
   constructor(config: TiledVisionConfig, weights: WeightSource, dtype: DType) {
     const { tower, selection, connector, merge, hiddenSize } = config
     this.#tileSize = tower.tileSize
+    this.described = { tower: towerFamilyOf(tower).write(tower), family: tower.family, selection }
+    this.#given = featuresOf(tower, selection)
     this.#rows = rowsOfTile(config)
     this.tower = buildTower(tower, selection, weights.at(VISION_WEIGHTS.tower), dtype)
-    const features = featuresOf(tower, selection)
-    this.connector = buildConnector(connector, features, hiddenSize, weights.at(VISION_WEIGHTS.connector))
+    const prefix = `${VISION_WEIGHTS.tower}.`
+    this.#weights = [...weights.taken].flatMap(([name, weight]) => (name.startsWith(prefix) ? [weight] : []))
+    this.connector = buildConnector(connector, this.#given, hiddenSize, weights.at(VISION_WEIGHTS.connector))
     this.#newline = merge.type === "flat" ? null : weights.take(VISION_WEIGHTS.newline, [hiddenSize])
   }
 
@@ -83,15 +95,40 @@ export class TiledVision {
     return finish(this.forwardInPieces(images))
   }
 
-  /** Rows of each picture, [tokens, H]; the tiles of all of them are computed as one batch. */
+  /**
+   * Rows of each picture, [tokens, H]. The tiles of all of them are one batch for a tower that learns, or on a device that needs
+   * large ones; else each picture is computed by itself, so that to the last bit it does not depend on those beside it.
+   */
   *forwardInPieces(pictures: readonly ImageInput[]): Work<Tensor[]> {
     const images = pictures as readonly TiledImage[]
     if (images.length === 0) return []
     const side = this.#tileSize
     const tiles = images.map(({ pixelValues }) => pixelValues.length / (3 * side * side))
-    const pixels = cat(images.map(({ pixelValues }, i) => tensor(pixelValues, [tiles[i], 3, side, side])))
-    const rows = this.connector.forward(yield* this.tower.forwardInPieces(pixels))
-    return this.merge(rows.split(tiles), images)
+    const isAlone = this.features !== undefined || (!this.learns && this.#weights[0]?.device === "cpu")
+    const groups = isAlone ? images.map((image) => [image]) : [images]
+    const features: Tensor[] = []
+    for (const group of groups) features.push(yield* this.#featuresOf(group))
+    return this.merge(this.connector.forward(cat(features)).split(tiles), images)
+  }
+
+  /** Whether a weight of the tower requires a gradient. */
+  get learns(): boolean {
+    return this.#weights.some(({ requiresGrad }) => requiresGrad)
+  }
+
+  /** What the tower gives, [all tiles, P, C]. */
+  *#featuresOf(images: readonly TiledImage[]): Work<Tensor> {
+    const side = this.#tileSize
+    const [{ pixelValues: first }] = images
+    const { count, channels } = this.#given
+    const known = this.features?.get(first, [first.length / (3 * side * side), count, channels])
+    if (known) return known
+    const pixels = images.map(({ pixelValues }) =>
+      tensor(pixelValues, [pixelValues.length / (3 * side * side), 3, side, side]),
+    )
+    const features = yield* this.tower.forwardInPieces(cat(pixels))
+    this.features?.put(first, features)
+    return features
   }
 
   /** Rows of each picture's tiles [T, P, H] → rows of the picture; apart, for features that were computed before. */

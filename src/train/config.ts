@@ -123,6 +123,8 @@ export const dataSchema = z.strictObject({
   /** For `grouped`: until this part of the training, the probability of each task of an image. */
   task_mixture: taskMixtureSchema.optional(),
   augment: augmentSchema.optional(),
+  /** Folder in which the features of a frozen tower are kept: of each picture they are computed once, for all trainings. */
+  feature_cache: pathOf("folder of the features").optional(),
 })
 
 export const trainablePartsSchema = z
@@ -243,6 +245,11 @@ export function trainingSchema(): z.ZodType<TrainingConfig> {
         data.task_mixture !== undefined && data.sampler !== "grouped",
         ["data", "task_mixture"],
         `counts only with data.sampler: grouped, which is ${data.sampler}`,
+      ],
+      [
+        data.feature_cache !== undefined && data.augment !== undefined,
+        ["data", "feature_cache"],
+        "cannot be used with data.augment: no picture would come twice",
       ],
       [
         train.micro_batch_size * train.accumulate > 1 << 20,

