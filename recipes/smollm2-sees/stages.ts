@@ -2,7 +2,7 @@
 
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { readTrainingRecipe } from "../../src/train/config.js"
+import { readTrainingRecipe } from "../../src/train/plan.js"
 import { finishedModel } from "../../src/train/trainer.js"
 import type { Training } from "../shared/train-stage.js"
 import type { Settings } from "./settings.js"
