@@ -173,6 +173,7 @@ export { loadCheckpoint } from "./models/load.js"
 export { type Connector, type ConnectorKind, connectorNamed } from "./models/connectors/connector.js"
 export { type InitialWeightsOptions, initialConnectorWeights } from "./models/connectors/initial-weights.js"
 export type { TileArrangement } from "./models/connectors/merge-tiles.js"
+export type { FeatureStore } from "./models/feature-store.js"
 export {
   rowsOfTile,
   type TiledImage,

@@ -37,8 +37,7 @@ export function towerFamilyOf({ family }: Pick<TowerConfig, "family">): TowerFam
 }
 
 /**
- * A vision_config, or the config.json of a tower alone.
- * @param place.usual the model_type where the configuration names none
+ * A vision_config, or the config.json of a tower alone. `usual` is the model_type where the configuration names none.
  * @throws UserError naming the key that cannot be right
  */
 export function readTowerConfig(json: Json, { usual, ...place }: ConfigPlace & { usual?: string }): TowerConfig {
