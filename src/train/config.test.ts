@@ -30,11 +30,14 @@ describe("recipes", () => {
       const { block_diffusion, data, train } = readTrainingRecipe(join(recipes, `qwen2.5-vl-${size}.yaml`))
       expect(block_diffusion).toEqual({
         block_size: 8,
+        anneal: [],
         noise: "ordered",
         noise_range: [0.001, 1],
         shift: "same",
+        context: "block",
         weight: "1/t",
         learn: "authors",
+        fill: "last",
         copies: 1,
         anneal: [],
         context: "block",
