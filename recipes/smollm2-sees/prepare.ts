@@ -1,7 +1,7 @@
 /** The models and the data of a run: fetched, composed, rendered and split. */
 
 import { existsSync } from "node:fs"
-import { symlink } from "node:fs/promises"
+import { rm, symlink } from "node:fs/promises"
 import { join } from "node:path"
 import { writeTower } from "../../examples/efficientnet-lite0/weights.js"
 import { prepareEmojiData, readEmojiRecords } from "../../examples/emoji/data/prepare.js"
@@ -64,7 +64,8 @@ async function linked(options: RunOptions, name: "vqa" | "text" | "encoder"): Pr
   const given = options[name]
   if (given === undefined) return unpacked(options, name)
   const link = join(options.folder, `given-${name}`)
-  if (!existsSync(link)) await symlink(given, link)
+  await rm(link, { force: true })
+  await symlink(given, link)
   return link
 }
 
