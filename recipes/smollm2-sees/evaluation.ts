@@ -78,14 +78,14 @@ export async function evaluateModels(input: EvaluationInput): Promise<Results> {
       results.text.push({ measurement, questions: questions.length, right })
     } else {
       const questions = asked[measurement.set]
-      const measured = await measure(async () => open(model), questions, {
+      const measured = await measure(() => open(model), questions, {
         decoding: measurement.decoding,
         metrics: measurement.set === "captions" ? metrics.captions : metrics.answers,
         concurrent: settings.evaluation.concurrent,
         file: join(folder, "evaluation", `${keyOf(measurement, questions)}.jsonl`),
         about: measurement,
         signal,
-        onAnswer,
+        onAnswer: (_, done) => onAnswer(done),
       })
       results.pictures.push({ measurement, measured })
     }

@@ -42,8 +42,11 @@ export interface MeasureOptions {
   /** First line of that file. */
   about: object
   signal?: AbortSignal
-  /** @param seconds since the answer before it */
-  onAnswer?: (seconds: number) => void
+  /**
+   * @param seconds since the answer before it
+   * @param done answers that are known
+   */
+  onAnswer?: (seconds: number, done: number) => void
 }
 
 /** Goes on behind the answers that are known already. */
@@ -82,7 +85,7 @@ export class Measurement {
       const seconds = (now - last) / 1000
       this.#kept.add({ index: missing[index], ...answer, seconds })
       last = now
-      onAnswer?.(seconds)
+      onAnswer?.(seconds, this.done)
       signal?.throwIfAborted()
     }
   }
@@ -113,6 +116,25 @@ export class Measurement {
     const { decoding, signal } = this.#options
     return { ...this.#questions[index], ...decoding, temperature: 0, signal }
   }
+}
+
+/**
+ * All questions, one after the other.
+ * @param open opens the model; not called when all answers are known
+ * @throws the reason of `signal` when it is aborted: the same call goes on behind the answers that are known
+ */
+export async function measure(
+  open: () => Session | Promise<Session>,
+  questions: readonly Question[],
+  options: MeasureOptions,
+): Promise<Measured> {
+  const measurement = new Measurement(questions, options)
+  if (measurement.done < questions.length) {
+    const session = await open()
+    await measurement.warmUp(session)
+    await measurement.answer(session, questions.length)
+  }
+  return measurement.result()
 }
 
 function scoreOf(scores: readonly number[]): Score {

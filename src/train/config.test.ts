@@ -39,8 +39,6 @@ describe("recipes", () => {
         learn: "authors",
         fill: "last",
         copies: 1,
-        anneal: [],
-        context: "block",
       })
       expect(data).toMatchObject({ image_aspect: "pad", max_length: 8192, min_pixels: 147456, max_pixels: 262144 })
       expect(train).toMatchObject({
