@@ -52,7 +52,9 @@ function recipe(name: string, keys: object): string {
   return file
 }
 
-it("translates a language model with a tower: stopped in the first stage, it goes on, reports and answers", async () => {
+it("translates a language model with a tower: stopped in the first stage, it goes on, reports and answers", {
+  timeout: 300_000,
+}, async () => {
   const file = recipe("two.yaml", { block_diffusion: { block_size: 4 } })
   const output = join(folder, "sees")
   const command = [
