@@ -3,13 +3,11 @@
 import { createHash } from "node:crypto"
 import { appendFileSync, existsSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { bertScore } from "../../src/eval/bertscore.js"
 import { type Measured, measure } from "../../src/eval/measure.js"
 import { metricNamed, type NamedMetric } from "../../src/eval/metrics.js"
 import { type Question, readQuestions } from "../../src/eval/questions.js"
 import { loadSession, type Session } from "../../src/generate/session.js"
 import { makeFolder } from "../../src/make-folder.js"
-import { loadTextEncoder } from "../../src/models/encoders/text-encoder.js"
 import { fileIn } from "../shared/fetch.js"
 import { isText, type Measurement, type ModelName, measurements } from "./plan.js"
 import type { PreparedData } from "./prepare.js"
@@ -111,21 +109,7 @@ async function metricsOf(
 ): Promise<Record<"answers" | "captions", NamedMetric[]>> {
   const [exact, words] = [await metricNamed("exact", signal), await metricNamed("word-f1", signal)]
   const folder = dirname(await fileIn(encoder, "model.safetensors"))
-  const bert: NamedMetric = {
-    name: "bertscore",
-    title: "BERTScore",
-    async score(judged, signal) {
-      const texts = judged.map(({ answer }) => answer)
-      const options = { encoder: loadTextEncoder(folder), signal }
-      return (
-        await bertScore(
-          texts,
-          judged.map(({ references }) => references),
-          options,
-        )
-      ).f1
-    },
-  }
+  const bert = { ...(await metricNamed(`bertscore:${folder}`, signal)), name: "bertscore" }
   return { answers: [exact], captions: [words, bert] }
 }
 

@@ -1,5 +1,8 @@
+import { join } from "node:path"
 import { expect, it } from "vitest"
 import { UserError } from "../errors.js"
+import { loadTextEncoder } from "../models/encoders/text-encoder.js"
+import { bertScore } from "./bertscore.js"
 import { metricNamed, registerMetric } from "./metrics.js"
 
 const scoresOf = async (name: string, pairs: [answer: string, ...references: string[]][]): Promise<number[]> =>
@@ -46,6 +49,19 @@ it("word-f1: of the reference that is most alike", async () => {
   ])
   expect(half).toBeCloseTo(2 / 5)
   expect(none).toBe(0)
+})
+
+it("bertscore: of the reference that is most alike, by an encoder", async () => {
+  const folder = join(import.meta.dirname, "../../test/fixtures/bertscore/bert")
+  const encoder = loadTextEncoder(folder)
+  const { f1 } = await bertScore(["a cat", "a cat"], ["the cat sat", "a dog"], { encoder })
+  const [best, second] = await scoresOf(`bertscore:${folder}`, [
+    ["a cat", "the cat sat", "a dog"],
+    ["a cat", "a dog"],
+  ])
+  expect(best).toBeCloseTo(Math.max(...f1), 6)
+  expect(second).toBeCloseTo(f1[1], 6)
+  await expect(metricNamed("bertscore")).rejects.toThrow(/needs a text encoder/)
 })
 
 it("can be more: by name, with an argument", async () => {

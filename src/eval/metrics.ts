@@ -1,7 +1,9 @@
 /** How good answers are. A metric is an object with a name; more of them can be registered. */
 
 import { UserError } from "../errors.js"
+import { loadTextEncoder } from "../models/encoders/text-encoder.js"
 import { shown } from "../readable.js"
+import { bertScore } from "./bertscore.js"
 import { isRelaxedlySame, isSame, wordF1 } from "./text-match.js"
 
 export interface Judged {
@@ -32,10 +34,28 @@ const each = (title: string, alike: (answer: string, reference: string) => numbe
   }
 }
 
+/** BERTScore's F1 by the text encoder in a folder. */
+const bertscore: MetricMaker = (folder) => {
+  if (!folder)
+    throw new UserError("BERTScore needs a text encoder", {
+      fix: "name the folder of a BERT or RoBERTa model, such as bertscore:all-MiniLM-L6-v2",
+    })
+  const encoder = loadTextEncoder(folder)
+  return {
+    title: "BERTScore",
+    async score(answers, signal) {
+      const candidates = answers.map(({ answer }) => answer)
+      const references = answers.map(({ references }) => references)
+      return (await bertScore(candidates, references, { encoder, signal })).f1
+    },
+  }
+}
+
 const makers = new Map<string, MetricMaker>([
   ["exact", each("exact", isSame)],
   ["relaxed", each("relaxed", isRelaxedlySame)],
   ["word-f1", each("F1 of the words", wordF1)],
+  ["bertscore", bertscore],
 ])
 
 /** @throws RangeError when there is one of the name */

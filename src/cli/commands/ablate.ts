@@ -22,7 +22,7 @@ function withQuestions(command: Command, out: string): Command {
     .option("--limit <n>", "ask the first n questions only", wholeNumber(1))
     .option(
       "--metric <name>",
-      "exact, relaxed (numbers within 5 %) or word-f1; may be given several times (default: exact and relaxed)",
+      "exact, relaxed (numbers within 5 %), word-f1 or bertscore:FOLDER (of a text encoder); may be given several times (default: exact and relaxed)",
       collect,
     )
     .option("--against <model>", "another model to measure beside; may be given several times", collect)

@@ -21,6 +21,7 @@ export const bd3lmKeys = {
   bd3lm_weight: z.string().nullish(),
   bd3lm_copies: z.int().min(1).nullish(),
   bd3lm_learn: z.string().nullish(),
+  bd3lm_fill: z.string().nullish(),
 }
 
 /** The names of the same options in records. */
@@ -38,6 +39,7 @@ const OPTIONS: Record<keyof typeof bd3lmKeys, string> = {
   bd3lm_weight: "weight",
   bd3lm_copies: "copies",
   bd3lm_learn: "learn",
+  bd3lm_fill: "fill",
 }
 
 /** The authors' settings where a record leaves them out, or is of a paradigm that their code does not have. */
