@@ -79,13 +79,16 @@ export function authorsJson(type: AuthorsType, changes: Json = {}): Json {
 export const authorsConfig = (type: AuthorsType, changes: Json = {}): ModelConfig =>
   normaliseConfig(authorsJson(type, { vision_config: SIGLIP, ...changes }))
 
-/** A tokenizer of letters, one token each, with the marks that the model's conversations need. */
-export function writeLetters(folder: string, type: AuthorsType): void {
+/** tokenizer.json of letters, one token each, with the marks that the model's conversations need. */
+export function lettersJson(type: AuthorsType): Json {
   const marks = MARKS[AUTHORS_TYPES[type]]
   const added = marks.map((content, i) => ({ id: LETTERS.length + i, content, special: true }))
   const vocab = Object.fromEntries(LETTERS.map((letter, i) => [letter, i]))
-  const json = { added_tokens: added, model: { type: "BPE", vocab, merges: [] } }
-  writeFileSync(join(folder, "tokenizer.json"), JSON.stringify(json))
+  return { added_tokens: added, model: { type: "BPE", vocab, merges: [] } }
+}
+
+export function writeLetters(folder: string, type: AuthorsType): void {
+  writeFileSync(join(folder, "tokenizer.json"), JSON.stringify(lettersJson(type)))
 }
 
 /** The folder of a SigLIP alone, as transformers saves it. */

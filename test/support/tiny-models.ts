@@ -10,6 +10,7 @@ import { normaliseConfig } from "../../src/models/read-config.js"
 import { initialiseWeights } from "../../src/models/registry.js"
 import { saveModel } from "../../src/models/save.js"
 import { noGrad } from "../../src/torch/index.js"
+import { type AuthorsType, authorsJson, lettersJson, SIGLIP } from "./small-authors.js"
 import { SMALL_FAMILIES } from "./small-families.js"
 
 export interface TinyModel {
@@ -89,9 +90,17 @@ const languages = Object.entries(SMALL_FAMILIES).map(([name, config]): [string, 
   { config: { ...config, ...tokens } },
 ])
 
+/** Whole: the tower is described in config.json. */
+const authors = (type: AuthorsType): TinyModel => ({
+  config: authorsJson(type, { vision_config: SIGLIP }),
+  files: { "tokenizer.json": lettersJson(type) },
+})
+
 /** By the names of their families. */
 export const TINY_MODELS: Record<string, TinyModel> = {
   ...Object.fromEntries(languages),
+  llava_qwen: authors("llava_qwen"),
+  llava_llada: authors("llava_llada"),
   qwen2_5_vl: {
     config: {
       model_type: "qwen2_5_vl",
