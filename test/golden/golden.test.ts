@@ -27,7 +27,9 @@ const ALL = [
   ...["training text, qwen_2_5", "prompts, qwen_2_5", "tokenizer", "noise", "attention patterns"],
   ...["training, block diffusion, DiffusionVL", "greedy decoding", "conversion"],
   ...["block decoding, every step of the reference", "block decoding, fast, same answer"],
-  ...["training, block diffusion, llada", "training, full diffusion, llada", "noise and turns, full diffusion"],
+  ...["training, block diffusion, diffusionvl_qwen", "training, autoregressive, llava_qwen", "pickled projectors"],
+  ...["training, block diffusion, llava_llada_bd3lm", "training, full diffusion, llava_llada"],
+  ...["noise and turns, full diffusion"],
   ...["full-diffusion decoding, every step of the reference", "full-diffusion decoding, same text"],
 ]
 

@@ -272,7 +272,7 @@ describe("the connector alone", () => {
       /is a connector with names of parts, no language model/,
     )
     damaged({ language: { ...record.language, folder: llama.folder, name: "x" }, tower: {} }, /tower\.name/)
-    damaged({ language: { name: "x", folder: towers.siglip } }, /SigLIP vision tower/)
+    damaged({ language: { name: "x", folder: towers.siglip } }, /this is a vision tower \(SigLIP/)
     damaged({ tower: { name: "x", folder: towers.siglip } }, /connector, parts and config.json do not fit/)
     // Elsewhere, but downloaded from the hub there too.
     const commit = "c".repeat(40)
