@@ -14,7 +14,7 @@ export {
   generateText,
   type RequestEvent,
 } from "./generate/generate.js"
-export { type ImageSource, preparePrompt } from "./generate/prepare.js"
+export { type ImageSource, type PrepareOptions, preparePrompt } from "./generate/prepare.js"
 export { type AnswerScore, scoreAnswers } from "./generate/score.js"
 export { loadSession, openModel, type Session, type SessionOptions } from "./generate/session.js"
 export type { DownloadOptions, HubEvent } from "./hub/download.js"
@@ -88,7 +88,7 @@ export { finishedModel, type TrainingEvent, type TrainOptions, train } from "./t
 
 // Decode token ids, step by step.
 
-export { Executor, type Prefix, type RunOptions } from "./execution/executor.js"
+export { Executor, type PrefillOptions, type Prefix, type RunOptions } from "./execution/executor.js"
 export {
   type AutoregressiveDecoderOptions,
   autoregressiveDecoding,
@@ -164,7 +164,7 @@ export {
   composeModel,
 } from "./models/compose/compose.js"
 export type { FilesBeside } from "./models/compose/form.js"
-export type { PartsRecord } from "./models/compose/parts.js"
+export type { PartName, PartsRecord } from "./models/compose/parts.js"
 export { saveComposed, saveParts } from "./models/compose/save-composed.js"
 export { loadCheckpoint } from "./models/load.js"
 

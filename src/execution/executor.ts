@@ -30,6 +30,16 @@ export interface RunOptions {
   prefix?: Prefix
 }
 
+export interface PrefillOptions {
+  /** How many: whole blocks. */
+  tokens: number
+  /** As the answers will be decoded: 1 for autoregressive ones. */
+  blockSize: number
+  /** Whether the model sees its prompt causally, whatever the block size. @default false */
+  causally?: boolean
+  signal?: AbortSignal
+}
+
 /** The keys and values of a prompt's beginning, for any number of answers. */
 export interface Prefix {
   /** @internal */
@@ -76,20 +86,8 @@ export class Executor {
     }
   }
 
-  /**
-   * Computes the first `tokens` tokens of a prompt, for several answers to it.
-   * @param blockSize as the answers will be decoded: 1 for autoregressive ones; `tokens` must be whole blocks
-   * @param causally whether the model sees its prompt causally, whatever the block size
-   */
-  async prefill(
-    prompt: Prompt,
-    {
-      tokens,
-      blockSize,
-      causally = false,
-      signal,
-    }: { tokens: number; blockSize: number; causally?: boolean; signal?: AbortSignal },
-  ): Promise<Prefix> {
+  /** Computes the first tokens of a prompt, for several answers to it. */
+  async prefill(prompt: Prompt, { tokens, blockSize, causally = false, signal }: PrefillOptions): Promise<Prefix> {
     if (tokens % blockSize !== 0) throw new RangeError(`${tokens} tokens are no whole blocks of ${blockSize}`)
     const slot = new Slot(this.#model, prompt, tokens)
     try {

@@ -18,11 +18,16 @@ import type { Session } from "./session.js"
 /** A path, the bytes of an image file, or pixels. */
 export type ImageSource = string | Uint8Array | RgbImage
 
+export interface PrepareOptions {
+  signal?: AbortSignal
+  /** As the authors' evaluation writes prompts of LLaDA: the token behind an image is lost (docs/reference.md, Q22). */
+  dropAfterImage?: boolean
+}
+
 /**
  * Decodes, resizes and encodes the images and tokenises the messages. Images keep their aspect, within the model's pixel
  * limits; the autoregressive model gets its three-axis positions. Lengths are checked before pictures are prepared.
  * @param images one for each image part of the messages, in order
- * @param options.dropAfterImage as the authors' evaluation writes prompts of LLaDA (docs/reference.md, Q22)
  * @throws UserError when they differ in number, an image cannot be read, or the prompt is longer than the model can see; the
  * reason of `signal` when it is aborted
  */
@@ -30,7 +35,7 @@ export async function preparePrompt(
   session: Session,
   messages: readonly Message[],
   images: readonly ImageSource[] = [],
-  { signal, dropAfterImage }: { signal?: AbortSignal; dropAfterImage?: boolean } = {},
+  { signal, dropAfterImage }: PrepareOptions = {},
 ): Promise<Prompt> {
   checkMessages(messages)
   if (dropAfterImage && session.format !== "llava_llada")

@@ -20,9 +20,9 @@ import { CONNECTOR_FILE, languageViews, type PartsRecord, partRecord } from "./p
 import { transformersForm } from "./transformers-form.js"
 
 /** The forms that a new model may have. */
-const LAYOUTS = { transformers: transformersForm, authors: authorsForm }
+export type ComposeLayout = "transformers" | "authors"
 
-export type ComposeLayout = keyof typeof LAYOUTS
+const LAYOUTS: Record<ComposeLayout, typeof transformersForm> = { transformers: transformersForm, authors: authorsForm }
 
 export interface ComposeOptions {
   /** Folder or GGUF file of a language model of any family that reads text only. */

@@ -30,11 +30,8 @@ export const PARTS_FILE = "parts.json"
 export const CONNECTOR_FILE = "connector.safetensors"
 
 const partSchema = z.looseObject({
-  /** As it was asked for: a folder, or an id of a hub. */
   name: z.string().min(1).max(4096),
-  /** Where it lay. */
   folder: z.string().min(1).max(4096),
-  /** A few of its weights. */
   weights: z.string().optional(),
 })
 const schema = z.looseObject({ language: partSchema, tower: partSchema })
@@ -45,8 +42,18 @@ interface LanguageWeights {
   weightFiles: readonly string[]
 }
 
-type Part = z.infer<typeof partSchema>
-export type PartsRecord = z.infer<typeof schema>
+export interface PartName {
+  /** As it was asked for: a folder, or an id of a hub. */
+  name: string
+  /** Where it lay. */
+  folder: string
+  /** A few of its weights. */
+  weights?: string
+}
+export interface PartsRecord {
+  language: PartName
+  tower: PartName
+}
 
 /** Whether a folder holds a connector and names of parts, and no model of its own. */
 export const isParts = (folder: string): boolean =>
@@ -63,7 +70,7 @@ export function readPartsRecord(folder: string): PartsRecord {
 }
 
 /** How a part is recorded: by its name, its place and a few of its weights. */
-export function partRecord(name: string, folder: string, tensors: ReadonlyMap<string, TensorView>): Part {
+export function partRecord(name: string, folder: string, tensors: ReadonlyMap<string, TensorView>): PartName {
   const weights = Object.values(fingerprintOf(tensors))[0]
   return { name, folder: path.resolve(folder), ...(weights !== undefined && { weights }) }
 }
@@ -145,7 +152,7 @@ export const languageViews = ({ tensors }: Pick<LanguageWeights, "tensors">, row
  * @param parts the folder that names it
  * @throws UserError when it is no longer there
  */
-export function placeOf({ name, folder }: Part, what: string, parts: string): string {
+export function placeOf({ name, folder }: PartName, what: string, parts: string): string {
   const places = [folder, path.resolve(parts, name), path.resolve(name)]
   const isThere = (place: string): boolean =>
     fs.existsSync(path.join(place, "config.json")) || ggufFile(place) !== undefined
@@ -158,7 +165,7 @@ export function placeOf({ name, folder }: Part, what: string, parts: string): st
 }
 
 function requireSame(
-  { name, weights }: Part,
+  { name, weights }: PartName,
   what: string,
   tensors: ReadonlyMap<string, TensorView>,
   parts: string,
