@@ -3,8 +3,8 @@
 import { join, resolve } from "node:path"
 import { writeFileAtomic } from "../checkpoint/files.js"
 import { UserError } from "../errors.js"
-import { imageProcessorOf } from "../models/images.js"
 import { readConfig } from "../models/read-config.js"
+import { architectureOf } from "../models/registry.js"
 import { DEFAULT_PARADIGM, paradigmNamed } from "../paradigms/registry.js"
 import { requirePlaces } from "../train/output-places.js"
 import { readTrainingPlan, type TrainingPlan, withPlanOutput } from "../train/plan.js"
@@ -61,7 +61,8 @@ export async function translateCommand(
   if (finished === undefined) return
   const page = plan.isStaged ? renderPlanReport(plan, finished.stages) : renderTrainingReport(config)
   await writeFileAtomic(report, page)
-  const question = imageProcessorOf(readConfig(finished.model), finished.model)
+  // Of an adapter, the settings of pictures are in its base's folder.
+  const question = architectureOf(readConfig(finished.model)).images
     ? '--image FILE "What is this?"'
     : '"What is the time?"'
   process.stdout.write(`report   ${report}\ntry it   npx diffusionvl generate --model ${finished.model} ${question}\n`)

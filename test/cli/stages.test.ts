@@ -101,6 +101,17 @@ it("takes the parts from the recipe, and trains autoregressively where it says s
   expect(existsSync(join(output, "stage-2", "model", "model.safetensors"))).toBe(true)
 })
 
+it("ends with an adapter, and says how to try it", async () => {
+  const last = { name: "adapter", lora: { rank: 2, target: "all-linear" }, train: { max_steps: 2 } }
+  const first = { name: "connector", paradigm: "autoregressive", train: { tunable: ["projector"], max_steps: 2 } }
+  const file = recipe("adapter.yaml", { model: text.folder, vision: { tower }, stages: [first, last] })
+  const output = join(folder, "adapter")
+  const done = await run(["translate", "--recipe", file, "--out", output])
+  expect(done).toMatchObject({ code: 0 })
+  expect(done.out).toContain(`generate --model ${join(output, "stage-2", "model")} --image FILE`)
+  expect(readFileSync(join(output, "report.html"), "utf8")).toContain("2 · adapter")
+})
+
 it("says in a sentence what is wrong, and writes nothing", async () => {
   const file = recipe("bad.yaml", {})
   const output = join(folder, "bad")
