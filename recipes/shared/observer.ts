@@ -26,7 +26,7 @@ export function consoleObserver(): { observer: Observer; end(): void } {
           progress = new Progress(name)
           part = name
         }
-        progress?.update(done, total, left === undefined ? detail : `${detail}${detail ? " · " : ""}all of it`, left)
+        progress?.update(done, total, left === undefined ? detail : `${detail}${detail ? " · " : ""}whole run`, left)
       },
       note(line) {
         end()

@@ -63,7 +63,7 @@ export async function ablateBlockSize(
   })
 }
 
-export async function ablateSteps(options: ModelOptions & { steps: number[] }): Promise<void> {
+export async function ablateSteps(options: ModelOptions & { steps?: number[] }): Promise<void> {
   const { steps, blockSize, maxTokens } = options
   await ablateDecoding(options, (subject, others) =>
     planSteps(subject, others, { steps, decoding: { blockSize, maxTokens } }),
@@ -174,7 +174,7 @@ function terminalObserver(): { observer: Observer; end(line?: string): void } {
       progress = new Progress(name)
       part = name
     }
-    progress?.update(done, total, left === undefined ? detail : `${detail} · all of it`, left)
+    progress?.update(done, total, left === undefined ? detail : `${detail} · whole run`, left)
   }
   const observer: Observer = {
     training(variant, event, left) {

@@ -161,7 +161,11 @@ function withKey(value: unknown, [part, ...rest]: readonly string[], leaf: unkno
     new UserError(`"${readable(override)}" does not fit the recipe`, { where: "--set", fix })
   if (Array.isArray(value)) {
     const index = /^\d{1,6}$/.test(part) ? Number(part) : Number.NaN
-    if (!(index <= value.length)) throw bad(`${readable(part)} is no place of a list of ${value.length}`)
+    // Only a whole value is put behind the last: part of one would be a slip, such as counting from 1.
+    if (!(index < value.length || (index === value.length && rest.length === 0)))
+      throw bad(
+        `${readable(part)} is no place of a list of ${value.length}${value.length > 0 ? `: they are counted from 0 to ${value.length - 1}` : ""}`,
+      )
     const copy = [...value]
     copy[index] = withKey(copy[index] ?? {}, rest, leaf, override)
     return copy

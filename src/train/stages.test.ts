@@ -220,6 +220,7 @@ it("puts what a stage says over the rest", () => {
       { lora: { dropout: 0.5 }, train: { seed: 7 } },
     ],
   }
+  expect(() => plan(keys, ["stages.2.train.seed=1"])).toThrow(/"stages\.2\.train\.seed=1" does not fit the recipe/)
   const { stages } = plan(keys, ["train.seed=3", "stages.0.train.max_steps=9"])
   expect(stages.map(({ name }) => name)).toEqual(["connector", "stage 2"])
   const [{ config: first }, { config: second }] = stages

@@ -4,14 +4,13 @@ import { type Command, InvalidArgumentError, Option } from "commander"
 import { collect, folderPath, numberBetween, wholeNumber } from "../options.js"
 
 /** `--sizes 1,4,8`: numbers, each once. */
-function list(flags: string, description: string, parse: (text: string) => number, numbers: number[]): Option {
-  return new Option(flags, description)
-    .argParser((text: string) => {
-      const numbers = text.split(",").map(parse)
-      if (new Set(numbers).size < numbers.length) throw new InvalidArgumentError("A number stands twice in it.")
-      return numbers
-    })
-    .default(numbers, numbers.join(","))
+function list(flags: string, description: string, parse: (text: string) => number, numbers?: number[]): Option {
+  const option = new Option(flags, description).argParser((text: string) => {
+    const numbers = text.split(",").map(parse)
+    if (new Set(numbers).size < numbers.length) throw new InvalidArgumentError("A number stands twice in it.")
+    return numbers
+  })
+  return numbers ? option.default(numbers, numbers.join(",")) : option
 }
 
 /** What is asked of every variant, and how. */
@@ -59,7 +58,9 @@ export function register(program: Command): void {
     })
   withModel(withQuestions(ablate.command("steps"), "runs/ablate-steps"))
     .description("denoising steps per block: quality against speed (figure 4)")
-    .addOption(list("--steps <list>", "steps per block", wholeNumber(1), [8, 6, 4, 2]))
+    .addOption(
+      list("--steps <list>", "steps per block (default: all, ¾, half and ¼ of the block size)", wholeNumber(1)),
+    )
     .action(async (options) => {
       const { ablateSteps } = await import("../ablate.js")
       await ablateSteps(options)

@@ -46,6 +46,11 @@ describe("steps", () => {
     const sized = { ...decoding, blockSize: 4 }
     const { variants } = planSteps(blocks, [], { steps: [4, 1], decoding: sized })
     expect(variants.map(({ label }) => label)).toEqual(["1.0×", "4.0×"])
+    const stepsOf = (size: number): (number | undefined)[] =>
+      planSteps(blocks, [], { decoding: { ...decoding, blockSize: size } }).variants.map(
+        ({ decoding }) => decoding.steps,
+      )
+    expect([1, 2, 4, 8].map(stepsOf)).toEqual([[1], [2, 1], [4, 3, 2, 1], [8, 6, 4, 2]])
     expect(() => planSteps(blocks, [], { steps: [5], decoding: sized })).toThrow(/5 steps are more than a block of 4/)
     expect(() => planSteps(autoregressive, [], { steps: [1], decoding })).toThrow(
       /autoregressive model: it has no steps/,

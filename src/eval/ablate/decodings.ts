@@ -20,15 +20,17 @@ export interface Subject {
 /**
  * Steps for each block, and with them how many tokens a forward makes final: D / S. Others that decode in steps are
  * measured at the same parallelism.
+ * @param steps in order; the paper's parallelism of 1.0, 1.3, 2.0 and twice that where none are given
  * @param decoding what holds for all of the model's variants, such as its block size
  * @throws UserError when the model has no steps, or a block has fewer tokens than steps
  */
 export function planSteps(
   subject: Subject,
   others: readonly Subject[],
-  { steps, decoding }: { steps: readonly number[]; decoding: DecodingOptions },
+  { steps: asked, decoding }: { steps?: readonly number[]; decoding: DecodingOptions },
 ): Plan {
   const size = blockSizeOf(subject, { ...decoding, steps: 1 })
+  const steps = asked ?? usualSteps(size)
   const tooMany = steps.find((count) => count > size)
   if (tooMany !== undefined)
     throw new UserError(`${tooMany} steps are more than a block of ${size} tokens can take`, {
@@ -52,6 +54,10 @@ export function planSteps(
     ],
   }
 }
+
+const usualSteps = (size: number): number[] => [
+  ...new Set([1, 3 / 4, 1 / 2, 1 / 4].map((part) => Math.max(1, Math.round(size * part)))),
+]
 
 function stepsVariant(subject: Subject, size: number, steps: number, decoding: DecodingOptions): Variant {
   const parallelism = `${(size / steps).toFixed(1)}×`

@@ -1,5 +1,6 @@
 /** A folder with a text encoder and its tokenizer → texts as token ids, and token ids as features. */
 
+import { existsSync } from "node:fs"
 import path from "node:path"
 import { locateTensors } from "../../checkpoint/checkpoint.js"
 import { readJsonObject, readOptionalJson } from "../../checkpoint/json.js"
@@ -49,6 +50,11 @@ export function loadTextEncoder(
 ): TextEncoder {
   if (!isFloat(dtype)) throw new UserError(`${dtype} is no type to compute in`, { fix: "use float32" })
   const where = path.join(folder, "config.json")
+  if (!existsSync(where))
+    throw new UserError("it is no folder with a config.json", {
+      where: folder,
+      fix: "a text encoder is a folder of a BERT or RoBERTa model: config.json, model.safetensors, and tokenizer.json or vocab.txt",
+    })
   const config = readBert(readJsonObject(where), where)
   const recording = new RecordingWeights()
   new Bert(config, recording, dtype)
