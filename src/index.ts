@@ -227,5 +227,6 @@ export {
   registerParadigm,
 } from "./paradigms/registry.js"
 export { EmbeddingSources, type SequenceInput } from "./paradigms/sequence-input.js"
+export type { AnswerSpan } from "./text/answer-spans.js"
 export { type LayoutOptions, layOut, type SequenceLayout } from "./text/layout.js"
 export type { Encoded, EncodeOptions, LearnedTokens } from "./text/writer.js"

@@ -189,6 +189,24 @@ describe("prompts", () => {
   })
 })
 
+describe("the answers of a conversation", () => {
+  const end = "<|im_end|>"
+  it.each([
+    ["qwen_2_5", tokenizer, ["Two.", "Yes,\ntwo."].map((answer) => `${answer}${end}\n`)],
+    ["qwen2_5_vl", tokenizer, ["Two.", "Yes,\ntwo."].map((answer) => answer + end)],
+    ["llava_llada", llada, ["\n\nTwo.<|eot_id|>", "\n\nYes,\ntwo.<|eot_id|>"]],
+    ["llada_plain", llada, ["Two.\n"]],
+  ] as const)("are known in %s, whatever else is labelled", (format, tokenizer, want) => {
+    for (const special of [false, true]) {
+      const { ids, answers, answerStart } = encodeTraining(turns, tokenizer, format, { special })
+      const text = ({ start, end }: { start: number; end: number }): string =>
+        tokenizer.decode(ids.subarray(start, end), { skipSpecial: false })
+      expect(answers?.map(text)).toEqual(want)
+      expect(answerStart).toBe(answers?.[0].start)
+    }
+  })
+})
+
 describe("what DiffusionVL learns", () => {
   const messages = [
     { role: "user" as const, content: "one\ntwo" },

@@ -1,12 +1,10 @@
 /** Answers filled with end marks, as diffusion decodes them: an answer, and end marks up to the end of what is denoised together. */
 
+import type { AnswerSpan } from "./answer-spans.js"
 import { type ImageSpan, spanLength } from "./image-span.js"
 import { requireSlots } from "./layout.js"
 import { IMAGE } from "./message.js"
 import type { Encoded } from "./writer.js"
-
-const ends = (labels: Int32Array, i: number): boolean =>
-  labels[i] >= 0 && !(i + 1 < labels.length && labels[i + 1] >= 0)
 
 /**
  * Fills the last block of every answer but the last with end marks to be learned, so that the next question begins a block.
@@ -20,14 +18,15 @@ export function withFilledBlocks(
   spans: readonly ImageSpan[],
   { size, eos }: { size: number; eos: number },
 ): Encoded {
-  const { ids, labels } = encoded
+  const { ids } = encoded
   const slots = ids.reduce((n, id) => n + (id === IMAGE ? 1 : 0), 0)
   requireSlots(slots, spans.length)
   let position = 0
   let image = 0
-  return filled(encoded, eos, (i) => {
-    position += ids[i] === IMAGE ? spanLength(spans[image++]) : 1
-    if (!ends(labels, i) || i + 1 === ids.length) return 0
+  let read = 0
+  return filled(encoded, eos, ({ end }) => {
+    for (; read < end; read++) position += ids[read] === IMAGE ? spanLength(spans[image++]) : 1
+    if (end === ids.length) return 0
     const missing = (size - (position % size)) % size
     position += missing
     return missing
@@ -35,22 +34,30 @@ export function withFilledBlocks(
 }
 
 /** Fills every answer with end marks to be learned, up to a multiple of `size` tokens (LLaDA's fine-tuning). */
-export function withFilledAnswers(encoded: Encoded, { size, eos }: { size: number; eos: number }): Encoded {
-  let length = 0
-  return filled(encoded, eos, (i) => {
-    length = encoded.labels[i] >= 0 ? length + 1 : 0
-    return ends(encoded.labels, i) ? (size - (length % size)) % size : 0
-  })
-}
+export const withFilledAnswers = (encoded: Encoded, { size, eos }: { size: number; eos: number }): Encoded =>
+  filled(encoded, eos, ({ start, end }) => (size - ((end - start) % size)) % size)
 
-/** @param missingBehind how many end marks come behind each id */
-function filled({ ids, labels, answerStart }: Encoded, eos: number, missingBehind: (i: number) => number): Encoded {
+/** @param missingBehind how many end marks come behind an answer; asked in their order */
+function filled(encoded: Encoded, eos: number, missingBehind: (answer: AnswerSpan) => number): Encoded {
   const made = { ids: [] as number[], labels: [] as number[] }
-  for (let i = 0; i < ids.length; i++) {
-    const marks = Array<number>(missingBehind(i)).fill(eos)
-    made.ids.push(ids[i], ...marks)
-    made.labels.push(labels[i], ...marks)
+  const answers: AnswerSpan[] = []
+  let read = 0
+  const copyTo = (end: number): void => {
+    for (; read < end; read++) {
+      made.ids.push(encoded.ids[read])
+      made.labels.push(encoded.labels[read])
+    }
   }
-  const encoded = { ids: Int32Array.from(made.ids), labels: Int32Array.from(made.labels) }
-  return answerStart === undefined ? encoded : { ...encoded, answerStart }
+  for (const answer of encoded.answers ?? []) {
+    copyTo(answer.start)
+    const start = made.ids.length
+    copyTo(answer.end)
+    const marks = Array<number>(missingBehind(answer)).fill(eos)
+    made.ids.push(...marks)
+    made.labels.push(...marks)
+    answers.push({ start, end: made.ids.length })
+  }
+  copyTo(encoded.ids.length)
+  const { answerStart } = encoded
+  return { ids: Int32Array.from(made.ids), labels: Int32Array.from(made.labels), answerStart, answers }
 }

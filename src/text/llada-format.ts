@@ -54,8 +54,9 @@ export function encodeLlada(messages: readonly Message[], tokenizer: Tokenizer, 
   const writer = new SequenceWriter()
   writer.push([marks.start], true)
   for (const { role, content } of withSystem(messages, SYSTEM)) {
-    if (role === "assistant") writer.answer(header(role, marks, tokenizer).length)
-    writer.push(messageIds(role, partsOf(content), marks, tokenizer, options), role === "assistant")
+    const ids = messageIds(role, partsOf(content), marks, tokenizer, options)
+    if (role === "assistant") writer.answer(ids, header(role, marks, tokenizer).length)
+    else writer.push(ids, false)
   }
   return writer.done(new Set(Object.values(marks)))
 }
@@ -66,8 +67,7 @@ export function encodeLladaPlain(messages: readonly Message[], tokenizer: Tokeni
   const text = partsOf(caption.content).filter(({ type }) => type === "text")
   const writer = new SequenceWriter()
   writer.push([IMAGE], false)
-  writer.answer()
-  writer.push(bodyIds("", [...text, { type: "text", text: "\n" }], tokenizer, options), true)
+  writer.answer(bodyIds("", [...text, { type: "text", text: "\n" }], tokenizer, options))
   return writer.done()
 }
 

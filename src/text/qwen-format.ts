@@ -101,9 +101,9 @@ export function encodeDiffusionVl(messages: readonly Message[], tokenizer: Token
     const assistant = message.role === "assistant"
     const last = answersOnly && assistant && message === all[all.length - 1]
     writer.push(header, assistant && !answersOnly)
-    if (assistant) writer.answer()
     // The line break behind <|im_end|> as well: seen unmasked, it would tell where the answer ends.
-    writer.push(last ? body : [...body, ...end], assistant)
+    if (assistant) writer.answer(last ? body : [...body, ...end])
+    else writer.push([...body, ...end], false)
   }
   if (answersOnly) return writer.done()
   const marks = [tokenizer.require("<|im_start|>"), tokenizer.require("<|im_end|>"), ...tokenizer.encode("\n")]
@@ -119,8 +119,8 @@ export function encodeQwenVl(messages: readonly Message[], tokenizer: Tokenizer,
   for (const message of withSystem(messages, SYSTEM.qwen2_5_vl)) {
     const { header, body, end } = qwenMessage(message, tokenizer, "qwen2_5_vl", options)
     writer.push(header, false)
-    if (message.role === "assistant") writer.answer()
-    writer.push(body, message.role === "assistant")
+    if (message.role === "assistant") writer.answer(body)
+    else writer.push(body, false)
     writer.push(end, false)
   }
   return writer.done()

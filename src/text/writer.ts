@@ -1,5 +1,6 @@
 /** Collects the ids and labels of a sequence; the formats say what is written and what is learned. */
 
+import type { AnswerSpan } from "./answer-spans.js"
 import { IGNORE, IMAGE, type Part } from "./message.js"
 import type { Tokenizer } from "./tokenizer.js"
 
@@ -24,17 +25,20 @@ export interface Encoded {
   labels: Int32Array
   /** Where the text of the first answer begins. */
   answerStart?: number
+  /** Where the answers stand, each with what marks its end; other things may be labelled as well. */
+  answers?: readonly AnswerSpan[]
 }
 
 export class SequenceWriter {
   readonly #ids: number[] = []
   readonly #labels: number[] = []
+  readonly #answers: AnswerSpan[] = []
 
-  #answerStart: number | undefined
-
-  /** The text of an answer begins with the ids that are pushed next, `skipped` of them later. */
-  answer(skipped = 0): void {
-    this.#answerStart ??= this.#ids.length + skipped
+  /** An answer, labelled. @param header how many of the ids stand before its text */
+  answer(ids: readonly number[], header = 0): void {
+    const start = this.#ids.length + header
+    this.push(ids, true)
+    this.#answers.push({ start, end: this.#ids.length })
   }
 
   push(ids: readonly number[], labelled: boolean): void {
@@ -47,8 +51,8 @@ export class SequenceWriter {
   /** @param always ids that are labelled wherever they stand */
   done(always: ReadonlySet<number> = new Set()): Encoded {
     const labels = this.#labels.map((label, i) => (always.has(this.#ids[i]) ? this.#ids[i] : label))
-    const encoded = { ids: Int32Array.from(this.#ids), labels: Int32Array.from(labels) }
-    return this.#answerStart === undefined ? encoded : { ...encoded, answerStart: this.#answerStart }
+    const answers = this.#answers
+    return { ids: Int32Array.from(this.#ids), labels: Int32Array.from(labels), answerStart: answers[0]?.start, answers }
   }
 }
 
