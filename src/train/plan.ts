@@ -140,11 +140,11 @@ function requireChain(stages: readonly Stage[], where: string): void {
       if (before[key] === now[key]) continue
       if (key !== "anyres")
         refuse(`${i + 1}.vision.${key}`, "it is chosen once, for all stages", "write it above the stages")
-      if (!tunesConnectorOnly(config))
+      if (!stages.slice(0, i + 1).every(({ config }) => tunesConnectorOnly(config)))
         refuse(
           `${i + 1}.vision.anyres`,
-          "pictures are cut in another way than before, which only a stage behind one of the connector alone can change",
-          "set train.tunable: [projector] in the stage before, or write anyres above the stages",
+          "pictures are cut in another way than before, which only a stage behind those of the connector alone can change",
+          "set train.tunable: [projector] in each stage before, or write anyres above the stages",
         )
     }
   }

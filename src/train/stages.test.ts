@@ -251,7 +251,12 @@ describe("refuses", () => {
   it("stages that cannot follow one another", () => {
     refused({ lora: {} }, /stages\.0\.lora: only the last stage may learn adapters/)
     refused({ stages: [connectorStage, { vision: { connector: "linear" } }] }, /vision\.connector: it is chosen once/)
-    refused({ stages: [{}, { vision: { anyres: 4 } }] }, /pictures are cut in another way than before/)
+    const cut = /stages\.\d\.vision\.anyres: pictures are cut in another way than before/
+    refused({ stages: [{}, { vision: { anyres: 4 } }] }, cut)
+    // The second leaves a whole model, since the first did.
+    refused({ stages: [wholeStage, connectorStage, { vision: { anyres: 4 } }] }, cut)
+    const tiles = { ...connectorStage, vision: { anyres: 4 } }
+    expect(plan({ stages: [connectorStage, tiles, { vision: { anyres: 2 } }] }).stages).toHaveLength(3)
   })
 
   it("a recipe that was changed, in whatever stage, and keeps what was trained", async () => {
