@@ -24,6 +24,8 @@ export interface AdapterPlan {
 export interface AdapterPlanOptions {
   /** Of the modules that fit, which are meant. @default all */
   isWanted?: (module: Module) => boolean
+  /** Canonical names of weights that are learned whole as well: their modules are added to those to be saved. */
+  whole?: readonly string[]
   /** Where the settings stand, for errors. */
   where?: string
 }
@@ -35,10 +37,12 @@ export interface AdapterPlanOptions {
 export function planAdapter(
   modules: Modules,
   given: LoraSettings,
-  { isWanted = () => true, where }: AdapterPlanOptions = {},
+  { isWanted = () => true, whole = [], where }: AdapterPlanOptions = {},
 ): AdapterPlan {
-  const settings = withTiedHead(given, modules)
-  const saved = [...modules.names].filter(([, name]) => isSaved(settings, moduleOf(name))).map(([name]) => name)
+  const settings = withModules(withTiedHead(given, modules), whole, modules)
+  const saved = [...modules.names]
+    .filter(([canonical, name]) => whole.includes(canonical) || isSaved(settings, moduleOf(name)))
+    .map(([name]) => name)
   const all = [...modules.byName.values()]
   const targets = targetsOf(all, settings, where).filter(isWanted)
   if (targets.length === 0 && settings.tokens.length === 0)
@@ -76,6 +80,13 @@ function withTiedHead(settings: LoraSettings, { names, config }: Modules): LoraS
   const both = [EMBEDDING, HEAD].map((canonical) => moduleOf(names.get(canonical) ?? canonical))
   const missing = both.filter((name) => !isSaved(settings, name))
   if (!config.text.tie || missing.length !== 1) return settings
+  return { ...settings, modulesToSave: [...settings.modulesToSave, ...missing] }
+}
+
+/** A weight in no module of its own, such as a newline, is in the file alone: PEFT puts it where the model has it. */
+function withModules(settings: LoraSettings, whole: readonly string[], { names, byName }: Modules): LoraSettings {
+  const of = whole.map((canonical) => moduleOf(names.get(canonical) ?? canonical))
+  const missing = [...new Set(of)].filter((name) => byName.has(name) && !isSaved(settings, name))
   return { ...settings, modulesToSave: [...settings.modulesToSave, ...missing] }
 }
 

@@ -25,6 +25,8 @@ import { groupParameters, isTunable, nothingToTrain } from "./parameters.js"
 export interface Start {
   /** The model that the training was started from. */
   source: ResolvedModel
+  /** Weights of it that nothing has learned yet. */
+  made: readonly string[]
   /** A checkpoint to go on from. */
   resumed?: string
   /** Configuration of the source, and of what comes out. */
@@ -83,7 +85,7 @@ const saveConnector = (
   return writeParts(folder, { config, entries, record: readPartsRecord(source), filesFrom: source })
 }
 
-function adapterLearner(config: TrainingConfig, { source, resumed, before, target }: Start): Learner {
+function adapterLearner(config: TrainingConfig, { source, made, resumed, before, target }: Start): Learner {
   const { dtype } = config.train
   const { model, adapter, ...loaded } = resumed
     ? loadModel(resumed, { dtype, trainable: true, base: source.folder })
@@ -91,7 +93,7 @@ function adapterLearner(config: TrainingConfig, { source, resumed, before, targe
         dtype,
         trainable: true,
         vocabSize: target.text.vocabSize,
-        adapter: newAdapter(config, before, target),
+        adapter: newAdapter(config, { made, before, target }),
       })
   const weights = adapter!.parameters()
   const base = readCheckpoint(source.folder).tensors
@@ -105,13 +107,15 @@ function adapterLearner(config: TrainingConfig, { source, resumed, before, targe
   }
 }
 
-function newAdapter(config: TrainingConfig, before: ModelConfig, target: ModelConfig): NewAdapter {
-  const plan = planOf(config, before, target)
+type AdapterStart = Pick<Start, "made" | "before" | "target">
+
+function newAdapter(config: TrainingConfig, start: AdapterStart): NewAdapter {
+  const plan = planOf(config, start)
   if (plan.lowRank.length === 0 && plan.saved.length === 0) throw nothingToTrain(config)
   return { plan, values: newValues(plan, config.train.seed) }
 }
 
-function planOf(config: TrainingConfig, before: ModelConfig, target: ModelConfig): AdapterPlan {
+function planOf(config: TrainingConfig, { made, before, target }: AdapterStart): AdapterPlan {
   const { rank, alpha = 2 * rank, rslora, dropout, target: layers, exclude, ...more } = config.lora!
   const settings: LoraSettings = {
     rank,
@@ -127,6 +131,8 @@ function planOf(config: TrainingConfig, before: ModelConfig, target: ModelConfig
   }
   return planAdapter(new Modules(before), settings, {
     isWanted: ({ layers: [{ layer }] }) => isTunable(config, `${layer}.`),
+    // Adapters beside a new connector would leave it as random as it is.
+    whole: made,
     where: "lora.target",
   })
 }

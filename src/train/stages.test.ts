@@ -12,6 +12,7 @@ import { type SmallTextModel, writeSmallLanguage, writeSmallTextModel } from "..
 import { writeSmallTower } from "../../test/support/small-towers.js"
 import { type SmallData, writeSmallVlm } from "../../test/support/small-vlm.js"
 import { openTensors, readHeader } from "../checkpoint/safetensors.js"
+import { bytesOf } from "../checkpoint/tensor-view.js"
 import { generateText } from "../generate/generate.js"
 import { loadSession } from "../generate/session.js"
 import { readConfig } from "../models/read-config.js"
@@ -171,6 +172,44 @@ it("merges what the last stage learned beside the parts into a whole model", asy
   expect(changed.map(([name]) => name.replace(/\d+/, "N"))).toContain("model.layers.N.self_attn.q_proj.weight")
   expect(changed.length).toBeLessThan(before.size / 2)
   expect(existsSync(join(whole, "parts.json"))).toBe(false)
+})
+
+describe("adapters beside a new connector", () => {
+  const lora = { rank: 2, target: ["q_proj"] }
+  const bytesIn = (...path: string[]): Map<string, string> =>
+    new Map([...readHeader(join(...path)).tensors].map(([name, view]) => [name, bytesOf(view).join()]))
+  const linears = [1, 2].flatMap((i) =>
+    ["bias", "weight"].map((kind) => `model.multi_modal_projector.linear_${i}.${kind}`),
+  )
+
+  it.each([
+    ["in a training of its own", { stages: undefined, lora }, linears],
+    ["with tiles", { stages: undefined, lora, vision: "tiles" }, ["model.image_newline", ...linears]],
+    [
+      "tiles alone are new",
+      { stages: [connectorStage, { ...wholeStage, vision: { anyres: 2 }, lora }] },
+      ["model.image_newline"],
+    ],
+  ])("learn it whole: %s", async (_, keys, want) => {
+    const anyres = "vision" in keys ? { vision: { tower: towers.siglip, anyres: 2 } } : {}
+    const tried = plan({
+      paradigm: "autoregressive",
+      ...keys,
+      ...anyres,
+      train: { learning_rate: 0.005, max_steps: 2, dtype: "float32", micro_batch_size: 2 },
+    })
+    await run(tried)
+    const { output } = tried.stages.at(-1)!.config
+    const made = new Set(bytesIn(output, "start", "connector.safetensors").values())
+    const learned = bytesIn(output, "model", "adapter_model.safetensors")
+    const names = [...learned.keys()].filter((name) => !name.includes("lora_"))
+    expect(names.map((name) => name.replace(/^base_model\.model\./, "")).sort()).toEqual(want)
+    expect(names.filter((name) => made.has(learned.get(name)!))).toEqual([])
+    const session = loadSession(join(output, "model"), { dtype: "float32" })
+    const images = [readFileSync(imagePath("rgb.png"))]
+    const messages = [{ role: "user" as const, content: imagePrompt(1, "What colour is this?") }]
+    expect(typeof (await generateText(session, { messages, images, maxTokens: 4 })).text).toBe("string")
+  })
 })
 
 it("writes one report: stages, what was learned, losses, times", async () => {

@@ -10,6 +10,8 @@ import type { TrainingConfig } from "./config.js"
 export interface StartingModel {
   /** What tells it from another one. */
   identified: string | ComposedModel
+  /** Its weights that nothing has learned yet, by canonical names. */
+  made: readonly string[]
   /** The model in a folder; a composed one is written there now. */
   place(): Promise<ResolvedModel>
 }
@@ -45,6 +47,7 @@ export async function openStart(
   })
   return {
     identified: composed,
+    made: composed.made,
     async place() {
       const folder = join(output, "start")
       await saveParts(folder, composed, { replace: true })
@@ -53,4 +56,8 @@ export async function openStart(
   }
 }
 
-const at = (found: ResolvedModel): StartingModel => ({ identified: found.folder, place: async () => found })
+const at = (found: ResolvedModel): StartingModel => ({
+  identified: found.folder,
+  made: [],
+  place: async () => found,
+})

@@ -93,6 +93,7 @@ async function* trainAlone(
   const target = targetConfig(before, config, (id) => tokenizer.token(id))
   const { model, dtype, device, parameters, weights, save } = learner(config, {
     source: found,
+    made: start.made,
     resumed: resumed?.folder,
     before,
     target,

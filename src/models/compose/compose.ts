@@ -60,6 +60,8 @@ export interface ComposedModel {
   record: PartsRecord
   /** What stands beside config.json and the weights, by the name of the file. */
   files: FilesBeside
+  /** Weights of the connector that nothing has learned yet, by canonical names. */
+  made: readonly string[]
 }
 
 /**
@@ -79,10 +81,11 @@ export function composeModel(options: ComposeOptions): ComposedModel {
   const { raw, files } = LAYOUTS[layout]({ text, tower, vision, options })
   const config = normaliseConfig(raw, { where: "config.json of the new model" })
   const rows = config.text.vocabSize
+  const connector = connectorViews(vision, options)
   const found = new Map<string, TensorView>([
     ...languageViews(text, rows),
     ...[...tower.tensors].map(([name, view]): [string, TensorView] => [`${VISION_WEIGHTS.tower}.${name}`, view]),
-    ...connectorViews(vision, options),
+    ...connector.views,
   ])
   const tensors = new Map([...expectedTensors(config).keys()].map((name) => [name, found.get(name)!]))
   const checkpoint = {
@@ -98,17 +101,17 @@ export function composeModel(options: ComposeOptions): ComposedModel {
     language: partRecord(names?.language ?? language, text.folder, text.tensors),
     tower: partRecord(names?.tower ?? options.tower, tower.folder, tower.tensors),
   }
-  return { checkpoint, record, files }
+  return { checkpoint, record, files, made: connector.made }
 }
 
 /** New weights, or those of an earlier training. */
 function connectorViews(
   vision: TiledVisionConfig,
   { seed = 42, connectorFrom }: ComposeOptions,
-): [string, TensorView][] {
-  const made = [...initialConnectorWeights(vision, seed)]
+): { views: [string, TensorView][]; made: string[] } {
+  const initial = [...initialConnectorWeights(vision, seed)]
   const earlier = connectorFrom === undefined ? undefined : readHeader(path.join(connectorFrom, CONNECTOR_FILE)).tensors
-  return made.map(([name, weight]) => {
+  const views = initial.map(([name, weight]): [string, TensorView] => {
     const known = earlier?.get(name)
     if (known && known.shape.join() !== weight.shape.join())
       throw new UserError(`the connector's ${name} is [${known.shape}], not [${weight.shape}]`, {
@@ -119,4 +122,5 @@ function connectorViews(
       known ?? { dtype: weight.dtype as ElementType, shape: [...weight.shape], data: () => tensorBytes(weight) },
     ]
   })
+  return { views, made: initial.flatMap(([name]) => (earlier?.has(name) ? [] : [name])) }
 }
