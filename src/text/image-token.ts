@@ -27,8 +27,8 @@ const SPARE = /^[<[]\|?(reserved|unused|spare|control|extra|placeholder)[a-z_]*\
 export interface ImageTokenOptions {
   /** Which added token it is to be. @default one that is called so, else a spare one, else <image> is added */
   wanted?: string
-  /** Ids that mean something else. */
-  used: ReadonlySet<number>
+  /** Ids that mean something else, such as those that every conversation is written with. */
+  used: (tokenizer: Tokenizer) => ReadonlySet<number>
   /** The one of them that is a mask: a row which may have no name. */
   mask?: number
 }
@@ -37,8 +37,9 @@ export interface ImageTokenOptions {
  * @returns the token, and the files in which it is one
  * @throws UserError when `wanted` is no added token of the tokenizer, or means something else
  */
-export function withImageToken(files: TokenizerFiles, { wanted, used, mask }: ImageTokenOptions): ImageToken {
+export function withImageToken(files: TokenizerFiles, { wanted, mask, ...options }: ImageTokenOptions): ImageToken {
   const tokenizer = new Tokenizer(files.definition, files.config, files.path)
+  const used = options.used(tokenizer)
   const isFree = (token: string): boolean => tokenizer.id(token) !== undefined && !used.has(tokenizer.id(token)!)
   const spares = [...tokenizer.specialTokens.keys()].filter((token) => SPARE.test(token)).reverse()
   if (wanted !== undefined && !isFree(wanted)) {
@@ -65,7 +66,7 @@ export function withImageToken(files: TokenizerFiles, { wanted, used, mask }: Im
 function added(
   { path, definition, config }: TokenizerFiles,
   first: number,
-  { used, mask }: Pick<ImageTokenOptions, "used" | "mask">,
+  { used, mask }: { used: ReadonlySet<number>; mask?: number },
 ): ImageToken {
   const entries: Json[] = []
   let id = first

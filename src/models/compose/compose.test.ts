@@ -179,9 +179,11 @@ it("takes a spare token where the tokenizer has one, and a named one", () => {
   expect(checkpoint.config.tokens.imagePad).toBe(spare)
   expect(checkpoint.config.text.vocabSize).toBe(llama.vocabulary)
   expect(files.get("processor_config.json")).toMatchObject({ image_token: "<|reserved_special_token_0|>" })
-  expect(composeModel({ language, tower, imageToken: "<|im_start|>" }).checkpoint.config.tokens.imagePad).toBe(
-    Tokenizer.load(language).require("<|im_start|>"),
-  )
+  rename(language, "<|reserved_special_token_0|>", "<|picture|>")
+  const padOf = (imageToken?: string): number | undefined =>
+    composeModel({ language, tower, imageToken }).checkpoint.config.tokens.imagePad
+  expect(padOf()).toBe(llama.vocabulary)
+  expect(padOf("<|picture|>")).toBe(spare)
 })
 
 it("starts its connector from a seed", () => {
@@ -313,6 +315,8 @@ describe("refuses", () => {
     refused({ tower: towers.conv, layer: 0 }, /this tower has only its last/)
     refused({ imageToken: "<picture>" }, /the tokenizer has no token "<picture>" to stand for pictures/)
     refused({ imageToken: "<|im_end|>" }, /"<\|im_end\|>" cannot stand for pictures/)
+    // No token of the configuration, but each message begins with it.
+    refused({ imageToken: "<|im_start|>" }, /"<\|im_start\|>" cannot stand for pictures/)
   })
 
   it("a tower without settings of pictures, and a language model without a template, and writes nothing", async () => {

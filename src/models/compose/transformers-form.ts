@@ -4,8 +4,11 @@ import { withVocabulary } from "../../checkpoint/config.js"
 import type { Json } from "../../checkpoint/json.js"
 import { UserError } from "../../errors.js"
 import { ChatTemplate } from "../../text/chat-template.js"
+import { type ChatFormat, encodePrompt, type NamedFormat } from "../../text/conversation.js"
 import { imageTemplate } from "../../text/image-template.js"
 import { withImageToken } from "../../text/image-token.js"
+import { TemplateFormat } from "../../text/template-format.js"
+import type { Tokenizer } from "../../text/tokenizer.js"
 import { readTokenizerFiles } from "../../text/tokenizer-file.js"
 import { composedConfig } from "./config.js"
 import { type FormOfModel, generationFile, type Ingredients } from "./form.js"
@@ -17,20 +20,28 @@ const PLAIN_TOKENIZER = {
   model_input_names: ["input_ids", "attention_mask"],
 }
 
+/** Every mark of a conversation is in it. */
+const CONVERSATION = (["user", "assistant", "user"] as const).map((role) => ({ role, content: "a" }))
+
 export function transformersForm({ text, tower, vision, options }: Ingredients): FormOfModel {
   const { folder, config } = text
-  const used = new Set(Object.values(config.tokens).flat() as number[])
-  const image = withImageToken(readTokenizerFiles(folder), {
-    wanted: options.imageToken,
-    used,
-    mask: config.tokens.mask,
-  })
-  const template = ChatTemplate.load(folder)?.source
+  const template = ChatTemplate.load(folder)
   if (template === undefined && config.chatWithoutTemplate === undefined)
     throw new UserError("the language model has no chat template: nothing says how a conversation is written", {
       where: folder,
       fix: "use the model that was trained to answer, or put a chat_template.jinja into its folder",
     })
+  const formatOf = (tokenizer: Tokenizer): ChatFormat =>
+    template ? new TemplateFormat(template, tokenizer) : (config.chatWithoutTemplate as NamedFormat)
+  const image = withImageToken(readTokenizerFiles(folder), {
+    wanted: options.imageToken,
+    used: (tokenizer) =>
+      new Set([
+        ...(Object.values(config.tokens).flat() as number[]),
+        ...encodePrompt(CONVERSATION, tokenizer, formatOf(tokenizer)),
+      ]),
+    mask: config.tokens.mask,
+  })
   const { preprocessor, processor } = pictureFiles(tower.folder, vision, image.token)
   const { chat_template: _, ...tokenizer } = image.config
   const grown = image.id < config.text.vocabSize ? config : withVocabulary(config, image.id + 1)
@@ -39,7 +50,9 @@ export function transformersForm({ text, tower, vision, options }: Ingredients):
     files: new Map<string, Json | string>([
       ["tokenizer.json", image.definition],
       ["tokenizer_config.json", { ...PLAIN_TOKENIZER, ...tokenizer, processor_class: processor.processor_class }],
-      ...(template === undefined ? [] : ([["chat_template.jinja", imageTemplate(template, image.token)]] as const)),
+      ...(template === undefined
+        ? []
+        : ([["chat_template.jinja", imageTemplate(template.source, image.token)]] as const)),
       ["preprocessor_config.json", preprocessor],
       ["processor_config.json", processor],
       ...generationFile(folder, config),
