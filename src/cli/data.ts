@@ -26,6 +26,7 @@ import { Tokenizer } from "../text/tokenizer.js"
 import { hasTokenizer } from "../text/tokenizer-file.js"
 import { chosenParadigm, type TrainingConfig } from "../train/config.js"
 import { readTrainingPlan } from "../train/plan.js"
+import { composedHere } from "./composed-here.js"
 import { EXIT_FAILED } from "./errors.js"
 import { formatCount } from "./ui/format.js"
 import { sampleJson, sampleText } from "./ui/learned.js"
@@ -75,7 +76,10 @@ function trainingOptions(
     learn: recipe && paradigm.learn?.(chosenParadigm(recipe).section),
     trusted: data?.trusted,
     maxLength: data?.max_length,
-    imageSpan: async (path, among) => spanOfSize(await imageSize(path), among),
+    // Of a model that is put together, and is not here, nobody knows what pictures stand for.
+    ...((trained || !recipe?.vision) && {
+      imageSpan: async (path, among) => spanOfSize(await imageSize(path), among),
+    }),
   }
 }
 
@@ -90,15 +94,29 @@ function configOf(source: string, base: string | undefined): ModelConfig | undef
 const SHOWN = 10
 
 /** @returns the exit code: 1 when a record is bad */
-export async function dataCheck(
-  file: string,
-  { imageRoot, decode, model, base: given, recipe: recipeFile, untrusted, limit, show, json }: DataCheckOptions,
-): Promise<number> {
+export async function dataCheck(file: string, options: DataCheckOptions): Promise<number> {
+  const { model, recipe: recipeFile } = options
   const url = model === undefined ? undefined : modelUrlProblem(model)
   if (url) throw new UserError(url.what, { where: url.shown, fix: "give the folder of a model on this machine" })
   const stages = recipeFile === undefined ? [] : readTrainingPlan(recipeFile).stages.map(({ config }) => config)
   // Of stages the one that learns from this file.
   const recipe = stages.find((config) => config.data.file === resolve(file)) ?? stages[0]
+  if (model !== undefined || !recipe?.vision) return checkAs(file, recipe, model, options)
+  const composed = await composedHere(recipe)
+  try {
+    return await checkAs(file, recipe, composed?.folder, options)
+  } finally {
+    composed?.remove()
+  }
+}
+
+/** @param model what reads the records. @default the recipe's, if it is here */
+async function checkAs(
+  file: string,
+  recipe: TrainingConfig | undefined,
+  model: string | undefined,
+  { imageRoot, decode, base: given, untrusted, limit, show, json }: DataCheckOptions,
+): Promise<number> {
   // A model that has to be downloaded is not, for a look at the data.
   const source = model ?? (recipe && !recipe.vision && hasTokenizer(recipe.model) ? recipe.model : undefined)
   if (model !== undefined) requireBaseOfAdapter(model, given)
@@ -131,7 +149,7 @@ export async function dataCheck(
     else if (event.type === "summary") {
       progress.finish("")
       bad = event.bad
-      process.stdout.write(json ? `${JSON.stringify(event)}\n` : `${summaryText(event)}\n`)
+      process.stdout.write(json ? `${JSON.stringify(event)}\n` : `${summaryText(event, recipe)}\n`)
     } else if (event.type === "sample") {
       const text = json ? sampleJson(event, tokenizer!) : sampleText(event, tokenizer!)
       if (process.stdout.isTTY) progress.note(text)
@@ -149,7 +167,10 @@ export async function dataCheck(
 const problemText = ({ where, what, fix }: Extract<CheckEvent, { type: "problem" }>): string =>
   `${where}: ${what}${fix ? `\n  ${fix}` : ""}`
 
-function summaryText({ records, checked, bad, textOnly, multiImage, images, answers, tokens }: DataSummary): string {
+function summaryText(
+  { records, checked, bad, textOnly, multiImage, images, answers, tokens }: DataSummary,
+  recipe: TrainingConfig | undefined,
+): string {
   const lines = [
     `${formatCount(checked)} of ${formatCount(records)} records checked: ${bad === 0 ? "all good" : `${bad} bad`}`,
     `${formatCount(images)} images · ${textOnly} records without, ${multiImage} with several · ${formatCount(answers)} answers to learn from`,
@@ -158,5 +179,7 @@ function summaryText({ records, checked, bad, textOnly, multiImage, images, answ
     lines.push(
       `${formatCount(tokens.total)} tokens, the longest record ${tokens.longestIndex} has ${tokens.longest} (those of images included)`,
     )
+  else if (recipe)
+    lines.push("lengths are unknown: the recipe's model is not on this machine (give --model to count tokens)")
   return lines.join("\n")
 }

@@ -6,6 +6,8 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { stringify } from "yaml"
+import { composeModel } from "../../src/models/compose/compose.js"
+import { saveComposed } from "../../src/models/compose/save-composed.js"
 import { type SmallTextModel, writeSmallTextModel } from "../support/small-text-model.js"
 import { writeSmallTower } from "../support/small-towers.js"
 import { type SmallData, writeSmallVlm } from "../support/small-vlm.js"
@@ -51,6 +53,26 @@ function recipe(name: string, keys: object): string {
   writeFileSync(file, stringify({ model: "nowhere", output: "runs/x", data, train, stages, ...keys }))
   return file
 }
+
+it("checks data as the model reads them that the recipe puts together, where its parts are here", async () => {
+  const check = async (keys: object, ...more: string[]): Promise<string> => {
+    const file = recipe("check.yaml", { model: text.folder, ...keys })
+    const { code, out, err } = await run(["data", "check", small.data, "--recipe", file, ...more])
+    expect(code, err).toBe(0)
+    return out
+  }
+  for (const vision of [{ tower }, { tower, anyres: 2 }]) {
+    const whole = join(folder, `whole-${Object.keys(vision).length}`)
+    await saveComposed(whole, composeModel({ ...vision, language: text.folder }))
+    const found = await check({ vision }, "--json")
+    expect(JSON.parse(found).tokens.total).toBeGreaterThan(100)
+    expect(found).toBe(await check({ vision }, "--json", "--model", whole))
+  }
+  const unknown = await check({ vision: { tower: "nobody/tower" } })
+  expect(unknown).toMatch(/lengths are unknown: the recipe's model is not on this machine/)
+  expect(unknown).not.toMatch(/tokens, the longest/)
+  expect(readdirSync(folder)).not.toContain("runs")
+})
 
 it("translates a language model with a tower: stopped in the first stage, it goes on, reports and answers", {
   timeout: 300_000,
