@@ -6,6 +6,10 @@ import type { RgbImage } from "./rgb.js"
 /** A part of what a picture stands for: text, whose marks are tokens, or so many tokens that its features take the place of. */
 export type ImagePiece = string | number
 
+/** Tokens that features take the place of. */
+export const tokensOf = (pieces: readonly ImagePiece[]): number =>
+  pieces.reduce<number>((sum, piece) => sum + (typeof piece === "number" ? piece : 0), 0)
+
 /** Prepares pictures: plain data in, plain data out. `P` is what the family's tower takes. */
 export interface PictureProcessor<P> {
   /**

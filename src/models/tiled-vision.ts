@@ -1,5 +1,6 @@
 /** Tower, connector and merging as one: pictures in tiles → rows of the sequence. Knows no language model. */
 
+import { UserError } from "../errors.js"
 import { finish, type Work } from "../in-turns.js"
 import { cat, type DType, type Tensor, tensor } from "../torch/index.js"
 import { buildConnector } from "./connectors/build.js"
@@ -127,6 +128,10 @@ export class TiledVision {
       tensor(pixelValues, [pixelValues.length / (3 * side * side), 3, side, side]),
     )
     const features = yield* this.tower.forwardInPieces(cat(pixels))
+    if (features.shape[1] !== count)
+      throw new UserError(`the vision tower gives ${features.shape[1]} features for a tile, not ${count}`, {
+        fix: "its configuration must say the grid of its features as it makes them",
+      })
     this.features?.put(first, features)
     return features
   }

@@ -1,6 +1,8 @@
 /** A language model that sees: one that reads text, and what makes features of pictures. Knows no paradigm and no family. */
 
 import type { ModelConfig } from "../checkpoint/config.js"
+import { UserError } from "../errors.js"
+import { tokensOf } from "../image/pieces.js"
 import { finish, type Work } from "../in-turns.js"
 import type { KvCache } from "../nn/kv-cache.js"
 import type { DType, Tensor } from "../torch/index.js"
@@ -63,12 +65,25 @@ export class VisionLanguageModel<C extends ModelConfig = ModelConfig, V extends 
     return this.text.newCache(capacity)
   }
   encodeImages(images: readonly ImageInput[]): Tensor[] {
-    return finish(this.vision.forwardInPieces(images))
+    return finish(this.encodeImagesInPieces(images))
   }
-  encodeImagesInPieces(images: readonly ImageInput[]): Work<Tensor[]> {
-    return this.vision.forwardInPieces(images)
+  *encodeImagesInPieces(images: readonly ImageInput[]): Work<Tensor[]> {
+    const features = yield* this.vision.forwardInPieces(images)
+    requireRows(features, images)
+    return features
   }
   parameters(): Map<string, Tensor> {
     return new Map(this.weights.taken)
+  }
+}
+
+/** Features take the place of the tokens that pictures stand for: as many, or all that follows would be read in other places. */
+function requireRows(features: readonly Tensor[], images: readonly ImageInput[]): void {
+  for (const [i, { pieces }] of images.entries()) {
+    const [rows, tokens] = [features[i].shape[0], tokensOf(pieces)]
+    if (rows !== tokens)
+      throw new UserError(`image ${i + 1} stands for ${tokens} tokens, but the model makes ${rows} features of it`, {
+        fix: "the settings of its pictures must be those of its tower and connector",
+      })
   }
 }

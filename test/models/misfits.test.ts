@@ -217,6 +217,15 @@ describe.each(SEEING)("%s", (family) => {
     expect((await generateText(session, request)).ids.length).toBeGreaterThan(0)
   })
 
+  it("with a picture that is not as many features as it stands for", async () => {
+    const session = loadSession(join(root, family), { dtype: "float32", device: "cpu" })
+    const picture = await session.images!.prepare({ width: 9, height: 8, data: new Uint8Array(9 * 8 * 3) })
+    const rows = session.model.encodeImages([picture])[0].shape[0]
+    const other = { ...picture, pieces: [...picture.pieces, 1] }
+    const error = await errorOf(() => session.model.encodeImages([picture, other]))
+    expect(error.message).toBe(`image 2 stands for ${rows + 1} tokens, but the model makes ${rows} features of it`)
+  })
+
   it("with an adapter for another model", async () => {
     const other = family === "llava" ? "smolvlm" : "llava"
     const adapter = join(root, `adapter-${family}`)

@@ -192,6 +192,15 @@ describe("a new tower and connector", () => {
       expect(vision.forward([])).toEqual([])
     }))
 
+  it("is refused where the tower gives other features than its configuration says", () => {
+    const [vision] = build(false)
+    const forward = vision.tower.forwardInPieces.bind(vision.tower)
+    vision.tower.forwardInPieces = function* (pixels) {
+      return (yield* forward(pixels)).narrow(1, 0, 8)
+    }
+    expect(() => noGrad(() => vision.forward([picture]))).toThrow(/the vision tower gives 8 features for a tile, not 9/)
+  })
+
   it("is refused where the parts do not fit", () => {
     const misfit = { ...config("flat"), connector: { type: "pixel_shuffle", factor: 2 } } as const
     expect(() => rowsOfTile(misfit)).toThrow(/2 × 2 does not divide the tower's 3 × 3 features/)
