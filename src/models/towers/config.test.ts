@@ -47,6 +47,16 @@ it("takes what the libraries take for keys that are absent", () => {
   expect(readQwen3Vision({}, place)).toMatchObject({ depth: 27, deepstackLayers: [8, 16, 24], positions: 2304 })
 })
 
+it("must have whole numbers of pixels and features, whoever reads it", () => {
+  const odd = { ...siglip, name: "odd", title: "an odd tower", modelTypes: ["odd"] }
+  registerTower({ ...odd, read: (json) => ({ ...siglip.read({}, place), grid: json.grid as [number, number] }) })
+  expect(readTowerConfig({ model_type: "odd", grid: [4, 8] }, place).grid).toEqual([4, 8])
+  for (const grid of [[3.75, 3.75], [0, 4], [4], undefined])
+    expect(() => readTowerConfig({ model_type: "odd", grid }, place)).toThrow(
+      /vision_config makes a tower \(an odd tower\) of tiles of 224 pixels per side, .* features and 0 before them/,
+    )
+})
+
 it("names the key that cannot be right", () => {
   const clip = (json: object) => () => readTowerConfig({ model_type: "clip_vision_model", ...json }, place)
   expect(clip({ num_attention_heads: 5 })).toThrow(/vision_config\.hidden_size 768 .*num_attention_heads 5/)

@@ -43,7 +43,7 @@ export function towerFamilyOf({ family }: Pick<TowerConfig, "family">): TowerFam
 export function readTowerConfig(json: Json, { usual, ...place }: ConfigPlace & { usual?: string }): TowerConfig {
   const type = json.model_type ?? usual
   const family = towerOfType(type)
-  if (family) return family.read(json, place)
+  if (family) return checked(family, family.read(json, place), place)
   const key = place.at === "" ? "model_type" : `${place.at}.model_type`
   const known = towerFamilies().map(({ title, modelTypes }) => `${modelTypes[0]} (${title})`)
   throw new UserError(type === undefined ? `${key} is missing` : `${key} ${shown(type)} is no known vision tower`, {
@@ -51,6 +51,21 @@ export function readTowerConfig(json: Json, { usual, ...place }: ConfigPlace & {
     fix: `Known are ${known.join(", ")}.`,
   })
 }
+
+/** What a family reads is what all else counts with. */
+function checked<C extends TowerConfig>({ title }: TowerFamily, config: C, { at, where }: ConfigPlace): C {
+  const { tileSize, grid, classTokens } = config
+  const isGrid =
+    Array.isArray(grid) && grid.length === 2 && [tileSize, ...grid].every((side) => isCount(side) && side > 0)
+  if (isGrid && isCount(classTokens)) return config
+  const what = `tiles of ${shown(tileSize)} pixels per side, ${shown(grid)} features and ${shown(classTokens)} before them`
+  throw new UserError(`${at === "" ? "it" : at} makes a tower (${title}) of ${what}, which must be whole numbers`, {
+    where,
+    fix: "see that its sizes divide into one another",
+  })
+}
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 
 /**
  * The tower of a configuration over these weights, computing in `dtype`.
