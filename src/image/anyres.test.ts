@@ -8,7 +8,7 @@ import { type AnyresSettings, anyresLayout, anyresPieces, fittedSize, selectBest
 
 const small: AnyresSettings = {
   side: 56,
-  featuresPerSide: 4,
+  tokensPerTile: 16,
   aspect: "anyres",
   candidates: [
     { width: 112, height: 56 },
@@ -27,7 +27,7 @@ const six = Array.from({ length: 36 }, (_, i) => ({
 }))
 /** Transformers counts 16 features a tile in these numbers, whatever its side. */
 const large: AnyresSettings = { ...small, side: 384, candidates: six }
-const authors: AnyresSettings = { ...large, featuresPerSide: 27, maxTiles: 4, decimals: undefined }
+const authors: AnyresSettings = { ...large, tokensPerTile: 729, maxTiles: 4, decimals: undefined }
 
 describe("the same as transformers", () => {
   it.each([
@@ -94,8 +94,9 @@ describe("any size", () => {
     fc.assert(
       fc.property(side, side, settings, (width, height, how) => {
         const { tiles, grid, tokens } = anyresLayout({ width, height }, how)
-        if (!grid) throw new Error("no grid")
+        if (!grid?.kept) throw new Error("no map")
         const { rows, columns, fitted, left, top, kept, shrunk } = grid
+        const perSide = Math.sqrt(how.tokensPerTile)
         const canvas = { width: columns * how.side, height: rows * how.side }
         expect(how.candidates).toContainEqual(canvas)
         expect(tiles).toBe(1 + rows * columns)
@@ -110,13 +111,12 @@ describe("any size", () => {
           expect(whole - before - length).toBeGreaterThanOrEqual(before)
         }
         // Equal margins at both ends.
-        expect(kept.rows + 2 * kept.top).toBe(rows * how.featuresPerSide)
-        expect(kept.columns + 2 * kept.left).toBe(columns * how.featuresPerSide)
+        expect(kept.rows + 2 * kept.top).toBe(rows * perSide)
+        expect(kept.columns + 2 * kept.left).toBe(columns * perSide)
         for (const length of [kept.top, kept.left, kept.rows, kept.columns]) expect(length).toBeGreaterThanOrEqual(0)
         const map = shrunk ?? kept
-        expect(tokens).toBe(how.featuresPerSide ** 2 + map.rows * (map.columns + 1))
-        if (shrunk)
-          expect(map.rows * map.columns).toBeLessThanOrEqual((how.maxTiles as number) * how.featuresPerSide ** 2)
+        expect(tokens).toBe(how.tokensPerTile + map.rows * (map.columns + 1))
+        if (shrunk) expect(map.rows * map.columns).toBeLessThanOrEqual((how.maxTiles as number) * how.tokensPerTile)
       }),
     )
   })

@@ -11,8 +11,8 @@ import { checkTiles } from "./tiles.js"
 export interface AnyresSettings {
   /** Pixels per side of a tile. */
   side: number
-  /** Features per side of a tile. */
-  featuresPerSide: number
+  /** Tokens of a tile; in a map they are a square. */
+  tokensPerTile: number
   /** square: the whole picture, stretched. pad: the same on a square canvas. anyres: a grid of tiles beside it. */
   aspect: "square" | "pad" | "anyres"
   /** Canvases to choose from, in the order they are tried, for anyres. */
@@ -35,10 +35,15 @@ export interface AnyresGrid {
   fitted: PictureSize
   left: number
   top: number
-  /** Features of the map that show the picture; the others show padding. */
-  kept: { top: number; left: number; rows: number; columns: number }
+  /** Features of the map that show the picture; the others show padding. Absent where tiles form no map. */
+  kept?: { top: number; left: number; rows: number; columns: number }
   /** What the kept ones are shrunk to, bilinearly. */
-  shrunk?: { rows: number; columns: number }
+  shrunk?: FeatureMap
+}
+
+interface FeatureMap {
+  rows: number
+  columns: number
 }
 
 export interface AnyresLayout {
@@ -91,40 +96,44 @@ export function fittedSize({ width, height }: PictureSize, canvas: PictureSize):
  */
 export function anyresLayout(size: PictureSize, settings: AnyresSettings, among = 1): AnyresLayout {
   checkSize(size)
-  const { side, featuresPerSide, candidates, merge } = settings
+  const { side, tokensPerTile, candidates, merge } = settings
   const newline = merge === "spatial_unpad"
   const tile = { width: side, height: side }
-  const perTile = featuresPerSide ** 2
   if (settings.aspect !== "anyres" || among > 1 || settings.wholeOnly) {
     checkTiles(size, 1, tile, tile)
-    return { tiles: 1, newline, tokens: perTile + (newline ? 1 : 0) }
+    return { tiles: 1, newline, tokens: tokensPerTile + (newline ? 1 : 0) }
   }
   const canvas = selectBestResolution(size, candidates)
   const [rows, columns] = [canvas.height / side, canvas.width / side]
   const fitted = fittedSize(size, canvas)
   const tiles = 1 + rows * columns
   checkTiles(size, tiles, tile, fitted)
-  const kept = keptFeatures(size, { rows: rows * featuresPerSide, columns: columns * featuresPerSide }, settings)
-  const shrunk = newline ? shrunkFeatures(kept, settings) : undefined
   const grid: AnyresGrid = {
     rows,
     columns,
     fitted,
     left: Math.floor((canvas.width - fitted.width) / 2),
     top: Math.floor((canvas.height - fitted.height) / 2),
-    kept,
-    ...(shrunk && { shrunk }),
   }
+  if (!newline) return { tiles, grid, newline, tokens: tokensPerTile * tiles }
+  const perSide = Math.sqrt(tokensPerTile)
+  const kept = keptFeatures(size, { rows: rows * perSide, columns: columns * perSide }, settings)
+  const shrunk = shrunkFeatures(kept, settings)
   const map = shrunk ?? kept
-  return { tiles, grid, newline, tokens: newline ? perTile + map.rows * (map.columns + 1) : perTile * tiles }
+  return {
+    tiles,
+    grid: { ...grid, kept, ...(shrunk && { shrunk }) },
+    newline,
+    tokens: tokensPerTile + map.rows * (map.columns + 1),
+  }
 }
 
 /** The part of a map of features that the fitted picture fills. */
 function keptFeatures(
   { width, height }: PictureSize,
-  { rows, columns }: { rows: number; columns: number },
+  { rows, columns }: FeatureMap,
   { decimals }: AnyresSettings,
-): AnyresGrid["kept"] {
+): NonNullable<AnyresGrid["kept"]> {
   const whole = (length: number): number =>
     Math.trunc(decimals === undefined ? length : Number(length.toFixed(decimals)))
   if (width / height > columns / rows) {
@@ -136,11 +145,11 @@ function keptFeatures(
 }
 
 function shrunkFeatures(
-  { rows, columns }: AnyresGrid["kept"],
-  { maxTiles, featuresPerSide }: AnyresSettings,
+  { rows, columns }: FeatureMap,
+  { maxTiles, tokensPerTile }: AnyresSettings,
 ): AnyresGrid["shrunk"] {
   if (maxTiles === undefined) return undefined
-  const times = Math.sqrt((rows * columns) / (maxTiles * featuresPerSide ** 2))
+  const times = Math.sqrt((rows * columns) / (maxTiles * tokensPerTile))
   return times > 1.1 ? { rows: floorDivided(rows, times), columns: floorDivided(columns, times) } : undefined
 }
 

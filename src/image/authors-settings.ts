@@ -6,7 +6,7 @@ import { UserError } from "../errors.js"
 import { shown } from "../readable.js"
 import type { AnyresSettings } from "./anyres.js"
 import { HALF, type PixelOptions } from "./pixels.js"
-import { pinpointsOf, singleTileSettings, type TileTower } from "./tile-settings.js"
+import { type ModelTile, pinpointsOf, singleTileSettings, type TileSize } from "./tile-settings.js"
 
 /** Whatever the tower's own files say. */
 export const AUTHORS_PIXELS: PixelOptions = {
@@ -21,7 +21,7 @@ export const AUTHORS_PIXELS: PixelOptions = {
  * The authors' code does not look at a preprocessor_config.json; one that says otherwise is not of the model.
  * @throws UserError naming file and key
  */
-export function requireAuthorsPixels(folder: string, tower: TileTower): void {
+export function requireAuthorsPixels(folder: string, tower: TileSize): void {
   const found = findImageSettings(folder)
   if (!found || !/^Siglip/.test(String(found.values.image_processor_type ?? found.values.feature_extractor_type)))
     return
@@ -47,7 +47,7 @@ const RANGE = /^\((\d{1,3})x(\d{1,3})\).*\((\d{1,3})x(\d{1,3})\)$/
  */
 export function authorsSettings(
   { image_aspect_ratio: aspect, image_grid_pinpoints: pinpoints, mm_patch_merge_type: merge }: Json,
-  { imageSize: side, patchSize }: TileTower,
+  { imageSize: side, tokens: tokensPerTile }: ModelTile,
   where?: string,
 ): AnyresSettings {
   const refuse = (key: string, what: string): never => {
@@ -56,7 +56,7 @@ export function authorsSettings(
   const known = merge ?? "flat"
   if (known !== "flat" && known !== "spatial_unpad")
     return refuse("mm_patch_merge_type", `is ${shown(merge)}, not "flat" or "spatial_unpad"`)
-  const shared = { side, featuresPerSide: Math.floor(side / patchSize), merge: known } as const
+  const shared = { side, tokensPerTile, merge: known } as const
   if (aspect == null || aspect === "square") return { ...shared, aspect: "square", candidates: [] }
   if (aspect === "pad") return { ...shared, aspect: "pad", candidates: [] }
   const anyres = typeof aspect === "string" ? /^anyres(?:_max_([1-9]\d{0,3}))?$/.exec(aspect) : undefined

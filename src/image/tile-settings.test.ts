@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { UserError } from "../errors.js"
 import { authorsSettings } from "./authors-settings.js"
 import { CLIP_MEAN, CLIP_STD, HALF } from "./pixels.js"
-import { llavaTokens, oneVisionSettings, singleTileSettings, splitSettings } from "./tile-settings.js"
+import { oneVisionSettings, requireLlavaCount, singleTileSettings, splitSettings } from "./tile-settings.js"
 
 let folder: string
 beforeEach(() => {
@@ -29,7 +29,7 @@ const refusal = (body: () => unknown): string => {
   throw new Error("nothing was refused")
 }
 
-const tower = { imageSize: 224, patchSize: 14 }
+const tower = { imageSize: 224 }
 const pixels = { kernel: "bicubic", pillow: 13, rescaleFactor: 1 / 255 }
 
 describe("one tile", () => {
@@ -99,23 +99,32 @@ describe("one tile", () => {
   })
 })
 
-describe("LLaVA's tokens", () => {
-  const clip = { imageSize: 336, patchSize: 14 }
-  it("are 576, with and without a processor that says so", () => {
-    const features = { classToken: true, select: "default" } as const
-    expect(llavaTokens(folder, clip, features)).toBe(576)
+describe("LLaVA's processor counts as the model does", () => {
+  const clip = { imageSize: 336, grid: [24, 24], classToken: true, select: "default" } as const
+  it("with and without a processor that says so", () => {
+    expect(() => requireLlavaCount(folder, clip)).not.toThrow()
     write(undefined, { patch_size: 14, num_additional_image_tokens: 1, vision_feature_select_strategy: "default" })
-    expect(llavaTokens(folder, clip, features)).toBe(576)
-    expect(llavaTokens(folder, clip, { ...features, select: "default" })).toBe(576)
+    expect(() => requireLlavaCount(folder, clip)).not.toThrow()
+    // Pixels that fill no patch are left out.
+    write(undefined, { patch_size: 4, num_additional_image_tokens: 0, vision_feature_select_strategy: "full" })
+    const small = { imageSize: 10, grid: [2, 2], classToken: false, select: "full" } as const
+    expect(() => requireLlavaCount(folder, small)).not.toThrow()
   })
 
-  it("follow the tower and what is selected", () => {
-    expect(llavaTokens(folder, clip, { classToken: true, select: "full" })).toBe(577)
-    expect(llavaTokens(folder, { imageSize: 384, patchSize: 14 }, { classToken: false, select: "full" })).toBe(729)
+  it("by the grid of the tower, not by pixels alone", () => {
+    write(undefined, { patch_size: 2 })
+    for (const grid of [
+      [10, 10],
+      [14, 7],
+    ] as const)
+      expect(refusal(() => requireLlavaCount(folder, { ...clip, imageSize: 28, grid }))).toBe(
+        `patch_size is 2, but the model's tower has ${grid.join(" × ")} patches in a tile`,
+      )
   })
 
   it.each([
-    [{ patch_size: 16 }, "patch_size is 16, but the model's configuration makes it 14"],
+    [{ patch_size: 16 }, "patch_size is 16, but the model's tower has 24 × 24 patches in a tile"],
+    [{ patch_size: "14 px" }, 'patch_size is "14 px", but the model\'s tower has 24 × 24 patches in a tile'],
     [{ num_additional_image_tokens: 0 }, "num_additional_image_tokens is 0, but the model's configuration makes it 1"],
     [
       { vision_feature_select_strategy: "full" },
@@ -123,17 +132,17 @@ describe("LLaVA's tokens", () => {
     ],
   ])("%j contradicts the model", (processor, sentence) => {
     write(undefined, processor)
-    expect(refusal(() => llavaTokens(folder, clip, { classToken: true, select: "default" }))).toBe(sentence)
+    expect(refusal(() => requireLlavaCount(folder, clip))).toBe(sentence)
   })
 })
 
 describe("LLaVA-OneVision", () => {
-  const model = { imageSize: 384, patchSize: 14, pinpoints: undefined as unknown, aspect: "anyres_max_9" }
+  const model = { imageSize: 384, tokens: 729, pinpoints: undefined as unknown, aspect: "anyres_max_9" }
   it("has transformers' canvases and CLIP's colours where nothing is said", () => {
     write({ image_processor_type: "LlavaOnevisionImageProcessor" })
     const { settings, pixels: found } = oneVisionSettings(folder, model)
     expect(found).toEqual({ ...pixels, mean: CLIP_MEAN, std: CLIP_STD })
-    expect(settings).toMatchObject({ side: 384, featuresPerSide: 27, maxTiles: 9, merge: "spatial_unpad", decimals: 7 })
+    expect(settings).toMatchObject({ side: 384, tokensPerTile: 729, maxTiles: 9, merge: "spatial_unpad", decimals: 7 })
     expect(settings.candidates).toHaveLength(36)
     expect(settings.candidates[1]).toEqual({ width: 768, height: 384 })
   })
@@ -175,10 +184,10 @@ describe("LLaVA-OneVision", () => {
 })
 
 describe("Idefics3 and SmolVLM", () => {
-  const idefics = { imageSize: 364, patchSize: 14 }
+  const idefics = { imageSize: 364, tokens: 169 }
   it("have transformers' sizes where nothing is said", () => {
     write({ image_processor_type: "Idefics3ImageProcessor" })
-    expect(splitSettings(folder, idefics, 2)).toEqual({
+    expect(splitSettings(folder, idefics)).toEqual({
       settings: { size: { longestEdge: 1456 }, side: 364, splits: true, tokensPerTile: 169 },
       pixels: { ...pixels, kernel: "lanczos", mean: HALF, std: HALF },
     })
@@ -194,7 +203,7 @@ describe("Idefics3 and SmolVLM", () => {
       },
       { image_seq_len: 64 },
     )
-    const { settings } = splitSettings(folder, { imageSize: 512, patchSize: 16 }, 4)
+    const { settings } = splitSettings(folder, { imageSize: 512, tokens: 64 })
     expect(settings).toEqual({ side: 512, splits: false, tokensPerTile: 64 })
   })
 
@@ -207,16 +216,16 @@ describe("Idefics3 and SmolVLM", () => {
     [{}, { image_seq_len: 64 }, /^image_seq_len is 64, but the model's configuration makes it 169$/],
   ])("%j %j is refused", (preprocessor, processor, sentence) => {
     write(preprocessor, processor)
-    expect(refusal(() => splitSettings(folder, idefics, 2))).toMatch(sentence)
+    expect(refusal(() => splitSettings(folder, idefics))).toMatch(sentence)
   })
 })
 
 describe("the authors' configuration", () => {
-  const siglip = { imageSize: 384, patchSize: 14 }
+  const siglip = { imageSize: 384, tokens: 729 }
   it("names canvases in pixels or as a range of tiles, width first", () => {
     const words = { image_aspect_ratio: "anyres_max_4", mm_patch_merge_type: "spatial_unpad" }
     const range = authorsSettings({ ...words, image_grid_pinpoints: "(1x1),...,(2x3)" }, siglip)
-    expect(range).toMatchObject({ aspect: "anyres", maxTiles: 4, merge: "spatial_unpad", featuresPerSide: 27 })
+    expect(range).toMatchObject({ aspect: "anyres", maxTiles: 4, merge: "spatial_unpad", tokensPerTile: 729 })
     const pairs = [1, 2].flatMap((x) => [1, 2, 3].map((y) => [384 * x, 384 * y]))
     expect(range.candidates).toEqual(pairs.map(([width, height]) => ({ width, height })))
     expect(authorsSettings({ ...words, image_grid_pinpoints: pairs }, siglip)).toEqual(range)

@@ -15,12 +15,16 @@ import type { SingleTileSettings } from "./single-tile.js"
 import { exactSize, isSide, sizeSetting } from "./size-settings.js"
 import type { SplitSettings } from "./split.js"
 
-/** A tower with a fixed resolution. */
-export interface TileTower {
-  /** Pixels per side of a tile. */
+/** A tile of a model, as its tower takes it. */
+export interface TileSize {
+  /** Pixels per side. */
   imageSize: number
-  /** Pixels per side of a patch. */
-  patchSize: number
+}
+
+/** And what tower and connector make of it. */
+export interface ModelTile extends TileSize {
+  /** Tokens in the sequence. */
+  tokens: number
 }
 
 type Kind = "clip" | "siglip" | "llava" | "onevision" | "split"
@@ -72,7 +76,7 @@ function pixelsOf(settings: ImageSettings, kind: Kind): PixelOptions {
  */
 export function singleTileSettings(
   folder: string,
-  tower: TileTower,
+  tower: TileSize,
 ): { settings: SingleTileSettings; pixels: PixelOptions } {
   const { settings, kind, reader } = read(folder, ["clip", "siglip", "llava"])
   const pixels = pixelsOf(settings, kind)
@@ -110,16 +114,13 @@ export function singleTileSettings(
   return { settings: { ...(canvas && { canvas }), ...(size && { size }), ...(crop && { crop }) }, pixels }
 }
 
-function requireTile(reader: SettingsReader, key: string, { width, height }: PictureSize, tower: TileTower): void {
+function requireTile(reader: SettingsReader, key: string, { width, height }: PictureSize, tower: TileSize): void {
   if (width === tower.imageSize && height === tower.imageSize) return
   reader.refuse(
     key,
     `makes tiles of ${width} × ${height} pixels, but the model's vision_config.image_size is ${tower.imageSize}`,
   )
 }
-
-/** Features per side of a tile. */
-const featuresPerSide = ({ imageSize, patchSize }: TileTower): number => Math.floor(imageSize / patchSize)
 
 /** A key of processor_config.json, if it is there, says what the model's own configuration says. */
 function requireAgreement(folder: string, wanted: Record<string, unknown>): void {
@@ -130,7 +131,9 @@ function requireAgreement(folder: string, wanted: Record<string, unknown>): void
 }
 
 /** What LLaVA's configuration says of its features. */
-export interface LlavaFeatures {
+export interface LlavaFeatures extends TileSize {
+  /** Rows and columns of patches in a tile. */
+  grid: readonly [rows: number, columns: number]
   /** CLIP's towers have one, SigLIP's have not. */
   classToken: boolean
   /** vision_feature_select_strategy: default leaves out the first feature. */
@@ -138,22 +141,24 @@ export interface LlavaFeatures {
 }
 
 /**
- * Tokens of every picture of LLaVA-1.5.
+ * LLaVA-1.5's processor counts tokens by itself, from the pixels of a patch: as many as the model has.
  * @throws UserError for a processor_config.json that contradicts the model
  */
-export function llavaTokens(folder: string, tower: TileTower, { classToken, select }: LlavaFeatures): number {
+export function requireLlavaCount(folder: string, { imageSize, grid, classToken, select }: LlavaFeatures): void {
   requireAgreement(folder, {
-    patch_size: tower.patchSize,
     num_additional_image_tokens: classToken ? 1 : 0,
     vision_feature_select_strategy: select,
   })
-  return featuresPerSide(tower) ** 2 + (classToken ? 1 : 0) - (select === "default" ? 1 : 0)
+  const { values, refuse } = settingsReader(findProcessorSettings(folder))
+  const { patch_size: patch } = values
+  if (patch == null) return
+  const perSide = Math.floor(imageSize / (patch as number))
+  if (grid.some((side) => side !== perSide))
+    refuse("patch_size", `is ${shown(patch)}, but the model's tower has ${grid.join(" × ")} patches in a tile`)
 }
 
 /** What LLaVA-OneVision's configuration says of its pictures: the same as its processors, or nothing fits. */
-export interface OneVisionModel extends TileTower {
-  /** Behind the connector. @default the tower's */
-  featuresPerSide?: number
+export interface OneVisionModel extends ModelTile {
   /** [height, width] each. */
   pinpoints: unknown
   /** vision_aspect_ratio */
@@ -218,9 +223,8 @@ export function oneVisionSettings(
   })
   if (JSON.stringify(candidates) !== JSON.stringify(ofModel))
     reader.refuse(key, "is not the same as that of the model's config.json")
-  const perSide = model.featuresPerSide ?? featuresPerSide(model)
   requireAgreement(folder, {
-    num_image_tokens: perSide ** 2,
+    num_image_tokens: model.tokens,
     vision_feature_select_strategy: "full",
     vision_aspect_ratio: model.aspect,
   })
@@ -231,19 +235,14 @@ export function oneVisionSettings(
       fix: RESTORE,
     })
   const anyres = { aspect: "anyres", merge: "spatial_unpad", decimals: 7 } as const
-  return { settings: { ...anyres, side, featuresPerSide: perSide, candidates, maxTiles }, pixels }
+  return { settings: { ...anyres, side, tokensPerTile: model.tokens, candidates, maxTiles }, pixels }
 }
 
 /**
  * Idefics3's and SmolVLM's preparation.
- * @param scaleFactor features per side that the connector joins into one
  * @throws UserError naming file and key for a setting that cannot be right, or contradicts the model
  */
-export function splitSettings(
-  folder: string,
-  tower: TileTower,
-  scaleFactor: number,
-): { settings: SplitSettings; pixels: PixelOptions } {
+export function splitSettings(folder: string, tile: ModelTile): { settings: SplitSettings; pixels: PixelOptions } {
   const { settings, kind, reader } = read(folder, ["split"])
   const pixels = pixelsOf(settings, kind)
   refuseSteps(reader, ["do_center_crop"])
@@ -252,24 +251,23 @@ export function splitSettings(
     forms: [["longest_edge"]],
     otherwise: { longest_edge: 364 },
   })
-  if (side !== tower.imageSize)
+  if (side !== tile.imageSize)
     reader.refuse(
       "max_image_size.longest_edge",
-      `is ${side}, but the model's vision_config.image_size is ${tower.imageSize}`,
+      `is ${side}, but the model's vision_config.image_size is ${tile.imageSize}`,
     )
   const { longest_edge: longestEdge, ...exact } = sizeSetting(reader, "size", {
     forms: [["longest_edge"], ["height", "width"]],
     otherwise: { longest_edge: 1456 },
   })
   const size = longestEdge === undefined ? (exact as PictureSize) : { longestEdge }
-  const tokensPerTile = Math.floor(featuresPerSide(tower) ** 2 / scaleFactor ** 2)
-  requireAgreement(folder, { image_seq_len: tokensPerTile })
+  requireAgreement(folder, { image_seq_len: tile.tokens })
   return {
     settings: {
       ...(reader.flag("do_resize") && { size }),
       side,
       splits: reader.flag("do_image_splitting"),
-      tokensPerTile,
+      tokensPerTile: tile.tokens,
     },
     pixels,
   }

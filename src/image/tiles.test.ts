@@ -22,7 +22,7 @@ const half: PixelOptions = { ...clip, mean: HALF, std: HALF }
 const lanczos: PixelOptions = { ...half, kernel: "lanczos" }
 const anyres: AnyresSettings = {
   side: SIDE,
-  featuresPerSide: 4,
+  tokensPerTile: 16,
   aspect: "anyres",
   candidates: [
     { width: 112, height: 56 },

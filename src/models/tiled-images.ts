@@ -2,16 +2,16 @@
 
 import { UserError } from "../errors.js"
 import type { PictureProcessor } from "../image/pieces.js"
+import type { ModelTile } from "../image/tile-settings.js"
 import type { ImageTiles } from "../image/tiles.js"
 import type { ImageProcessor, PictureOptions } from "./architecture.js"
 import type { TileArrangement } from "./connectors/merge-tiles.js"
-import type { TiledImage } from "./tiled-vision.js"
-import type { TowerConfig } from "./towers/tower.js"
+import { rowsOfTile, type TiledImage, type TiledVisionConfig } from "./tiled-vision.js"
 
-/** A tower's tiles, as the settings of image processors are held against them. */
-export const tilesOf = ({ tileSize, grid }: TowerConfig): { imageSize: number; patchSize: number } => ({
-  imageSize: tileSize,
-  patchSize: Math.floor(tileSize / grid[0]),
+/** A model's tiles, as image processors make and count them. */
+export const tileOf = (vision: TiledVisionConfig): ModelTile => ({
+  imageSize: vision.tower.tileSize,
+  tokens: rowsOfTile(vision).count,
 })
 
 /** @throws UserError for a model that is in no folder */

@@ -42,17 +42,22 @@ export interface TiledImage extends ImageInput {
 }
 
 /**
- * What the connector gives for one tile.
- * @throws UserError when tower, selection and connector do not fit together
+ * What the connector gives for one tile: all that counts tokens asks here.
+ * @param place the file, and the key there that says which features are left out, for errors
+ * @throws UserError when tower, selection, connector and merging do not fit together
  */
-export function rowsOfTile({
-  tower,
-  selection,
-  connector,
-  hiddenSize,
-}: Omit<TiledVisionConfig, "merge">): TileFeatures {
+export function rowsOfTile(
+  { tower, selection, connector, merge, hiddenSize }: TiledVisionConfig,
+  { select = "the selection", where }: { select?: string; where?: string } = {},
+): TileFeatures {
   hiddenStatesOf(tower, selection)
-  return connected(connector, featuresOf(tower, selection), hiddenSize)
+  const rows = connected(connector, featuresOf(tower, selection), hiddenSize, where)
+  if (merge.type === "flat" || (rows.grid && rows.grid[0] === rows.grid[1])) return rows
+  const what = rows.grid ? rows.grid.join(" × ") : `${rows.count}`
+  throw new UserError(`tiles cannot be merged into one map: the ${what} features of each form no square`, {
+    where,
+    fix: `have ${select} leave out the class token of a tower that has one, and nothing else, or merge no tiles`,
+  })
 }
 
 export class TiledVision {

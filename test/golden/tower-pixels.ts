@@ -8,8 +8,9 @@ import { finish } from "../../src/in-turns.js"
 import type { TiledImage } from "../../src/models/tiled-vision.js"
 import type { TowerConfig } from "../../src/models/towers/tower.js"
 
-export function authorsTiles(picture: RgbImage, raw: Json, { tileSize, raw: tower }: TowerConfig): TiledImage {
-  const settings = authorsSettings(raw, { imageSize: tileSize, patchSize: tower.patch_size as number })
+export function authorsTiles(picture: RgbImage, raw: Json, { tileSize, grid }: TowerConfig): TiledImage {
+  const [rows, columns] = grid
+  const settings = authorsSettings(raw, { imageSize: tileSize, tokens: rows * columns })
   const { pixelValues, layout } = finish(anyresTiles(picture, settings, AUTHORS_PIXELS))
   return { pixelValues, arrangement: layout, pieces: [layout.tokens] }
 }

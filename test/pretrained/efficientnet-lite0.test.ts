@@ -12,7 +12,6 @@ import { decodeImage } from "../../src/image/decode.js"
 import { singleTileProcessor } from "../../src/image/single-tile.js"
 import { singleTileSettings } from "../../src/image/tile-settings.js"
 import { finish } from "../../src/in-turns.js"
-import { tilesOf } from "../../src/models/tiled-images.js"
 import { readTower } from "../../src/models/towers/folder.js"
 import { buildTower, registerTower } from "../../src/models/towers/registry.js"
 import { MapWeights } from "../../src/models/weight-source.js"
@@ -51,7 +50,7 @@ it("sees pictures as it does there", async () => {
     tensor(new Float32Array(bytesOf(view).slice().buffer), view.shape)
   const weights = new MapWeights(new Map([...tensors].map(([name, view]) => [name, load(view)])))
   const tower = buildTower(config, { layers: [-1], skipFirst: false, postNorm: false }, weights, "float32")
-  const { settings, pixels } = singleTileSettings(folder, tilesOf(config))
+  const { settings, pixels } = singleTileSettings(folder, { imageSize: config.tileSize })
   const processor = singleTileProcessor(settings, pixels, 49)
   const stored = openTensors(folder)
   const [head, bias] = ["weight", "bias"].map((part) => load(stored.get(`classifier.${part}`)!))

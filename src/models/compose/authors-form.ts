@@ -6,7 +6,6 @@ import { requireAuthorsPixels } from "../../image/authors-settings.js"
 import { nameOfConnector } from "../connectors/connector.js"
 import { inLlamaWords } from "../families/llada.js"
 import { architectureOf } from "../registered.js"
-import { tilesOf } from "../tiled-images.js"
 import { towerFamilyOf } from "../towers/registry.js"
 import { type FormOfModel, generationFile, type Ingredients } from "./form.js"
 import { pictureFiles, pinpointsFor } from "./pictures.js"
@@ -28,7 +27,7 @@ export function authorsForm({ text, tower, vision, options }: Ingredients): Form
   if (vision.connector.type === "pixel_shuffle") refuse("there is no pixel shuffle")
   if (tower.config.family === "siglip" && vision.selection.layers[0] !== -2)
     refuse("SigLIP gives what its last layer but one makes, and no other layer,")
-  requireAuthorsPixels(tower.folder, tilesOf(tower.config))
+  requireAuthorsPixels(tower.folder, { imageSize: tower.config.tileSize })
   const { preprocessor } = pictureFiles(tower.folder, { ...vision, merge: { type: "flat" } }, "")
   const isAnyres = vision.merge.type !== "flat"
   const written = architectureOf(config).write(config, "float32")

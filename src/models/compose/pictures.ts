@@ -4,8 +4,8 @@ import { findImageSettings, RESTORE } from "../../checkpoint/image-settings.js"
 import type { Json } from "../../checkpoint/json.js"
 import { UserError } from "../../errors.js"
 import { singleTileSettings } from "../../image/tile-settings.js"
-import { tilesOf } from "../tiled-images.js"
 import { rowsOfTile, type TiledVisionConfig } from "../tiled-vision.js"
+import type { TowerConfig } from "../towers/tower.js"
 
 /** Pillow's number for the filter that a tower's settings mean where they name none. */
 const FILTERS = { lanczos: 1, bilinear: 2, bicubic: 3, box: 4, hamming: 5 } as const
@@ -31,21 +31,20 @@ export function pictureFiles(
       fix: RESTORE,
     })
   const { tower, selection, merge } = vision
-  const tiles = tilesOf(tower)
-  const { pixels } = singleTileSettings(folder, tiles)
+  const { tileSize: side } = tower
+  const { pixels } = singleTileSettings(folder, { imageSize: side })
+  const patch = patchOf(tower)
   if (merge.type === "flat")
     return {
       preprocessor: settings.values,
       processor: {
         processor_class: "LlavaProcessor",
         image_token: token,
-        patch_size: tiles.patchSize,
+        ...(patch !== undefined && { patch_size: patch }),
         num_additional_image_tokens: tower.classTokens > 0 ? 1 : 0,
         vision_feature_select_strategy: selection.skipFirst ? "default" : "full",
       },
     }
-  const { tileSize: side } = tower
-  const [perSide] = rowsOfTile(vision).grid!
   return {
     preprocessor: {
       image_processor_type: "LlavaOnevisionImageProcessor",
@@ -64,9 +63,15 @@ export function pictureFiles(
     processor: {
       processor_class: "LlavaOnevisionProcessor",
       image_token: token,
-      num_image_tokens: perSide ** 2,
+      num_image_tokens: rowsOfTile(vision).count,
       vision_feature_select_strategy: "full",
       vision_aspect_ratio: `anyres_max_${merge.maxTiles}`,
     },
   }
+}
+
+/** Pixels per side of a patch, by which transformers counts them; undefined for a tower of other patches. */
+function patchOf({ tileSize, grid: [rows, columns] }: TowerConfig): number | undefined {
+  const patch = Math.floor(tileSize / rows)
+  return rows === columns && Math.floor(tileSize / patch) === rows ? patch : undefined
 }

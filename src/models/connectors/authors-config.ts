@@ -6,8 +6,8 @@ import { check } from "../../checkpoint/schema-check.js"
 import { size } from "../../checkpoint/schema-pieces.js"
 import { UserError } from "../../errors.js"
 import { shown } from "../../readable.js"
-import type { TiledVisionConfig, TileMerge } from "../tiled-vision.js"
-import { featuresOf } from "../towers/features.js"
+import { rowsOfTile, type TiledVisionConfig, type TileMerge } from "../tiled-vision.js"
+import { featuresOf, hiddenStatesOf } from "../towers/features.js"
 import { withoutLastLayer } from "../towers/siglip.js"
 import type { FeatureSelection, TowerConfig } from "../towers/tower.js"
 import type { VitConfig } from "../towers/vit-config.js"
@@ -48,12 +48,15 @@ export function readAuthorsVision(
         fix: "use the tower that the model was trained with",
       },
     )
-  return {
+  const vision: TiledVisionConfig = {
     ...chosen,
     connector: connectorNamed(json.mm_projector_type, "mm_projector_type", where),
     merge: mergeOf(json.mm_patch_merge_type ?? "flat", json.image_aspect_ratio ?? "square", where),
     hiddenSize,
   }
+  hiddenStatesOf(vision.tower, vision.selection, { at: "mm_vision_select_layer", where })
+  rowsOfTile(vision, { select: "mm_vision_select_feature", where })
+  return vision
 }
 
 /** The tower as their code uses it: SigLIP's last layer is taken away, whatever mm_vision_select_layer says. */

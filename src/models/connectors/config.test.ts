@@ -60,10 +60,9 @@ describe("transformers' keys", () => {
     expect(llava({ vision_config: undefined })).toThrow(/vision_config: is missing/)
     const onevision = (json: object) => () => readLlavaOnevisionVision({ vision_config: siglip, ...json }, 12, where)
     expect(onevision({ vision_aspect_ratio: "pad" })).toThrow(/vision_aspect_ratio is "pad", not anyres_max_N/)
-    expect(onevision({ vision_feature_select_strategy: "default" })).toThrow(
-      /"default" leaves out a feature of the tower/,
-    )
-    expect(onevision({ vision_config: clip })).toThrow(/"full" keeps the class token of the tower/)
+    // A feature of the tower is left out, and its class token is kept.
+    expect(onevision({ vision_feature_select_strategy: "default" })).toThrow(/the 8 features of each form no square/)
+    expect(onevision({ vision_config: clip })).toThrow(/the 10 features of each form no square/)
     expect(() => readIdefics3Vision({ ...smolvlm, scale_factor: 3 }, 12, where)).toThrow(
       /scale_factor 3 does not divide the tower's 4 × 4 features/,
     )
@@ -72,6 +71,7 @@ describe("transformers' keys", () => {
 
 describe("the authors' keys", () => {
   const tower = readTowerConfig(siglip, { at: "vision_config" })
+  const clipTower = readTowerConfig(clip, { at: "vision_config" })
   const json = {
     mm_projector_type: "mlp2x_gelu",
     mm_hidden_size: 16,
@@ -99,17 +99,28 @@ describe("the authors' keys", () => {
   })
 
   it("of CLIP, as they say", () => {
-    const whole = readTowerConfig(clip, { at: "vision_config" })
-    const select = (change: object) => readAuthorsVision({ ...json, ...change }, whole, 12).selection
+    const select = (change: object) => readAuthorsVision({ ...json, ...change }, clipTower, 12).selection
     expect(select({})).toEqual({ layers: [-2], skipFirst: true, postNorm: false })
-    expect(select({ mm_vision_select_feature: "cls_patch", mm_vision_select_layer: -1 })).toMatchObject({
+    const whole = { mm_vision_select_feature: "cls_patch", mm_patch_merge_type: "flat" }
+    expect(select({ ...whole, mm_vision_select_layer: -1 })).toMatchObject({
       layers: [-1],
       skipFirst: false,
     })
   })
 
+  it("of CLIP with its class token: as many rows as there are, which form no map", () => {
+    const flat = { ...json, mm_vision_select_feature: "cls_patch", mm_patch_merge_type: "flat" }
+    expect(rowsOfTile(readAuthorsVision(flat, clipTower, 12)).count).toBe(10)
+    const map = () => readAuthorsVision({ ...flat, mm_patch_merge_type: "spatial_unpad" }, clipTower, 12, where)
+    expect(map).toThrow(/tiles cannot be merged into one map: the 10 features of each form no square/)
+  })
+
   it("that cannot be right are named", () => {
     expect(() => read({ mm_hidden_size: 1152 })).toThrow(/mm_hidden_size is 1152, but the tower's features have 16/)
+    expect(() => read({ mm_projector_type: "pixel_shuffle2" })).toThrow(/2 × 2 does not divide the tower's 3 × 3/)
+    expect(() => readAuthorsVision({ ...json, mm_vision_select_layer: -9 }, clipTower, 12)).toThrow(
+      /mm_vision_select_layer is -9, but the tower has 3 layers/,
+    )
     expect(() => read({ mm_projector_type: "pooler" })).toThrow(/mm_projector_type is "pooler"/)
     expect(() => read({ mm_patch_merge_type: "spatial" })).toThrow(/mm_patch_merge_type: expected/)
     expect(() => read({ image_aspect_ratio: "anyres_max_0" })).toThrow(/image_aspect_ratio is "anyres_max_0"/)

@@ -56,17 +56,25 @@ export function nameOfConnector(kind: ConnectorKind): string {
  * What becomes of the features of a tile.
  * @throws UserError when the connector does not fit the tower
  */
-export function connected(kind: ConnectorKind, features: TileFeatures, hiddenSize: number): TileFeatures {
+export function connected(
+  kind: ConnectorKind,
+  features: TileFeatures,
+  hiddenSize: number,
+  where?: string,
+): TileFeatures {
   if (kind.type !== "pixel_shuffle") return { ...features, channels: hiddenSize }
   const { factor } = kind
   const fix = "use another connector, such as mlp2x_gelu"
   if (!features.grid)
-    throw new UserError(`pixel shuffle needs a grid of features, and the tower's ${features.count} form none`, { fix })
+    throw new UserError(`pixel shuffle needs a grid of features, and the tower's ${features.count} form none`, {
+      where,
+      fix,
+    })
   const [rows, columns] = features.grid
   if (rows % factor !== 0 || columns % factor !== 0)
     throw new UserError(
       `pixel shuffle of ${factor} × ${factor} does not divide the tower's ${rows} × ${columns} features`,
-      { fix },
+      { where, fix },
     )
   return {
     count: features.count / factor ** 2,

@@ -14,8 +14,8 @@ export interface TileArrangement {
     /** Tiles down and across. */
     rows: number
     columns: number
-    /** Features of the map that show the picture; the others show padding and are cut off. */
-    kept: { top: number; left: number; rows: number; columns: number }
+    /** Features of the map that show the picture; the others show padding and are cut off. @default all */
+    kept?: { top: number; left: number; rows: number; columns: number }
     /** What the kept ones are shrunk to. @default they are not */
     shrunk?: { rows: number; columns: number }
   }
@@ -50,12 +50,13 @@ export function mergeTiles(
       fix: "leave the class token out, or do not cut pictures into tiles",
     })
   const [rows, columns] = features
-  const { kept, shrunk } = grid
+  const all = { top: 0, left: 0, rows: grid.rows * rows, columns: grid.columns * columns }
+  const { kept = all, shrunk } = grid
   const map = tiles
     .narrow(0, 1, count - 1)
     .reshape(grid.rows, grid.columns, rows, columns, size)
     .permute(0, 2, 1, 3, 4)
-    .reshape(grid.rows * rows, grid.columns * columns, size)
+    .reshape(all.rows, all.columns, size)
     .narrow(0, kept.top, kept.rows)
     .narrow(1, kept.left, kept.columns)
   const lines = shrunk ? resized(map, shrunk) : map

@@ -65,12 +65,7 @@ function readLlava(
     merge,
     hiddenSize,
   }
-  rowsOfTile(config)
-  if (merge.type === "spatial_unpad" && !rowsOfTile(config).grid)
-    throw new UserError(
-      `vision_feature_select_strategy ${skipFirst ? '"default" leaves out a feature of' : '"full" keeps the class token of'} the tower, so that tiles cannot be merged`,
-      { where },
-    )
+  rowsOfTile(config, { select: "vision_feature_select_strategy", where })
   return config
 }
 

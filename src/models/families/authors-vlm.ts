@@ -15,7 +15,7 @@ import type { Architecture, ConfigFiles } from "../architecture.js"
 import { readAuthorsVision, writeAuthorsVision } from "../connectors/authors-config.js"
 import { buildLanguage } from "../language-inside.js"
 import { architectureOf } from "../registered.js"
-import { tiledImages, tilesOf } from "../tiled-images.js"
+import { tiledImages, tileOf } from "../tiled-images.js"
 import { TiledVision, type TiledVisionConfig } from "../tiled-vision.js"
 import { namedTower } from "../towers/named.js"
 import { readTowerConfig, towerFamilyOf } from "../towers/registry.js"
@@ -81,7 +81,7 @@ export function authorsVlm(family: AuthorsFamily): Architecture<AuthorsConfig> {
       }
       if (formOf(config) === blocks) validateBd3lm(config.paradigm, config.text.maxPositions, where)
       // Here, so that a key that cannot be right is told before weights are looked for.
-      authorsSettings(raw, tilesOf(tower), where)
+      authorsSettings(raw, tileOf(config.vision), where)
       return config
     },
     write(config, dtype) {
@@ -109,9 +109,9 @@ export function authorsVlm(family: AuthorsFamily): Architecture<AuthorsConfig> {
     tower: ({ mm_vision_tower: tower, vision_config: described }) =>
       typeof tower === "string" && !isObject(described) ? tower : undefined,
     images({ vision, raw }, folder) {
-      const tiles = tilesOf(vision.tower)
-      if (folder !== undefined) requireAuthorsPixels(folder, tiles)
-      const settings = authorsSettings(raw, tiles)
+      const tile = tileOf(vision)
+      if (folder !== undefined) requireAuthorsPixels(folder, tile)
+      const settings = authorsSettings(raw, tile)
       return tiledImages(
         (wholeOnly) => anyresProcessor({ ...settings, wholeOnly }, AUTHORS_PIXELS),
         ({ layout }) => layout,

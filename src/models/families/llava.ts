@@ -7,12 +7,12 @@ import { check } from "../../checkpoint/schema-check.js"
 import { token } from "../../checkpoint/schema-pieces.js"
 import { anyresProcessor } from "../../image/anyres-tiles.js"
 import { singleTileProcessor } from "../../image/single-tile.js"
-import { llavaTokens, oneVisionSettings, singleTileSettings } from "../../image/tile-settings.js"
+import { oneVisionSettings, requireLlavaCount, singleTileSettings } from "../../image/tile-settings.js"
 import type { Architecture, ImageProcessor } from "../architecture.js"
 import { readLlavaOnevisionVision, readLlavaVision } from "../connectors/transformers-config.js"
 import { buildLanguage, languageRules, type OuterConfig, readLanguage, writeOuter } from "../language-inside.js"
-import { requireSettings, tiledImages, tilesOf } from "../tiled-images.js"
-import { rowsOfTile, TiledVision, type TiledVisionConfig } from "../tiled-vision.js"
+import { requireSettings, tiledImages, tileOf } from "../tiled-images.js"
+import { TiledVision, type TiledVisionConfig } from "../tiled-vision.js"
 import { VisionLanguageModel } from "../vision-language-model.js"
 import { llavaVisionRules } from "../vision-layouts.js"
 
@@ -72,21 +72,18 @@ function llavaFamily(
 
 /** One tile, of which every picture takes the same number of tokens. */
 function wholePictures({ vision }: TiledConfig, folder: string): ImageProcessor {
-  const tower = tilesOf(vision.tower)
-  const { settings, pixels } = singleTileSettings(folder, tower)
+  const { imageSize, tokens } = tileOf(vision)
+  const { settings, pixels } = singleTileSettings(folder, { imageSize })
+  const { grid, classTokens } = vision.tower
   const select = vision.selection.skipFirst ? "default" : "full"
-  const features = llavaTokens(folder, tower, { classToken: vision.tower.classTokens > 0, select })
-  // Pixel shuffle leaves fewer of them.
-  const tokens = vision.connector.type === "pixel_shuffle" ? rowsOfTile(vision).count : features
+  requireLlavaCount(folder, { imageSize, grid, classToken: classTokens > 0, select })
   return tiledImages(singleTileProcessor(settings, pixels, tokens))
 }
 
 function anyresPictures({ vision, raw }: TiledConfig, folder: string): ImageProcessor {
   const { image_grid_pinpoints: pinpoints, vision_aspect_ratio: aspect } = raw
-  const [featuresPerSide] = rowsOfTile(vision).grid!
   const model = {
-    ...tilesOf(vision.tower),
-    featuresPerSide,
+    ...tileOf(vision),
     pinpoints,
     aspect: (aspect as string | undefined) ?? "anyres_max_9",
   }

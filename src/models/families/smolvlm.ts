@@ -9,7 +9,7 @@ import { splitSettings } from "../../image/tile-settings.js"
 import type { Architecture } from "../architecture.js"
 import { readIdefics3Vision } from "../connectors/transformers-config.js"
 import { buildLanguage, languageRules, readLanguage, writeOuter } from "../language-inside.js"
-import { requireSettings, tiledImages, tilesOf } from "../tiled-images.js"
+import { requireSettings, tiledImages, tileOf } from "../tiled-images.js"
 import { TiledVision } from "../tiled-vision.js"
 import { VisionLanguageModel } from "../vision-language-model.js"
 import { idefics3VisionRules } from "../vision-layouts.js"
@@ -39,9 +39,8 @@ export const smolvlm: Architecture<TiledConfig> = {
       vision: readIdefics3Vision(raw, language.text.hiddenSize, files.where),
     }
   },
-  images({ vision, raw }, folder) {
-    const factor = (raw.scale_factor as number | undefined) ?? 2
-    const { settings, pixels } = splitSettings(requireSettings(folder), tilesOf(vision.tower), factor)
+  images({ vision }, folder) {
+    const { settings, pixels } = splitSettings(requireSettings(folder), tileOf(vision))
     return tiledImages(splitProcessor(settings, pixels))
   },
   write: writeOuter,
