@@ -17,6 +17,7 @@ import { architectures } from "../../src/models/registry.js"
 import { convert } from "../../src/paradigms/convert.js"
 import { setThreads } from "../../src/torch/index.js"
 import { writeOwnAdapter } from "../support/lora-fixtures.js"
+import { SIGLIP } from "../support/small-authors.js"
 import { TINY_MODELS, writeTinyModel } from "../support/tiny-models.js"
 import { requestFor, trained } from "./mechanisms.js"
 
@@ -93,6 +94,33 @@ async function refused(folder: string, sentence: RegExp): Promise<void> {
   expect(readdirSync(scratch).filter((name) => !/^(data\.json|picture\.png)$/.test(name))).toEqual([])
 }
 
+/** A tower with a class token, in the place of the authors' SigLIP. */
+const CLIP: Json = { ...SIGLIP, model_type: "clip_vision_model" }
+
+/** Keys of the authors' config.json, which say all of their pictures. */
+const OF_AUTHORS: [file: string, changes: Json, sentence: RegExp][] = [
+  [
+    "config.json",
+    { vision_config: CLIP, mm_vision_select_feature: "cls_patch" },
+    /the 17 features of each form no square\n.*mm_vision_select_feature/,
+  ],
+  ["config.json", { vision_config: CLIP, mm_vision_select_layer: -9 }, /mm_vision_select_layer is -9/],
+  ["config.json", { vision_config: CLIP }, /weights and config\.json do not fit/],
+  ["config.json", { "vision_config.image_size": 12 }, /do not fit: 1 tensor of the wrong kind: .*position_embedding/],
+  ["config.json", { mm_projector_type: "pixel_shuffle3" }, /3 × 3 does not divide the tower's 4 × 4 features/],
+  [
+    "config.json",
+    { mm_projector_type: "pixel_shuffle" },
+    /do not fit: 1 tensor missing: model.mm_projector.proj.weight/,
+  ],
+  ["config.json", { mm_projector_type: "mlp3x_gelu" }, /do not fit: 2 tensors missing: model.mm_projector.4/],
+  ["config.json", { mm_hidden_size: 16 }, /mm_hidden_size is 16, but the tower's features have 8 channels/],
+  ["config.json", { image_grid_pinpoints: [[8, 12]] }, /image_grid_pinpoints has \[8,12\], not two multiples/],
+  ["config.json", { image_grid_pinpoints: undefined }, /image_grid_pinpoints is nothing/],
+  ["config.json", { image_aspect_ratio: "anyres_max_0" }, /image_aspect_ratio is "anyres_max_0"/],
+  ["config.json", { mm_patch_merge_type: "flat" }, /do not fit: 1 tensor unexpected: model.image_newline/],
+]
+
 /** By family: file, changes, and what is said. */
 const SETTINGS: Record<string, [file: string, changes: Json, sentence: RegExp][]> = {
   qwen2_5_vl: [
@@ -113,7 +141,7 @@ const SETTINGS: Record<string, [file: string, changes: Json, sentence: RegExp][]
     ["config.json", { "text_config.rope_scaling.mrope_section": [2, 2, 2] }, /mrope_section \[2,2,2\] does not add up/],
   ],
   llava: [
-    ["processor_config.json", { patch_size: 4 }, /patch_size is 4, .*2/],
+    ["processor_config.json", { patch_size: 4 }, /patch_size is 4, .* 4 × 4 patches/],
     ["processor_config.json", { num_additional_image_tokens: 0 }, /num_additional_image_tokens is 0/],
     ["processor_config.json", { vision_feature_select_strategy: "full" }, /vision_feature_select_strategy is "full"/],
     ["preprocessor_config.json", { crop_size: { height: 16, width: 16 } }, /tiles of 16 × 16 pixels.*image_size is 8/],
@@ -123,7 +151,7 @@ const SETTINGS: Record<string, [file: string, changes: Json, sentence: RegExp][]
       { image_processor_type: "Idefics3ImageProcessor" },
       /image_processor_type is "Idefics3/,
     ],
-    ["config.json", { "vision_config.patch_size": 4 }, /patch_size is 2, but .* makes it 4|do not fit/],
+    ["config.json", { "vision_config.patch_size": 4 }, /patch_size is 2, .* 2 × 2 patches|do not fit/],
     ["config.json", { "vision_config.image_size": 16 }, /weights and config\.json do not fit|image_size/],
     ["config.json", { "vision_config.hidden_size": 24 }, /do not fit/],
     ["config.json", { vision_feature_layer: -9 }, /vision_feature_layer/],
@@ -150,6 +178,8 @@ const SETTINGS: Record<string, [file: string, changes: Json, sentence: RegExp][]
     ["config.json", { scale_factor: 3 }, /scale_factor 3 does not divide/],
     ["config.json", { "vision_config.image_size": 16 }, /do not fit|image_size/],
   ],
+  llava_qwen: OF_AUTHORS,
+  llava_llada: OF_AUTHORS,
 }
 
 describe.each(SEEING)("%s", (family) => {
