@@ -128,6 +128,16 @@ describe("any size", () => {
     }
   })
 
+  it("is refused before its pixels are looked at where no row of its features is left", () => {
+    // One row of 16 features, which are to be as few as one tile has.
+    const candidates = [{ width: 16 * 56, height: 56 }]
+    const thin = { ...small, tokensPerTile: 1, candidates, maxTiles: 1 }
+    expect(() => anyresPieces({ width: 1600, height: 100 }, thin)).toThrow(
+      /^the image \(1600 × 100\) is too thin: no row of its features is left$/,
+    )
+    expect(() => anyresPieces({ width: 1600, height: 100 }, { ...thin, maxTiles: 16 })).not.toThrow()
+  })
+
   it("without canvases is an error", () => {
     expect(() => anyresLayout({ width: 5, height: 5 }, { ...small, candidates: [] })).toThrow(UserError)
   })

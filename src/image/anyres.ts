@@ -92,7 +92,8 @@ export function fittedSize({ width, height }: PictureSize, canvas: PictureSize):
 /**
  * Tiles and features of a picture.
  * @param among pictures of the conversation: several are not tiled, but each put on a square canvas
- * @throws UserError for a size without pixels, or tiles that take more memory than a picture may
+ * @throws UserError for a size without pixels, a picture so thin that shrinking leaves no row of its features, or tiles that
+ *   take more memory than a picture may
  */
 export function anyresLayout(size: PictureSize, settings: AnyresSettings, among = 1): AnyresLayout {
   checkSize(size)
@@ -119,6 +120,10 @@ export function anyresLayout(size: PictureSize, settings: AnyresSettings, among 
   const perSide = Math.sqrt(tokensPerTile)
   const kept = keptFeatures(size, { rows: rows * perSide, columns: columns * perSide }, settings)
   const shrunk = shrunkFeatures(kept, settings)
+  if (shrunk && Math.min(shrunk.rows, shrunk.columns) < 1)
+    throw new UserError(`the image (${size.width} × ${size.height}) is too thin: no row of its features is left`, {
+      fix: "crop it",
+    })
   const map = shrunk ?? kept
   return {
     tiles,

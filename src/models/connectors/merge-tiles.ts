@@ -74,8 +74,6 @@ function requireTiles(count: number, grid: TileArrangement["grid"]): void {
 
 /** [rows, columns, H] → another number of rows and columns, bilinear without antialiasing. */
 function resized(map: Tensor, { rows, columns }: { rows: number; columns: number }): Tensor {
-  if (rows < 1 || columns < 1)
-    throw new UserError("the picture is too thin: no row of its features is left", { fix: "crop it" })
   const channelsFirst = map.permute(2, 0, 1).contiguous().unsqueeze(0)
   return bilinear.call(channelsFirst, [rows, columns], false, null, null).squeeze(0).permute(1, 2, 0)
 }
