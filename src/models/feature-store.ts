@@ -4,7 +4,7 @@ import type { Tensor } from "../torch/index.js"
 
 export interface FeatureStore {
   /**
-   * What was kept for these pixels.
+   * What was kept for these pixels, on any device.
    * @param pixels of one picture, as the tower gets them
    * @param shape of its features
    */

@@ -2,7 +2,7 @@
 
 import { UserError } from "../errors.js"
 import { finish, type Work } from "../in-turns.js"
-import { cat, type DType, type Tensor, tensor } from "../torch/index.js"
+import { cat, type Device, type DType, type Tensor, tensor } from "../torch/index.js"
 import { buildConnector } from "./connectors/build.js"
 import { type Connector, type ConnectorKind, connected } from "./connectors/connector.js"
 import { mergeTiles, type TileArrangement } from "./connectors/merge-tiles.js"
@@ -63,10 +63,9 @@ export function rowsOfTile(
 export class TiledVision {
   readonly tower: TileTower
   readonly connector: Connector
-  /** All that its features depend on beside weights and pixels. */
-  readonly described: unknown
   /** Given: what the tower gives is kept there, and pictures that are known are not computed. For a tower that does not learn. */
   features?: FeatureStore
+  readonly #config: TiledVisionConfig
   readonly #tileSize: number
   /** Of a tile: what the tower gives, and what the connector makes of it. */
   readonly #given: TileFeatures
@@ -79,7 +78,7 @@ export class TiledVision {
   constructor(config: TiledVisionConfig, weights: WeightSource, dtype: DType) {
     const { tower, selection, connector, merge, hiddenSize } = config
     this.#tileSize = tower.tileSize
-    this.described = { tower: towerFamilyOf(tower).write(tower), family: tower.family, selection }
+    this.#config = config
     this.#given = featuresOf(tower, selection)
     this.#rows = rowsOfTile(config)
     this.tower = buildTower(tower, selection, weights.at(VISION_WEIGHTS.tower), dtype)
@@ -87,6 +86,17 @@ export class TiledVision {
     this.#weights = [...weights.taken].flatMap(([name, weight]) => (name.startsWith(prefix) ? [weight] : []))
     this.connector = buildConnector(connector, this.#given, hiddenSize, weights.at(VISION_WEIGHTS.connector))
     this.#newline = merge.type === "flat" ? null : weights.take(VISION_WEIGHTS.newline, [hiddenSize])
+  }
+
+  /** All that its features depend on beside weights and pixels. */
+  get described(): unknown {
+    const { tower, selection } = this.#config
+    const device = this.#device.replace(/:\d+$/, "")
+    return { tower: towerFamilyOf(tower).write(tower), family: tower.family, selection, device }
+  }
+
+  get #device(): Device {
+    return this.#weights[0]?.device ?? "cpu"
   }
 
   get checkpointLayers(): boolean {
@@ -110,7 +120,7 @@ export class TiledVision {
     if (images.length === 0) return []
     const side = this.#tileSize
     const tiles = images.map(({ pixelValues }) => pixelValues.length / (3 * side * side))
-    const isAlone = this.features !== undefined || (!this.learns && this.#weights[0]?.device === "cpu")
+    const isAlone = this.features !== undefined || (!this.learns && this.#device === "cpu")
     const groups = isAlone ? images.map((image) => [image]) : [images]
     const features: Tensor[] = []
     for (const group of groups) features.push(yield* this.#featuresOf(group))
@@ -128,7 +138,7 @@ export class TiledVision {
     const [{ pixelValues: first }] = images
     const { count, channels } = this.#given
     const known = this.features?.get(first, [first.length / (3 * side * side), count, channels])
-    if (known) return known
+    if (known) return known.to({ device: this.#device })
     const pixels = images.map(({ pixelValues }) =>
       tensor(pixelValues, [pixelValues.length / (3 * side * side), 3, side, side]),
     )

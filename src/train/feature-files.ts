@@ -18,7 +18,7 @@ const FORMAT = 1
 
 /**
  * Lets a model keep what its tower gives in files of this folder. A file is named by hashes of all that its features depend on
- * (weights and configuration of the tower, compute type, pixels), so that it is never out of date; whatever else is in the folder
+ * (weights and configuration of the tower, kind of device, compute type, pixels), so that it is never out of date; whatever else is in the folder
  * stays.
  * @throws UserError when the tower learns, or is none of square tiles
  */

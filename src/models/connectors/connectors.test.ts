@@ -190,6 +190,27 @@ describe("a new tower and connector", () => {
       expect(vision.forward([])).toEqual([])
     }))
 
+  it("takes features that were kept to the device of its weights, and keeps those of each kind of device apart", () =>
+    noGrad(() => {
+      const [onCpu, connector] = build(false)
+      const tower = [
+        ...towerCase("siglip").entries("", { rename: (name) => `model.vision_tower.vision_tower.${name}` }),
+      ]
+      const weights = [...tower, ...connector].map(([name, weight]) => [name, weight.to({ device: "meta" })] as const)
+      const vision = new TiledVision(config("spatial_unpad"), new MapWeights(new Map(weights)), "float32")
+      vision.features = { get: (_, shape) => tensor(new Float32Array(9 * 16), shape), put: () => undefined }
+      const given: string[] = []
+      const forward = vision.connector.forward.bind(vision.connector)
+      vision.connector.forward = (features) => {
+        given.push(features.device)
+        return forward(features)
+      }
+      expect(vision.forward([picture])[0].shape).toEqual([10, 12])
+      expect(given).toEqual(["meta"])
+      expect(vision.described).toEqual({ ...(onCpu.described as object), device: "meta" })
+      expect(onCpu.described).toMatchObject({ device: "cpu" })
+    }))
+
   it("is refused where the tower gives other features than its configuration says", () => {
     const [vision] = build(false)
     const forward = vision.tower.forwardInPieces.bind(vision.tower)
