@@ -35,7 +35,8 @@ export function featuresOf({ model }: LoadedModel): number[][] {
   const patch = PATCHES[model.config.family]
   const count = patch === undefined ? 3 * 8 * 8 : 16 * patch
   const pixelValues = Float32Array.from({ length: count }, (_, i) => Math.sin(i * 0.37))
-  const image = { pieces: [4], pixelValues, ...(patch !== undefined && { grid: [1, 4, 4] }) } as ImageInput
+  const tokens = model.config.family.startsWith("llava") ? 16 : 4
+  const image = { pieces: [tokens], pixelValues, ...(patch !== undefined && { grid: [1, 4, 4] }) } as ImageInput
   return noGrad(() =>
     model
       .encodeImages([image])[0]
