@@ -4,7 +4,15 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { expectedTiles } from "../../test/support/tiles.js"
 import { UserError } from "../errors.js"
-import { type AnyresSettings, anyresLayout, anyresPieces, fittedSize, selectBestResolution } from "./anyres.js"
+import {
+  type AnyresSettings,
+  anyresLayout,
+  anyresMax,
+  anyresPieces,
+  fittedSize,
+  maxTilesOf,
+  selectBestResolution,
+} from "./anyres.js"
 
 const small: AnyresSettings = {
   side: 56,
@@ -136,6 +144,12 @@ describe("any size", () => {
       /^the image \(1600 × 100\) is too thin: no row of its features is left$/,
     )
     expect(() => anyresPieces({ width: 1600, height: 100 }, { ...thin, maxTiles: 16 })).not.toThrow()
+  })
+
+  it("a number of tiles is read as it is written, and nothing else", () => {
+    for (const maxTiles of [1, 9, 9999]) expect(maxTilesOf(anyresMax(maxTiles))).toBe(maxTiles)
+    for (const aspect of ["anyres", "anyres_max_0", "anyres_max_04", "anyres_max_10000", "pad", 4, undefined])
+      expect(maxTilesOf(aspect), String(aspect)).toBeUndefined()
   })
 
   it("without canvases is an error", () => {

@@ -57,6 +57,15 @@ export interface AnyresLayout {
   tokens: number
 }
 
+/** The N of "anyres_max_N", as every form of config.json writes it; undefined for anything else. */
+export function maxTilesOf(aspect: unknown): number | undefined {
+  const digits = typeof aspect === "string" ? /^anyres_max_([1-9]\d{0,3})$/.exec(aspect)?.[1] : undefined
+  return digits === undefined ? undefined : Number(digits)
+}
+
+/** `maxTilesOf` again. */
+export const anyresMax = (maxTiles: number): string => `anyres_max_${maxTiles}`
+
 /**
  * The canvas on which most of the picture's own pixels are seen, and of those the one with the least padding; the first of
  * equals.

@@ -4,7 +4,7 @@ import { badSetting, findImageSettings } from "../checkpoint/image-settings.js"
 import type { Json } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
 import { shown } from "../readable.js"
-import type { AnyresSettings } from "./anyres.js"
+import { type AnyresSettings, maxTilesOf } from "./anyres.js"
 import { HALF, type PixelOptions } from "./pixels.js"
 import { type ModelTile, pinpointsOf, singleTileSettings, type TileSize } from "./tile-settings.js"
 
@@ -59,13 +59,13 @@ export function authorsSettings(
   const shared = { side, tokensPerTile, merge: known } as const
   if (aspect == null || aspect === "square") return { ...shared, aspect: "square", candidates: [] }
   if (aspect === "pad") return { ...shared, aspect: "pad", candidates: [] }
-  const anyres = typeof aspect === "string" ? /^anyres(?:_max_([1-9]\d{0,3}))?$/.exec(aspect) : undefined
-  if (!anyres)
+  const maxTiles = maxTilesOf(aspect)
+  if (aspect !== "anyres" && maxTiles === undefined)
     return refuse("image_aspect_ratio", `is ${shown(aspect)}, not "square", "pad" or "anyres_max_" and a number`)
   const candidates = pinpointsOf(inPixels(pinpoints, side), side, "width first", (what) =>
     refuse("image_grid_pinpoints", what),
   )
-  return { ...shared, aspect: "anyres", candidates, ...(anyres[1] && { maxTiles: Number(anyres[1]) }) }
+  return { ...shared, aspect: "anyres", candidates, ...(maxTiles !== undefined && { maxTiles }) }
 }
 
 /** A range in words as the pairs it stands for; anything else as it is. */

@@ -10,6 +10,10 @@ import type { ResizeKernel } from "./resize.js"
 /** Pillow's numbers for its filters. 0 is "nearest", which interpolates nothing and is not offered. */
 const RESAMPLE: Record<number, ResizeKernel> = { 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming" }
 
+/** Pillow's number for a filter. */
+export const resampleOf = (kernel: ResizeKernel): number =>
+  Number(Object.keys(RESAMPLE).find((number) => RESAMPLE[Number(number)] === kernel))
+
 /**
  * Values of a prepared picture at most, and between black and white at least. Models see about -2 to 2; bytes that are
  * not rescaled stay below 1000. Beyond them squares overflow, or all pictures look alike, and nothing tells.

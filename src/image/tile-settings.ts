@@ -6,7 +6,7 @@
 import { findImageSettings, findProcessorSettings, type ImageSettings, RESTORE } from "../checkpoint/image-settings.js"
 import { UserError } from "../errors.js"
 import { shown } from "../readable.js"
-import type { AnyresSettings } from "./anyres.js"
+import { type AnyresSettings, anyresMax } from "./anyres.js"
 import type { PictureSize } from "./picture-size.js"
 import { pixelSettings, type SettingsReader, settingsReader } from "./pixel-settings.js"
 import { CLIP_MEAN, CLIP_STD, HALF, meanColour, type PixelOptions } from "./pixels.js"
@@ -161,8 +161,8 @@ export function requireLlavaCount(folder: string, { imageSize, grid, classToken,
 export interface OneVisionModel extends ModelTile {
   /** [height, width] each. */
   pinpoints: unknown
-  /** vision_aspect_ratio */
-  aspect: string
+  /** Of vision_aspect_ratio. */
+  maxTiles: number
 }
 
 /** Most canvases to choose from. */
@@ -189,8 +189,12 @@ export function pinpointsOf(
   })
 }
 
-/** 384 × 384 to 2304 × 2304: what transformers' processor has by itself. */
-const PINPOINTS = Array.from({ length: 36 }, (_, i) => [384 * (1 + Math.floor(i / 6)), 384 * (1 + (i % 6))])
+/** Canvases of LLaVA's anyres, [height, width] each: 1 to 6 tiles down and across. */
+export const pinpointsFor = (side: number): number[][] =>
+  Array.from({ length: 36 }, (_, i) => [side * (1 + Math.floor(i / 6)), side * (1 + (i % 6))])
+
+/** What transformers' processor has by itself. */
+const PINPOINTS = pinpointsFor(384)
 
 /**
  * LLaVA-OneVision's preparation.
@@ -226,16 +230,10 @@ export function oneVisionSettings(
   requireAgreement(folder, {
     num_image_tokens: model.tokens,
     vision_feature_select_strategy: "full",
-    vision_aspect_ratio: model.aspect,
+    vision_aspect_ratio: anyresMax(model.maxTiles),
   })
-  const maxTiles = Number(/^anyres_max_([1-9]\d{0,3})$/.exec(model.aspect)?.[1])
-  if (!Number.isFinite(maxTiles))
-    throw new UserError(`vision_aspect_ratio is ${shown(model.aspect)}, not anyres_max_ and a number`, {
-      where: folder,
-      fix: RESTORE,
-    })
   const anyres = { aspect: "anyres", merge: "spatial_unpad", decimals: 7 } as const
-  return { settings: { ...anyres, side, tokensPerTile: model.tokens, candidates, maxTiles }, pixels }
+  return { settings: { ...anyres, side, tokensPerTile: model.tokens, candidates, maxTiles: model.maxTiles }, pixels }
 }
 
 /**

@@ -2,13 +2,15 @@
 
 import type { Json } from "../../checkpoint/json.js"
 import { UserError } from "../../errors.js"
+import { anyresMax } from "../../image/anyres.js"
 import { requireAuthorsPixels } from "../../image/authors-settings.js"
+import { pinpointsFor } from "../../image/tile-settings.js"
 import { nameOfConnector } from "../connectors/connector.js"
 import { inLlamaWords } from "../families/llada.js"
 import { architectureOf } from "../registered.js"
 import { towerFamilyOf } from "../towers/registry.js"
 import { type FormOfModel, generationFile, type Ingredients } from "./form.js"
-import { pictureFiles, pinpointsFor } from "./pictures.js"
+import { pictureFiles } from "./pictures.js"
 
 /** By the family of the language model: what config.json calls the whole, and its class there. */
 const FORMS: Record<string, { type: string; architecture: string }> = {
@@ -45,7 +47,7 @@ export function authorsForm({ text, tower, vision, options }: Ingredients): Form
     mm_vision_select_layer: vision.selection.layers[0],
     mm_vision_select_feature: "patch",
     mm_patch_merge_type: isAnyres ? "spatial_unpad" : "flat",
-    image_aspect_ratio: isAnyres ? `anyres_max_${vision.merge.maxTiles}` : "square",
+    image_aspect_ratio: isAnyres ? anyresMax(vision.merge.maxTiles!) : "square",
     image_grid_pinpoints: isAnyres ? pinpointsFor(vision.tower.tileSize) : null,
     use_mm_proj: true,
     vision_config: { ...described, model_type: described.model_type ?? family.modelTypes[0] },

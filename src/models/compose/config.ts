@@ -3,12 +3,13 @@
 import type { ModelConfig } from "../../checkpoint/config.js"
 import type { Json } from "../../checkpoint/json.js"
 import { paradigmJson } from "../../checkpoint/paradigm-record.js"
+import { anyresMax } from "../../image/anyres.js"
+import { pinpointsFor } from "../../image/tile-settings.js"
 import { nameOfConnector } from "../connectors/connector.js"
 import { AUTOREGRESSIVE } from "../published-paradigms.js"
 import { architectureOf } from "../registered.js"
 import type { TiledVisionConfig } from "../tiled-vision.js"
 import { towerFamilyOf } from "../towers/registry.js"
-import { pinpointsFor } from "./pictures.js"
 
 /** What a text_config does not say: the whole model's, or only of use to the language model alone. */
 const OUTER = ["diffusionvl", "dtype", "torch_dtype", "auto_map", "transformers_version", "_name_or_path"]
@@ -34,7 +35,7 @@ export function composedConfig(language: ModelConfig, vision: TiledVisionConfig,
     vision_feature_layer: selection.layers.length === 1 ? selection.layers[0] : selection.layers,
     vision_feature_select_strategy: selection.skipFirst ? "default" : "full",
     ...(isAnyres && {
-      vision_aspect_ratio: `anyres_max_${merge.maxTiles}`,
+      vision_aspect_ratio: anyresMax(merge.maxTiles!),
       image_grid_pinpoints: pinpointsFor(vision.tower.tileSize),
     }),
     tie_word_embeddings: language.text.tie,

@@ -3,16 +3,11 @@
 import { findImageSettings, RESTORE } from "../../checkpoint/image-settings.js"
 import type { Json } from "../../checkpoint/json.js"
 import { UserError } from "../../errors.js"
-import { singleTileSettings } from "../../image/tile-settings.js"
+import { anyresMax } from "../../image/anyres.js"
+import { resampleOf } from "../../image/pixel-settings.js"
+import { pinpointsFor, singleTileSettings } from "../../image/tile-settings.js"
 import { rowsOfTile, type TiledVisionConfig } from "../tiled-vision.js"
 import type { TowerConfig } from "../towers/tower.js"
-
-/** Pillow's number for the filter that a tower's settings mean where they name none. */
-const FILTERS = { lanczos: 1, bilinear: 2, bicubic: 3, box: 4, hamming: 5 } as const
-
-/** Canvases of LLaVA's anyres: 1 to 6 tiles down and across. */
-export const pinpointsFor = (side: number): number[][] =>
-  Array.from({ length: 36 }, (_, i) => [side * (1 + Math.floor(i / 6)), side * (1 + (i % 6))])
 
 /**
  * preprocessor_config.json and processor_config.json.
@@ -51,7 +46,7 @@ export function pictureFiles(
       do_convert_rgb: true,
       do_resize: true,
       size: { height: side, width: side },
-      resample: FILTERS[pixels.kernel],
+      resample: resampleOf(pixels.kernel),
       do_rescale: pixels.rescaleFactor !== 1,
       rescale_factor: pixels.rescaleFactor,
       do_normalize: true,
@@ -65,7 +60,7 @@ export function pictureFiles(
       image_token: token,
       num_image_tokens: rowsOfTile(vision).count,
       vision_feature_select_strategy: "full",
-      vision_aspect_ratio: `anyres_max_${merge.maxTiles}`,
+      vision_aspect_ratio: anyresMax(merge.maxTiles!),
     },
   }
 }

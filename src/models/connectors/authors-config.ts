@@ -5,6 +5,7 @@ import type { Json } from "../../checkpoint/json.js"
 import { check } from "../../checkpoint/schema-check.js"
 import { size } from "../../checkpoint/schema-pieces.js"
 import { UserError } from "../../errors.js"
+import { maxTilesOf } from "../../image/anyres.js"
 import { shown } from "../../readable.js"
 import { rowsOfTile, type TiledVisionConfig, type TileMerge } from "../tiled-vision.js"
 import { featuresOf, hiddenStatesOf } from "../towers/features.js"
@@ -78,10 +79,10 @@ function towerAndLayer(
 
 function mergeOf(merge: TileMerge["type"], aspect: string, where?: string): TileMerge {
   if (merge === "flat") return { type: "flat" }
-  const maxTiles = /^anyres_max_(\d{1,4})$/.exec(aspect)?.[1]
-  if (aspect.startsWith("anyres") && aspect !== "anyres" && !(Number(maxTiles) > 0))
+  const maxTiles = maxTilesOf(aspect)
+  if (aspect.startsWith("anyres") && aspect !== "anyres" && maxTiles === undefined)
     throw new UserError(`image_aspect_ratio is ${shown(aspect)}, neither anyres nor anyres_max_N`, { where })
-  return { type: merge, ...(maxTiles !== undefined && { maxTiles: Number(maxTiles) }) }
+  return { type: merge, ...(maxTiles !== undefined && { maxTiles }) }
 }
 
 /** The keys again, of what has changed or was chosen here. */

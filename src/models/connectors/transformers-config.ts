@@ -5,6 +5,7 @@ import type { Json } from "../../checkpoint/json.js"
 import { check } from "../../checkpoint/schema-check.js"
 import { upTo } from "../../checkpoint/schema-pieces.js"
 import { UserError } from "../../errors.js"
+import { maxTilesOf } from "../../image/anyres.js"
 import { ACTIVATIONS, type Activation } from "../../nn/mlp.js"
 import { shown } from "../../readable.js"
 import { rowsOfTile, type TiledVisionConfig, type TileMerge } from "../tiled-vision.js"
@@ -42,7 +43,10 @@ export const readLlavaVision = (raw: Json, hiddenSize: number, where?: string): 
 export function readLlavaOnevisionVision(raw: Json, hiddenSize: number, where?: string): TiledVisionConfig {
   const facts: LlavaFacts = { tower: "siglip_vision_model", layer: -1, strategy: "full" }
   const aspect = raw.vision_aspect_ratio ?? "anyres_max_9"
-  const merge: TileMerge = { type: "spatial_unpad", maxTiles: maxTilesOf(aspect, where), decimals: 7 }
+  const maxTiles = maxTilesOf(aspect)
+  if (maxTiles === undefined)
+    throw new UserError(`vision_aspect_ratio is ${shown(aspect)}, not anyres_max_N`, { where })
+  const merge: TileMerge = { type: "spatial_unpad", maxTiles, decimals: 7 }
   return readLlava(raw, hiddenSize, facts, merge, where)
 }
 
@@ -73,15 +77,6 @@ function connectorOf(json: z.infer<typeof llavaSchema>, where?: string): Connect
   const kind = connectorNamed(json.mm_projector_type ?? "mlp2x_gelu", "mm_projector_type", where)
   if (kind.type !== "mlp") return kind
   return { ...kind, activation: json.projector_hidden_act ?? "gelu", bias: json.multimodal_projector_bias ?? true }
-}
-
-const ASPECT = /^anyres_max_(\d{1,4})$/
-
-/** `anyres_max_N` */
-function maxTilesOf(aspect: unknown, where?: string): number {
-  const maxTiles = typeof aspect === "string" ? Number(ASPECT.exec(aspect)?.[1]) : 0
-  if (maxTiles > 0) return maxTiles
-  throw new UserError(`vision_aspect_ratio is ${shown(aspect)}, not anyres_max_N`, { where })
 }
 
 const idefics3Schema = z.looseObject({

@@ -81,12 +81,7 @@ function wholePictures({ vision }: TiledConfig, folder: string): ImageProcessor 
 }
 
 function anyresPictures({ vision, raw }: TiledConfig, folder: string): ImageProcessor {
-  const { image_grid_pinpoints: pinpoints, vision_aspect_ratio: aspect } = raw
-  const model = {
-    ...tileOf(vision),
-    pinpoints,
-    aspect: (aspect as string | undefined) ?? "anyres_max_9",
-  }
+  const model = { ...tileOf(vision), pinpoints: raw.image_grid_pinpoints, maxTiles: vision.merge.maxTiles! }
   const { settings, pixels } = oneVisionSettings(folder, model)
   return tiledImages(anyresProcessor(settings, pixels), ({ layout }) => layout)
 }
