@@ -57,9 +57,12 @@ export function patternValue(
   usual: number,
   where?: string,
 ): number {
-  const found = Object.entries(patterns).find(([pattern]) => fits(pattern, END, name, where))
+  const found = Object.entries(patterns).find(([pattern]) => fitsEnd(pattern, name, where))
   return found?.[1] ?? usual
 }
+
+/** Whether a pattern of ranks or alphas is for the module. */
+export const fitsEnd = (pattern: string, name: string, where?: string): boolean => fits(pattern, END, name, where)
 
 interface Expression {
   regex: RegExp

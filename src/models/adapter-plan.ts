@@ -1,10 +1,18 @@
 /** What an adapter changes of a model: chosen for a training, or as an adapter's files say. Plain data. */
 
 import { EMBEDDING, HEAD } from "../checkpoint/checkpoint.js"
-import { ALL_LINEAR, isSaved, type NamedModule, patternValue, targetsOf } from "../checkpoint/module-names.js"
+import {
+  ALL_LINEAR,
+  fitsEnd,
+  isNamed,
+  isSaved,
+  type NamedModule,
+  patternValue,
+  targetsOf,
+} from "../checkpoint/module-names.js"
 import { type LoraSettings, scaleOf } from "../checkpoint/peft-config.js"
 import { UserError } from "../errors.js"
-import { firstOf } from "../readable.js"
+import { firstOf, shown } from "../readable.js"
 import type { Module, Modules } from "./modules.js"
 
 export interface LowRankPlan {
@@ -31,8 +39,9 @@ export interface AdapterPlanOptions {
 }
 
 /**
+ * The plan of new adapters. Every name in the settings has to mean something: a misspelt one would be ignored.
  * @param given settings whose target may be any; in the plan it is one that PEFT finds exactly these modules by
- * @throws UserError when no module fits, or one that does is no linear layer
+ * @throws UserError when no module fits a name or pattern, or one that is meant is no linear layer
  */
 export function planAdapter(
   modules: Modules,
@@ -44,12 +53,14 @@ export function planAdapter(
     .filter(([canonical, name]) => whole.includes(canonical) || isSaved(settings, moduleOf(name)))
     .map(([name]) => name)
   const all = [...modules.byName.values()]
-  const targets = targetsOf(all, settings, where).filter(isWanted)
+  const meant = targetsOf(all, settings, where)
+  const targets = meant.filter(isWanted)
   if (targets.length === 0 && settings.tokens.length === 0)
     throw new UserError(`no linear layer of the model is meant by ${shownTarget(settings)}`, {
       where,
       fix: `its layers are called ${firstOf(endings(all.filter(({ linear }) => linear)), 20).join(", ")}`,
     })
+  requireMeaning(settings, all, meant, where)
   const unused = settings.modulesToSave.find((ending) => !isSavedBy(ending, modules))
   if (unused !== undefined)
     throw new UserError(`the model has no module ${unused}, which is to be learned whole`, { where })
@@ -75,6 +86,28 @@ export function lowRankOf(module: Module, settings: LoraSettings, where?: string
   return { module, rank, scale: scaleOf(settings, rank, alpha) }
 }
 
+/** @throws UserError for a name that no module has, or a pattern that fits none with an adapter */
+function requireMeaning(
+  { target, exclude = [], rankPattern, alphaPattern }: LoraSettings,
+  all: readonly NamedModule[],
+  meant: readonly NamedModule[],
+  where?: string,
+): void {
+  const refuse = (key: string, name: string, modules: readonly NamedModule[], whose = ""): never => {
+    throw new UserError(`${key} ${shown(name)} means no module of the model${whose}`, {
+      where,
+      fix: `they are called ${firstOf(endings(modules), 20).join(", ")}`,
+    })
+  }
+  for (const name of typeof target === "string" ? [] : target)
+    if (!all.some((module) => isNamed([name], module.name))) refuse("target", name, all)
+  for (const names of typeof exclude === "string" ? [exclude] : exclude.map((name) => [name]))
+    if (!all.some((module) => isNamed(names, module.name, where))) refuse("exclude", String(names), all)
+  for (const [key, patterns] of Object.entries({ rank_pattern: rankPattern, alpha_pattern: alphaPattern }))
+    for (const pattern of Object.keys(patterns))
+      if (!meant.some(({ name }) => fitsEnd(pattern, name, where))) refuse(key, pattern, meant, " that has an adapter")
+}
+
 /** Where the head is the embedding, one is not learned without the other; PEFT has to be told of both. */
 function withTiedHead(settings: LoraSettings, { names, config }: Modules): LoraSettings {
   const both = [EMBEDDING, HEAD].map((canonical) => moduleOf(names.get(canonical) ?? canonical))
@@ -98,7 +131,7 @@ const moduleOf = (weight: string): string => weight.replace(/\.[^.]+$/, "")
 const shownTarget = ({ target }: LoraSettings): string => (typeof target === "string" ? target : target.join(", "))
 
 /** Last words of names, each once: [q_proj, k_proj, …]. */
-const endings = (modules: readonly Module[]): string[] => [
+const endings = (modules: readonly NamedModule[]): string[] => [
   ...new Set(modules.map(({ name }) => name.slice(name.lastIndexOf(".") + 1))),
 ]
 

@@ -133,7 +133,7 @@ function planOf(config: TrainingConfig, { made, before, target }: AdapterStart):
     isWanted: ({ layers: [{ layer }] }) => isTunable(config, `${layer}.`),
     // Adapters beside a new connector would leave it as random as it is.
     whole: made,
-    where: "lora.target",
+    where: "lora",
   })
 }
 

@@ -119,6 +119,11 @@ describe("a training of adapters", () => {
   it.each([
     [{ target: ["no_such_proj"] }, /no linear layer .* is meant by no_such_proj/],
     [{ target: ["norm"] }, /model\.norm cannot have an adapter: it is no linear layer/],
+    [{ target: ["q_proj", "v_porj"] }, /target "v_porj" means no module of the model/],
+    [{ exclude: ["q_proj", "nothing"] }, /exclude "nothing" means no module of the model/],
+    [{ exclude: ".*nothing" }, /exclude "\.\*nothing" means no module/],
+    [{ rank_pattern: { nope: 3 } }, /rank_pattern "nope" means no module of the model that has an adapter/],
+    [{ target: ["q_proj"], alpha_pattern: { v_proj: 3 } }, /alpha_pattern "v_proj" means no module/],
     [{ modules_to_save: ["connector"] }, /has no module connector/],
     [{ target: "(" }, /no regular expression/],
   ])("refuses %j before it writes", async (lora, message) => {
