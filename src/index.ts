@@ -144,6 +144,7 @@ export type {
   ImageProcessor,
   NamedToken,
   PictureOptions,
+  PictureSetting,
   PixelLimits,
 } from "./models/architecture.js"
 export { Decoder } from "./models/decoder.js"

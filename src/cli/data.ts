@@ -25,6 +25,7 @@ import { PlainFormat } from "../text/plain-format.js"
 import { Tokenizer } from "../text/tokenizer.js"
 import { hasTokenizer } from "../text/tokenizer-file.js"
 import { chosenParadigm, type TrainingConfig } from "../train/config.js"
+import { pictureOptions, smallerPictures } from "../train/pictures.js"
 import { readTrainingPlan } from "../train/plan.js"
 import { composedHere } from "./composed-here.js"
 import { EXIT_FAILED } from "./errors.js"
@@ -60,12 +61,10 @@ function trainingOptions(
   const trained = config && (paradigm.name === config.paradigm.name ? config : asParadigm(config, paradigm))
   const limits = { minPixels: data?.min_pixels, maxPixels: data?.max_pixels }
   const images = trained && imageProcessorOf(trained, pictures, limits)
-  const aspect = data?.image_aspect ?? "pad"
-  const wholeOnly = data?.image_tiles === "whole"
+  const options = pictureOptions(data ?? {}, images)
   const spanOfSize = (size: PictureSize, among: number): ImageSpan => {
-    if (trained && tokenizer)
-      return spanOf(requireImages(images).pieces(size, { pad: aspect === "pad", wholeOnly, among }), tokenizer)
-    return imageTokens(size, aspect, {
+    if (trained && tokenizer) return spanOf(requireImages(images).pieces(size, { ...options, among }), tokenizer)
+    return imageTokens(size, options.pad ? "pad" : "native", {
       minPixels: limits.minPixels ?? DIFFUSION_IMAGE.minPixels,
       maxPixels: limits.maxPixels ?? DIFFUSION_IMAGE.maxPixels,
     })
@@ -76,6 +75,7 @@ function trainingOptions(
     learn: recipe && paradigm.learn?.(chosenParadigm(recipe).section),
     trusted: data?.trusted,
     maxLength: data?.max_length,
+    smaller: images ? smallerPictures(images) : "lower data.max_pixels",
     // Of a model that is put together, and is not here, nobody knows what pictures stand for.
     ...((trained || !recipe?.vision) && {
       imageSpan: async (path, among) => spanOfSize(await imageSize(path), among),

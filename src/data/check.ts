@@ -36,6 +36,8 @@ export interface CheckOptions {
    * an image counts one.
    */
   imageSpan?: (path: string, among: number) => Promise<ImageSpan>
+  /** What makes images take fewer tokens, for advice. */
+  smaller?: string
 }
 
 export interface DataProblem {
@@ -137,11 +139,11 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) =>
 function encodeSample(
   { messages }: Sample,
   spans: readonly ImageSpan[],
-  { tokenizer, format = "qwen_2_5", learn, trusted = true, maxLength = 8192 }: CheckOptions,
+  { tokenizer, format = "qwen_2_5", learn, trusted = true, maxLength = 8192, smaller }: CheckOptions,
 ): Encoded | undefined {
   if (!tokenizer) return undefined
   const encoded = encodeTraining(messages, tokenizer, format, { special: trusted, learn })
-  layOut(encoded, spans, { maxLength })
+  layOut(encoded, spans, { maxLength, smaller })
   return encoded
 }
 

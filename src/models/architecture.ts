@@ -90,8 +90,13 @@ export interface PictureOptions {
   among?: number
 }
 
+/** What recipes can set of pictures: limits of their area, and options of {@link PictureOptions}. */
+export type PictureSetting = "limits" | "pad" | "wholeOnly"
+
 /** Makes pictures ready: plain data in, plain data out. */
 export interface ImageProcessor {
+  /** What recipes can set; the others would change nothing, and are refused. @default nothing */
+  readonly follows?: readonly PictureSetting[]
   /**
    * What a picture of this size stands for in the sequence.
    * @throws UserError for a size that cannot be prepared

@@ -21,6 +21,7 @@ export function qwenPictures(
   const options = { ...imageOptionsOf(folder, config, limits), pillow }
   const { mergeSize } = config.vision
   return {
+    follows: ["limits", "pad"],
     pieces({ width, height }, { pad = false } = {}) {
       const tokens = imageTokens({ width, height }, pad ? "pad" : "native", options)
       if (!pad) qwenGrid(width, height, options)

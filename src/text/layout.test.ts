@@ -1,5 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import type { UserError } from "../errors.js"
 import { IGNORE, IMAGE } from "./conversation.js"
 import type { ImageSpan } from "./image-span.js"
 import { layOut } from "./layout.js"
@@ -94,4 +95,14 @@ it("refuses a cut that leaves nothing of the answer", () => {
   expect(() => layOut(encoded, [10], { maxLength: 12 })).toThrow(
     "there is nothing to learn: the answer begins at token 12 of 14, and a sample is cut to 12",
   )
+  const fixOf = (ids: Int32Array, spans: number[], smaller?: string): unknown => {
+    try {
+      return layOut({ ...encoded, ids }, spans, { maxLength: 3, smaller })
+    } catch (error) {
+      return (error as UserError).fix
+    }
+  }
+  expect(fixOf(encoded.ids, [10], "lower it")).toBe("raise data.max_length, lower it, or shorten the record")
+  expect(fixOf(encoded.ids, [10])).toBe("raise data.max_length or shorten the record")
+  expect(fixOf(Int32Array.of(1, 1, 2, 3, 4), [], "lower it")).toBe("raise data.max_length or shorten the record")
 })

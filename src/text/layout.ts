@@ -29,6 +29,8 @@ export interface LayoutOptions {
   maxLength?: number
   /** Pads with EOS, labelled, to whole blocks (block diffusion; docs/reference.md, "Sequences"). */
   blocks?: { size: number; eos: number }
+  /** What makes images take fewer tokens, for advice. */
+  smaller?: string
 }
 
 /** @throws UserError when the slots and the images differ in number */
@@ -48,13 +50,14 @@ export function requireSlots(slots: number, images: number): void {
 export function layOut(
   { ids, labels, answerStart }: Encoded,
   spans: readonly ImageSpan[],
-  { maxLength = Number.POSITIVE_INFINITY, blocks }: LayoutOptions = {},
+  { maxLength = Number.POSITIVE_INFINITY, blocks, smaller }: LayoutOptions = {},
 ): SequenceLayout {
   const slots = ids.reduce((n, id) => n + (id === IMAGE ? 1 : 0), 0)
   requireSlots(slots, spans.length)
   const full = ids.length - slots + spans.reduce<number>((sum, span) => sum + spanLength(span), 0)
   const real = Math.min(full, maxLength)
-  if (answerStart !== undefined) requireAnswer(positionOf(answerStart, ids, spans), full, maxLength)
+  if (answerStart !== undefined)
+    requireAnswer(positionOf(answerStart, ids, spans), full, maxLength, spans.length > 0 ? smaller : undefined)
   const padded = blocks ? Math.ceil(real / blocks.size) * blocks.size : real
   const outIds = new Int32Array(padded).fill(blocks?.eos ?? 0)
   const outLabels = new Int32Array(padded).fill(blocks?.eos ?? IGNORE)
@@ -86,10 +89,10 @@ function positionOf(position: number, ids: Int32Array, spans: readonly ImageSpan
   return position + spans.slice(0, before).reduce<number>((sum, span) => sum + spanLength(span) - 1, 0)
 }
 
-function requireAnswer(start: number, length: number, maxLength: number): void {
+function requireAnswer(start: number, length: number, maxLength: number, smaller?: string): void {
   if (start < maxLength) return
   throw new UserError(
     `there is nothing to learn: the answer begins at token ${start} of ${length}, and a sample is cut to ${maxLength}`,
-    { fix: "raise data.max_length, lower data.max_pixels, or shorten the record" },
+    { fix: `raise data.max_length${smaller ? `, ${smaller},` : ""} or shorten the record` },
   )
 }

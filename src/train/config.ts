@@ -108,14 +108,14 @@ export const dataSchema = z.strictObject({
    * train. false, for records that strangers wrote: it is learned as the characters it is.
    */
   trusted: z.boolean().default(true),
-  /** pad: onto a square, as the authors train; native: as they evaluate. */
-  image_aspect: z.enum(["pad", "native"]).default("pad"),
+  /** Of models that leave the choice. pad (the default): onto a square, as the authors train; native: as they evaluate. */
+  image_aspect: z.enum(["pad", "native"]).optional(),
   /**
    * Of pictures that are cut into tiles beside a small copy of the whole. all: as the evaluation sees them; whole: the small copy
    * only, as the authors train, by mistake (docs/reference.md, Q1).
    */
   image_tiles: z.enum(["all", "whole"]).default("all"),
-  /** Pixels per image; the model's own preprocessor_config.json if not given. */
+  /** Pixels per image, of Qwen's models; the model's own preprocessor_config.json if not given. */
   min_pixels: upTo(MANY).optional(),
   max_pixels: upTo(MANY).optional(),
   /** grouped: by image; batches of images, each with tasks drawn by `task_mixture`. */

@@ -16,7 +16,7 @@ import {
 import { messageOf, UserError } from "../errors.js"
 import { type AugmentOptions, augment } from "../image/augment.js"
 import { decodeImage, type RgbImage } from "../image/decode.js"
-import type { ImageProcessor } from "../models/architecture.js"
+import type { ImageProcessor, PictureOptions } from "../models/architecture.js"
 import { requireImages } from "../models/images.js"
 import type { MropePositions } from "../models/mrope-positions.js"
 import type { ImageInput } from "../models/types.js"
@@ -26,6 +26,7 @@ import { spanOf } from "../text/image-span.js"
 import type { Tokenizer } from "../text/tokenizer.js"
 import type { Encoded } from "../text/writer.js"
 import { type AugmentConfig, chosenParadigm, type TrainingConfig } from "./config.js"
+import { pictureOptions } from "./pictures.js"
 
 /** Decoded pictures and encoded records are kept while they fit: small data sets are read once. */
 const CACHE_BYTES = 256 * 2 ** 20
@@ -62,6 +63,7 @@ export class TrainingData {
   readonly #root: string
   readonly #groups: ImageTasks[] = []
   readonly #lengths: Int32Array | undefined
+  readonly #pictures: PictureOptions
   readonly #taskMixture: readonly TaskMixturePhase[]
   readonly #images = new Map<string, RgbImage>()
   #imageBytes = 0
@@ -78,6 +80,7 @@ export class TrainingData {
     /** Hash of the data file, which tells whether a kept index is its own. */
     content?: string,
   ) {
+    this.#pictures = pictureOptions(config.data, imageProcessor)
     // A mark of the format that the tokenizer lacks, or a template that is not there, is no record's fault.
     this.#encode([
       { role: "user", content: "" },
@@ -190,8 +193,7 @@ export class TrainingData {
     const known = shown.get(path)
     if (known !== undefined && !mixes) return known
     const processor = requireImages(this.imageProcessor)
-    const { image_aspect: aspect, image_tiles: tiles } = this.config.data
-    const picture = { pad: aspect === "pad", wholeOnly: tiles === "whole", among: sample.images.length }
+    const picture = { ...this.#pictures, among: sample.images.length }
     let image = await ofPicture(path, async () => {
       const decoded = await this.#decode(path)
       processor.pieces(decoded, picture)

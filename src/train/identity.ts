@@ -40,7 +40,10 @@ function fixedSettings(config: TrainingConfig): object {
   const section = { [sectionKey(paradigm)]: chosenParadigm(config).section }
   // Where the tower lies is no part of it: its weights are.
   const seeing = vision && { ...vision, tower: undefined }
-  return { paradigm, vision: seeing, loss, lora, ...section, data: reading, train: fixedTraining(train) }
+  // A value that is given has to mean something to the model; the default is the same where it means something.
+  const { image_aspect = "pad" } = reading
+  const looking = { ...reading, image_aspect }
+  return { paradigm, vision: seeing, loss, lora, ...section, data: looking, train: fixedTraining(train) }
 }
 
 function fixedTraining(train: TrainingConfig["train"]): object {
@@ -244,7 +247,8 @@ function legacySection({ anneal, context, ...known }: TrainingConfig["block_diff
 
 /** How checkpoints of version 0.1 recorded the settings: a hash, with the paths in it. */
 export function legacyFingerprint({ paradigm, block_diffusion, data, train }: TrainingConfig): string {
-  const known = Object.fromEntries(Object.entries(data).filter(([key]) => LEGACY_DATA.includes(key)))
+  const entries: Record<string, unknown> = { ...data, image_aspect: data.image_aspect ?? "pad" }
+  const known = Object.fromEntries(LEGACY_DATA.map((key) => [key, entries[key]]))
   return createHash("sha256")
     .update(
       JSON.stringify({

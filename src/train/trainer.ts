@@ -20,6 +20,7 @@ import { brokenTensors, brokenWeights, notFiniteTensors } from "./not-finite.js"
 import { AdamW } from "./optimizer.js"
 import { requireTrainingPlaces } from "./output-places.js"
 import { nothingLearned, targetConfig } from "./paradigm.js"
+import { pictureOptions } from "./pictures.js"
 import { openStart, type StageStart } from "./start.js"
 import {
   checkpointFolder,
@@ -91,6 +92,12 @@ async function* trainAlone(
   keepFreedMemory()
   const before = readConfigBeside(resumed?.folder ?? source, source)
   const target = targetConfig(before, config, (id) => tokenizer.token(id))
+  const images = imageProcessorOf(target, source, {
+    minPixels: config.data.min_pixels,
+    maxPixels: config.data.max_pixels,
+  })
+  // Told before weights are loaded.
+  pictureOptions(config.data, images)
   const { model, dtype, device, parameters, weights, save } = learner(config, {
     source: found,
     made: start.made,
@@ -108,7 +115,7 @@ async function* trainAlone(
     tokenizer,
     target,
     config.data.format === "captions" ? "llada_plain" : chatFormatOf(target, source, tokenizer),
-    imageProcessorOf(target, source, { minPixels: config.data.min_pixels, maxPixels: config.data.max_pixels }),
+    images,
     join(config.output, "data.index"),
     identity.data.sha256,
   )

@@ -83,7 +83,10 @@ function wholePictures({ vision }: TiledConfig, folder: string): ImageProcessor 
 function anyresPictures({ vision, raw }: TiledConfig, folder: string): ImageProcessor {
   const model = { ...tileOf(vision), pinpoints: raw.image_grid_pinpoints, maxTiles: vision.merge.maxTiles! }
   const { settings, pixels } = oneVisionSettings(folder, model)
-  return tiledImages(anyresProcessor(settings, pixels), ({ layout }) => layout)
+  return tiledImages(
+    (wholeOnly) => anyresProcessor({ ...settings, wholeOnly }, pixels),
+    ({ layout }) => layout,
+  )
 }
 
 export const llava = llavaFamily("llava", "LLaVA-1.5", 32000, "llama", readLlavaVision, wholePictures)

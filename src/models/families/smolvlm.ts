@@ -41,7 +41,7 @@ export const smolvlm: Architecture<TiledConfig> = {
   },
   images({ vision }, folder) {
     const { settings, pixels } = splitSettings(requireSettings(folder), tileOf(vision))
-    return tiledImages(splitProcessor(settings, pixels))
+    return tiledImages((wholeOnly) => splitProcessor({ ...settings, splits: settings.splits && !wholeOnly }, pixels))
   },
   write: writeOuter,
   layouts: () => [layout],
