@@ -1,8 +1,9 @@
 /** All that is measured of the models. What is done is kept in files: stopped at any moment, the same call goes on there. */
 
 import { createHash } from "node:crypto"
-import { appendFileSync, existsSync, readFileSync } from "node:fs"
+import { appendFileSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { wholeLines } from "../../src/eval/answer-file.js"
 import { type Measured, measure } from "../../src/eval/measure.js"
 import { metricNamed, type NamedMetric } from "../../src/eval/metrics.js"
 import { type Question, readQuestions } from "../../src/eval/questions.js"
@@ -65,8 +66,8 @@ export async function evaluateModels(input: EvaluationInput): Promise<Results> {
     const { model, set } = measurement
     const onAnswer = (done: number): void => input.onQuestion?.(before + done, total, `${model}, ${set}`)
     if (isText(measurement)) {
-      const file = join(folder, "evaluation", `${model}-${set}.jsonl`)
       const questions = textOf(measurement.set)
+      const file = join(folder, "evaluation", `${keyOf(measurement, questions)}.jsonl`)
       const right = await countRight(questions, file, {
         open: () => open(model),
         system: settings.system,
@@ -113,18 +114,17 @@ async function metricsOf(
   return { answers: [exact], captions: [words, bert] }
 }
 
-/** Kept one by one: a line says whether the question of its number was answered right. */
-async function countRight(
+/** Kept one by one: a line, `true` or `false`, says whether the question of its number was answered right. */
+export async function countRight(
   questions: readonly TextQuestion[],
   file: string,
   how: { open: () => Session; system: string; signal?: AbortSignal; onAnswer: (done: number) => void },
 ): Promise<number> {
-  const kept = existsSync(file) ? readFileSync(file, "utf8").split("\n").slice(0, -1) : []
-  const answers = kept.map((line) => line === "right")
+  const answers = wholeLines(file).map((line) => line === "true")
   for (const question of questions.slice(answers.length)) {
     how.signal?.throwIfAborted()
     const right = await choosesRight(how.open(), question, how.system)
-    appendFileSync(file, `${right ? "right" : "wrong"}\n`)
+    appendFileSync(file, `${right}\n`)
     how.onAnswer(answers.push(right))
     // Signals and timers are served between forwards.
     await new Promise((resolve) => setImmediate(resolve))
@@ -133,7 +133,7 @@ async function countRight(
 }
 
 /** A name for people, and a hash of everything that the answers depend on but the model. */
-function keyOf(measurement: Measurement, asked: readonly Question[]): string {
+function keyOf(measurement: Measurement, asked: readonly object[]): string {
   const hash = createHash("sha256")
     .update(JSON.stringify([measurement, asked]))
     .digest("hex")

@@ -11,6 +11,17 @@ export interface KeptAnswer extends Answer {
   seconds: number
 }
 
+/** Lines of a file that is appended to; one that was cut short is cut off, so that the next begins a line. */
+export function wholeLines(file: string): string[] {
+  return explaining(file, () => {
+    if (!existsSync(file)) return []
+    const text = readFileSync(file, "utf8")
+    const end = text.lastIndexOf("\n") + 1
+    if (end < text.length) truncateSync(file, Buffer.byteLength(text.slice(0, end)))
+    return text.slice(0, end).split("\n").slice(0, -1)
+  })
+}
+
 export class AnswerFile {
   readonly answers = new Map<number, KeptAnswer>()
 
@@ -22,11 +33,9 @@ export class AnswerFile {
     readonly file: string,
     about: object,
   ) {
-    const text = explaining(file, () => (existsSync(file) ? readFileSync(file, "utf8") : ""))
-    const end = text.lastIndexOf("\n") + 1
-    if (end === 0) explaining(file, () => writeFileSync(file, `${JSON.stringify(about)}\n`))
-    else if (end < text.length) explaining(file, () => truncateSync(file, Buffer.byteLength(text.slice(0, end))))
-    for (const line of text.slice(0, end).split("\n").slice(1, -1)) {
+    const lines = wholeLines(file)
+    if (lines.length === 0) explaining(file, () => writeFileSync(file, `${JSON.stringify(about)}\n`))
+    for (const line of lines.slice(1)) {
       const kept = JSON.parse(line) as KeptAnswer
       this.answers.set(kept.index, kept)
     }
