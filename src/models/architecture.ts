@@ -95,7 +95,7 @@ export type PictureSetting = "limits" | "pad" | "wholeOnly"
 
 /** Makes pictures ready: plain data in, plain data out. */
 export interface ImageProcessor {
-  /** What recipes can set; the others would change nothing, and are refused. @default nothing */
+  /** What recipes can set: the others, which would change nothing, are refused. @default nothing is refused */
   readonly follows?: readonly PictureSetting[]
   /**
    * What a picture of this size stands for in the sequence.

@@ -33,7 +33,7 @@ export function tiledImages<P extends ImageTiles>(
   const choose = ({ wholeOnly = false }: PictureOptions): PictureProcessor<P> =>
     typeof processor === "function" ? processor(wholeOnly) : processor
   return {
-    ...(typeof processor === "function" && { follows: ["wholeOnly"] }),
+    follows: typeof processor === "function" ? ["wholeOnly"] : [],
     pieces: (size, options = {}) => choose(options).pieces(size, options.among),
     async prepare(image, options = {}): Promise<TiledImage> {
       const chosen = choose(options)

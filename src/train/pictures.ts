@@ -8,7 +8,7 @@ type PictureKeys = Pick<TrainingConfig["data"], "image_aspect" | "min_pixels" | 
   Partial<Pick<TrainingConfig["data"], "image_tiles">>
 
 /**
- * @param processor of the model; without one nothing is held against it
+ * @param processor of the model; where it is absent, or does not say what it follows, nothing is refused
  * @throws UserError for a setting that the model's pictures would not follow
  */
 export function pictureOptions(data: PictureKeys, processor: ImageProcessor | undefined): PictureOptions {
@@ -20,7 +20,7 @@ export function pictureOptions(data: PictureKeys, processor: ImageProcessor | un
     ["max_pixels", "limits", data.max_pixels !== undefined],
   ]
   for (const [key, setting, isGiven] of given)
-    if (isGiven && processor && !processor.follows?.includes(setting))
+    if (isGiven && processor?.follows && !processor.follows.includes(setting))
       throw new UserError(`the model's pictures cannot follow ${key}: its own files say how they are prepared`, {
         where: `data.${key}`,
         fix: `leave data.${key} out`,
