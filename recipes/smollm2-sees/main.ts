@@ -66,11 +66,12 @@ async function sees(options: Options): Promise<void> {
 }
 
 /** What to type to do the same again. */
-function commandOf({ out, recipe, seed, set = [], train = [] }: Options): string {
+function commandOf({ out, recipe, seed, set = [], train = [], ...given }: Options): string {
   const words = [
     ...["--out", relative(".", resolve(out)) || "."],
     ...(recipe ? ["--recipe", relative(".", recipe)] : []),
     ...(seed === undefined ? [] : ["--seed", seed]),
+    ...GIVEN.flatMap((name) => (given[name] === undefined ? [] : [`--${name}`, given[name]])),
     ...set.flatMap((override) => ["--set", override]),
     ...train.flatMap((override) => ["--train", override]),
   ]

@@ -33,7 +33,8 @@ export async function run(options: RunOptions): Promise<{ html: string; markdown
 
 async function runAlone(options: RunOptions): Promise<{ html: string; markdown: string } | undefined> {
   const { settings, folder, command, signal, observer, set = [] } = options
-  await keepSettings({ ...settings, set }, folder)
+  const { model, tower, vqa, text, encoder } = options
+  await keepSettings({ ...settings, set }, folder, { model, tower, vqa, text, encoder })
   const clock = new Clock(join(folder, "times.json"))
   const { language, composed } = await clock.time("models", () => prepareModels(options))
   const data = await clock.time("data", () => prepareData(options))

@@ -31,7 +31,8 @@ export async function run(options: RunOptions): Promise<{ html: string; markdown
 
 async function runAlone(options: RunOptions): Promise<{ html: string; markdown: string } | undefined> {
   const { settings, folder, command, signal, observer } = options
-  await keepSettings({ ...settings, set: options.set ?? [] }, folder)
+  const { model, data } = options
+  await keepSettings({ ...settings, set: options.set ?? [] }, folder, { model, data })
   const clock = new Clock(join(folder, "times.json"))
   const base = await prepareModel(options)
   const prepared = await clock.time("own answers", () => prepareData(options, base))
