@@ -119,6 +119,31 @@ it("is stopped in trainings and in the evaluation, goes on, and ends with a repo
   await expect(again).rejects.toThrow(/started with other settings/)
 })
 
+it("trains adapters behind the connector where it is asked to", async () => {
+  const adapted = join(root, "adapted")
+  const lora = settingsSchema.shape.lora.parse({ rank: 2, modules_to_save: ["linear_1", "linear_2"] })
+  const { evaluation } = settings
+  const few = { ...evaluation, questions: 1, captions: 1, text_questions: 0, answer_tokens: 1, caption_tokens: 1 }
+  const reports = await run({
+    ...{
+      settings: { ...settings, lora, evaluation: few },
+      folder: adapted,
+      command: "",
+      model,
+      tower,
+      vqa,
+      text,
+      encoder,
+    },
+    set: [...SMALLER, "train.max_steps=1"],
+    observer: observer([]),
+  })
+  expect(existsSync(reports!.html)).toBe(true)
+  const isAdapter = (name: string): boolean => existsSync(join(adapted, name, "model", "adapter_config.json"))
+  expect(isAdapter("connector")).toBe(false)
+  for (const way of WAYS) expect(isAdapter(way)).toBe(true)
+})
+
 it("trains three ways from the same start, with the same samples in the same order", () => {
   const input = { settings, folder, composed: "c", captions: "d", conversations: "e" }
   const [connector, first, ...others] = stagesOf(input)

@@ -2,6 +2,7 @@
 
 import { z } from "zod"
 import { REMASKING_STRATEGIES } from "../../src/paradigms/block-diffusion/remasking.js"
+import { loraSchema } from "../../src/train/config.js"
 
 const count = z.int().min(0).max(100_000)
 const some = z.int().min(1).max(100_000)
@@ -25,6 +26,8 @@ export const settingsSchema = z.strictObject({
   dtype: z.enum(["auto", "float32", "bfloat16"]).default("auto"),
   /** Optimizer steps of the connector alone, and of each training behind it. */
   steps: z.strictObject({ connector: some, whole: some }),
+  /** Adapters instead of whole weights in the three trainings behind the connector's, as in recipes. @default none */
+  lora: loraSchema.optional(),
   /** Emoji concepts that are drawn and described. */
   concepts: some,
   evaluation: z.strictObject({

@@ -23,7 +23,7 @@ const TITLES: Record<Stage["name"], string> = {
 }
 
 export interface StageInput {
-  settings: Pick<Settings, "seed" | "dtype" | "steps">
+  settings: Pick<Settings, "seed" | "dtype" | "steps" | "lora">
   /** Of the run: everything is written there, and paths of pictures are relative to it. */
   folder: string
   /** Language model, tower and a new connector. */
@@ -35,13 +35,15 @@ export interface StageInput {
 }
 
 export function stagesOf({ settings, folder, composed, captions, conversations, set = [] }: StageInput): Stage[] {
-  const { seed, dtype, steps } = settings
+  const { seed, dtype, steps, lora } = settings
   const stage = (name: Stage["name"], model: string, data: string): Stage => {
     const recipe = fileURLToPath(new URL(`${name}.yaml`, import.meta.url))
     const config = readTrainingRecipe(recipe, [
       `train.max_steps=${name === "connector" ? steps.connector : steps.whole}`,
       `train.seed=${seed}`,
       `train.dtype=${dtype}`,
+      // The connector is new: of it there is nothing to adapt.
+      ...(lora && name !== "connector" ? [`lora=${JSON.stringify(lora)}`] : []),
       ...set,
       `model=${JSON.stringify(model)}`,
       `output=${JSON.stringify(join(folder, name))}`,
