@@ -69,7 +69,7 @@ export function readTrainingRecipe(file: string, overrides: readonly string[] = 
   if (!isStaged) return stages[0].config
   throw new UserError(`the recipe has ${stages.length} stages, and one training is wanted`, {
     where: file,
-    fix: "read it with readTrainingPlan, and run it with runPlan",
+    fix: "train the stages before with `diffusionvl train`, and name their model in a recipe of the last alone; in a program, readTrainingPlan and runPlan take all of them",
   })
 }
 

@@ -12,8 +12,8 @@ export interface StartingModel {
   identified: string | ComposedModel
   /** Its weights that nothing has learned yet, by canonical names. */
   made: readonly string[]
-  /** The model in a folder; a composed one is written there now. */
-  place(): Promise<ResolvedModel>
+  /** The model in a folder; a composed one is written now, to the one that is named. @default `start` of the recipe's output */
+  place(folder?: string): Promise<ResolvedModel>
 }
 
 /** A stage of several: what the one before it left. */
@@ -48,8 +48,7 @@ export async function openStart(
   return {
     identified: composed,
     made: composed.made,
-    async place() {
-      const folder = join(output, "start")
+    async place(folder = join(output, "start")) {
       await saveParts(folder, composed, { replace: true })
       return { folder, source: "folder" }
     },

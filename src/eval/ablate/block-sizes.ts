@@ -1,13 +1,13 @@
 /** Block sizes to train with (paper, table 4): the same start, data and settings, decoded with as many steps as a block has tokens. */
 
-import { closeSync } from "node:fs"
+import { closeSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { openDataFile } from "../../data/json-array.js"
 import { UserError } from "../../errors.js"
 import type { ResolveOptions } from "../../hub/resolve.js"
 import { imageProcessorOf } from "../../models/images.js"
 import { readConfig } from "../../models/read-config.js"
-import { resolveWhole } from "../../models/resolve.js"
 import { checkOptions } from "../../paradigms/check-options.js"
 import type { DecodingOptions } from "../../paradigms/decoding-options.js"
 import { sectionKey } from "../../paradigms/paradigm.js"
@@ -15,7 +15,9 @@ import { Tokenizer } from "../../text/tokenizer.js"
 import { chosenParadigm, type TrainingConfig } from "../../train/config.js"
 import { requireWholeModel } from "../../train/learner.js"
 import { targetConfig } from "../../train/paradigm.js"
+import { pictureOptions } from "../../train/pictures.js"
 import { readTrainingRecipe } from "../../train/plan.js"
+import { openStart } from "../../train/start.js"
 import { finishedModel } from "../../train/trainer.js"
 import type { Plan, Variant } from "./plan.js"
 
@@ -73,12 +75,22 @@ export async function requireTrainable(
   decoding: DecodingOptions,
   options: ResolveOptions = {},
 ): Promise<boolean> {
-  const { folder } = await resolveWhole(config.model, options)
-  requireWholeModel(folder)
-  const tokenizer = Tokenizer.load(folder)
-  const target = targetConfig(readConfig(folder), config, (id) => tokenizer.token(id))
-  const { paradigm } = chosenParadigm(config)
-  checkOptions({ name: config.model, paradigm, maxPositions: target.text.maxPositions }, decoding)
-  closeSync(openDataFile(config.data.file))
-  return imageProcessorOf(target, folder) !== undefined
+  const { identified, place } = await openStart(config, options)
+  if (typeof identified === "string") requireWholeModel(identified)
+  // Of parts that are put together the connector alone is written.
+  const draft = mkdtempSync(join(tmpdir(), "diffusionvl-start-"))
+  try {
+    const { folder } = await place(join(draft, "model"))
+    const tokenizer = Tokenizer.load(folder)
+    const target = targetConfig(readConfig(folder), config, (id) => tokenizer.token(id))
+    const { paradigm } = chosenParadigm(config)
+    checkOptions({ name: config.model, paradigm, maxPositions: target.text.maxPositions }, decoding)
+    closeSync(openDataFile(config.data.file))
+    const { min_pixels: minPixels, max_pixels: maxPixels } = config.data
+    const images = imageProcessorOf(target, folder, { minPixels, maxPixels })
+    pictureOptions(config.data, images)
+    return images !== undefined
+  } finally {
+    rmSync(draft, { recursive: true })
+  }
 }

@@ -6,7 +6,10 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { stringify } from "yaml"
 import { digestsOf } from "../../../test/support/run-training.js"
+import { writeSmallTextModel } from "../../../test/support/small-text-model.js"
+import { writeSmallTower } from "../../../test/support/small-towers.js"
 import { type SmallData, smallTraining, writeSmallVlm } from "../../../test/support/small-vlm.js"
+import type { UserError } from "../../errors.js"
 import { loadSession } from "../../generate/session.js"
 import { metricNamed, type NamedMetric } from "../metrics.js"
 import { type Question, readQuestions } from "../questions.js"
@@ -192,4 +195,39 @@ describe("what cannot be trained is said before anything is written", () => {
     await expect(requireTrainable(training!, { maxTokens: 1e6 })).rejects.toThrow(/max-tokens of 1000000 would exceed/)
     expect(existsSync(out)).toBe(false)
   })
+
+  it("of a model that the recipe gives a tower: it sees, and what does not fit is said", async () => {
+    const { folder: model, data } = await writeSmallTextModel(join(root, "text"))
+    const vision = { tower: await writeSmallTower(join(root, "tower"), "siglip") }
+    const seeing = join(root, "seeing.yaml")
+    const train = { max_steps: 1, accumulate: 1, micro_batch_size: 1 }
+    writeFileSync(
+      seeing,
+      stringify({ model, output: "unused", paradigm: "block-diffusion", vision, data: { file: data }, train }),
+    )
+    const [{ training }] = planOf(out, { recipe: seeing }).variants
+    expect(await requireTrainable(training!, {})).toBe(true)
+    expect(await requireTrainable({ ...training!, vision: undefined }, {})).toBe(false)
+    const wrong = (keys: object) => requireTrainable({ ...training!, ...keys }, {})
+    await expect(wrong({ model: small.model })).rejects.toThrow(/sees already/)
+    await expect(wrong({ data: { ...training!.data, max_pixels: 3136 } })).rejects.toThrow(/cannot follow max_pixels/)
+    expect(existsSync(out)).toBe(false)
+  })
+
+  it("of a recipe in stages, with what to do", () => {
+    const staged = join(root, "staged.yaml")
+    writeFileSync(staged, `${readFileSync(recipe, "utf8")}stages: [{ name: a }, { name: b }]\n`)
+    const { message, fix } = errorOf(() => planOf(out, { recipe: staged }))
+    expect(message).toContain("the recipe has 2 stages, and one training is wanted")
+    expect(fix).toMatch(/^train the stages before with `diffusionvl train`, and name their model/)
+  })
 })
+
+function errorOf(action: () => unknown): UserError {
+  try {
+    action()
+  } catch (error) {
+    return error as UserError
+  }
+  throw new Error("nothing was refused")
+}
