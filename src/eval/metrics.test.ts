@@ -61,7 +61,10 @@ it("bertscore: of the reference that is most alike, by an encoder", async () => 
   ])
   expect(best).toBeCloseTo(Math.max(...f1), 6)
   expect(second).toBeCloseTo(f1[1], 6)
-  await expect(metricNamed("bertscore:nowhere")).rejects.toMatchObject({ where: "nowhere", fix: expect.stringMatching(/a text encoder is/) })
+  await expect(metricNamed("bertscore:nowhere")).rejects.toMatchObject({
+    where: "nowhere",
+    fix: expect.stringMatching(/a text encoder is/),
+  })
   await expect(metricNamed("bertscore")).rejects.toThrow(/needs a text encoder/)
 })
 
