@@ -34,7 +34,19 @@ export async function digestFile(file: string): Promise<FileDigest> {
  * @param known digests of files that were synced when they were written, and need no reading again
  */
 export async function writeManifest(folder: string, known: ReadonlyMap<string, FileDigest>): Promise<void> {
-  const names = (await fs.readdir(folder)).filter((name) => name !== MANIFEST_FILE).sort()
+  await writeFileAtomic(path.join(folder, MANIFEST_FILE), encode(await digestFolder(folder, known)))
+}
+
+/**
+ * Syncs all files of a folder.
+ * @param known as of `writeManifest`
+ */
+export async function digestFolder(
+  folder: string,
+  known: ReadonlyMap<string, FileDigest>,
+): Promise<Record<string, FileDigest>> {
+  const entries = await fs.readdir(folder, { withFileTypes: true })
+  const names = entries.flatMap((entry) => (entry.isFile() && entry.name !== MANIFEST_FILE ? [entry.name] : [])).sort()
   const digests = names.map(async (name): Promise<[string, FileDigest]> => {
     const file = path.join(folder, name)
     const written = known.get(name)
@@ -42,7 +54,7 @@ export async function writeManifest(folder: string, known: ReadonlyMap<string, F
     await syncFile(file)
     return [name, await explaining(file, () => digestFile(file))]
   })
-  await writeFileAtomic(path.join(folder, MANIFEST_FILE), encode(Object.fromEntries(await Promise.all(digests))))
+  return Object.fromEntries(await Promise.all(digests))
 }
 
 /** A file that is not as it was written, and how. */
@@ -66,6 +78,14 @@ export async function findDamage(folder: string): Promise<Damage | undefined> {
     return { file: manifest, what: sentence(error, manifest) }
   }
   if (!files) return { file: manifest, what: "its content is not what was written" }
+  return findDifference(folder, files)
+}
+
+/** The first file of a folder that is not as it was written; reads all of them. */
+export async function findDifference(
+  folder: string,
+  files: Readonly<Record<string, FileDigest>>,
+): Promise<Damage | undefined> {
   for (const [name, { bytes, sha256 }] of Object.entries(files)) {
     const file = path.join(folder, name)
     try {

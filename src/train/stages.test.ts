@@ -1,6 +1,15 @@
 /** From a language model to one that sees: parts, connector, stages; stopped anywhere, gone on with, asked and refused. */
 
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -210,6 +219,26 @@ describe("adapters beside a new connector", () => {
     const messages = [{ role: "user" as const, content: imagePrompt(1, "What colour is this?") }]
     expect(typeof (await generateText(session, { messages, images, maxTokens: 4 })).text).toBe("string")
   })
+})
+
+it("leaves a finished stage alone as long as its model is whole", async () => {
+  const tried = plan({ paradigm: "autoregressive" })
+  const starts = (events: PlanEvent[]) => events.filter(({ type }) => type === "start")
+  const [first] = starts(await run(tried, 4))
+  const places = [join(tried.stages[0].config.output, "start"), model(tried, 1)]
+  const files = places.map((place) => join(place, "connector.safetensors"))
+  const written = (): number[] => files.map((path) => statSync(path).mtimeMs)
+  const long = new Date("2001-01-01")
+  for (const path of files) utimesSync(path, long, long)
+  const again = await run(tried, 1)
+  expect(written()).toEqual(files.map(() => long.getTime()))
+  // The report needs to know what was learned.
+  expect(starts(again)[0]).toEqual({ ...first, step: 3 })
+  const bytes = readFileSync(files[1])
+  writeFileSync(files[1], bytes.fill(0, bytes.length - 4))
+  await run(tried)
+  expect(readFileSync(files[1]).equals(bytes)).toBe(false)
+  for (const time of written()) expect(time).toBeGreaterThan(long.getTime())
 })
 
 it("writes one report: stages, what was learned, losses, times", async () => {

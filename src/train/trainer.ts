@@ -13,6 +13,7 @@ import { keepFreedMemory } from "../torch/index.js"
 import type { TrainingConfig } from "./config.js"
 import { TrainingData } from "./data.js"
 import { keepFeatures } from "./feature-files.js"
+import { finishedModel, forgetFinished, readFinished, recordFinished } from "./finished.js"
 import { identityOf } from "./identity.js"
 import { learner, requireWholeModel } from "./learner.js"
 import { MetricsLog, type StepMetrics } from "./metrics.js"
@@ -49,8 +50,7 @@ export type TrainingEvent =
   | { type: "interrupted"; folder: string; step: number }
   | { type: "done"; model: string; seconds: number }
 
-/** Where the finished model of a training lies. */
-export const finishedModel = (output: string): string => join(output, "model")
+export { finishedModel } from "./finished.js"
 
 export interface TrainOptions extends StageStart {
   /** Stops before the next forward, with a checkpoint. */
@@ -85,6 +85,18 @@ async function* trainAlone(
   const identity = await identityOf(config, start.identified)
   const resumed = await lastCheckpoint(config.output)
   if (resumed) requireSameTraining(resumed, identity, config)
+  // Adapters need what they stand beside, which is put there below.
+  const finished = resumed && !config.lora ? await readFinished(config.output) : undefined
+  if (resumed && finished?.step === resumed.saved.step) {
+    const { step, seconds } = resumed.saved
+    const { totalSteps, progressAt } = lengthOf(config, finished.start.samples)
+    if (progressAt(step, seconds) >= 1) {
+      yield { type: "start", step, totalSteps, ...finished.start }
+      yield { type: "done", model: finishedModel(config.output), seconds }
+      return
+    }
+  }
+  forgetFinished(config.output)
   const found = await start.place()
   const source = found.folder
   const tokenizer = Tokenizer.load(source)
@@ -126,15 +138,8 @@ async function* trainAlone(
   const first = state.step
   let learned = 0
   const log = new MetricsLog(config.output, state.step)
-  yield {
-    type: "start",
-    step: state.step,
-    totalSteps,
-    parameters: parameters.reduce((n, p) => n + p.tensor.size, 0),
-    samples: data.size,
-    dtype,
-    device,
-  }
+  const begun = { parameters: parameters.reduce((n, p) => n + p.tensor.size, 0), samples: data.size, dtype, device }
+  yield { type: "start", step: state.step, totalSteps, ...begun }
 
   const brokenBefore = resumed ? [] : brokenWeights(model.parameters())
   const stepper = new Stepper({ model, target, data, optimizer, config, brokenBefore }, state)
@@ -184,11 +189,12 @@ async function* trainAlone(
   }
   await stepper.end()
   if (learned === 0 && state.step > first) throw nothingLearned(config)
-  const finished = finishedModel(config.output)
+  const place = finishedModel(config.output)
   await saveState()
   lock.confirm()
-  await explaining(finished, () => save(finished))
-  yield { type: "done", model: finished, seconds: state.seconds }
+  const written = await explaining(place, () => save(place))
+  await recordFinished(config.output, { step: state.step, start: begun }, written)
+  yield { type: "done", model: place, seconds: state.seconds }
 }
 
 /** How long a training is, and the part of it that is done after some steps and seconds. */
