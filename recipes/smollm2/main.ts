@@ -59,9 +59,11 @@ async function smollm2(options: Options): Promise<void> {
 }
 
 /** What to type to do the same again. */
-function commandOf({ out, recipe, set = [], train = [] }: Options): string {
+function commandOf({ out, recipe, model, data, set = [], train = [] }: Options): string {
   const words = [
     ...(recipe ? ["--recipe", relative(".", recipe)] : []),
+    ...(model ? ["--model", model] : []),
+    ...(data ? ["--data", data] : []),
     ...set.flatMap((override) => ["--set", override]),
     ...train.flatMap((override) => ["--train", override]),
   ]
