@@ -4,10 +4,9 @@ import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs
 import { rm } from "node:fs/promises"
 import { join } from "node:path"
 import { writeFileAtomic } from "../../src/checkpoint/files.js"
-import { lockFolder } from "../../src/checkpoint/lock.js"
-import { makeFolder } from "../../src/make-folder.js"
 import { saveTower } from "../../src/models/towers/save.js"
 import { keepFreedMemory, type Tensor } from "../../src/torch/index.js"
+import { aloneIn } from "../shared/alone-in.js"
 import { Clock } from "../shared/clock.js"
 import { keepSettings } from "../shared/keep-settings.js"
 import type { Observer } from "../shared/observer.js"
@@ -32,13 +31,7 @@ export interface RunOptions {
 
 /** @returns the paths of both reports; undefined when the signal stopped the training: the same call goes on from there */
 export async function run(options: RunOptions): Promise<{ html: string; markdown: string } | undefined> {
-  makeFolder(options.folder)
-  const lock = lockFolder(options.folder)
-  try {
-    return await runAlone(options)
-  } finally {
-    lock.release()
-  }
+  return aloneIn(options.folder, () => runAlone(options))
 }
 
 async function runAlone(options: RunOptions): Promise<{ html: string; markdown: string } | undefined> {

@@ -4,10 +4,9 @@ import { join } from "node:path"
 import { registerTower } from "diffusionvl"
 import { efficientNetLite } from "../../examples/efficientnet-lite0/tower.js"
 import { writeFileAtomic } from "../../src/checkpoint/files.js"
-import { lockFolder } from "../../src/checkpoint/lock.js"
-import { makeFolder } from "../../src/make-folder.js"
 import { towerOfType } from "../../src/models/towers/registry.js"
 import { finishedModel } from "../../src/train/trainer.js"
+import { aloneIn } from "../shared/alone-in.js"
 import { Clock } from "../shared/clock.js"
 import { keepSettings } from "../shared/keep-settings.js"
 import { htmlReport, markdownReport } from "../shared/report-pages.js"
@@ -22,13 +21,7 @@ import { stagesOf } from "./stages.js"
 /** @returns the paths of both reports; undefined when the signal stopped a training: the same call goes on from there */
 export async function run(options: RunOptions): Promise<{ html: string; markdown: string } | undefined> {
   if (!towerOfType(efficientNetLite.modelTypes[0])) registerTower(efficientNetLite)
-  makeFolder(options.folder)
-  const lock = lockFolder(options.folder)
-  try {
-    return await runAlone(options)
-  } finally {
-    lock.release()
-  }
+  return aloneIn(options.folder, () => runAlone(options))
 }
 
 async function runAlone(options: RunOptions): Promise<{ html: string; markdown: string } | undefined> {

@@ -4,10 +4,9 @@ import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { writeFileAtomic, writeJson } from "../../src/checkpoint/files.js"
 import { readJsonObject } from "../../src/checkpoint/json.js"
-import { lockFolder } from "../../src/checkpoint/lock.js"
 import { UserError } from "../../src/errors.js"
-import { makeFolder } from "../../src/make-folder.js"
 import { finishedModel } from "../../src/train/trainer.js"
+import { aloneIn } from "../shared/alone-in.js"
 import { Clock } from "../shared/clock.js"
 import { keepSettings } from "../shared/keep-settings.js"
 import { htmlReport, markdownReport } from "../shared/report-pages.js"
@@ -20,13 +19,7 @@ import { type Stage, secondsPerStep, stagesOf } from "./stages.js"
 
 /** @returns the paths of both reports; undefined when the signal stopped a training: the same call goes on from there */
 export async function run(options: RunOptions): Promise<{ html: string; markdown: string } | undefined> {
-  makeFolder(options.folder)
-  const lock = lockFolder(options.folder)
-  try {
-    return await runAlone(options)
-  } finally {
-    lock.release()
-  }
+  return aloneIn(options.folder, () => runAlone(options))
 }
 
 async function runAlone(options: RunOptions): Promise<{ html: string; markdown: string } | undefined> {

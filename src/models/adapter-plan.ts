@@ -13,7 +13,7 @@ import {
 import { type LoraSettings, scaleOf } from "../checkpoint/peft-config.js"
 import { UserError } from "../errors.js"
 import { firstOf, shown } from "../readable.js"
-import type { Module, Modules } from "./modules.js"
+import { type Module, type Modules, moduleOf } from "./modules.js"
 
 export interface LowRankPlan {
   module: Module
@@ -125,8 +125,6 @@ function withModules(settings: LoraSettings, whole: readonly string[], { names, 
 
 const isSavedBy = (ending: string, { names }: Modules): boolean =>
   [...names.values()].some((name) => isSaved({ modulesToSave: [ending] }, moduleOf(name)))
-
-const moduleOf = (weight: string): string => weight.replace(/\.[^.]+$/, "")
 
 const shownTarget = ({ target }: LoraSettings): string => (typeof target === "string" ? target : target.join(", "))
 

@@ -1,26 +1,17 @@
 /** The tensors of a model whose vocabulary has grown, without loading them. */
 
 import { EMBEDDING, HEAD } from "../checkpoint/checkpoint.js"
-import type { ModelConfig } from "../checkpoint/config.js"
 import { joinOf, type TensorView } from "../checkpoint/tensor-view.js"
 import { noGrad, type Tensor, tidy, zeros } from "../torch/index.js"
 import { MappedFiles } from "./mapped-files.js"
 import { tensorBytes } from "./save.js"
 
-/** The tensors of a model, embedding and head with as many rows as its configuration says by now. */
-export const grownViews = ({
-  config,
-  tensors,
-}: {
-  config: ModelConfig
-  tensors: ReadonlyMap<string, TensorView>
-}): [string, TensorView][] =>
-  [...tensors].map(([name, view]) =>
-    name === EMBEDDING || name === HEAD ? [name, withMeanRows(view, config.text.vocabSize)] : [name, view],
-  )
+/** The tensors of a model, embedding and head with so many rows. */
+export const grownViews = (tensors: ReadonlyMap<string, TensorView>, rows: number): [string, TensorView][] =>
+  [...tensors].map(([name, view]) => [name, name === EMBEDDING || name === HEAD ? withMeanRows(view, rows) : view])
 
 /** New tokens begin as the mean of the others, as is usual: they are then neither likely nor far from what layers know. */
-export function withMeanRows(matrix: TensorView, rows: number): TensorView {
+function withMeanRows(matrix: TensorView, rows: number): TensorView {
   const [known, width] = matrix.shape
   if (known === rows) return matrix
   const row = (): Uint8Array => tidy(() => tensorBytes(meanRow(new MappedFiles().tensor(matrix))))

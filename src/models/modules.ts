@@ -89,7 +89,8 @@ export class Modules {
 
 const moduleRules = (layout: Layout): readonly Rule[] => layout.modules ?? layout.rules
 
-const moduleOf = (weight: string): string => weight.replace(/\.[^.]+$/, "")
+/** The module that a weight belongs to: its name without the last word. */
+export const moduleOf = (weight: string): string => weight.replace(/\.[^.]+$/, "")
 
 /** Every weight of the model by the rules. */
 function collect(

@@ -29,8 +29,6 @@ export interface TileMerge {
   type: "flat" | "spatial_unpad"
   /** anyres_max_N: a map of clearly more features than N tiles have is shrunk to about as many. @default never */
   maxTiles?: number
-  /** Decimals that sizes of the unpadded map are rounded to before they are cut: transformers' 7, the authors' none. */
-  decimals?: number
 }
 
 /** A prepared picture for towers of square tiles. */

@@ -71,7 +71,7 @@ export function planConversion(sourceFolder: string): ConversionPlan {
       where: sourceFolder,
       fix: "leave --layout out: the authors convert Qwen2.5-VL models only",
     })
-  const entries = grownViews(source).map(([name, view]): TensorEntry => {
+  const entries = grownViews(source.tensors, source.config.text.vocabSize).map(([name, view]): TensorEntry => {
     return { name, dtype: "float32", shape: [...view.shape], data: () => widened(view, sourceFolder) }
   })
   const files = new Map<string, PlannedTensor[]>()
@@ -123,7 +123,7 @@ async function writeReleased(sourceFolder: string, out: string, options: Convert
     ...options.record,
   }
   const target = asParadigm(config, paradigm, { recorded, image: options.image })
-  const entries = grownViews(source).map(([name, view]): TensorEntry => {
+  const entries = grownViews(source.tensors, source.config.text.vocabSize).map(([name, view]): TensorEntry => {
     return { name, dtype: view.dtype, shape: view.shape, data: () => readView(view) }
   })
   await requireFreeSpace(

@@ -46,7 +46,7 @@ export async function merge(folder: string, out: string, options: MergeOptions =
   // Of the embedding only the number of rows is asked for: its rows are replaced when it is written.
   const rows = new Map([[EMBEDDING, zeros([checkpoint.config.text.vocabSize, 1])]])
   const adapter = new Adapter(plan, rows, storedValues(tensors), { dtype: "float32", device: "cpu", trainable: false })
-  const entries = grownViews(checkpoint).map(([name, view]): TensorEntry => {
+  const entries = grownViews(checkpoint.tensors, checkpoint.config.text.vocabSize).map(([name, view]): TensorEntry => {
     const data = merged(name, view, adapter, mapped)
     return { name, dtype: view.dtype, shape: view.shape, data: data ?? (() => readView(view)) }
   })

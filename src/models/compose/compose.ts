@@ -8,6 +8,7 @@ import { UserError } from "../../errors.js"
 import { shown } from "../../readable.js"
 import type { Checkpoint, DequantisedType } from "../checkpoint.js"
 import { initialConnectorWeights } from "../connectors/initial-weights.js"
+import { grownViews } from "../grown-views.js"
 import { normaliseConfig } from "../read-config.js"
 import { expectedTensors } from "../registry.js"
 import { tensorBytes } from "../save.js"
@@ -16,7 +17,7 @@ import { VISION_WEIGHTS } from "../vision-weights.js"
 import { authorsForm } from "./authors-form.js"
 import type { FilesBeside } from "./form.js"
 import { readLanguageModel, readTowerAlone, visionOf } from "./open-parts.js"
-import { CONNECTOR_FILE, languageViews, type PartsRecord, partRecord } from "./parts.js"
+import { CONNECTOR_FILE, type PartsRecord, partRecord } from "./parts.js"
 import { transformersForm } from "./transformers-form.js"
 
 /** The forms that a new model may have. */
@@ -83,7 +84,7 @@ export function composeModel(options: ComposeOptions): ComposedModel {
   const rows = config.text.vocabSize
   const connector = connectorViews(vision, options)
   const found = new Map<string, TensorView>([
-    ...languageViews(text, rows),
+    ...grownViews(text.tensors, rows),
     ...[...tower.tensors].map(([name, view]): [string, TensorView] => [`${VISION_WEIGHTS.tower}.${name}`, view]),
     ...connector.views,
   ])

@@ -64,7 +64,7 @@ export function visionOf(
     tower,
     selection: { layers: [layer], skipFirst: tower.classTokens > 0, postNorm: false },
     connector: connectorNamed(connector),
-    merge: anyres === undefined ? { type: "flat" } : { type: "spatial_unpad", maxTiles: anyres, decimals: 7 },
+    merge: anyres === undefined ? { type: "flat" } : { type: "spatial_unpad", maxTiles: anyres },
     hiddenSize: language.text.hiddenSize,
   }
   try {

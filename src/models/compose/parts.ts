@@ -7,7 +7,6 @@ import fs from "node:fs"
 import path from "node:path"
 import { z } from "zod"
 import { differingWeight, fingerprintOf } from "../../checkpoint/base-fingerprint.js"
-import { EMBEDDING, HEAD } from "../../checkpoint/checkpoint.js"
 import type { ModelConfig } from "../../checkpoint/config.js"
 import { writeJson } from "../../checkpoint/files.js"
 import { ggufFile } from "../../checkpoint/gguf/find.js"
@@ -20,7 +19,7 @@ import { writeAuxiliaryFiles } from "../../checkpoint/write-auxiliary-files.js"
 import { UserError } from "../../errors.js"
 import { localCopy } from "../../hub/local-copy.js"
 import { label } from "../../readable.js"
-import { withMeanRows } from "../grown-views.js"
+import { grownViews } from "../grown-views.js"
 import { architectureOf, expectedTensors } from "../registry.js"
 import { readTower } from "../towers/folder.js"
 import { VISION_WEIGHTS } from "../vision-weights.js"
@@ -118,9 +117,8 @@ export function readParts(folder: string, config: ModelConfig, readLanguage: (fo
   requireSame(record.language, "language model", language.tensors, folder)
   requireSame(record.tower, "vision tower", tower.tensors, folder)
   const file = path.join(folder, CONNECTOR_FILE)
-  const rows = config.text.vocabSize
   const found = new Map<string, TensorView>([
-    ...languageViews(language, rows),
+    ...grownViews(language.tensors, config.text.vocabSize),
     ...[...tower.tensors].map(([name, view]): [string, TensorView] => [`${VISION_WEIGHTS.tower}.${name}`, view]),
     ...readHeader(file).tensors,
   ])
@@ -142,10 +140,6 @@ export function readParts(folder: string, config: ModelConfig, readLanguage: (fo
     ignoredFiles: [] as string[],
   }
 }
-
-/** Tensors of a language model, embedding and head with so many rows. */
-export const languageViews = ({ tensors }: Pick<LanguageWeights, "tensors">, rows: number): [string, TensorView][] =>
-  [...tensors].map(([name, view]) => [name, name === EMBEDDING || name === HEAD ? withMeanRows(view, rows) : view])
 
 /**
  * Where a part is now: where it lay, or by its name here or among what was downloaded from the hub.

@@ -36,7 +36,7 @@ describe("transformers' keys", () => {
   it("of LLaVA-OneVision", () => {
     expect(readLlavaOnevisionVision({ vision_config: siglip }, 12)).toMatchObject({
       selection: { layers: [-1], skipFirst: false, postNorm: false },
-      merge: { type: "spatial_unpad", maxTiles: 9, decimals: 7 },
+      merge: { type: "spatial_unpad", maxTiles: 9 },
     })
     const json = { vision_config: siglip, vision_aspect_ratio: "anyres_max_4" }
     expect(readLlavaOnevisionVision(json, 12).merge.maxTiles).toBe(4)
@@ -90,7 +90,6 @@ describe("the authors' keys", () => {
         connector: { type: "mlp", depth: 2 },
         merge: { type: "spatial_unpad", maxTiles: 4 },
       })
-      expect(config.merge.decimals).toBeUndefined()
     }
     expect(read({ mm_patch_merge_type: null, image_aspect_ratio: null }).merge).toEqual({ type: "flat" })
     expect(read({ image_aspect_ratio: "anyres" }).merge).toEqual({ type: "spatial_unpad" })

@@ -46,7 +46,7 @@ export function readLlavaOnevisionVision(raw: Json, hiddenSize: number, where?: 
   const maxTiles = maxTilesOf(aspect)
   if (maxTiles === undefined)
     throw new UserError(`vision_aspect_ratio is ${shown(aspect)}, not anyres_max_N`, { where })
-  const merge: TileMerge = { type: "spatial_unpad", maxTiles, decimals: 7 }
+  const merge: TileMerge = { type: "spatial_unpad", maxTiles }
   return readLlava(raw, hiddenSize, facts, merge, where)
 }
 

@@ -13,14 +13,13 @@ import { AUTHORS_PIXELS, authorsSettings, requireAuthorsPixels } from "../../ima
 import { shown } from "../../readable.js"
 import type { Architecture, ConfigFiles } from "../architecture.js"
 import { readAuthorsVision, writeAuthorsVision } from "../connectors/authors-config.js"
-import { buildLanguage } from "../language-inside.js"
 import { architectureOf } from "../registered.js"
 import { tiledImages, tileOf } from "../tiled-images.js"
-import { TiledVision, type TiledVisionConfig } from "../tiled-vision.js"
+import { buildTiled } from "../tiled-model.js"
+import type { TiledVisionConfig } from "../tiled-vision.js"
 import { namedTower } from "../towers/named.js"
 import { readTowerConfig, towerFamilyOf } from "../towers/registry.js"
 import type { TowerConfig } from "../towers/tower.js"
-import { VisionLanguageModel } from "../vision-language-model.js"
 import { authorsVisionRules } from "../vision-layouts.js"
 import { elsewhereOf } from "./authors-elsewhere.js"
 import { bd3lmJson, noBd3lm, readBd3lm, validateBd3lm } from "./bd3lm-keys.js"
@@ -117,13 +116,7 @@ export function authorsVlm(family: AuthorsFamily): Architecture<AuthorsConfig> {
         ({ layout }) => layout,
       )
     },
-    build: (config, weights, dtype) =>
-      new VisionLanguageModel(
-        config,
-        buildLanguage(config, weights, dtype),
-        new TiledVision(config.vision, weights, dtype),
-        weights,
-      ),
+    build: buildTiled,
   }
 }
 

@@ -25,22 +25,10 @@ export const bd3lmKeys = {
 }
 
 /** The names of the same options in records. */
-const OPTIONS: Record<keyof typeof bd3lmKeys, string> = {
-  enable_bd3lm: "enabled",
-  bd3lm_block_size: "block_size",
-  bd3lm_token_shift: "shift",
-  bd3lm_context: "context",
-  bd3lm_anneal: "anneal",
-  bd3lm_block_aligned_eos: "block_aligned_eos",
-  bd3lm_antithetic_sampling: "antithetic_sampling",
-  bd3lm_sampling_eps_min: "sampling_eps_min",
-  bd3lm_sampling_eps_max: "sampling_eps_max",
-  bd3lm_noise: "noise",
-  bd3lm_weight: "weight",
-  bd3lm_copies: "copies",
-  bd3lm_learn: "learn",
-  bd3lm_fill: "fill",
-}
+const optionOf = (key: string): string =>
+  key === "enable_bd3lm" ? "enabled" : key === "bd3lm_token_shift" ? "shift" : key.replace(/^bd3lm_/, "")
+
+const OPTIONS: Record<string, string> = Object.fromEntries(Object.keys(bd3lmKeys).map((key) => [key, optionOf(key)]))
 
 /** The authors' settings where a record leaves them out, or is of a paradigm that their code does not have. */
 const AUTHORS: Json = {

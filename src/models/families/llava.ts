@@ -10,15 +10,11 @@ import { singleTileProcessor } from "../../image/single-tile.js"
 import { oneVisionSettings, requireLlavaCount, singleTileSettings } from "../../image/tile-settings.js"
 import type { Architecture, ImageProcessor } from "../architecture.js"
 import { readLlavaOnevisionVision, readLlavaVision } from "../connectors/transformers-config.js"
-import { buildLanguage, languageRules, type OuterConfig, readLanguage, writeOuter } from "../language-inside.js"
+import { languageRules, readLanguage, writeOuter } from "../language-inside.js"
 import { requireSettings, tiledImages, tileOf } from "../tiled-images.js"
-import { TiledVision, type TiledVisionConfig } from "../tiled-vision.js"
-import { VisionLanguageModel } from "../vision-language-model.js"
+import { buildTiled, type TiledConfig } from "../tiled-model.js"
+import type { TiledVisionConfig } from "../tiled-vision.js"
 import { llavaVisionRules } from "../vision-layouts.js"
-
-export interface TiledConfig extends OuterConfig {
-  vision: TiledVisionConfig
-}
 
 const tokenSchema = z.looseObject({ image_token_index: token, image_token_id: token })
 
@@ -60,13 +56,7 @@ function llavaFamily(
     images: (config, folder) => images(config, requireSettings(folder)),
     write: writeOuter,
     layouts: (config) => [layoutOf(config)],
-    build: (config, weights, dtype) =>
-      new VisionLanguageModel(
-        config,
-        buildLanguage(config, weights, dtype),
-        new TiledVision(config.vision, weights, dtype),
-        weights,
-      ),
+    build: buildTiled,
   }
 }
 

@@ -8,12 +8,10 @@ import { splitProcessor } from "../../image/split.js"
 import { splitSettings } from "../../image/tile-settings.js"
 import type { Architecture } from "../architecture.js"
 import { readIdefics3Vision } from "../connectors/transformers-config.js"
-import { buildLanguage, languageRules, readLanguage, writeOuter } from "../language-inside.js"
+import { languageRules, readLanguage, writeOuter } from "../language-inside.js"
 import { requireSettings, tiledImages, tileOf } from "../tiled-images.js"
-import { TiledVision } from "../tiled-vision.js"
-import { VisionLanguageModel } from "../vision-language-model.js"
+import { buildTiled, type TiledConfig } from "../tiled-model.js"
 import { idefics3VisionRules } from "../vision-layouts.js"
-import type { TiledConfig } from "./llava.js"
 
 const IMAGE = 128257
 
@@ -45,11 +43,5 @@ export const smolvlm: Architecture<TiledConfig> = {
   },
   write: writeOuter,
   layouts: () => [layout],
-  build: (config, weights, dtype) =>
-    new VisionLanguageModel(
-      config,
-      buildLanguage(config, weights, dtype),
-      new TiledVision(config.vision, weights, dtype),
-      weights,
-    ),
+  build: buildTiled,
 }
