@@ -1,8 +1,11 @@
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { expect, it } from "vitest"
 import { trainTokenizer } from "../../examples/emoji/bpe.js"
 import { TextStream } from "./text-stream.js"
 import { Tokenizer } from "./tokenizer.js"
 
+const families = join(import.meta.dirname, "..", "..", "test", "fixtures", "text", "families")
 const { definition, config } = trainTokenizer([], 256)
 const tokenizer = new Tokenizer(definition, config)
 
@@ -24,6 +27,20 @@ it("lets go of bytes that never become a character", () => {
   expect(stream.written).toBe(8)
   expect(stream.finish()).toMatch(/^\ufffd+$/)
   expect(stream.written).toBe(9)
+})
+
+it("gives out characters whose tokens begin the next one, too", () => {
+  const definition = JSON.parse(readFileSync(join(families, "llama3.json"), "utf8")).definition
+  const straddling = new Tokenizer(definition, {})
+  for (const text of ["\u{105065}日本語", "\u{105065}日本日本日本日本日本日本語 a"]) {
+    const ids = straddling.encode(text)
+    for (let length = 1; length <= ids.length; length++) {
+      const stream = new TextStream(straddling)
+      const given = ids.slice(0, length).map((id) => stream.push(id))
+      expect([...given, stream.finish()].join(""), text).toBe(straddling.decode(ids.slice(0, length)))
+      expect(stream.written).toBe(length)
+    }
+  }
 })
 
 it("gives no text for special tokens", () => {

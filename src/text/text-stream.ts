@@ -15,6 +15,8 @@ export class TextStream {
   /** Ids just given out: the next ones are decoded behind them. */
   #context: number[] = []
   #waiting: number[] = []
+  /** The last id given out ends within a character: its beginning, a replacement in the context's text, is still to give. */
+  #cut = false
   /** Ids whose text was given out. */
   #written = 0
 
@@ -43,7 +45,9 @@ export class TextStream {
       this.#waiting = tail
       return given
     }
-    return this.#flush(text)
+    // Tokens may also end one character and begin the next, many in a row.
+    const whole = text.slice(0, -1)
+    return whole.endsWith(REPLACEMENT) ? this.#flush(text) : this.#flush(whole, true)
   }
 
   /** What still waits, broken or not. */
@@ -52,19 +56,21 @@ export class TextStream {
   }
 
   #text(ids: readonly number[]): string {
-    const before = this.#tokenizer.decode(this.#context)
+    const given = this.#tokenizer.decode(this.#context)
+    const before = this.#cut ? given.slice(0, -1) : given
     const text = this.#tokenizer.decode([...this.#context, ...ids])
     let same = 0
     while (same < before.length && before[same] === text[same]) same++
     return text.slice(same)
   }
 
-  #flush(text: string): string {
+  #flush(text: string, cut = false): string {
     this.#written += this.#waiting.length
     // Ids that gave no text, or only a part of a character, may still matter for those that follow.
-    const complete = text !== "" && !text.endsWith(REPLACEMENT)
+    const complete = text !== "" && !cut && !text.endsWith(REPLACEMENT)
     this.#context = complete ? this.#waiting : [...this.#context, ...this.#waiting].slice(-MAXIMUM_CONTEXT)
     this.#waiting = []
+    this.#cut = cut
     return text
   }
 }
