@@ -66,3 +66,22 @@ export function firstOf(items: readonly string[], most = 10): string[] {
 
 /** "1 round", "2 rounds". */
 export const counted = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`
+
+/** Seconds: "0.4 s", "12 s", "3 min 05 s", "2 h 10 min". */
+export function formatDuration(seconds: number): string {
+  if (!Number.isFinite(seconds) || seconds < 0) return "?"
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`
+  const whole = Math.round(seconds)
+  if (whole < 60) return `${whole} s`
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${twoDigits(whole % 60)} s`
+  const minutes = Math.round(seconds / 60)
+  return `${Math.floor(minutes / 60)} h ${twoDigits(minutes % 60)} min`
+}
+
+const twoDigits = (value: number): string => String(value).padStart(2, "0")
+
+/** What a model is called where its whole path is too much: the last word of it that says something. */
+export function modelTitle(model: string): string {
+  const words = model.split(/[/\\]/).filter((word) => word !== "" && word !== "model")
+  return words.at(-1) ?? model
+}

@@ -26,12 +26,14 @@ export async function denoise(
       ]),
     )
     for (const position of event.fixed) known.set(position, predicted.get(position)?.text ?? "")
-    const cells = Array.from({ length: event.end - event.start }, (_, i): DenoiseStep["cells"][number] => {
+    const cells = Array.from({ length: event.end - event.start }, (_, i): DenoiseStep["cells"][number][] => {
       const position = event.start + i
       const guess = predicted.get(position)
-      if (guess) return { ...guess, state: fixed.has(position) ? "new" : "masked" }
-      return { text: known.get(position) ?? "", state: "fixed" }
-    })
+      if (guess) return [{ ...guess, state: fixed.has(position) ? "new" : "masked" }]
+      const text = known.get(position)
+      // The end of the prompt may be in the first block.
+      return text === undefined ? [] : [{ text, state: "fixed" }]
+    }).flat()
     blocks.set(event.block, [...(blocks.get(event.block) ?? []), { step: event.step + 1, cells }])
   }
   return [...blocks.values()].slice(0, BLOCKS)

@@ -1,18 +1,14 @@
 /** The report of a run, as a page that needs no other file and as Markdown. */
 
+import { counted } from "../../src/readable.js"
 import { type DenoiseStep, denoiseView } from "../../src/report/denoise-view.js"
-import { figure, html, page, preformatted, section, table } from "../../src/report/html.js"
+import { figure, html, page, preformatted, section } from "../../src/report/html.js"
+import { type SampleView, sampleView } from "../../src/report/sample-view.js"
 import { type Series, xyChart } from "../../src/report/svg.js"
 import { escapeMarkdown, type Table, tableHtml, tableMarkdown } from "../../src/report/tables.js"
 
-/** One question with everybody's answer. */
-export interface Sample {
-  set: string
-  /** What the question is about, as a data: address. */
-  picture?: string
-  question: string
-  answers: { of: string; text: string }[]
-}
+/** One question with everybody's answer; `about` names the set it is from. */
+export type Sample = SampleView & { about: string }
 
 export interface Report {
   title: string
@@ -30,6 +26,9 @@ export interface Report {
   command: string
 }
 
+const DENOISING =
+  "Each row is a forward, each cell a token with its probability. Grey: still masked, what the model would say now. Green: made final in this forward. Blue: final before. · is a blank."
+
 export function htmlReport(report: Report): string {
   const { title, date, summary, compared, tables, tradeOff, losses, samples, denoising, facts, command } = report
   return page(
@@ -44,32 +43,24 @@ export function htmlReport(report: Report): string {
         xyChart({
           title: tradeOff.what,
           x: { label: "forwards per token" },
-          y: { label: tradeOff.label },
+          y: { label: tradeOff.label, within: [0, 100] },
           series: tradeOff.series,
         }),
       ),
     denoising &&
       section(
         "Blocks being denoised",
-        html`<p><b>${denoising.question}</b></p>`,
-        denoising.blocks.map((steps, i) => figure(denoiseView(steps), `block ${i + 1}: ${steps.length} steps`)),
+        html`<p><b>${denoising.question}</b></p><p>${DENOISING}</p>`,
+        denoising.blocks.map((steps, i) =>
+          figure(denoiseView(steps), `block ${i + 1}: ${counted(steps.length, "step")}`),
+        ),
       ),
-    section(
-      "Samples",
-      samples.map(
-        ({ set, picture, question, answers }) => html`<h3>${set}</h3>
-${picture === undefined ? undefined : html`<img src="${picture}" alt="" width="96">`}${preformatted(question)}
-${table(
-  [{ title: "" }, { title: "" }],
-  answers.map(({ of, text }) => [of, text]),
-)}`,
-      ),
-    ),
+    samples.length > 0 && section("Samples", samples.map(sampleView)),
     section(
       "Training",
-      losses.map((series) =>
-        xyChart({ title: `Loss, ${series.name}`, x: { label: "step" }, y: { label: "loss" }, series: [series] }),
-      ),
+      html`<div class="charts">${losses.map((series) =>
+        xyChart({ title: `Loss, ${series.name}`, x: { label: "step" }, y: { label: "" }, series: [series] }),
+      )}</div>`,
     ),
     facts.map((each) => section(each.title, tableHtml(each))),
     section("How to make this report again", preformatted(command)),
@@ -83,9 +74,9 @@ export function markdownReport(report: Report): string {
     date,
     ...summary.map(escapeMarkdown),
     ...tables.flatMap(tableMarkdown),
-    "## Samples",
-    ...samples.flatMap(({ set, question, answers }) => [
-      `**${escapeMarkdown(set)}**: ${escapeMarkdown(question)}`,
+    ...(samples.length > 0 ? ["## Samples"] : []),
+    ...samples.flatMap(({ about, question, answers }) => [
+      `**${escapeMarkdown(about)}**: ${escapeMarkdown(question)}`,
       answers.map(({ of, text }) => `- ${escapeMarkdown(of)}: ${escapeMarkdown(text)}`).join("\n"),
     ]),
     ...facts.flatMap(tableMarkdown),

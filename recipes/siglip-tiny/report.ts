@@ -1,6 +1,8 @@
 /** What came out, as a report. */
 
 import { cpus } from "node:os"
+import { formatDuration } from "../../src/readable.js"
+import { percent, whole } from "../../src/report/numbers.js"
 import { buildInfo, type Tensor } from "../../src/torch/index.js"
 import type { Report } from "../shared/report-pages.js"
 import type { Drawings } from "./data.js"
@@ -23,7 +25,6 @@ const TITLES = {
   otherVendor: "the same things, drawn by a vendor that training never saw",
   otherThings: "things that training never saw, by that vendor",
 }
-const percent = (share: number): string => (100 * share).toFixed(1)
 
 export function reportFrom({ settings, command, drawings, retrieved, weights, losses, times }: ReportInput): Report {
   const count = (prefix: string): number =>
@@ -41,7 +42,7 @@ export function reportFrom({ settings, command, drawings, retrieved, weights, lo
     tables: [
       {
         title: "Zero-shot retrieval",
-        text: "Among all things of a row: the name that is most like a drawing, and the drawing that is most like a name.",
+        text: "In percent, among all things of a row: the name that is most like a drawing, and the drawing that is most like a name.",
         columns: ["drawings", "things", "name first", "name in 5", "drawing first", "drawing in 5"],
         rows: (["train", "otherVendor", "otherThings"] as const).map((set) => {
           const { things, names, drawings: found } = retrieved[set]
@@ -56,11 +57,11 @@ export function reportFrom({ settings, command, drawings, retrieved, weights, lo
         title: "Run",
         columns: ["", ""],
         rows: [
-          ["parameters of the tower", count("vision_model.").toLocaleString("en")],
-          ["parameters of the text encoder", count("text_model.").toLocaleString("en")],
+          ["parameters of the tower", whole(count("vision_model."))],
+          ["parameters of the text encoder", whole(count("text_model."))],
           ["drawings trained on", String(drawings.train.reduce((sum, { drawings }) => sum + drawings.length, 0))],
           ["training", `${losses.length} steps of ${settings.batch}`],
-          ...Object.entries(times).map(([part, seconds]) => [`time, ${part}`, `${(seconds / 60).toFixed(1)} min`]),
+          ...Object.entries(times).map(([part, seconds]) => [`time, ${part}`, formatDuration(seconds)]),
           ...drawings.licences.map(({ vendor, author, licence }) => [vendor, `${author}, ${licence}`]),
           ["processor", `${cpus()[0]?.model ?? "unknown"}, ${cpus().length} cores`],
           ["libtorch", buildInfo().torchVersion],

@@ -1,6 +1,7 @@
 /** The tables of a report, from what was measured. */
 
-import type { Measured } from "../../src/eval/measure.js"
+import type { Measured, Score } from "../../src/eval/measure.js"
+import { percent, percentWithin, pointsBetween } from "../../src/report/numbers.js"
 import type { Table } from "../../src/report/tables.js"
 import { mean, shareError } from "../shared/numbers.js"
 import { ANSWER_KINDS, kindOf } from "./easy-vqa.js"
@@ -17,9 +18,9 @@ export const TITLES: Record<ModelName, string> = {
   "full-diffusion": "full diffusion (LLaDA-V)",
 }
 
-export const percent = (share: number): string => (100 * share).toFixed(1)
-const shown = (value: number | undefined, write: (value: number) => string): string =>
-  value === undefined ? "–" : write(value)
+const scored = (score: Score | undefined): string => (score ? percentWithin(score.mean, score.error) : "–")
+/** Of answers that are right or wrong. */
+const withError = (share: number, questions: number): string => percentWithin(share, shareError(share, questions))
 
 export const resultOf = ({ pictures }: Results, way: ModelName, set: PictureSet): PictureResult | undefined =>
   pictures.find(({ measurement }) => measurement.model === way && measurement.set === set)
@@ -41,27 +42,41 @@ export const measuredOf = (results: Results, way: Way): Measured[] =>
 /** In the form of the paper's Table 3: one language model, three paradigms. */
 export function comparison(results: Results): Table {
   const row = (model: ModelName): string[] => {
-    const vqa = resultOf(results, model, "easy-vqa")?.measured.scores.exact.mean
+    const vqa = resultOf(results, model, "easy-vqa")?.measured.scores.exact
     const captions = resultOf(results, model, "captions")?.measured.scores
     const seen = model === "language" ? [] : measuredOf(results, model)
     const some = seen.length > 0
     return [
       TITLES[model],
-      shown(vqa, percent),
-      shown(captions?.bertscore.mean, percent),
-      shown(captions?.["word-f1"].mean, percent),
+      scored(vqa),
+      scored(captions?.bertscore),
+      scored(captions?.["word-f1"]),
       ...TEXT_SETS.map((set) => {
         const found = textOf(results, model, set)
-        return shown(found && found.right / Math.max(1, found.questions), percent)
+        return found ? withError(found.right / Math.max(1, found.questions), found.questions) : "–"
       }),
       some ? forwardsPerToken(seen).toFixed(2) : "–",
       some ? tokensPerSecond(seen).toFixed(0) : "–",
     ]
   }
+  const { "easy-vqa": vqa, captions } = results.asked
+  const text = Math.max(0, ...results.text.map(({ questions }) => questions))
+  const kept =
+    text === 0
+      ? ""
+      : ` ${TEXT_SETS.join(" and ")} (${text} questions each at most), without pictures: the likelier whole answer.`
   return {
     title: "Three paradigms, one language model",
-    text: "easy-vqa: exact answers. Captions: BERTScore (F1, not rescaled) and F1 of the words. OpenBookQA and BoolQ, without pictures: the likelier whole answer. Forwards per token and tokens per second are over all answers about pictures, their ends and their prompts included.",
-    columns: ["model", "easy-vqa", "captions", "captions F1", ...TEXT_SETS, "forwards/token", "tokens/s"],
+    text: `Scores in percent, ± one standard error over the questions. easy-vqa (${vqa.length} questions): exact answers. Captions (${captions.length} drawings): BERTScore's F1, not rescaled, and F1 of the words.${kept} Forwards per token and tokens per second are over all answers about pictures, their ends and their prompts included.`,
+    columns: [
+      "model",
+      "easy-vqa",
+      "captions, BERTScore",
+      "captions, F1",
+      ...TEXT_SETS,
+      "forwards per token",
+      "tokens/s",
+    ],
     rows: [row("language"), ...WAYS.map(row)],
   }
 }
@@ -72,7 +87,7 @@ export function byKind(results: Results, { blind }: Pick<PreparedData, "blind">)
       const [reference] = results.asked["easy-vqa"][i].references
       return kindOf(reference) === kind ? [Number(same(answer, reference))] : []
     })
-    return percent(mean(right))
+    return withError(mean(right), right.length)
   }
   const unseen = resultOf(results, "autoregressive", "unseen")?.measured
   const rows = WAYS.flatMap((way) => {
@@ -81,8 +96,7 @@ export function byKind(results: Results, { blind }: Pick<PreparedData, "blind">)
       ? [
           [
             TITLES[way],
-            percent(measured.scores.exact.mean),
-            percent(measured.scores.exact.error),
+            scored(measured.scores.exact),
             ...ANSWER_KINDS.map((kind) => share(measured, kind)),
             measured.forwardsPerToken.toFixed(2),
             measured.tokensPerSecond.toFixed(0),
@@ -90,21 +104,21 @@ export function byKind(results: Results, { blind }: Pick<PreparedData, "blind">)
         ]
       : []
   })
-  const nothing = ["–", "–", "–", "–", "–"]
+  const questions = results.asked["easy-vqa"].length
+  const nothing = [...ANSWER_KINDS, "forwards", "speed"].map(() => "–")
   return {
     title: "easy-vqa by kind of question",
-    text: `${results.asked["easy-vqa"].length} questions about ${new Set(results.asked["easy-vqa"].flatMap(({ images }) => images)).size} pictures that were not trained on. What can be had without seeing: always "yes", the answer that the question had most often in training, and the autoregressive model with the picture of another question.`,
-    columns: ["model", "all", "±", ...ANSWER_KINDS, "forwards/token", "tokens/s"],
+    text: `Exact answers in percent, ± one standard error, to ${questions} questions about ${new Set(results.asked["easy-vqa"].flatMap(({ images }) => images)).size} pictures that were not trained on. What can be had without seeing: always "yes", the answer that the question had most often in training, and the autoregressive model with the picture of another question.`,
+    columns: ["model", "all", ...ANSWER_KINDS, "forwards per token", "tokens/s"],
     rows: [
       ...rows,
-      ["always yes", percent(blind.alwaysYes), ...nothing, "–"],
-      ["most often in training", percent(blind.byQuestion), ...nothing, "–"],
+      ["always yes", withError(blind.alwaysYes, questions), ...nothing],
+      ["most often in training", withError(blind.byQuestion, questions), ...nothing],
       ...(unseen
         ? [
             [
               "autoregressive, another picture",
-              percent(unseen.scores.exact.mean),
-              percent(unseen.scores.exact.error),
+              scored(unseen.scores.exact),
               ...ANSWER_KINDS.map((kind) => share(unseen, kind)),
               "–",
               "–",
@@ -120,8 +134,8 @@ const same = (answer: string, reference: string): boolean => answer.trim().toLow
 export function captionTable(results: Results): Table {
   return {
     title: "Captions",
-    text: `${results.asked.captions.length} drawings by a vendor that training never saw, of things that it saw drawn by others.`,
-    columns: ["model", "BERTScore", "±", "F1 of the words", "whole name in it", "forwards/token", "tokens/s"],
+    text: `Scores in percent, ± one standard error, over ${results.asked.captions.length} drawings by a vendor that training never saw, of things that it saw drawn by others.`,
+    columns: ["model", "BERTScore", "F1 of the words", "whole name in it", "forwards per token", "tokens/s"],
     rows: WAYS.flatMap((way) => {
       const measured = resultOf(results, way, "captions")?.measured
       if (!measured) return []
@@ -133,10 +147,9 @@ export function captionTable(results: Results): Table {
       return [
         [
           TITLES[way],
-          percent(bertscore.mean),
-          percent(bertscore.error),
-          percent(words.mean),
-          percent(mean(named)),
+          scored(bertscore),
+          scored(words),
+          withError(mean(named), named.length),
           measured.forwardsPerToken.toFixed(2),
           measured.tokensPerSecond.toFixed(0),
         ],
@@ -153,11 +166,8 @@ export function summaryOf(results: Results, { blind }: Pick<PreparedData, "blind
   const [ar, block, full] = WAYS.map((way) => resultOf(results, way, "easy-vqa")?.measured)
   if (!ar || !block || !full) return []
   const accuracy = ({ scores }: Measured): number => scores.exact.mean
-  const difference = (a: Measured, b: Measured): string => {
-    const points = 100 * (accuracy(a) - accuracy(b))
-    const error = 100 * Math.hypot(...[a, b].map((each) => shareError(accuracy(each), each.questions)))
-    return `${points >= 0 ? "+" : "−"}${Math.abs(points).toFixed(1)} points (± ${error.toFixed(1)})`
-  }
+  const difference = (a: Measured, b: Measured): string =>
+    pointsBetween(accuracy(a), accuracy(b), Math.hypot(a.scores.exact.error, b.scores.exact.error))
   const cost = (way: Way): string => forwardsPerToken(measuredOf(results, way)).toFixed(2)
   return [
     `Held-out questions of easy-vqa: autoregressive ${percent(accuracy(ar))} %, block diffusion ${percent(accuracy(block))} % (${difference(block, ar)}), full diffusion ${percent(accuracy(full))} % (${difference(full, ar)}). Without seeing the picture ${percent(blind.byQuestion)} % can be had.`,

@@ -7,6 +7,8 @@ import { textOf } from "../../src/eval/questions.js"
 import { decode } from "../../src/generate/generate.js"
 import { preparePrompt } from "../../src/generate/prepare.js"
 import { loadSession } from "../../src/generate/session.js"
+import { formatDuration } from "../../src/readable.js"
+import { whole } from "../../src/report/numbers.js"
 import type { Table } from "../../src/report/tables.js"
 import type { Message } from "../../src/text/conversation.js"
 import { buildInfo } from "../../src/torch/index.js"
@@ -59,7 +61,7 @@ const questionIn = (messages: readonly Message[]): string => textOf(messages[mes
 
 function samplesOf(results: Results, set: PictureSet, count: number): Sample[] {
   return results.asked[set].slice(0, Math.floor(count)).map(({ messages, images, references }, i) => ({
-    set,
+    about: set,
     picture: `data:image/png;base64,${readFileSync(images[0]).toString("base64")}`,
     question: questionIn(messages),
     answers: [
@@ -86,12 +88,11 @@ async function denoised({ settings, models, results }: ReportInput): Promise<Rep
 
 function factsOf({ settings, stages, data, times }: ReportInput): Table[] {
   const { counts } = data
-  const minutes = (seconds: number): string => `${(seconds / 60).toFixed(1)} min`
   const trained = stages.map(({ title, config }) => {
     const metrics = readMetrics(join(config.output, "metrics.jsonl"))
     const samples = config.train.micro_batch_size * config.train.accumulate
     const perSecond = mean(metrics.map(({ tokensPerSecond }) => tokensPerSecond))
-    return [title, `${metrics.length} steps of ${samples} samples, ${perSecond.toFixed(0)} tokens/s`]
+    return [title, `${metrics.length} steps of ${samples} samples, ${whole(perSecond)} tokens/s`]
   })
   return [
     {
@@ -116,8 +117,8 @@ function factsOf({ settings, stages, data, times }: ReportInput): Table[] {
       columns: ["", ""],
       rows: [
         ...trained,
-        ...Object.entries(times).map(([part, seconds]) => [`time, ${part}`, minutes(seconds)]),
-        ["time, all", minutes(Object.values(times).reduce((sum, each) => sum + each, 0))],
+        ...Object.entries(times).map(([part, seconds]) => [`time, ${part}`, formatDuration(seconds)]),
+        ["time, all", formatDuration(Object.values(times).reduce((sum, each) => sum + each, 0))],
         ...Object.entries(settings.packages),
         ["processor", `${cpus()[0]?.model ?? "unknown"}, ${cpus().length} cores`],
         ["libtorch", buildInfo().torchVersion],

@@ -1,5 +1,6 @@
 /** The tables and the trade-off of a report, from what was measured. */
 
+import { percent } from "../../src/report/numbers.js"
 import type { Series } from "../../src/report/svg.js"
 import type { Table } from "../../src/report/tables.js"
 import type { SetScores } from "./evaluate.js"
@@ -13,7 +14,6 @@ export const TITLES: Record<ModelName, string> = {
   translated: "block diffusion",
 }
 
-export const percent = (share: number): string => (100 * share).toFixed(1)
 export const forwardsPerToken = ({ scores }: Result): number => scores.forwards / Math.max(1, scores.tokens)
 export const ofKind = (result: Result, kind: Question["kind"]): SetScores[] =>
   result.scores.sets.filter((set) => set.kind === kind)
@@ -46,7 +46,7 @@ export function comparison(main: readonly Result[]): Table {
       "own F1",
       "log-lik. reference",
       "log-lik. own",
-      "forwards/token",
+      "forwards per token",
     ],
     rows: main.map((result) => {
       const [choice, open, own] = (["choice", "open", "own"] as const).map((kind) => ofKind(result, kind))
@@ -106,7 +106,7 @@ export function sweep(evaluation: readonly Result[], part: keyof typeof SWEEPS):
         "choice written",
         "open F1",
         "own F1",
-        "forwards/token",
+        "forwards per token",
       ],
       rows: results.map((result) => {
         const [choice, open, own] = (["choice", "open", "own"] as const).map((kind) => ofKind(result, kind))

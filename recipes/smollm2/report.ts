@@ -2,6 +2,8 @@
 
 import { cpus } from "node:os"
 import { join } from "node:path"
+import { formatDuration } from "../../src/readable.js"
+import { percent, pointsBetween, whole } from "../../src/report/numbers.js"
 import type { Table } from "../../src/report/tables.js"
 import { buildInfo } from "../../src/torch/index.js"
 import { readMetrics } from "../../src/train/metrics.js"
@@ -12,18 +14,7 @@ import { Answerer } from "./answerer.js"
 import { decodingText, type Result } from "./evaluation.js"
 import { type ModelName, mainDecoding } from "./plan.js"
 import type { PreparedData } from "./prepare.js"
-import {
-  bySet,
-  comparison,
-  forwardsPerToken,
-  ofKind,
-  over,
-  percent,
-  shown,
-  sweep,
-  TITLES,
-  tradeOff,
-} from "./report-tables.js"
+import { bySet, comparison, forwardsPerToken, ofKind, over, shown, sweep, TITLES, tradeOff } from "./report-tables.js"
 import type { Settings } from "./settings.js"
 import type { Stage } from "./stages.js"
 
@@ -86,9 +77,8 @@ function summaryOf(main: readonly Result[]): string[] {
   const all = (result: Result, key: "choice" | "exact"): number => over(ofKind(result, "choice"), key) as number
   const n = ofKind(translated, "choice").reduce((sum, { questions }) => sum + questions, 0)
   const difference = (key: "choice" | "exact"): string => {
-    const points = 100 * (all(translated, key) - all(control, key))
-    const error = 100 * Math.hypot(...[translated, control].map((result) => shareError(all(result, key), n)))
-    return `${points >= 0 ? "+" : "−"}${Math.abs(points).toFixed(1)} points (± ${error.toFixed(1)})`
+    const [after, before] = [all(translated, key), all(control, key)]
+    return pointsBetween(after, before, Math.hypot(shareError(after, n), shareError(before, n)))
   }
   const likelihood = (result: Result): string =>
     shown(over(ofKind(result, "own"), "logLikelihood"), (value) => value.toFixed(2))
@@ -107,7 +97,7 @@ function samplesOf(main: readonly Result[], count: number): Sample[] {
     return questions.findIndex((transcript) => transcript.set === set)
   })
   return first.slice(0, count).map((index) => ({
-    set: questions[index].set,
+    about: questions[index].set,
     question: questions[index].question,
     answers: [
       { of: "reference", text: questions[index].reference },
@@ -126,12 +116,8 @@ async function factsOf(
   const learned = stages.map(({ title, config }) => {
     const metrics = readMetrics(join(config.output, "metrics.jsonl"))
     const perStep = mean(metrics.map(({ tokensPerSecond }) => tokensPerSecond))
-    return [
-      title,
-      `${metrics.length} steps of ${config.train.micro_batch_size} samples, ${perStep.toFixed(0)} tokens/s`,
-    ]
+    return [title, `${metrics.length} steps of ${config.train.micro_batch_size} samples, ${whole(perStep)} tokens/s`]
   })
-  const minutes = (seconds: number): string => `${(seconds / 60).toFixed(1)} min`
   return [
     {
       title: "Data",
@@ -156,8 +142,8 @@ async function factsOf(
         ["training samples", String(prepared.train.length)],
         ...learned,
         ["measurements", String(evaluation.length)],
-        ...Object.entries(times).map(([part, seconds]) => [`time, ${part}`, minutes(seconds)]),
-        ["time, all", minutes(Object.values(times).reduce((sum, each) => sum + each, 0))],
+        ...Object.entries(times).map(([part, seconds]) => [`time, ${part}`, formatDuration(seconds)]),
+        ["time, all", formatDuration(Object.values(times).reduce((sum, each) => sum + each, 0))],
         ["model", settings.packages.model],
         ["questions", settings.packages.data],
         ["processor", `${cpus()[0]?.model ?? "unknown"}, ${cpus().length} cores`],

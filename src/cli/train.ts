@@ -8,7 +8,7 @@ import { architectureOf } from "../models/registry.js"
 import { DEFAULT_PARADIGM, paradigmNamed } from "../paradigms/registry.js"
 import { requirePlaces } from "../train/output-places.js"
 import { readTrainingPlan, type TrainingPlan, withPlanOutput } from "../train/plan.js"
-import { renderPlanReport, renderTrainingReport } from "../train/report.js"
+import { renderTrainingReport } from "../train/report.js"
 import { type PlanEvent, runPlan } from "../train/run-plan.js"
 import type { TrainingEvent } from "../train/trainer.js"
 import { interruptible } from "./interrupt.js"
@@ -59,8 +59,7 @@ export async function translateCommand(
   requirePlaces({ files: [report] })
   const finished = await run(plan)
   if (finished === undefined) return
-  const page = plan.isStaged ? renderPlanReport(plan, finished.stages) : renderTrainingReport(config)
-  await writeFileAtomic(report, page)
+  await writeFileAtomic(report, renderTrainingReport(plan, finished.stages))
   // Of an adapter, the settings of pictures are in its base's folder.
   const question = architectureOf(readConfig(finished.model)).images
     ? '--image FILE "What is this?"'

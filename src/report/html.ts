@@ -3,6 +3,8 @@
  * knows nothing about what a report says.
  */
 
+import { STYLE } from "./style.js"
+
 /** Markup that is safe to put into a page as it is. */
 export class Html {
   readonly text: string
@@ -11,7 +13,8 @@ export class Html {
   }
 }
 
-export type Content = Html | string | number | undefined | readonly Content[]
+/** What is false or undefined is left out. */
+export type Content = Html | string | number | false | undefined | readonly Content[]
 
 export function escapeHtml(text: string): string {
   const marks: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" }
@@ -25,7 +28,7 @@ export function html(strings: TemplateStringsArray, ...values: Content[]): Html 
 
 function markup(content: Content): string {
   if (content instanceof Html) return content.text
-  if (content === undefined) return ""
+  if (content === undefined || content === false) return ""
   if (typeof content === "object") return content.map(markup).join("")
   return escapeHtml(String(content))
 }
@@ -98,53 +101,3 @@ export function page(title: string, ...content: Content[]): string {
 ${content}</main></body></html>
 `.text
 }
-
-const DARK = `
-  --page: #15171a; --text: #e6e6e3; --soft: #a3a8ae; --line: #33383e; --box: #1d2024; --good: #6fcf8e; --bad: #f08a7c;
-  --new: #1f4d36; --fixed: #23303f; --masked: #202327;
-  --series-1: #6ea8e6; --series-2: #f0a35e; --series-3: #62c79a; --series-4: #d78ad0; --series-5: #c9c16a; --series-6: #a9b1b9;`
-
-const STYLE = `
-:root { color-scheme: light dark;
-  --page: #ffffff; --text: #1c1e21; --soft: #5c636b; --line: #d9dde2; --box: #f5f6f8; --good: #1b7a3d; --bad: #b3372a;
-  --new: #bfe8cd; --fixed: #e3edf8; --masked: #eceef1;
-  --series-1: #1f66b0; --series-2: #c2640c; --series-3: #14805a; --series-4: #9a3f92; --series-5: #7d7416; --series-6: #5f6771; }
-@media (prefers-color-scheme: dark) { :root {${DARK} } }
-* { box-sizing: border-box }
-body { margin: 0; background: var(--page); color: var(--text); font: 16px/1.55 system-ui, sans-serif }
-main { max-width: 68rem; margin: 0 auto; padding: 2rem 1.25rem 4rem }
-h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .6rem }
-h2 { font-size: 1.3rem; margin: 2.8rem 0 .6rem; padding-top: .8rem; border-top: 1px solid var(--line) }
-h3 { font-size: 1.05rem; margin: 1.6rem 0 .4rem }
-p, li { max-width: 46rem }
-.soft, caption, figcaption { color: var(--soft); font-size: .9rem }
-.lead { font-size: 1.12rem }
-.good { color: var(--good) } .bad { color: var(--bad) }
-.scroll { overflow-x: auto; margin: .8rem 0 1.2rem }
-table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums }
-caption { text-align: left; padding: 0 0 .4rem }
-th, td { padding: .34rem .8rem .34rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line) }
-thead th { color: var(--soft); font-weight: 500; vertical-align: bottom }
-tbody th { font-weight: 500 }
-tbody th { min-width: 10rem } td { min-width: 4rem }
-.number { text-align: right; padding-left: .6rem } td.number { white-space: nowrap } th.number { max-width: 7rem }
-small { color: var(--soft); font-size: .82em; white-space: nowrap }
-figure { margin: 1rem 0 1.4rem } figcaption { margin-top: .3rem; max-width: 46rem }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 28rem), 1fr)); gap: 0 1.5rem }
-svg { max-width: 100%; height: auto; display: block }
-pre { background: var(--box); border: 1px solid var(--line); border-radius: 6px; padding: .7rem .9rem; overflow-x: auto; font-size: .86rem }
-img { background: #fff; border-radius: 6px; border: 1px solid var(--line); image-rendering: auto }
-summary { cursor: pointer; color: var(--soft) }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: .8rem; margin: 1.2rem 0 }
-.tile { background: var(--box); border: 1px solid var(--line); border-radius: 8px; padding: .7rem .9rem }
-.tile b { display: block; font-size: 1.5rem; font-weight: 600; line-height: 1.25 } .tile span:not([class]) { color: var(--soft); font-size: .86rem; display: block } .tile [class] { font-size: .86rem; display: block }
-.sample { display: grid; grid-template-columns: 98px 1fr; gap: 0 1rem; border-bottom: 1px solid var(--line); padding: .9rem 0 }
-.sample p { margin: .1rem 0 .3rem } .sample .scroll { margin: 0 0 .7rem } .sample table :is(th, td) { border: 0; padding: .12rem .9rem .12rem 0; min-width: 0; font-weight: 400 }
-.denoise { border-collapse: separate; border-spacing: 3px; font-size: .84rem }
-.denoise th { border: 0; min-width: 0; font-weight: 400; color: var(--soft); white-space: nowrap; padding: .2rem .5rem .2rem 0 }
-.denoise td { border: 0; border-radius: 4px; padding: .18rem .4rem; text-align: center; white-space: pre; min-width: 2.2rem }
-.denoise .masked { background: var(--masked); color: var(--soft); font-style: italic }
-.denoise .new { background: var(--new); font-weight: 600 } .denoise .fixed { background: var(--fixed) }
-.denoise td small { display: block; font-style: normal; font-weight: 400 }
-@media print { body { font-size: 11pt } }
-`

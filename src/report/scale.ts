@@ -8,6 +8,16 @@ export interface Scale {
   log: boolean
 }
 
+export interface Ends {
+  /** Logarithmic: values that are not positive are left out. @default false */
+  log?: boolean
+  /** Ends of the axis, where the data alone should not decide. */
+  from?: number
+  to?: number
+  /** Values that can be: no room is left beyond them. */
+  within?: readonly [least: number, most: number]
+}
+
 /**
  * A scale that shows all values, with a little room at the ends that are not given.
  * @param start place of the smallest value
@@ -15,7 +25,7 @@ export interface Scale {
  */
 export function scale(
   values: readonly number[],
-  { log = false, from, to }: { log?: boolean; from?: number; to?: number },
+  { log = false, from, to, within }: Ends,
   start: number,
   end: number,
 ): Scale {
@@ -27,10 +37,14 @@ export function scale(
   let high = Number.isFinite(largest) ? largest : low + 1
   // Values that differ by rounding only are one value: no tick fits between them.
   const rounding = 1e-12 * Math.max(Math.abs(low), Math.abs(high)) + 1e-300
-  if (high - low <= rounding) [low, high] = [low - (from === undefined ? 0.5 : 0), low + (from === undefined ? 0.5 : 1)]
+  if (high - low <= rounding) {
+    const half = log ? 0.5 : Math.abs(low) / 20 || 0.5
+    ;[low, high] = from === undefined ? [low - half, low + half] : [low, low + 2 * half]
+  }
+  const [least, most] = within?.map(turn) ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
   const room = (high - low) * 0.06
-  if (from === undefined) low -= room
-  if (to === undefined) high += room
+  if (from === undefined) low = Math.max(low - room, Math.min(least, smallest))
+  if (to === undefined) high = Math.min(high + room, Math.max(most, largest))
   return {
     at: (value) => start + ((turn(value) - low) / (high - low)) * (end - start),
     from: back(low),
@@ -62,6 +76,17 @@ export function ticks({ from, to, log }: Scale, wanted = 5): number[] {
   const count = Math.floor(to / step + 1e-9) - first + 1
   // Multiples of the step, without the dust of repeated addition.
   return Array.from({ length: count }, (_, i) => Number(((first + i) * step).toPrecision(12)))
+}
+
+/** What stands at the ticks: as many decimals at each, powers of ten where numbers are very large or small. */
+export function tickTexts(values: readonly number[], log = false): string[] {
+  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+  if (largest >= 1e6 || largest < 1e-3) return values.map((value) => (value === 0 ? "0" : value.toExponential()))
+  const decimals = values.reduce((most, value) => Math.max(most, String(value).split(".")[1]?.length ?? 0), 0)
+  return values.map((value) => {
+    const fixed = log ? {} : { minimumFractionDigits: decimals }
+    return value.toLocaleString("en", { maximumFractionDigits: 12, ...fixed }).replace("-", "−")
+  })
 }
 
 /** Start and width of one of `count` equal parts of a stretch. */

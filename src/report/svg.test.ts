@@ -1,6 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import { scale, ticks } from "./scale.js"
+import { placeLabel } from "./point-labels.js"
+import { scale, ticks, tickTexts } from "./scale.js"
 import { barChart, xyChart } from "./svg.js"
 
 describe("scales", () => {
@@ -9,6 +10,21 @@ describe("scales", () => {
     expect(ticks(scale([], { from: 82.4, to: 84.1 }, 0, 100))).toEqual([82.5, 83, 83.5, 84])
     expect(ticks(scale([1, 10000], { log: true, from: 1, to: 10000 }, 0, 100))).toEqual([1, 10, 100, 1000, 10000])
     expect(ticks(scale([], { log: true, from: 300, to: 1100 }, 0, 100))).toEqual([300, 500, 700, 1000])
+  })
+
+  test("what can not be gets no room, and one value alone gets some", () => {
+    const percents = scale([60, 100], { within: [0, 100] }, 0, 100)
+    expect([percents.from < 60, percents.to]).toEqual([true, 100])
+    const alone = scale([100, 100], { within: [0, 100] }, 0, 100)
+    expect([alone.from < 100, alone.to]).toEqual([true, 100])
+  })
+
+  test("ticks have as many decimals each, and powers where numbers are tiny or huge", () => {
+    expect(tickTexts([7, 7.5, 8])).toEqual(["7.0", "7.5", "8.0"])
+    expect(tickTexts([-20_000, 0, 100.5])).toEqual(["−20,000.0", "0.0", "100.5"])
+    expect(tickTexts([0, 5e-6, 1e-5])).toEqual(["0", "5e-6", "1e-5"])
+    expect(tickTexts([1.2e6, 1.25e6])).toEqual(["1.2e+6", "1.25e+6"])
+    expect(tickTexts([0.1, 1, 10], true)).toEqual(["0.1", "1", "10"])
   })
 
   test("any values fit between the ends, and there are always a few ticks", () => {
@@ -54,7 +70,7 @@ describe("charts", () => {
     const [a, b, c] = marks(svg)
     expect(b[0] - a[0]).toBeCloseTo(c[0] - b[0], 0)
     expect((a[1] - b[1]) * 3).toBeCloseTo(b[1] - c[1], 0)
-    expect(svg).toContain("<title>a &amp; b</title>")
+    expect(svg).toContain("<b>a &amp; b</b></figcaption>")
     expect(svg).toContain("middle &lt;1&gt;</text>")
     expect(svg).toContain("s&lt;")
   })
@@ -100,6 +116,39 @@ describe("charts", () => {
     expect(boxes.length).toBeGreaterThan(3)
     for (const [i, [x, y]] of boxes.entries())
       for (const [ox, oy] of boxes.slice(i + 1)) expect(Math.abs(x - ox) > 20 || Math.abs(y - oy) > 10).toBe(true)
+  })
+
+  test("errors are bars around their points, within what can be; several series have a legend", () => {
+    const series = (name: string, y: number) => ({ name, points: [{ x: 1, y, error: 10 }] })
+    const chart = xyChart({
+      title: "t",
+      x: { label: "x" },
+      y: { label: "y", within: [0, 100] },
+      series: [series("low", 50), series("high", 95)],
+    }).text
+    const bars = [...chart.matchAll(/<path d="M[\d.]+ ([\d.]+)V([\d.]+)M/g)].map((m) => Number(m[1]) - Number(m[2]))
+    expect(bars).toHaveLength(2)
+    // Of 95 ± 10, what is above 100 is cut.
+    expect(bars[1] / bars[0]).toBeCloseTo(15 / 20, 1)
+    expect(chart).toMatch(/<\/svg>low<\/span>.*<\/svg>high<\/span>/s)
+  })
+
+  test("long words at the y axis stand beside its name, not on it", () => {
+    const line = [0.000125, 0.00025].map((y, x) => ({ x, y }))
+    const ends = (scaled: number) => {
+      const points = line.map(({ x, y }) => ({ x, y: y * scaled }))
+      const svg = xyChart({ title: "t", x: { label: "" }, y: { label: "rate" }, series: [{ name: "s", line: points }] })
+      return [...svg.text.matchAll(/<text x="([\d.]+)" y="[\d.]+" text-anchor="end"/g)].map((m) => Number(m[1]))
+    }
+    expect(Math.min(...ends(10_000))).toBeLessThan(Math.min(...ends(10)))
+  })
+
+  test("a label goes to another side where the first is taken, and nowhere where all are", () => {
+    const inside = { x: 0, y: 0, width: 200, height: 200 }
+    const first = placeLabel("abc", 100, 100, inside, [])!
+    const taken = [{ x: first.x, y: first.y - 9, width: 20, height: 11 }]
+    expect(placeLabel("abc", 100, 100, inside, taken)!.y).not.toBe(first.y)
+    expect(placeLabel("abc", 100, 100, inside, [inside])).toBeUndefined()
   })
 
   test("bars stand on zero, twice the value is twice as high, missing values have none", () => {

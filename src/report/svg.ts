@@ -1,20 +1,16 @@
-/** Charts as SVG text: lines, scattered points, bars. Colours come from the page's variables, with defaults. */
+/** Charts as figures with SVG inside: lines, scattered points, bars. Colours come from the page's variables, with defaults. */
 
-import { escapeHtml, Html } from "./html.js"
-import { bands, type Scale, scale, ticks } from "./scale.js"
-
-export interface Axis {
-  label: string
-  /** Logarithmic: values that are not positive are left out. @default false */
-  log?: boolean
-  /** Ends of the axis, where the data alone should not decide. */
-  from?: number
-  to?: number
-}
+import { type Axis, type ChartSize, type Frame, frameOf, horizontal, vertical } from "./axes.js"
+import { type Content, escapeHtml, Html, html } from "./html.js"
+import { colour, mark, round, SOFT, text } from "./marks.js"
+import { type Box, boxesOfLine, placeLabel } from "./point-labels.js"
+import { bands, type Ends, type Scale, scale } from "./scale.js"
 
 interface Point {
   x: number
   y: number
+  /** Of `y`, drawn as a bar of so much up and down. */
+  error?: number
   /** Written beside the mark. */
   label?: string
 }
@@ -27,26 +23,13 @@ export interface Series {
   line?: readonly Point[]
 }
 
-export interface ChartOptions {
-  /** Read out for those who cannot see the chart, and shown above it. */
+export interface ChartOptions extends ChartSize {
+  /** Stands above the chart. */
   title: string
-  /** @default 560 */
-  width?: number
-  /** @default 340 */
-  height?: number
 }
 
-const COLOURS = ["#1f66b0", "#c2640c", "#14805a", "#9a3f92", "#7d7416", "#5f6771"]
-const MARGIN = { left: 58, right: 18, top: 30, bottom: 46 }
-const LEGEND_ROW = 18
-const LETTER = 6.2
 /** Longer lines are averaged: more points than this cannot be told apart. */
 const LINE_POINTS = 240
-
-const colour = (i: number) => `var(--series-${(i % COLOURS.length) + 1}, ${COLOURS[i % COLOURS.length]})`
-const TEXT = "var(--text, #1c1e21)"
-const SOFT = "var(--soft, #5c636b)"
-const LINE = "var(--line, #d9dde2)"
 
 /** Lines, points or both over two axes of numbers. */
 export function xyChart(options: ChartOptions & { x: Axis; y: Axis; series: readonly Series[] }): Html {
@@ -54,37 +37,40 @@ export function xyChart(options: ChartOptions & { x: Axis; y: Axis; series: read
   const usable = (points: readonly Point[] = []) => points.filter((point) => drawable(point, x, y))
   const series = options.series.map(({ name, points, line }) => ({ name, points: usable(points), line: usable(line) }))
   const all = series.flatMap(({ points, line }) => [...points, ...line])
-  const frame = makeFrame(
+  const frame = frameOf(
     options,
-    series.map(({ name }) => name),
+    y,
+    all.flatMap((point) => endsOf(point, y)),
   )
   const toX = scale(
-    all.map((p) => p.x),
+    all.map((point) => point.x),
     x,
     frame.left,
     frame.right,
   )
-  const toY = scale(
-    all.map((p) => p.y),
-    y,
-    frame.bottom,
-    frame.top,
-  )
-  const toPixels = ({ x, y }: Point) => [toX.at(x), toY.at(y)] as const
-  const taken: Box[] = series
-    .flatMap(({ points }) => points.map(toPixels))
-    .map(([x, y]) => ({ x: x - 4, y: y - 4, width: 8, height: 8 }))
-  const body = series.map(({ name, points, line }, i) => {
-    const path = average(line).map((point, j) => `${j === 0 ? "M" : "L"}${toPixels(point).map(round).join(" ")}`)
+  const at = (point: Point): readonly [number, number] => [toX.at(point.x), frame.y.at(point.y)]
+  const lines = series.map(({ line }) => average(line).map(at))
+  const taken = [
+    ...series.flatMap(({ points }) => points.flatMap((point) => boxesOfPoint(point, toX, frame.y, y))),
+    ...lines.flatMap((line) => line.slice(1).flatMap((to, i) => boxesOfLine(line[i], to))),
+  ]
+  const inside = { x: frame.left, y: 0, width: frame.width - frame.left, height: frame.bottom }
+  const body = series.map(({ name, points }, i) => {
+    const path = lines[i].map((corner, j) => `${j === 0 ? "M" : "L"}${corner.map(round).join(" ")}`)
     const stroke = `<path d="${path.join("")}" fill="none" stroke="${colour(i)}" stroke-width="1.6" stroke-linejoin="round"/>`
+    const errors = points.map((point) => errorBar(point, toX.at(point.x), frame.y, y, i))
     const marks = points.map((point) => {
       const title = `${name}: ${point.label ?? ""} (${show(point.x)}, ${show(point.y)})`
-      return mark(i, ...toPixels(point), title) + pointLabel(point, ...toPixels(point), frame, taken)
+      return mark(i, ...at(point), title)
     })
-    return (path.length > 1 ? stroke : "") + marks.join("")
+    const labels = points.map((point) => {
+      const label = point.label && placeLabel(point.label, ...at(point), inside, taken)
+      return label ? text(label.x, label.y, label.text, { size: 10.5, fill: SOFT, halo: true }) : ""
+    })
+    return [path.length > 1 ? stroke : "", ...errors, ...marks, ...labels].join("")
   })
   const empty = all.length === 0 ? text(frame.left + 12, frame.top + 24, "no data", { fill: SOFT }) : ""
-  return drawing(options, frame, axes(frame, toX, toY, x.label, y.label) + body.join("") + empty)
+  return drawing(options, frame, horizontal(frame, y.label) + vertical(frame, toX, x.label) + body.join("") + empty)
 }
 
 /** Groups of bars from zero up; a value may be missing. */
@@ -96,135 +82,59 @@ export function barChart(
   },
 ): Html {
   const { groups, series, y } = options
-  const frame = makeFrame(
-    options,
-    series.map(({ name }) => name),
-  )
   const values = series
     .flatMap((entry) => entry.values)
     .filter((value) => value !== undefined && Number.isFinite(value)) as number[]
-  const toY = scale([0, ...values], { from: 0, ...y }, frame.bottom, frame.top)
+  const frame = frameOf(options, { from: 0, ...y }, [0, ...values])
   const bars = groups.map((group, g) => {
     const [start, width] = bands(frame.left, frame.right, groups.length, g)
     const bar = series.map(({ name, values }, i) => {
       const value = values[g]
       if (value === undefined || !Number.isFinite(value)) return ""
       const [left, each] = bands(start + width * 0.1, start + width * 0.9, series.length, i)
-      const top = toY.at(value)
+      const top = frame.y.at(value)
       return `<rect x="${round(left + 1)}" y="${round(top)}" width="${round(Math.max(1, each - 2))}" height="${round(Math.max(0, frame.bottom - top))}" fill="${colour(i)}"><title>${escapeHtml(`${name}, ${group}: ${show(value)}`)}</title></rect>${text(left + each / 2, top - 4, show(value), { anchor: "middle", size: 10, fill: SOFT })}`
     })
     return bar.join("") + text(start + width / 2, frame.bottom + 17, group, { anchor: "middle", fill: SOFT })
   })
-  return drawing(options, frame, axes(frame, undefined, toY, "", y.label) + bars.join(""))
+  return drawing(options, frame, horizontal(frame, y.label) + bars.join(""))
 }
 
-interface Frame {
-  left: number
-  right: number
-  top: number
-  bottom: number
-  legend: { name: string; x: number; y: number }[]
-  width: number
-  height: number
-}
-interface Box {
-  x: number
-  y: number
-  width: number
-  height: number
+/** A figure with its title, and a legend where there is more than one series. */
+function drawing(
+  { title, series }: ChartOptions & { series: readonly { name: string }[] },
+  { width, height }: Frame,
+  body: string,
+): Html {
+  const key = (i: number): Html => new Html(`<svg class="mark" viewBox="-6 -6 12 12">${mark(i, 0, 0)}</svg>`)
+  const legend: Content =
+    series.length > 1 ? series.map(({ name }, i) => html`<span>${key(i)}${name}</span> `) : undefined
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif"><title>${escapeHtml(title)}</title>${body}</svg>`
+  return html`<figure class="chart"><figcaption><b>${title}</b>${legend}</figcaption>${new Html(svg)}</figure>
+`
 }
 
-function makeFrame({ width = 560, height = 340 }: ChartOptions, names: readonly string[]): Frame {
-  const legend: Frame["legend"] = []
-  let x = MARGIN.left
-  let row = 0
-  for (const name of names) {
-    const room = 22 + name.length * LETTER
-    if (x > MARGIN.left && x + room > width) {
-      x = MARGIN.left
-      row++
-    }
-    legend.push({ name, x, y: MARGIN.top + 8 + row * LEGEND_ROW })
-    x += room
-  }
-  const top = MARGIN.top + 12 + (names.length > 0 ? row + 1 : 0) * LEGEND_ROW
-  return { left: MARGIN.left, right: width - MARGIN.right, top, bottom: height - MARGIN.bottom, legend, width, height }
+/** The ends of a point's error bar that can be. */
+function endsOf({ y, error = 0 }: Point, { log, within: [least, most] = [-Infinity, Infinity] }: Ends): number[] {
+  const low = Math.max(y - error, Math.min(y, least))
+  return [log && low <= 0 ? y : low, Math.min(y + error, Math.max(y, most))]
 }
 
-function axes(frame: Frame, x: Scale | undefined, y: Scale, xLabel: string, yLabel: string): string {
-  const { left, right, top, bottom } = frame
-  const rows = ticks(y).map(
-    (value) =>
-      `<line x1="${left}" x2="${right}" y1="${round(y.at(value))}" y2="${round(y.at(value))}" stroke="${LINE}"/>${text(left - 7, y.at(value) + 4, show(value), { anchor: "end", fill: SOFT })}`,
-  )
-  const columns = x
-    ? ticks(x).map(
-        (value) =>
-          `<line x1="${round(x.at(value))}" x2="${round(x.at(value))}" y1="${bottom}" y2="${bottom + 4}" stroke="${SOFT}"/>${text(x.at(value), bottom + 17, show(value), { anchor: "middle", fill: SOFT })}`,
-      )
-    : []
-  const middle = (top + bottom) / 2
+/** What a point's mark and error bar cover. */
+function boxesOfPoint(point: Point, toX: Scale, toY: Scale, axis: Ends): Box[] {
+  const [x, y] = [toX.at(point.x), toY.at(point.y)]
+  const [low, high] = endsOf(point, axis).map((value) => toY.at(value))
   return [
-    ...rows,
-    ...columns,
-    `<line x1="${left}" x2="${right}" y1="${bottom}" y2="${bottom}" stroke="${SOFT}"/>`,
-    text((left + right) / 2, bottom + 36, xLabel, { anchor: "middle", fill: SOFT }),
-    `<g transform="rotate(-90 14 ${round(middle)})">${text(14, middle, yLabel, { anchor: "middle", fill: SOFT })}</g>`,
-  ].join("")
-}
-
-function drawing({ title }: ChartOptions, { width, height, legend }: Frame, body: string): Html {
-  const entries = legend.map(({ name, x, y }, i) => mark(i, x + 5, y, name) + text(x + 14, y + 4, name, { size: 11.5 }))
-  return new Html(
-    `<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif"><title>${escapeHtml(title)}</title>${text(MARGIN.left, 18, title, { size: 13.5, weight: 600 })}${entries.join("")}${body}</svg>`,
-  )
-}
-
-/** Series differ by shape as well as by colour. */
-function mark(series: number, x: number, y: number, title: string): string {
-  const shapes = [
-    "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0",
-    "M-4 -4H4V4H-4Z",
-    "M0 -5L5 4H-5Z",
-    "M0 -5.5L5.5 0L0 5.5L-5.5 0Z",
-    "M-5 -4H5L0 5Z",
-    "M-5 -2H5V2H-5Z",
+    { x: x - 4, y: y - 4, width: 8, height: 8 },
+    { x: x - 2, y: high, width: 4, height: low - high },
   ]
-  return `<path transform="translate(${round(x)} ${round(y)})" d="${shapes[series % shapes.length]}" fill="${colour(series)}"><title>${escapeHtml(title)}</title></path>`
 }
 
-/** Beside the mark, on the first side where it covers nothing; left out where every side is taken. */
-function pointLabel(point: Point, x: number, y: number, frame: Frame, taken: Box[]): string {
-  if (!point.label) return ""
-  const width = point.label.length * LETTER * 0.9
-  const places = [
-    { left: x + 8, base: y + 4 },
-    { left: x - 8 - width, base: y + 4 },
-    { left: x - width / 2, base: y - 9 },
-    { left: x - width / 2, base: y + 17 },
-  ]
-  for (const { left, base } of places) {
-    const box = { x: left, y: base - 9, width, height: 11 }
-    const inside = left >= frame.left && left + width <= frame.width && box.y >= frame.top - 8 && base <= frame.bottom
-    if (!inside || taken.some((other) => overlap(box, other))) continue
-    taken.push(box)
-    return text(left, base, point.label, { size: 10.5, fill: SOFT })
-  }
-  return ""
-}
-
-function overlap(a: Box, b: Box): boolean {
-  return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height
-}
-
-function text(
-  x: number,
-  y: number,
-  content: string,
-  { anchor = "start", fill = TEXT, size = 11.5, weight = 400 } = {},
-): string {
-  if (content === "") return ""
-  return `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}" fill="${fill}" font-size="${size}" font-weight="${weight}">${escapeHtml(content)}</text>`
+function errorBar(point: Point, x: number, toY: Scale, axis: Ends, series: number): string {
+  if (!point.error) return ""
+  const [low, high] = endsOf(point, axis).map((value) => round(toY.at(value)))
+  const ends = [low, high].map((y) => `M${round(x - 3)} ${y}H${round(x + 3)}`)
+  return `<path d="M${round(x)} ${low}V${high}${ends.join("")}" fill="none" stroke="${colour(series)}" stroke-opacity=".6"/>`
 }
 
 function drawable(point: Point, x: Axis, y: Axis): boolean {
@@ -243,10 +153,6 @@ function average(points: readonly Point[]): readonly Point[] {
     )
     return { x: mean(stretch.map((p) => p.x)), y: mean(stretch.map((p) => p.y)) }
   })
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10
 }
 
 /** A number as short as its size allows. */

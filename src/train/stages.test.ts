@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { stringify } from "yaml"
 import { imagePath } from "../../test/support/images.js"
@@ -30,7 +30,7 @@ import { merge } from "../paradigms/merge.js"
 import { imagePrompt } from "../text/conversation.js"
 import { setThreads } from "../torch/index.js"
 import { readTrainingPlan, readTrainingRecipe, type TrainingPlan } from "./plan.js"
-import { renderPlanReport } from "./report.js"
+import { renderTrainingReport } from "./report.js"
 import { type PlanEvent, runPlan } from "./run-plan.js"
 
 const folder = mkdtempSync(join(tmpdir(), "dvl-stages-"))
@@ -245,11 +245,14 @@ it("writes one report: stages, what was learned, losses, times", async () => {
   const tried = plan({})
   const events = await run(tried)
   const finished = events.at(-1) as Extract<PlanEvent, { type: "finished" }>
-  const page = renderPlanReport(tried, finished.stages)
-  expect(page).toMatch(/1 · connector/)
-  expect(page).toMatch(/2 · all/)
-  expect(page).toMatch(/vision, connector, language/)
-  expect(page.match(/<svg/g)).toHaveLength(6)
+  const page = renderTrainingReport(tried, finished.stages)
+  expect(page).toContain(`<h1>${basename(text.folder)} with siglip as a block-diffusion model</h1>`)
+  expect(page).toMatch(/stage 1, connector.*block-diffusion.*stage 2, all.*vision, connector, language/s)
+  expect(page.match(/<figure class="chart">/g)).toHaveLength(8)
+  // Folded, and of the paradigms only the one that is trained.
+  expect(page.match(/<details>/g)).toHaveLength(2)
+  expect(page.match(/\nblock_diffusion:/g)).toHaveLength(2)
+  expect(page).not.toMatch(/full_diffusion|lora: \{\}|loss: \{\}/)
   const connector = [...readHeader(join(model(tried, 1), "connector.safetensors")).tensors.values()]
   expect(finished.stages[0].parameters).toBe(connector.reduce((sum, { bytes }) => sum + bytes / 4, 0))
 })

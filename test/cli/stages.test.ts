@@ -100,7 +100,7 @@ it("translates a language model with a tower: stopped in the first stage, it goe
   expect(done.err).toMatch(/going on at step \d+/)
   expect(done.err).toMatch(/stage 2 of 2 · everything/)
   expect(readdirSync(output).sort()).toEqual(["report.html", "stage-1", "stage-2"])
-  expect(readFileSync(join(output, "report.html"), "utf8")).toContain("2 · everything")
+  expect(readFileSync(join(output, "report.html"), "utf8")).toContain("stage 2, everything")
 
   const image = join(folder, "pictures", "red.png")
   for (const stage of ["stage-1", "stage-2"]) {
@@ -131,7 +131,7 @@ it("ends with an adapter, and says how to try it", async () => {
   const done = await run(["translate", "--recipe", file, "--out", output])
   expect(done).toMatchObject({ code: 0 })
   expect(done.out).toContain(`generate --model ${join(output, "stage-2", "model")} --image FILE`)
-  expect(readFileSync(join(output, "report.html"), "utf8")).toContain("2 · adapter")
+  expect(readFileSync(join(output, "report.html"), "utf8")).toContain("stage 2, adapter")
 })
 
 it("says in a sentence what is wrong, and writes nothing", async () => {

@@ -35,7 +35,7 @@ export function speedQualityCharts(data: DemoReportData, set: string): Html[] {
     return xyChart({
       title,
       x: speed === FORWARDS ? { label: speedLabel, from: 0 } : { label: speedLabel, log },
-      y: { label: "%" },
+      y: { label: "%", within: [0, 100] },
       series,
     })
   })

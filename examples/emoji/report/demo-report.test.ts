@@ -178,7 +178,7 @@ test("answers of models are text, and the page is complete on its own", () => {
   expect(page).not.toMatch(/<script|<link|src="(?!data:)|href=/)
   expect(page).toContain("CC BY 4.0")
   expect(page).toContain("npm run demo")
-  expect(page.match(/<svg /g)!.length).toBe(1 + 4 + 1)
+  expect(page.match(/<figure class="chart">/g)!.length).toBe(1 + 4 + 1)
   expect(page).not.toMatch(/NaN|undefined|\[object/)
 })
 

@@ -167,7 +167,7 @@ function titleOf({ models }: DemoReportData, id: string): string {
 }
 
 function charts(items: readonly Html[]): Html {
-  return html`<div class="charts">${items.map((item) => html`<figure>${item}</figure>`)}</div>`
+  return html`<div class="charts">${items}</div>`
 }
 
 function pairs(title: string, rows: readonly (readonly [string, string])[]): Content {

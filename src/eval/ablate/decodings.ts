@@ -5,6 +5,7 @@ import { resolveDecoding } from "../../generate/decoding.js"
 import { requireOptions } from "../../generate/generate.js"
 import type { Unloaded } from "../../generate/session.js"
 import type { DecodingOptions } from "../../paradigms/decoding-options.js"
+import { modelTitle } from "../../readable.js"
 import type { Plan, Variant } from "./plan.js"
 
 /** A model that is decoded. */
@@ -97,12 +98,9 @@ export function planThresholds(
 export const asItIs = (subject: Subject, cells: readonly string[], maxTokens: number | undefined): Variant =>
   variantOf(subject, { label: "", cells, decoding: { maxTokens } })
 
-/** What models are called in a report: the last word of their names that says something, where that tells them apart. */
+/** What models are called in a report: in short, where that tells them apart. */
 export function titlesOf(models: readonly string[]): string[] {
-  const words = models.map((model) => {
-    const parts = model.split(/[/\\]/).filter((part) => part !== "" && part !== "model")
-    return parts.at(-1) ?? model
-  })
+  const words = models.map(modelTitle)
   return words.map((word, i) => (words.indexOf(word) === words.lastIndexOf(word) ? word : models[i]))
 }
 

@@ -3,7 +3,11 @@
 import { cpus } from "node:os"
 import { join } from "node:path"
 import { writeFileAtomic, writeJson } from "../../checkpoint/files.js"
-import { html, page, preformatted, section } from "../../report/html.js"
+import { thumbnail } from "../../image/thumbnail.js"
+import { counted } from "../../readable.js"
+import { dataUri, type Html, html, page, preformatted, section } from "../../report/html.js"
+import { percent, percentWithin } from "../../report/numbers.js"
+import { type SampleView, sampleView } from "../../report/sample-view.js"
 import { type Series, xyChart } from "../../report/svg.js"
 import { escapeMarkdown, type Table, tableHtml, tableMarkdown } from "../../report/tables.js"
 import type { NamedMetric } from "../metrics.js"
@@ -23,6 +27,8 @@ export interface ReportInput {
 
 /** Questions that are shown with everybody's answer. */
 const SAMPLES = 4
+/** Pixels of their pictures: of each that a screen has, two. */
+const SIDE = 192
 
 export const reportFiles = (out: string): string[] =>
   ["html", "md", "json"].map((ending) => join(out, `report.${ending}`))
@@ -32,7 +38,7 @@ export async function writeReport(out: string, input: ReportInput): Promise<stri
   const [page, markdown, json] = reportFiles(out)
   await writeJson(json, numbers(input))
   await writeFileAtomic(markdown, markdownReport(input))
-  await writeFileAtomic(page, htmlReport(input))
+  await writeFileAtomic(page, await htmlReport(input))
   return [page, markdown, json]
 }
 
@@ -53,24 +59,22 @@ function numbers({ plan, results, questions, metrics, concurrent, command }: Rep
   }
 }
 
-const percent = (share: number): string => (100 * share).toFixed(1)
-
 function tableOf({ plan, results, questions, metrics, concurrent }: ReportInput): Table {
-  const asked = `${questions.length} questions, ${concurrent} at a time; scores in percent, with the standard error of the mean.`
+  const asked = `${counted(questions.length, "question")}, ${concurrent} at a time; scores in percent, ± one standard error of the mean over the questions.`
   return {
     title: plan.title,
     text: `${plan.text} ${asked} Forwards count until an answer and its end are known; tokens per second are those of all answers together, prompts and pictures included.`,
     columns: [
       ...plan.columns,
-      ...metrics.map(({ title }) => title),
+      ...metrics.map(({ title }) => `${title} (%)`),
       "tokens/s",
-      "forwards/token",
-      "tokens/answer",
+      "forwards per token",
+      "tokens per answer",
       "ended (%)",
     ],
     rows: results.map(({ variant, measured }) => [
       ...variant.cells,
-      ...metrics.map(({ name }) => `${percent(measured.scores[name].mean)} ± ${percent(measured.scores[name].error)}`),
+      ...metrics.map(({ name }) => percentWithin(measured.scores[name].mean, measured.scores[name].error)),
       measured.tokensPerSecond.toFixed(1),
       measured.forwardsPerToken.toFixed(2),
       (measured.tokens / measured.questions).toFixed(1),
@@ -79,58 +83,57 @@ function tableOf({ plan, results, questions, metrics, concurrent }: ReportInput)
   }
 }
 
-/** One curve for each model. */
-function curves(
-  results: readonly Result[],
-  { name }: NamedMetric,
-  x: "tokensPerSecond" | "forwardsPerToken",
-): Series[] {
+const SPEEDS = { tokensPerSecond: "tokens per second", forwardsPerToken: "forwards per token" } as const
+
+/** One curve for each model; none where all are as fast. */
+function chartsOf(results: readonly Result[], metrics: readonly NamedMetric[]): Html[] {
+  const speeds = (["tokensPerSecond", "forwardsPerToken"] as const).filter(
+    (speed) => new Set(results.map(({ measured }) => measured[speed].toFixed(2))).size > 1,
+  )
+  return metrics.flatMap(({ name, title }) =>
+    speeds.map((speed) =>
+      xyChart({
+        title: `${title[0].toUpperCase()}${title.slice(1)} against ${SPEEDS[speed]}`,
+        x: { label: SPEEDS[speed] },
+        y: { label: `${title} (%)`, within: [0, 100] },
+        series: curves(results, name, speed),
+      }),
+    ),
+  )
+}
+
+function curves(results: readonly Result[], metric: string, speed: keyof typeof SPEEDS): Series[] {
   return [...new Set(results.map(({ variant }) => variant.curve))].map((curve) => {
     const points = results
       .filter(({ variant }) => variant.curve === curve)
-      .map(({ variant, measured }) => ({ x: measured[x], y: 100 * measured.scores[name].mean, label: variant.label }))
+      .map(({ variant: { label }, measured }) => {
+        const { mean, error } = measured.scores[metric]
+        return { x: measured[speed], y: 100 * mean, error: 100 * error, label }
+      })
     return { name: curve, points, line: points }
   })
 }
 
-function htmlReport(input: ReportInput): string {
-  const { plan, results, metrics, command } = input
-  const charts = metrics.flatMap((metric) =>
-    (
-      [
-        ["tokensPerSecond", "tokens per second"],
-        ["forwardsPerToken", "forwards per token"],
-      ] as const
-    ).map(([x, label]) =>
-      xyChart({
-        title: `${metric.title} (%) against ${label}`,
-        x: { label },
-        y: { label: metric.title },
-        series: curves(results, metric, x),
-      }),
-    ),
-  )
+async function htmlReport(input: ReportInput): Promise<string> {
+  const { plan, results, questions, metrics, command } = input
+  const charts = chartsOf(results, metrics)
+  const shown = `Each mark is a row of the table, named by its ${plan.columns.at(-1)}; bars are one standard error over ${counted(questions.length, "question")}.`
   return page(
     plan.title,
     section("Numbers", tableHtml(tableOf(input))),
-    section("Quality against speed", html`<div class="charts">${charts}</div>`),
-    section(
-      "Samples",
-      samplesOf(input).map(
-        ({ question, rows }) => html`${preformatted(question)}
-${tableHtml({ title: "", columns: ["", "answer"], rows })}`,
-      ),
-    ),
+    charts.length > 0 &&
+      section("Quality against speed", html`<p>${shown}</p>`, html`<div class="charts">${charts}</div>`),
+    section("Samples", (await samplesWithPictures(input)).map(sampleView)),
     section("How to make this report again", preformatted(command)),
   )
 }
 
 function markdownReport(input: ReportInput): string {
   const { title, ...table } = tableOf(input)
-  const samples = samplesOf(input).map(({ question, rows }) =>
+  const samples = samplesOf(input).map(({ question, answers }) =>
     [
       `**${escapeMarkdown(question)}**\n`,
-      ...rows.map(([of, text]) => `- ${escapeMarkdown(of)}: ${escapeMarkdown(text)}`),
+      ...answers.map(({ of, text }) => `- ${escapeMarkdown(of)}: ${escapeMarkdown(text)}`),
     ].join("\n"),
   )
   const [, ...numbers] = tableMarkdown({ title, ...table })
@@ -138,12 +141,22 @@ function markdownReport(input: ReportInput): string {
 }
 
 /** The first questions, with what is expected and what each variant answers. */
-function samplesOf({ results, questions }: ReportInput): { question: string; rows: string[][] }[] {
+function samplesOf({ results, questions }: ReportInput): SampleView[] {
   return questions.slice(0, SAMPLES).map(({ messages, references }, i) => ({
     question: textOf(messages[messages.length - 1].content),
-    rows: [
-      ["expected", references.join(" / ")],
-      ...results.map(({ variant, measured }) => [nameOf(variant), measured.answers[i]]),
+    answers: [
+      { of: "expected", text: references.join(" / ") },
+      ...results.map(({ variant, measured }) => ({ of: nameOf(variant), text: measured.answers[i] })),
     ],
   }))
+}
+
+/** Of several pictures, the last. */
+async function samplesWithPictures(input: ReportInput): Promise<SampleView[]> {
+  const samples: SampleView[] = []
+  for (const [i, sample] of samplesOf(input).entries()) {
+    const path = input.questions[i].images.at(-1)
+    samples.push(path === undefined ? sample : { ...sample, picture: dataUri(await thumbnail(path, SIDE)) })
+  }
+  return samples
 }

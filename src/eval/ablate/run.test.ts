@@ -117,7 +117,10 @@ describe("block sizes", () => {
     expect(page).toContain("<svg")
     expect(page).toContain("&lt;b&gt;*bold*|&lt;/b&gt;")
     expect(page).toContain("again &amp; again")
-    expect(markdown).toContain("| block size | F1 of the words | exact | tokens/s | forwards/token |")
+    expect(page.match(/<img src="data:image\/png;base64,/g)).toHaveLength(
+      questions.slice(0, 4).filter(({ images }) => images.length > 0).length,
+    )
+    expect(markdown).toContain("| block size | F1 of the words (%) | exact (%) | tokens/s | forwards per token |")
     expect(markdown).toMatch(/\n\| 2 \| .*\n\| 4 \| /)
     expect(markdown).toContain("\\<b\\>\\*bold\\*\\|\\</b\\>")
     const { results: rows, ...about } = JSON.parse(json)
