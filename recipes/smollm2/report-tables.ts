@@ -1,8 +1,9 @@
 /** The tables and the trade-off of a report, from what was measured. */
 
-import { percent } from "../../src/report/numbers.js"
+import { percent, percentWithin } from "../../src/report/numbers.js"
 import type { Series } from "../../src/report/svg.js"
 import type { Table } from "../../src/report/tables.js"
+import { shareError } from "../shared/numbers.js"
 import type { SetScores } from "./evaluate.js"
 import { decodingText, type Result } from "./evaluation.js"
 import type { ModelName } from "./plan.js"
@@ -29,13 +30,20 @@ export function over(
     ? undefined
     : known.reduce((sum, set) => sum + (set[key] as number) * set.questions, 0) / questions
 }
+/** The share of right answers, with its standard error. */
+function rightOf(sets: readonly SetScores[], key: "exact" | "choice"): string {
+  const known = sets.filter((set) => set[key] !== undefined)
+  const questions = known.reduce((sum, set) => sum + set.questions, 0)
+  return shown(over(known, key), (share) => percentWithin(share, shareError(share, questions)))
+}
+
 export const shown = (value: number | undefined, write: (value: number) => string): string =>
   value === undefined ? "–" : write(value)
 
 export function comparison(main: readonly Result[]): Table {
   return {
     title: "Held-out questions",
-    text: "Choice: one of the options that the question lists; by likelihood the likeliest whole answer, else the answer that is written, word for word. Open: the answers of the sets' authors. Own: what SmolLM2 itself answers, greedily; F1 is of the words. Log-likelihoods are per token, in nats, ends of answers included; those of block diffusion are of filling each block from left to right.",
+    text: "Scores in percent; where an answer is right or wrong, ± one standard error. Choice: one of the options that the question lists; by likelihood the likeliest whole answer, else the answer that is written, word for word. Open: the answers of the sets' authors. Own: what SmolLM2 itself answers, greedily; F1 is of the words. Log-likelihoods are per token, in nats, ends of answers included; those of block diffusion are of filling each block from left to right.",
     columns: [
       "model",
       "decoding",
@@ -53,9 +61,9 @@ export function comparison(main: readonly Result[]): Table {
       return [
         TITLES[result.measurement.model],
         decodingText(result.measurement.decoding),
-        shown(over(choice, "choice"), percent),
-        shown(over(choice, "exact"), percent),
-        shown(over(open, "exact"), percent),
+        rightOf(choice, "choice"),
+        rightOf(choice, "exact"),
+        rightOf(open, "exact"),
         shown(over(open, "wordF1"), percent),
         shown(over(own, "wordF1"), percent),
         shown(over([...choice, ...open], "logLikelihood"), (value) => value.toFixed(3)),
