@@ -18,7 +18,7 @@ export interface Report {
   compared: string
   tables: Table[]
   /** What an answer costs against how good it is. */
-  tradeOff?: { title: string; what: string; label: string; series: Series[] }
+  tradeOff?: { title: string; text: string; what: string; label: string; series: Series[] }
   losses: Series[]
   samples: Sample[]
   denoising?: { question: string; blocks: DenoiseStep[][] }
@@ -40,6 +40,7 @@ export function htmlReport(report: Report): string {
     tradeOff &&
       section(
         tradeOff.title,
+        html`<p>${tradeOff.text}</p>`,
         xyChart({
           title: tradeOff.what,
           x: { label: "forwards per token" },

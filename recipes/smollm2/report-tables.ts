@@ -1,6 +1,6 @@
 /** The tables and the trade-off of a report, from what was measured. */
 
-import { percent, percentWithin } from "../../src/report/numbers.js"
+import { fixed, percent, percentWithin } from "../../src/report/numbers.js"
 import type { Series } from "../../src/report/svg.js"
 import type { Table } from "../../src/report/tables.js"
 import { shareError } from "../shared/numbers.js"
@@ -66,8 +66,8 @@ export function comparison(main: readonly Result[]): Table {
         rightOf(open, "exact"),
         shown(over(open, "wordF1"), percent),
         shown(over(own, "wordF1"), percent),
-        shown(over([...choice, ...open], "logLikelihood"), (value) => value.toFixed(3)),
-        shown(over(own, "logLikelihood"), (value) => value.toFixed(3)),
+        shown(over([...choice, ...open], "logLikelihood"), (value) => fixed(value, 3)),
+        shown(over(own, "logLikelihood"), (value) => fixed(value, 3)),
         forwardsPerToken(result).toFixed(2),
       ]
     }),
@@ -87,7 +87,7 @@ export function bySet(main: readonly Result[]): Table {
       ...main.map(({ scores }) => {
         const { kind, choice, exact, wordF1, logLikelihood } = scores.sets[i]
         const rate = kind === "own" ? percent(wordF1) : percent(exact)
-        const likely = shown(logLikelihood, (value) => value.toFixed(2))
+        const likely = shown(logLikelihood, (value) => fixed(value, 2))
         return `${choice === undefined ? "" : `${percent(choice)} / `}${rate} · ${likely}`
       }),
     ]),
@@ -107,7 +107,7 @@ export function sweep(evaluation: readonly Result[], part: keyof typeof SWEEPS):
   return [
     {
       title: { "block size": "Block sizes", threshold: "Thresholds", steps: "Steps per block" }[part],
-      text: `${SWEEPS[part]} ${asked} questions, the first of each set.`,
+      text: `${SWEEPS[part]} ${asked} questions, the first of each set; scores in percent.`,
       columns: [
         "decoding",
         ...(part === "block size" ? ["choice by likelihood", "log-lik. reference", "log-lik. own"] : []),
@@ -120,8 +120,8 @@ export function sweep(evaluation: readonly Result[], part: keyof typeof SWEEPS):
         const [choice, open, own] = (["choice", "open", "own"] as const).map((kind) => ofKind(result, kind))
         const likely = [
           shown(over(choice, "choice"), percent),
-          shown(over([...choice, ...open], "logLikelihood"), (value) => value.toFixed(3)),
-          shown(over(own, "logLikelihood"), (value) => value.toFixed(3)),
+          shown(over([...choice, ...open], "logLikelihood"), (value) => fixed(value, 3)),
+          shown(over(own, "logLikelihood"), (value) => fixed(value, 3)),
         ]
         return [
           decodingText(result.measurement.decoding),

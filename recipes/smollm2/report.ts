@@ -3,7 +3,7 @@
 import { cpus } from "node:os"
 import { join } from "node:path"
 import { formatDuration } from "../../src/readable.js"
-import { percent, pointsBetween, whole } from "../../src/report/numbers.js"
+import { fixed, percent, pointsBetween, whole } from "../../src/report/numbers.js"
 import type { Table } from "../../src/report/tables.js"
 import { buildInfo } from "../../src/torch/index.js"
 import { readMetrics } from "../../src/train/metrics.js"
@@ -48,6 +48,7 @@ export async function reportFrom(input: ReportInput): Promise<Report> {
       "SmolLM2-135M-Instruct is trained on in two ways, with the same samples in the same order for as many steps: by block diffusion, with another attention pattern and another objective, and, as the control, autoregressively as before. The architecture and the weights both start from are the same.",
     tradeOff: {
       title: "Forwards against quality",
+      text: "Each mark is a row of the tables above: t is its threshold, s its steps per block, B its block size. Up and to the left is better.",
       what: "F1 of the words, over all sets (%)",
       label: "F1",
       series: tradeOff(evaluation),
@@ -81,7 +82,7 @@ function summaryOf(main: readonly Result[]): string[] {
     return pointsBetween(after, before, Math.hypot(shareError(after, n), shareError(before, n)))
   }
   const likelihood = (result: Result): string =>
-    shown(over(ofKind(result, "own"), "logLikelihood"), (value) => value.toFixed(2))
+    shown(over(ofKind(result, "own"), "logLikelihood"), (value) => fixed(value, 2))
   const choices = `Held-out multiple choice (${n} questions): by likelihood ${percent(all(translated, "choice"))} %, the control ${percent(all(control, "choice"))} %, ${difference("choice")}; by the answer it writes ${percent(all(translated, "exact"))} %, the control ${percent(all(control, "exact"))} %, ${difference("exact")}. Before training: ${percent(all(base, "choice"))} % and ${percent(all(base, "exact"))} %.`
   return [
     ...(n > 0 ? [choices] : []),

@@ -1,13 +1,15 @@
 import { expect, test } from "vitest"
 import { denoiseView } from "./denoise-view.js"
 import { dataUri, Html, html, page, picture, table } from "./html.js"
+import { fixed, percentWithin, pointsBetween, whole } from "./numbers.js"
+import { sampleView } from "./sample-view.js"
 
 const NASTY = `<img src=x onerror="alert('1')">&`
 
 test("values are escaped, Html and lists are not twice", () => {
   const safe = "&lt;img src=x onerror=&quot;alert(&#39;1&#39;)&quot;&gt;&amp;"
   expect(html`<p title="${NASTY}">${NASTY}</p>`.text).toBe(`<p title="${safe}">${safe}</p>`)
-  expect(html`${[html`<b>${"a<"}</b>`, "b>", 3, undefined, ["x", new Html("<i>")]]}`.text).toBe(
+  expect(html`${[html`<b>${"a<"}</b>`, "b>", 3, undefined, false, ["x", new Html("<i>")]]}`.text).toBe(
     "<b>a&lt;</b>b&gt;3x<i>",
   )
 })
@@ -52,4 +54,22 @@ test("a block being denoised: one row per step, states as classes, blanks and br
   expect(text).toContain('<td class="masked">▒</td>')
   expect(text).toContain('<td class="masked">&lt;b&gt;⏎<small>20 %</small></td>')
   expect(text).toContain('<td class="fixed">·a</td>')
+})
+
+test("a question with everybody's answer: nothing in it is markup, and no room is left for a picture that is not there", () => {
+  const text = sampleView({ question: NASTY, about: "set", answers: [{ of: "model", text: NASTY }] }).text
+  expect(text).not.toContain("<img")
+  expect(text).toContain('<span class="soft">set</span>')
+  const seen = sampleView({ question: "What?", picture: "data:image/png;base64,AQID", answers: [] }).text
+  expect(seen.indexOf("<img")).toBeGreaterThan(0)
+  expect(seen.indexOf("<img")).toBeLessThan(seen.indexOf("What?"))
+})
+
+test("shares with their errors, in percent and in points", () => {
+  const plain = (text: string): string => text.replaceAll("\u00a0", " ")
+  expect(plain(percentWithin(0.829, 0.0243))).toBe("82.9 ± 2.4")
+  expect(plain(pointsBetween(0.84, 0.829, 0.034))).toBe("+1.1 ± 3.4 points")
+  expect(plain(pointsBetween(0.767, 0.829, 0.037))).toBe("−6.2 ± 3.7 points")
+  expect([fixed(-1.8714, 3), fixed(2, 1)]).toEqual(["−1.871", "2.0"])
+  expect(whole(1234567.2)).toBe("1,234,567")
 })

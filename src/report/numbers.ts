@@ -12,5 +12,8 @@ export function pointsBetween(share: number, other: number, error: number): stri
   return `${points >= 0 ? "+" : "−"}${Math.abs(points).toFixed(1)}\u00a0±\u00a0${percent(error)}\u00a0points`
 }
 
+/** "−1.871" */
+export const fixed = (value: number, digits: number): string => value.toFixed(digits).replace("-", "−")
+
 /** "12,345" */
 export const whole = (count: number): string => Math.round(count).toLocaleString("en")
