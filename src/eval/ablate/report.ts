@@ -61,10 +61,9 @@ function numbers({ plan, results, questions, metrics, concurrent, command }: Rep
 
 function tableOf({ plan, results, questions, metrics, concurrent }: ReportInput): Table {
   const asked = `${counted(questions.length, "question")}, ${concurrent} at a time; scores in percent, ± one standard error of the mean over the questions.`
-  const processor = cpus()[0]?.model
   return {
     title: plan.title,
-    text: `${plan.text} ${asked} Forwards count until an answer and its end are known; tokens per second are those of all answers together, prompts and pictures included${processor ? `, on ${processor.trim()}` : ""}.`,
+    text: `${plan.text} ${asked} Forwards count until an answer and its end are known; tokens per second are those of all answers together, prompts and pictures included.`,
     columns: [
       ...plan.columns,
       ...metrics.map(({ title }) => `${title} (%)`),
