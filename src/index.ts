@@ -73,7 +73,7 @@ export { type BlockDiffusionOptions, blockDiffusionObjective } from "./paradigms
 export type { BlockDiffusionRecipe } from "./paradigms/block-diffusion/recipe.js"
 export { type FullDiffusionOptions, fullDiffusionObjective } from "./paradigms/full-diffusion/objective.js"
 export type { FullDiffusionRecipe } from "./paradigms/full-diffusion/recipe.js"
-export type { TurnMarks } from "./paradigms/full-diffusion/turns.js"
+export type { TurnMarks, TurnRule } from "./paradigms/full-diffusion/turns.js"
 export type { ImageSpan } from "./text/image-span.js"
 export type { ImageRun } from "./text/layout.js"
 export { keepFreedMemory } from "./torch/memory.js"

@@ -14,6 +14,24 @@ const encoded = (
 })
 
 describe("layOut", () => {
+  it("says where the answers stand, as far as they are left", () => {
+    const answers = [
+      { start: 2, end: 4 },
+      { start: 5, end: 7 },
+    ]
+    const sequence = { ...encoded([1, IMAGE, 3, 4, 5, 6, 7]), answers }
+    const left = (maxLength?: number) => layOut(sequence, [3], { maxLength }).answers
+    expect(left()).toEqual([
+      { start: 4, end: 6 },
+      { start: 7, end: 9 },
+    ])
+    expect(left(8)).toEqual([
+      { start: 4, end: 6 },
+      { start: 7, end: 8 },
+    ])
+    expect(left(7)).toEqual([{ start: 4, end: 6 }])
+  })
+
   it("expands slots to rows and pads to whole blocks with learned EOS", () => {
     const { ids, labels, images } = layOut(encoded([1, IMAGE, 3, 4, IMAGE]), [2, 3], { blocks: { size: 4, eos: 9 } })
     expect([...ids]).toEqual([1, IMAGE, IMAGE, 3, 4, IMAGE, IMAGE, IMAGE])

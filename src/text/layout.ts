@@ -1,6 +1,7 @@
 /** From ids with image slots to the tokens of a sequence: slots become what images stand for, the end is cut or padded to blocks. */
 
 import { UserError } from "../errors.js"
+import type { AnswerSpan } from "./answer-spans.js"
 import type { Encoded } from "./conversation.js"
 import { type ImageSpan, runsOf, spanLength } from "./image-span.js"
 import { IGNORE, IMAGE } from "./message.js"
@@ -22,6 +23,8 @@ export interface SequenceLayout {
   labels: Int32Array
   /** In the order of positions; what was cut off is not among them. */
   images: ImageRun[]
+  /** Where the answers stand, as far as they were not cut off. */
+  answers?: readonly AnswerSpan[]
 }
 
 export interface LayoutOptions {
@@ -48,7 +51,7 @@ export function requireSlots(slots: number, images: number): void {
  * @throws UserError when the slots and the images differ in number, or nothing of an answer is left
  */
 export function layOut(
-  { ids, labels, answerStart }: Encoded,
+  { ids, labels, answerStart, answers }: Encoded,
   spans: readonly ImageSpan[],
   { maxLength = Number.POSITIVE_INFINITY, blocks, smaller }: LayoutOptions = {},
 ): SequenceLayout {
@@ -80,7 +83,11 @@ export function layOut(
       row++
     }
   }
-  return { ids: outIds, labels: outLabels, images }
+  const rowOf = (position: number): number => Math.min(positionOf(position, ids, spans), real)
+  const left = answers
+    ?.map(({ start, end }) => ({ start: rowOf(start), end: rowOf(end) }))
+    .filter(({ start, end }) => start < end)
+  return { ids: outIds, labels: outLabels, images, ...(left && { answers: left }) }
 }
 
 /** Row of a position of the ids. */

@@ -18,7 +18,7 @@ import { tokenCrossEntropy, zeroLoss } from "../cross-entropy.js"
 import type { UniformSource } from "../sampling.js"
 import { EmbeddingSources } from "../sequence-input.js"
 import { maskedPositions, maskProbability, type NoiseOptions } from "./noise.js"
-import { type TurnMarks, turnCausal, turnsOfSample } from "./turns.js"
+import { type TurnRule, turnCausal, turnsOfSample } from "./turns.js"
 
 export interface FullDiffusionOptions extends NoiseOptions {
   maskToken: number
@@ -30,7 +30,7 @@ export interface FullDiffusionOptions extends NoiseOptions {
    */
   shift?: "same" | "next"
   /** Hides later turns of a conversation from those before them. @default every position sees all */
-  turns?: TurnMarks
+  turns?: TurnRule
 }
 
 /** What the noise makes of a sample. */
@@ -129,11 +129,11 @@ export function fullDiffusionObjective(
 function patternOf(
   sample: TrainingBatch["samples"][number],
   outputPositions: Int32Array,
-  marks: TurnMarks | undefined,
+  rule: TurnRule | undefined,
 ): { length: number; pattern: SelectedPositions["pattern"] } {
   const { length } = sample.labels
-  if (!marks) return { length, pattern: bidirectional(length) }
-  const turns = turnsOfSample(sample, marks)
+  if (!rule) return { length, pattern: bidirectional(length) }
+  const turns = turnsOfSample(sample, rule)
   const lastTurn = turns[outputPositions[outputPositions.length - 1]]
   const upToLast = turns.subarray(0, turns.lastIndexOf(lastTurn) + 1)
   return { length: upToLast.length, pattern: turnCausal(upToLast) }

@@ -12,7 +12,7 @@ import { fullDiffusionObjective } from "./objective.js"
 import { checkRecord, type FullDiffusionRecipe, fullDiffusionRecipe, recordOf, trainedShift } from "./recipe.js"
 import { FULL_REMASKING } from "./remasking.js"
 import { type FullSettings, fullSettings } from "./settings.js"
-import { LLADA_TURNS } from "./turns.js"
+import { turnRule } from "./turns.js"
 
 export const fullDiffusion: Paradigm<FullDiffusionRecipe, FullSettings> = {
   name: "full-diffusion",
@@ -29,7 +29,14 @@ export const fullDiffusion: Paradigm<FullDiffusionRecipe, FullSettings> = {
   objective(model, batch, { recipe, maskToken, per, uniform }) {
     const { noise_range, shift, turns } = recipe
     const [epsMin, epsMax] = noise_range
-    const options = { maskToken: maskToken!, per, shift, epsMin, epsMax, ...(turns && { turns: LLADA_TURNS }) }
+    const options = {
+      maskToken: maskToken!,
+      per,
+      shift,
+      epsMin,
+      epsMax,
+      ...(turns && { turns: turnRule(model.config) }),
+    }
     return fullDiffusionObjective(model, batch, options, uniform)
   },
   nothingLearned: ["was masked", "raise full_diffusion.noise_range, or train more steps"],

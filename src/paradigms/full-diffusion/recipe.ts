@@ -13,7 +13,7 @@ export const fullDiffusionRecipe = z.strictObject({
   /** A token is masked with a probability between these, drawn for each sample. */
   noise_range: noiseRange.default([0.001, 1]),
   shift: tokenShift.default("same"),
-  /** Earlier turns of a conversation do not see later ones (the authors): LLaDA's marks tell them apart, or else the answers. */
+  /** Earlier turns of a conversation do not see later ones (the authors): the authors' marks of LLaDA tell them apart, or else the answers. */
   turns: z.boolean().default(true),
   learn: learnedTokens.default("authors"),
   /**

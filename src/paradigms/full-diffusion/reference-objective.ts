@@ -18,13 +18,13 @@ export function referenceFullDiffusionObjective(
   uniform: UniformSource,
   features: readonly Tensor[] = model.encodeImages(batch.images),
 ): Objective {
-  const { maskToken, per = "samples", shift = "same", turns: marks } = options
+  const { maskToken, per = "samples", shift = "same", turns: rule } = options
   const noised = noiseBatch(batch, options, uniform)
   const terms = batch.samples.map((sample, b): { entropies: Tensor; weight: number } | undefined => {
     const { probability, labels, labelled, masked } = noised[b]
     if (masked.length === 0) return undefined
     const length = labels.length
-    const turns = marks ? turnsOfSample(sample, marks) : new Int32Array(length)
+    const turns = rule ? turnsOfSample(sample, rule) : new Int32Array(length)
     const logs = logProbabilities(
       model,
       withMasks(model, embedSample(model, sample, features), masked, maskToken),

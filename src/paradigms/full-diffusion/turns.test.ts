@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { toDense } from "../../nn/attention-pattern.js"
-import { type TurnMarks, turnCausal, turnsOf, turnsOfAnswers, turnsOfSample } from "./turns.js"
+import { LLADA_TURNS, type TurnMarks, turnCausal, turnRule, turnsOf, turnsOfSample } from "./turns.js"
 
 /** [ begins a message, ] ends one, a is the assistant's mark, u a user's, s the system's, x text, . no label. */
 const MARKS: TurnMarks = { start: 1, end: 2, assistant: 3 }
@@ -23,19 +23,17 @@ describe("turns of a conversation", () => {
     expect(turns(text)).toBe(expected)
   })
 
-  it("are told by all marks where none is labelled, as with a template of the model's own", () => {
-    const ids = Int32Array.from("16121362161213662", Number)
-    const answers = ids.map((id, i) => (i === 6 || i >= 14 ? id : -100))
-    expect(turnsOfSample({ ids, labels: answers }, MARKS).join("")).toBe("00000000111111111")
-    const first = ids.map((id, i) => (i < 8 ? id : -100))
-    expect(turnsOfSample({ ids, labels: first }, MARKS).join("")).toBe("00000000000000000")
-  })
-
-  it("are told by the answers where there are no marks at all", () => {
-    const labels = Int32Array.from("..aa...a.aa", (c) => (c === "a" ? 7 : -100))
-    expect(turnsOfAnswers(labels).join("")).toBe("00001111222")
-    const sample = { ids: labels.map(() => 8), labels }
-    expect(turnsOfSample(sample, MARKS)).toEqual(turnsOfAnswers(labels))
+  it("end with their answers in conversations without LLaDA's marks, whatever else is labelled", () => {
+    const labels = Int32Array.from(".n.aa.n.aaa", (c) => (c === "." ? -100 : 7))
+    const answers = [
+      { start: 3, end: 5 },
+      { start: 8, end: 11 },
+    ]
+    expect(turnsOfSample({ labels, answers }, "answers").join("")).toBe("00000111111")
+    expect(turnsOfSample({ labels }, "answers").join("")).toBe("00000000000")
+    expect(turnsOfSample({ labels, answers }, MARKS).join("")).toBe("00000000000")
+    expect(turnRule({ chat: "qwen_2_5" })).toBe("answers")
+    expect(turnRule({ chat: "llava_llada" })).toBe(LLADA_TURNS)
   })
 
   it("hide what comes later from those before", () => {

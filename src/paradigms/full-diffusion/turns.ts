@@ -1,6 +1,10 @@
-/** The turns of a conversation, found in its labels, and who sees whom (docs/reference.md, "Full-diffusion loss"). */
+/** The turns of a conversation, found by marks in its labels or by its answers, and who sees whom (docs/reference.md, "Full-diffusion loss"). */
 
+import type { ModelConfig } from "../../checkpoint/config.js"
 import type { AttentionPattern, Span } from "../../nn/attention-pattern.js"
+import type { AnswerSpan } from "../../text/answer-spans.js"
+import type { NamedFormat } from "../../text/conversation.js"
+import type { SequenceLayout } from "../../text/layout.js"
 
 /** Ids that tell where messages begin and end, and whose they are. */
 export interface TurnMarks {
@@ -12,6 +16,8 @@ export interface TurnMarks {
   assistant: number
 }
 
+/** The authors' own format of LLaDA's conversations. */
+const LLADA_FORMAT: NamedFormat = "llava_llada"
 /** <|start_header_id|>, <|eot_id|> and "assistant" of LLaDA. */
 export const LLADA_TURNS: TurnMarks = { start: 126346, end: 126348, assistant: 598 }
 
@@ -36,21 +42,25 @@ export function turnsOf(labels: Int32Array, { start, end, assistant }: TurnMarks
   return turns
 }
 
-/** The same where labels are those of answers alone: a turn is a question and its answer. */
-export function turnsOfAnswers(labels: Int32Array): Int32Array {
-  let turn = 0
-  return labels.map((label, i) => (label < 0 && i > 0 && labels[i - 1] >= 0 ? ++turn : turn))
+/** A turn ends with its answer, whatever else is labelled. Without answers all is one turn. */
+export function turnsOfAnswers(length: number, answers: readonly AnswerSpan[] = []): Int32Array {
+  const turns = new Int32Array(length)
+  for (const { end } of answers) for (let i = end; i < length; i++) turns[i]++
+  return turns
 }
 
-/**
- * The turns of a training sample: where no mark is labelled, as a model's own chat template writes samples, by all its marks,
- * and where it has none of them by its answers.
- * @param sample ids and labels, of one length
- */
-export function turnsOfSample({ ids, labels }: { ids: Int32Array; labels: Int32Array }, marks: TurnMarks): Int32Array {
-  if (labels.includes(marks.start)) return turnsOf(labels, marks)
-  return ids.includes(marks.start) ? turnsOf(ids, marks) : turnsOfAnswers(labels)
-}
+/** What tells turns apart: marks that are labelled, or where the answers end. */
+export type TurnRule = TurnMarks | "answers"
+
+/** The turns of a training sample. */
+export const turnsOfSample = (
+  { labels, answers }: Pick<SequenceLayout, "labels" | "answers">,
+  rule: TurnRule,
+): Int32Array => (rule === "answers" ? turnsOfAnswers(labels.length, answers) : turnsOf(labels, rule))
+
+/** The rule for conversations of a format. Ids of marks are those of one vocabulary, and other tokens in others. */
+export const turnRule = ({ chat }: Pick<ModelConfig, "chat">): TurnRule =>
+  chat === LLADA_FORMAT ? LLADA_TURNS : "answers"
 
 /** Every row sees its own turn and those before it. @param turns of each row, ascending */
 export function turnCausal(turns: Int32Array): AttentionPattern {
