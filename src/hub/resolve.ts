@@ -4,6 +4,7 @@ import path from "node:path"
 import { fileURLToPath } from "node:url"
 import { homeFolder } from "../cache-folder.js"
 import { ggufFile, isGgufName } from "../checkpoint/gguf/find.js"
+import { requireNoOutput } from "../checkpoint/training-output.js"
 import { UserError } from "../errors.js"
 import { type DownloadOptions, downloadModel } from "./download.js"
 import { parseHubId } from "./hub-id.js"
@@ -21,6 +22,8 @@ export interface ResolvedModel {
 export interface ResolveOptions extends DownloadOptions {
   /** Folder with the models that ship, each in a folder of its name. @default those of this program */
   builtIn?: string
+  /** What is looked for. A tower is no built-in model, and in no GGUF file. @default "model" */
+  kind?: "model" | "vision tower"
 }
 
 /** Folder of the models that ship with the program: the same from src/ and from dist/. */
@@ -38,18 +41,23 @@ export async function resolveModel(name: string, options: ResolveOptions = {}): 
   const stats = look(folder, where)
   const gguf = stats && ggufFile(folder)
   if (gguf !== undefined) return { folder: path.resolve(gguf), source: "file" }
-  if (stats?.isDirectory()) return { folder: path.resolve(folder), source: "folder" }
+  if (stats?.isDirectory()) {
+    requireNoOutput(name, folder)
+    return { folder: path.resolve(folder), source: "folder" }
+  }
   if (stats)
     throw new UserError("it is a file; a model is a folder with config.json and weights, or a .gguf file", { where })
-  const { builtIn = BUILT_IN_MODELS } = options
-  const shipped = fs.existsSync(builtIn) ? fs.readdirSync(builtIn) : []
+  const { builtIn = BUILT_IN_MODELS, kind = "model" } = options
+  const isModel = kind === "model"
+  const shipped = isModel && fs.existsSync(builtIn) ? fs.readdirSync(builtIn) : []
   if (shipped.includes(name)) return { folder: path.join(builtIn, name), source: "built-in" }
   const model = parseHubId(name)
   if (!model || /^[./~]/.test(name) || isGgufName(name)) {
     const known = shipped.length > 0 ? `, a built-in model (${shipped.join(", ")})` : ""
-    throw new UserError("there is no such model", {
+    const example = isModel ? "Qwen/Qwen2.5-VL-3B-Instruct" : "google/siglip-base-patch16-224"
+    throw new UserError(`there is no such ${kind}`, {
       where,
-      fix: `Name a folder, a .gguf file${known}, or a hub id such as Qwen/Qwen2.5-VL-3B-Instruct or org/name@revision.`,
+      fix: `Name a folder${isModel ? ", a .gguf file" : ""}${known}, or a hub id such as ${example} or org/name@revision.`,
     })
   }
   return { ...(await downloadModel(model, options)), source: "hub", id: model.id }

@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs"
 import path from "node:path"
 import { isAdapter } from "../checkpoint/adapter-files.js"
+import { requireNoOutput } from "../checkpoint/training-output.js"
 import { hasTokenizer } from "../text/tokenizer-file.js"
 import { localBase } from "./base-model.js"
 
@@ -20,10 +21,13 @@ export interface ModelFolders {
 /**
  * An adapter's own files count, where it has them: it may have been trained with other tokens.
  * @param base folder of the base. @default the one that the adapter names
- * @throws UserError where the adapter names none that is on this machine
+ * @throws UserError where the adapter names none that is on this machine, and for a folder that only has models in it
  */
 export function modelFolders(folder: string, base?: string): ModelFolders {
-  if (!isAdapter(folder)) return { texts: folder, pictures: folder, generation: folder }
+  if (!isAdapter(folder)) {
+    requireNoOutput(folder)
+    return { texts: folder, pictures: folder, generation: folder }
+  }
   const from = base ?? localBase(folder)
   const holds = (...names: string[]): boolean => names.some((name) => existsSync(path.join(folder, name)))
   return {

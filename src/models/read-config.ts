@@ -6,6 +6,7 @@ import { ggufFile } from "../checkpoint/gguf/find.js"
 import { openGgufModel } from "../checkpoint/gguf/model.js"
 import { findImageSettings, RESTORE } from "../checkpoint/image-settings.js"
 import { type Json, readJsonObject, readOptionalJson } from "../checkpoint/json.js"
+import { requireNoOutput } from "../checkpoint/training-output.js"
 import { UserError } from "../errors.js"
 import { shown } from "../readable.js"
 import type { Architecture, ConfigFiles } from "./architecture.js"
@@ -27,6 +28,7 @@ export function readConfigBeside(folder: string, filesFrom: string): ModelConfig
   const gguf = ggufFile(folder)
   if (gguf !== undefined) return normaliseConfig(openGgufModel(gguf).config, { where: gguf })
   if (!fs.existsSync(file)) {
+    requireNoOutput(folder)
     const kind = fs.statSync(folder.replaceAll("\0", "\uFFFD"), { throwIfNoEntry: false })
     const what = kind?.isDirectory() ? "it has no config.json" : kind ? "it is not a folder" : "there is no such folder"
     throw new UserError(what, {
