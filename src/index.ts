@@ -83,7 +83,6 @@ export type { StepMetrics } from "./train/metrics.js"
 export { AdamW, type AdamWOptions, type Parameter } from "./train/optimizer.js"
 export { readTrainingPlan, readTrainingRecipe, type Stage, type TrainingPlan, withPlanOutput } from "./train/plan.js"
 export { type PlanEvent, runPlan, type StageOutcome } from "./train/run-plan.js"
-export type { StageStart } from "./train/start.js"
 export { finishedModel, type TrainingEvent, type TrainOptions, train } from "./train/trainer.js"
 
 // Decode token ids, step by step.
@@ -174,7 +173,7 @@ export { loadCheckpoint } from "./models/load.js"
 export { type Connector, type ConnectorKind, connectorNamed } from "./models/connectors/connector.js"
 export { type InitialWeightsOptions, initialConnectorWeights } from "./models/connectors/initial-weights.js"
 export type { TileArrangement } from "./models/connectors/merge-tiles.js"
-export type { FeatureStore } from "./models/feature-store.js"
+export type { FeatureSource, FeatureStore } from "./models/feature-store.js"
 export {
   rowsOfTile,
   type TiledImage,

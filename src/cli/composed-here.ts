@@ -24,7 +24,7 @@ export async function composedHere(
   const remove = (): void => rmSync(output, { recursive: true })
   try {
     const start = await openStart({ ...config, model, vision: { ...vision, tower }, output }, {})
-    return { folder: (await start.place()).folder, remove }
+    return { folder: (await start.inFolder()).folder, remove }
   } catch (error) {
     remove()
     throw error

@@ -6,7 +6,7 @@ import { cat, type Device, type DType, type Tensor, tensor } from "../torch/inde
 import { buildConnector } from "./connectors/build.js"
 import { type Connector, type ConnectorKind, connected } from "./connectors/connector.js"
 import { mergeTiles, type TileArrangement } from "./connectors/merge-tiles.js"
-import type { FeatureStore } from "./feature-store.js"
+import type { FeatureSource, FeatureStore } from "./feature-store.js"
 import { featuresOf, hiddenStatesOf, type TileFeatures } from "./towers/features.js"
 import { buildTower, towerFamilyOf } from "./towers/registry.js"
 import type { FeatureSelection, TileTower, TowerConfig } from "./towers/tower.js"
@@ -58,10 +58,11 @@ export function rowsOfTile(
   })
 }
 
-export class TiledVision {
+export class TiledVision implements FeatureSource {
   readonly tower: TileTower
   readonly connector: Connector
-  /** Given: what the tower gives is kept there, and pictures that are known are not computed. For a tower that does not learn. */
+  /** Of the tower. */
+  readonly weights: ReadonlyMap<string, Tensor>
   features?: FeatureStore
   readonly #config: TiledVisionConfig
   readonly #tileSize: number
@@ -69,8 +70,6 @@ export class TiledVision {
   readonly #given: TileFeatures
   readonly #rows: TileFeatures
   readonly #newline: Tensor | null
-  /** Of the tower. */
-  readonly #weights: readonly Tensor[]
 
   /** @param weights of the whole model: names are those of `VISION_WEIGHTS` */
   constructor(config: TiledVisionConfig, weights: WeightSource, dtype: DType) {
@@ -81,12 +80,15 @@ export class TiledVision {
     this.#rows = rowsOfTile(config)
     this.tower = buildTower(tower, selection, weights.at(VISION_WEIGHTS.tower), dtype)
     const prefix = `${VISION_WEIGHTS.tower}.`
-    this.#weights = [...weights.taken].flatMap(([name, weight]) => (name.startsWith(prefix) ? [weight] : []))
+    this.weights = new Map([...weights.taken].filter(([name]) => name.startsWith(prefix)))
     this.connector = buildConnector(connector, this.#given, hiddenSize, weights.at(VISION_WEIGHTS.connector))
     this.#newline = merge.type === "flat" ? null : weights.take(VISION_WEIGHTS.newline, [hiddenSize])
   }
 
-  /** All that its features depend on beside weights and pixels. */
+  get featureSource(): FeatureSource {
+    return this
+  }
+
   get described(): unknown {
     const { tower, selection } = this.#config
     const device = this.#device.replace(/:\d+$/, "")
@@ -94,7 +96,8 @@ export class TiledVision {
   }
 
   get #device(): Device {
-    return this.#weights[0]?.device ?? "cpu"
+    const [first] = this.weights.values()
+    return first?.device ?? "cpu"
   }
 
   get checkpointLayers(): boolean {
@@ -125,9 +128,8 @@ export class TiledVision {
     return this.merge(this.connector.forward(cat(features)).split(tiles), images)
   }
 
-  /** Whether a weight of the tower requires a gradient. */
   get learns(): boolean {
-    return this.#weights.some(({ requiresGrad }) => requiresGrad)
+    return [...this.weights.values()].some(({ requiresGrad }) => requiresGrad)
   }
 
   /** What the tower gives, [all tiles, P, C]. */

@@ -6,6 +6,7 @@ import type { Work } from "../in-turns.js"
 import type { AttentionPattern } from "../nn/attention-pattern.js"
 import type { KvCache } from "../nn/kv-cache.js"
 import type { DType, Tensor } from "../torch/index.js"
+import type { FeatureSource } from "./feature-store.js"
 
 /**
  * Without caches, B samples of up to L tokens. With caches, any number of sequences whose tokens lie behind one another in
@@ -60,6 +61,8 @@ export interface LanguageModel {
   encodeImages(images: readonly ImageInput[]): Tensor[]
   /** `encodeImages`, stopping after each layer so that the event loop can turn. */
   encodeImagesInPieces(images: readonly ImageInput[]): Work<Tensor[]>
+  /** What makes features of pictures, where these can be kept. */
+  readonly featureSource?: FeatureSource
   /** Every weight by its canonical name (docs/design.md), in the order in which the model takes them. */
   parameters(): Map<string, Tensor>
 }

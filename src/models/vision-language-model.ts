@@ -6,6 +6,7 @@ import { tokensOf } from "../image/pieces.js"
 import { finish, type Work } from "../in-turns.js"
 import type { KvCache } from "../nn/kv-cache.js"
 import type { DType, Tensor } from "../torch/index.js"
+import type { FeatureSource } from "./feature-store.js"
 import type { ForwardInput, ImageInput, LanguageModel } from "./types.js"
 import type { WeightSource } from "./weight-source.js"
 
@@ -15,6 +16,8 @@ export interface ImageEncoder {
   checkpointLayers: boolean
   /** Pictures as the family's processor prepares them → features of each, [tokens, E], stopping after each layer. */
   forwardInPieces(images: readonly ImageInput[]): Work<Tensor[]>
+  /** Where it can keep features. */
+  readonly featureSource?: FeatureSource
 }
 
 /**
@@ -43,6 +46,9 @@ export class VisionLanguageModel<C extends ModelConfig = ModelConfig, V extends 
   }
   get checkpointLayers(): boolean {
     return this.text.checkpointLayers
+  }
+  get featureSource(): FeatureSource | undefined {
+    return this.vision.featureSource
   }
   set checkpointLayers(on: boolean) {
     this.text.checkpointLayers = on

@@ -252,6 +252,11 @@ export function trainingSchema(): z.ZodType<TrainingConfig> {
         "cannot be used with data.augment: no picture would come twice",
       ],
       [
+        data.feature_cache !== undefined && train.tunable.includes("vision"),
+        ["data", "feature_cache"],
+        `cannot be used while the tower learns, whose features would change with every step: leave vision out of train.tunable, which is [${train.tunable.join(", ")}]`,
+      ],
+      [
         train.micro_batch_size * train.accumulate > 1 << 20,
         ["train", "micro_batch_size"],
         `times train.accumulate, ${train.accumulate}, is more than ${1 << 20} samples a step`,

@@ -94,6 +94,11 @@ export class TrainingData {
     if (config.data.sampler === "modality-length") this.#lengths = this.#wordCounts()
   }
 
+  /** Of the data file; no batch can be drawn afterwards. */
+  close(): void {
+    this.#records.close()
+  }
+
   /**
    * Samples (with the `grouped` sampler: images) in one epoch. With `modality-length`, the last, mixed step is left
    * out when it is incomplete, as the authors do.

@@ -79,8 +79,11 @@ it("a file that is not whole is named", async () => {
 })
 
 it("is refused where what the tower gives changes, or there is none", async () => {
-  const learning = recipe("learning", { data: { feature_cache: cache }, train: { tunable: ["vision", "projector"] } })
-  await expect(learn(learning)).rejects.toThrow(/the tower learns/)
+  const kept = { data: { feature_cache: cache } }
+  expect(() => recipe("learning", { ...kept, train: { tunable: ["vision", "projector"] } })).toThrow(/the tower learns/)
+  const lora = { rank: 2, target: ["q_proj"], modules_to_save: ["vision_tower"] }
+  const inside = trainingSchema().parse({ ...recipe("inside", kept), lora })
+  await expect(learn(inside)).rejects.toThrow(/the tower learns/)
   await expect(learn({ ...recipe("qwen", { data: { feature_cache: cache } }), model: small.model })).rejects.toThrow(
     /no tower of square tiles/,
   )

@@ -7,10 +7,7 @@ import { explaining, partialName } from "../checkpoint/files.js"
 import { UserError } from "../errors.js"
 import { makeFolder } from "../make-folder.js"
 import type { FeatureStore } from "../models/feature-store.js"
-import { TiledVision } from "../models/tiled-vision.js"
 import type { LanguageModel } from "../models/types.js"
-import { VisionLanguageModel } from "../models/vision-language-model.js"
-import { VISION_WEIGHTS } from "../models/vision-weights.js"
 import { BYTES, type DType, type Tensor, tensor, viewBytes } from "../torch/index.js"
 
 /** Changes whenever the same tower gives the same pictures other features. */
@@ -19,25 +16,15 @@ const FORMAT = 1
 /**
  * Lets a model keep what its tower gives in files of this folder. A file is named by hashes of all that its features depend on
  * (weights and configuration of the tower, kind of device, compute type, pixels), so that it is never out of date; whatever else is in the folder
- * stays.
- * @throws UserError when the tower learns, or is none of square tiles
+ * stays. `prepare` has seen that the tower can keep them, and does not learn.
  */
-export function keepFeatures(model: LanguageModel, folder: string): void {
-  const vision = model instanceof VisionLanguageModel ? model.vision : undefined
-  if (!(vision instanceof TiledVision))
-    throw new UserError("data.feature_cache is given, but the model has no tower of square tiles", {
-      fix: "leave it out: the features of this model are not kept",
-    })
-  const tower = [...model.parameters()].filter(([name]) => name.startsWith(`${VISION_WEIGHTS.tower}.`))
-  if (vision.learns)
-    throw new UserError("data.feature_cache is given, but the tower learns: what it gives changes with every step", {
-      fix: "leave it out, or leave vision out of train.tunable",
-    })
-  const hash = createHash("sha256").update(JSON.stringify([FORMAT, model.dtype, vision.described]))
-  for (const [name, weight] of tower) addTensor(hash.update(name), weight)
+export function keepFeatures({ featureSource, dtype }: LanguageModel, folder: string): void {
+  if (!featureSource || featureSource.learns) throw new Error("features are kept of a tower that does not learn")
+  const hash = createHash("sha256").update(JSON.stringify([FORMAT, dtype, featureSource.described]))
+  for (const [name, weight] of featureSource.weights) addTensor(hash.update(name), weight)
   const place = path.join(folder, hash.digest("hex").slice(0, 32))
   explaining(folder, () => makeFolder(place))
-  vision.features = new FeatureFiles(place, model.dtype)
+  featureSource.features = new FeatureFiles(place, dtype)
 }
 
 function addTensor(hash: Hash, weight: Tensor): void {

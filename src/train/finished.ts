@@ -6,6 +6,7 @@ import { z } from "zod"
 import { writeJson } from "../checkpoint/files.js"
 import { readOptionalJson } from "../checkpoint/json.js"
 import { digestFolder, type FileDigest, findDifference } from "../checkpoint/manifest.js"
+import { finishedModel } from "../checkpoint/training-output.js"
 import { UserError } from "../errors.js"
 
 const FINISHED_FILE = "finished.json"
@@ -18,9 +19,6 @@ const schema = z.object({
 })
 
 export type Finished = Pick<z.output<typeof schema>, "step" | "start">
-
-/** Where the finished model of a training lies. */
-export const finishedModel = (output: string): string => join(output, "model")
 
 /** @param known digests of files that need no reading again */
 export async function recordFinished(

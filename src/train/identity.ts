@@ -19,6 +19,7 @@ import { CONNECTOR_FILE, isOfConnector, isParts, placeOf, readPartsRecord } from
 import { readConfig } from "../models/read-config.js"
 import { sectionKey } from "../paradigms/paradigm.js"
 import { chosenParadigm, type TrainingConfig, trainingSchema } from "./config.js"
+import type { StartingModel } from "./start.js"
 
 const settingsSchema = z.record(z.string(), z.unknown())
 
@@ -63,11 +64,14 @@ function flat(value: object, prefix = ""): Record<string, unknown> {
   )
 }
 
-/** @param source the folder or GGUF file of the model that the training starts from, or one that is put together */
-export async function identityOf(config: TrainingConfig, source: string | ComposedModel): Promise<RunIdentity> {
+/** @param start the model that the training starts from */
+export async function identityOf(
+  config: TrainingConfig,
+  { name, weights }: Pick<StartingModel, "name" | "weights">,
+): Promise<RunIdentity> {
   return {
     settings: flat(fixedSettings(config)),
-    model: { name: config.model, weights: weightsHash(source), tokenizer: tokenizerHash(source) },
+    model: { name, weights: weightsHash(weights), tokenizer: tokenizerHash(weights) },
     data: { file: basename(config.data.file), ...(await dataDigest(config.data.file)) },
   }
 }

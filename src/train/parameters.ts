@@ -31,6 +31,11 @@ export function groupParameters(learned: ReadonlyMap<string, Tensor>, { train }:
 /** Whether a weight belongs to a part that is trained. */
 export const isTunable = ({ train }: TrainingConfig, name: string): boolean => train.tunable.includes(partOf(name))
 
+/** @throws UserError when none of the weights belongs to a part that is trained */
+export function requireTunable(config: TrainingConfig, names: Iterable<string>): void {
+  if (![...names].some((name) => isTunable(config, name))) throw nothingToTrain(config)
+}
+
 export function nothingToTrain({ train }: TrainingConfig): UserError {
   return new UserError(`nothing would be trained: the model has no weights of ${train.tunable.join(" or ")}`, {
     fix: "name a part that the model has in train.tunable, such as language",

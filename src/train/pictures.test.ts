@@ -15,6 +15,7 @@ import type { TiledImage } from "../models/tiled-vision.js"
 import { type TrainingConfig, trainingSchema } from "./config.js"
 import { identityOf, legacyFingerprint } from "./identity.js"
 import { pictureOptions, smallerPictures } from "./pictures.js"
+import { openStart } from "./start.js"
 
 const root = mkdtempSync(join(tmpdir(), "dvl-pictures-"))
 const file = join(root, "data.json")
@@ -93,8 +94,8 @@ it("a training refuses them before it writes", async () => {
 
 it("a default that is given is the same training, as it was when defaults were recorded", async () => {
   const [given, left] = [{ image_aspect: "pad" }, {}].map((data) => recipe("qwen2_5_vl", data))
-  const identity = await identityOf(left, left.model)
+  const identity = await identityOf(left, await openStart(left, {}))
   expect(identity.settings["data.image_aspect"]).toBe("pad")
-  expect(await identityOf(given, given.model)).toEqual(identity)
+  expect(await identityOf(given, await openStart(given, {}))).toEqual(identity)
   expect(legacyFingerprint(given)).toBe(legacyFingerprint(left))
 })

@@ -1,7 +1,8 @@
 /** What a recipe's file asks for: one training, or stages that begin where the one before ended. */
 
-import { dirname, join, resolve } from "node:path"
+import { dirname, resolve } from "node:path"
 import { isObject, type Json } from "../checkpoint/json.js"
+import { stageFolder } from "../checkpoint/training-output.js"
 import { UserError } from "../errors.js"
 import { shown } from "../readable.js"
 import { urlScheme } from "../url.js"
@@ -52,7 +53,7 @@ export const withPlanOutput = ({ stages, isStaged }: TrainingPlan, output: strin
   planFor(stages, isStaged, output)
 
 function planFor(stages: readonly Stage[], isStaged: boolean, output: string): TrainingPlan {
-  const place = (i: number): string => (isStaged ? join(output, `stage-${i + 1}`) : output)
+  const place = (i: number): string => (isStaged ? stageFolder(output, i) : output)
   return {
     output,
     isStaged,
@@ -116,6 +117,10 @@ function fromFolderOf(file: string, config: TrainingConfig): TrainingConfig {
     },
   }
 }
+
+/** Whether a stage cuts pictures in another way than the one before, and so takes only its connector. */
+export const cutsAnew = (stages: readonly Stage[], index: number): boolean =>
+  index > 0 && stages[index - 1].config.vision?.anyres !== stages[index].config.vision?.anyres
 
 /** What leaves only the connector behind. */
 const tunesConnectorOnly = ({ vision, lora, train }: TrainingConfig): boolean =>

@@ -1,10 +1,14 @@
 /** Runs the stages of a recipe one after the other: each begins with the model that the one before has finished. */
 
 import { lockFolder } from "../checkpoint/lock.js"
+import { finishedModel } from "../checkpoint/training-output.js"
+import { checkStages } from "./check-stages.js"
+import type { TrainingEvent } from "./events.js"
 import { requirePlaces } from "./output-places.js"
-import type { Stage, TrainingPlan } from "./plan.js"
-import type { StageStart } from "./start.js"
-import { finishedModel, type TrainingEvent, type TrainOptions, train } from "./trainer.js"
+import { cutsAnew, type Stage, type TrainingPlan } from "./plan.js"
+import { runStage } from "./run-stage.js"
+import { type EarlierStage, findParts, type StartingModel, startOf } from "./start.js"
+import { type TrainOptions, train } from "./trainer.js"
 
 export type PlanEvent =
   | TrainingEvent
@@ -25,53 +29,65 @@ export interface StageOutcome {
 
 /**
  * Trains all stages. After an interruption the same call goes on in the stage, and at the step, where it was: a stage never
- * begins before the one before it is done.
- * @throws UserError also when a finished stage was trained with other settings than the recipe has now
+ * begins before the one before it is done. What a later stage would be refused for is said before the first one trains.
+ * @throws UserError also when a finished stage was trained with other settings than the recipe has now, or one that others were built on
+ *   would go on
  */
-export async function* runPlan(
-  plan: TrainingPlan,
-  options: Omit<TrainOptions, keyof StageStart> = {},
-): AsyncGenerator<PlanEvent> {
-  if (!plan.isStaged) {
-    yield* runStages(plan, options)
+export async function* runPlan(plan: TrainingPlan, options: TrainOptions = {}): AsyncGenerator<PlanEvent> {
+  const { stages, isStaged, output } = plan
+  if (!isStaged) {
+    const [stage] = stages
+    const outcome = yield* followed(stage, train(stage.config, options))
+    if (outcome) yield finishedWith([outcome])
     return
   }
-  const lock = lockFolder(plan.output)
+  const lock = lockFolder(output)
   try {
-    requirePlaces({ folders: [plan.output, ...plan.stages.map(({ config }) => config.output)] })
-    yield* runStages(plan, options)
+    requirePlaces({ folders: [output, ...stages.map(({ config }) => config.output)] })
+    yield* runStages(stages, options)
   } finally {
     lock.release()
   }
 }
 
-async function* runStages(
-  { stages, isStaged }: TrainingPlan,
-  options: Omit<TrainOptions, keyof StageStart>,
-): AsyncGenerator<PlanEvent> {
+async function* runStages(stages: readonly Stage[], { signal, onDownload }: TrainOptions): AsyncGenerator<PlanEvent> {
+  const parts = await findParts(stages[0].config, { signal, onEvent: onDownload })
+  await checkStages(stages, parts)
   const outcomes: StageOutcome[] = []
   for (const [index, stage] of stages.entries()) {
-    if (isStaged) yield { type: "stage", index, count: stages.length, name: stage.name }
-    const outcome: StageOutcome = { stage, parameters: 0, samples: 0, seconds: 0 }
-    let isDone = false
-    for await (const event of train(stage.config, { ...options, ...startOf(stages, index) })) {
-      if (event.type === "start") Object.assign(outcome, { parameters: event.parameters, samples: event.samples })
-      if (event.type === "done") {
-        outcome.seconds = event.seconds
-        isDone = true
-      }
-      yield event
-    }
-    if (!isDone) return
+    yield { type: "stage", index, count: stages.length, name: stage.name }
+    const start = (): StartingModel => startOf(stage.config, parts, earlierOf(stages, index))
+    const later = stages.slice(index + 1).map(({ config }) => config.output)
+    const outcome = yield* followed(stage, runStage(stage.config, { start, later, signal }))
+    if (!outcome) return
     outcomes.push(outcome)
   }
-  yield { type: "finished", model: finishedModel(stages[stages.length - 1].config.output), stages: outcomes }
+  yield finishedWith(outcomes)
 }
 
+/** @returns what became of the stage; undefined where it was stopped */
+async function* followed(
+  stage: Stage,
+  events: AsyncIterable<TrainingEvent>,
+): AsyncGenerator<TrainingEvent, StageOutcome | undefined> {
+  let learns = { parameters: 0, samples: 0 }
+  for await (const event of events) {
+    if (event.type === "start") learns = { parameters: event.parameters, samples: event.samples }
+    yield event
+    if (event.type === "done") return { stage, ...learns, seconds: event.seconds }
+  }
+  return undefined
+}
+
+const finishedWith = (stages: StageOutcome[]): PlanEvent => ({
+  type: "finished",
+  model: finishedModel(stages[stages.length - 1].stage.config.output),
+  stages,
+})
+
 /** A later stage takes the model as it is, or only its connector where pictures are now cut in another way. */
-function startOf(stages: readonly Stage[], index: number): StageStart {
-  if (index === 0) return {}
-  const [before, now] = [stages[index - 1].config, stages[index].config]
-  const model = finishedModel(before.output)
-  return before.vision?.anyres === now.vision?.anyres ? { from: model } : { connectorFrom: model }
+function earlierOf(stages: readonly Stage[], index: number): EarlierStage | undefined {
+  if (index === 0) return undefined
+  const model = finishedModel(stages[index - 1].config.output)
+  return cutsAnew(stages, index) ? { connector: model } : { model }
 }

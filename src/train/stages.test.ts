@@ -365,7 +365,7 @@ describe("refuses", () => {
     }
     await none({ model: small.model }, /which sees already/)
     await none({ vision: { tower: small.model } }, /it is a whole model/)
-    await none({ vision: { tower: join(folder, "nowhere") } }, /there is no such model/)
+    await none({ vision: { tower: join(folder, "nowhere") } }, /there is no such vision tower/)
     await none({ vision: { tower: towers.siglip, connector: "pixel_shuffle3" } }, /tower and connector do not fit/)
     await none({ vision: { tower: towers.siglip, image_token: "<picture>" } }, /the tokenizer has no token "<picture>"/)
   })

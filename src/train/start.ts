@@ -1,6 +1,8 @@
 /** The model that a training starts from: a folder, a download, or parts that are put together. */
 
 import { join } from "node:path"
+import { isAdapter } from "../checkpoint/adapter-files.js"
+import { UserError } from "../errors.js"
 import { type ResolvedModel, type ResolveOptions, resolveModel } from "../hub/resolve.js"
 import { type ComposedModel, composeModel } from "../models/compose/compose.js"
 import { saveParts } from "../models/compose/save-composed.js"
@@ -8,34 +10,46 @@ import { resolveWhole } from "../models/resolve.js"
 import type { TrainingConfig } from "./config.js"
 
 export interface StartingModel {
-  /** What tells it from another one. */
-  identified: string | ComposedModel
+  /** What it is called, for people. */
+  name: string
+  /** Where its weights are: a folder or file, or those of parts. */
+  weights: string | ComposedModel
   /** Its weights that nothing has learned yet, by canonical names. */
   made: readonly string[]
   /** The model in a folder; a composed one is written now, to the one that is named. @default `start` of the recipe's output */
-  place(folder?: string): Promise<ResolvedModel>
+  inFolder(folder?: string): Promise<ResolvedModel>
 }
 
-/** A stage of several: what the one before it left. */
-export interface StageStart {
-  /** The model itself. */
-  from?: string
-  /** A folder of its connector alone, which is put between the recipe's parts. */
-  connectorFrom?: string
+/** What a recipe names, found: all stages have the same. */
+export interface FoundParts {
+  model: ResolvedModel
+  tower?: ResolvedModel
 }
 
-/** @throws UserError when a part is nowhere, or the parts do not fit together */
-export async function openStart(
+/** What the stage before has left: the model, or its connector, which is put between the recipe's parts. */
+export type EarlierStage = { model: string } | { connector: string }
+
+/** @throws UserError when a part is nowhere */
+export async function findParts(
+  { model, vision }: Pick<TrainingConfig, "model" | "vision">,
+  options: ResolveOptions,
+): Promise<FoundParts> {
+  const found = await resolveWhole(model, options)
+  if (!vision) return { model: found }
+  return { model: found, tower: await resolveModel(vision.tower, { ...options, kind: "vision tower" }) }
+}
+
+/** @throws UserError for an adapter, which is no model to start from, and for parts that do not fit together */
+export function startOf(
   { model, vision, output, train }: TrainingConfig,
-  { from, connectorFrom, ...options }: ResolveOptions & StageStart,
-): Promise<StartingModel> {
-  if (from !== undefined) return at({ folder: from, source: "folder" })
-  const language = await resolveWhole(model, options)
-  if (!vision) return at(language)
-  const tower = await resolveModel(vision.tower, options)
+  parts: FoundParts,
+  earlier?: EarlierStage,
+): StartingModel {
+  if (earlier && "model" in earlier) return asItIs(earlier.model, { folder: earlier.model, source: "folder" })
+  if (!vision) return asItIs(model, parts.model)
   const composed = composeModel({
-    language: language.folder,
-    tower: tower.folder,
+    language: parts.model.folder,
+    tower: parts.tower!.folder,
     names: { language: model, tower: vision.tower },
     connector: vision.connector,
     layout: vision.layout,
@@ -43,20 +57,29 @@ export async function openStart(
     anyres: vision.anyres,
     imageToken: vision.image_token,
     seed: train.seed,
-    connectorFrom,
+    connectorFrom: earlier?.connector,
   })
   return {
-    identified: composed,
+    name: `${model} with ${vision.tower}${earlier ? ` and the connector of ${earlier.connector}` : ""}`,
+    weights: composed,
     made: composed.made,
-    async place(folder = join(output, "start")) {
+    async inFolder(folder = join(output, "start")) {
       await saveParts(folder, composed, { replace: true })
       return { folder, source: "folder" }
     },
   }
 }
 
-const at = (found: ResolvedModel): StartingModel => ({
-  identified: found.folder,
-  made: [],
-  place: async () => found,
-})
+function asItIs(name: string, found: ResolvedModel): StartingModel {
+  const { folder } = found
+  if (isAdapter(folder))
+    throw new UserError("it is an adapter: a training starts from a whole model", {
+      where: folder,
+      fix: "merge it first: diffusionvl convert --merge",
+    })
+  return { name, weights: folder, made: [], inFolder: async () => found }
+}
+
+/** The model that a recipe by itself starts from. */
+export const openStart = async (config: TrainingConfig, options: ResolveOptions): Promise<StartingModel> =>
+  startOf(config, await findParts(config, options))

@@ -6,17 +6,12 @@ import { join } from "node:path"
 import { openDataFile } from "../../data/json-array.js"
 import { UserError } from "../../errors.js"
 import type { ResolveOptions } from "../../hub/resolve.js"
-import { imageProcessorOf } from "../../models/images.js"
-import { readConfig } from "../../models/read-config.js"
 import { checkOptions } from "../../paradigms/check-options.js"
 import type { DecodingOptions } from "../../paradigms/decoding-options.js"
 import { sectionKey } from "../../paradigms/paradigm.js"
-import { Tokenizer } from "../../text/tokenizer.js"
 import { chosenParadigm, type TrainingConfig } from "../../train/config.js"
-import { requireWholeModel } from "../../train/learner.js"
-import { targetConfig } from "../../train/paradigm.js"
-import { pictureOptions } from "../../train/pictures.js"
 import { readTrainingRecipe } from "../../train/plan.js"
+import { prepare } from "../../train/prepare.js"
 import { openStart } from "../../train/start.js"
 import { finishedModel } from "../../train/trainer.js"
 import type { Plan, Variant } from "./plan.js"
@@ -75,20 +70,15 @@ export async function requireTrainable(
   decoding: DecodingOptions,
   options: ResolveOptions = {},
 ): Promise<boolean> {
-  const { identified, place } = await openStart(config, options)
-  if (typeof identified === "string") requireWholeModel(identified)
+  const start = await openStart(config, options)
   // Of parts that are put together the connector alone is written.
   const draft = mkdtempSync(join(tmpdir(), "diffusionvl-start-"))
   try {
-    const { folder } = await place(join(draft, "model"))
-    const tokenizer = Tokenizer.load(folder)
-    const target = targetConfig(readConfig(folder), config, (id) => tokenizer.token(id))
+    const { folder } = await start.inFolder(join(draft, "model"))
+    const { target, images } = prepare(config, { folder, made: start.made })
     const { paradigm } = chosenParadigm(config)
     checkOptions({ name: config.model, paradigm, maxPositions: target.text.maxPositions }, decoding)
     closeSync(openDataFile(config.data.file))
-    const { min_pixels: minPixels, max_pixels: maxPixels } = config.data
-    const images = imageProcessorOf(target, folder, { minPixels, maxPixels })
-    pictureOptions(config.data, images)
     return images !== undefined
   } finally {
     rmSync(draft, { recursive: true })
