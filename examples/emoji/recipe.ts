@@ -125,7 +125,11 @@ function requireTrainings({ stages, training, data }: Stages, context: z.core.$R
       train: { learning_rate, weight_decay, micro_batch_size, save_every, seed },
       ...("block_diffusion" in stage && { block_diffusion: stage.block_diffusion }),
     }
-    for (const { path, what } of problemsOf(trainingSchema().safeParse(value).error?.issues ?? [], value)) {
+    for (const { path, what } of problemsOf(
+      trainingSchema().safeParse(value).error?.issues ?? [],
+      value,
+      trainingSchema(),
+    )) {
       const own = ownKey(name, path)
       const isTold = context.issues.some((issue) => String(issue.path) === String(own))
       if (!isTold) context.addIssue({ code: "custom", path: own, message: `as a training: ${what}` })

@@ -48,7 +48,7 @@ export async function ablateBlockSize(
   const { recipe, set = [], sizes, maxTokens } = options
   const out = resolve(options.out)
   await ablate(options, async (signal) => {
-    const start = model === undefined ? [] : [`model=${JSON.stringify(model)}`]
+    const start = model === undefined ? [] : [{ key: "model", value: model, option: "the model" }]
     const plan = planBlockSizes({ recipe, set: [...set, ...start], sizes, maxTokens, out })
     let blind: string | undefined
     for (const { training, decoding } of plan.variants) {

@@ -44,8 +44,9 @@ export async function translateCommand(
   { recipe, set = [], out, tower, connector }: TranslateOptions,
 ): Promise<void> {
   const seeing = Object.entries({ tower, connector }).flatMap(([key, value]) =>
-    value === undefined ? [] : [`vision.${key}=${JSON.stringify(value)}`],
+    value === undefined ? [] : [{ key: `vision.${key}`, value, option: `--${key}` }],
   )
+  if (connector !== undefined && tower === undefined) requireTower(readTrainingPlan(recipe, set))
   const read = placed(readTrainingPlan(recipe, [...set, ...seeing]), out)
   const plan = model === undefined ? read : withModel(read, model)
   const { config } = plan.stages[plan.stages.length - 1]
@@ -65,6 +66,15 @@ export async function translateCommand(
     ? '--image FILE "What is this?"'
     : '"What is the time?"'
   process.stdout.write(`report   ${report}\ntry it   npx diffusionvl generate --model ${finished.model} ${question}\n`)
+}
+
+/** @throws UserError for a recipe without a tower, which a connector was given for */
+function requireTower({ stages }: TrainingPlan): void {
+  if (stages.some(({ config }) => config.vision)) return
+  throw new UserError("a connector leads from a tower, and the recipe names none", {
+    where: "--connector",
+    fix: "give --tower too, or leave it out",
+  })
 }
 
 /** @returns what came out, or undefined when it was stopped before */

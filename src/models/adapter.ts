@@ -53,13 +53,13 @@ export class Adapter implements WeightAdapters {
     values: AdapterValues,
     { dtype, device, trainable }: { dtype: DType; device: Device; trainable: boolean },
   ) {
-    const own = (x: Tensor): Tensor => {
+    const learned = (x: Tensor): Tensor => {
       const made = x.to({ dtype, device })
       return trainable ? (made === x ? made.clone() : made).requiresGrad_() : made
     }
     for (const layer of plan.lowRank) {
       const { down, up } = values.lowRank(layer)
-      const adapter = new LowRank(own(down), own(up), layer.scale, plan.settings.dropout)
+      const adapter = new LowRank(learned(down), learned(up), layer.scale, plan.settings.dropout)
       const names = lowRankNames(layer.module)
       const [first] = layer.module.layers
       const of = first.at === undefined ? first.layer : `${first.layer}.${first.at}`
@@ -73,7 +73,7 @@ export class Adapter implements WeightAdapters {
     if (learnsTokens(plan)) {
       const embedding = weights.get(EMBEDDING)!
       const name = tokenRowsName(plan.modules.names.get(EMBEDDING)!.replace(/\.weight$/, ""))
-      const rows = own(noGrad(() => values.tokenRows(embedding)))
+      const rows = learned(noGrad(() => values.tokenRows(embedding)))
       this.#tokens = new TokenRows(plan.settings.tokens, rows, embedding.shape[0])
       this.#learned.push({ canonical: EMBEDDING.replace(/weight$/, "token_rows"), name, tensor: rows })
     }

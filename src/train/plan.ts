@@ -7,7 +7,8 @@ import { UserError } from "../errors.js"
 import { shown } from "../readable.js"
 import { urlScheme } from "../url.js"
 import { type TrainingConfig, trainingSchema } from "./config.js"
-import { type Held, readRecipes } from "./recipe-file.js"
+import type { Override } from "./overrides.js"
+import { type RecipeInFile, readRecipes } from "./recipe-file.js"
 
 export interface TrainingPlan {
   /** Where all of it goes. */
@@ -30,10 +31,11 @@ const MOST_STAGES = 16
  * the file start at its folder, those of overrides at the working directory.
  * @throws UserError naming every key that cannot be right
  */
-export function readTrainingPlan(file: string, overrides: readonly string[] = []): TrainingPlan {
+export function readTrainingPlan(file: string, overrides: readonly Override[] = []): TrainingPlan {
   // Typed in a shell, a path means what it means there.
   const here = overrides.map((override) => {
-    const [, key, value] = /^((?:stages\.\d+\.)?data\.(?:file|image_root|feature_cache))=(.+)$/s.exec(override) ?? []
+    if (typeof override !== "string") return override
+    const [, key, value] = /^((?:stages\.[^.=]+\.)?data\.(?:file|image_root|feature_cache))=(.+)$/s.exec(override) ?? []
     return key && urlScheme(value) === undefined ? `${key}=${JSON.stringify(resolve(value))}` : override
   })
   let names: (string | undefined)[] = []
@@ -65,7 +67,7 @@ function planFor(stages: readonly Stage[], isStaged: boolean, output: string): T
  * The recipe of one training.
  * @throws UserError also for a recipe that has stages
  */
-export function readTrainingRecipe(file: string, overrides: readonly string[] = []): TrainingConfig {
+export function readTrainingRecipe(file: string, overrides: readonly Override[] = []): TrainingConfig {
   const { stages, isStaged } = readTrainingPlan(file, overrides)
   if (!isStaged) return stages[0].config
   throw new UserError(`the recipe has ${stages.length} stages, and one training is wanted`, {
@@ -75,7 +77,7 @@ export function readTrainingRecipe(file: string, overrides: readonly string[] = 
 }
 
 /** Each stage is the rest of the file with what the stage says put over it. */
-function split(value: unknown, where: string): (Held & { name?: string })[] {
+function split(value: unknown, where: string): (RecipeInFile & { name?: string })[] {
   if (!isObject(value) || value.stages === undefined) return [{ value }]
   const { stages, ...common } = value
   const bad = (what: string): UserError =>
@@ -84,12 +86,16 @@ function split(value: unknown, where: string): (Held & { name?: string })[] {
     throw bad(`stages: must be a list of 1 to ${MOST_STAGES} stages, not ${shown(stages)}`)
   return stages.map((stage: unknown, i) => {
     if (!isObject(stage)) throw bad(`stages.${i}: must be a section with keys, not ${shown(stage)}`)
-    const { name, ...own } = stage
+    const { name, ...differing } = stage
     if (name !== undefined && (typeof name !== "string" || name === "" || name.length > 100))
       throw bad(`stages.${i}.name: must be a short text, not ${shown(name)}`)
-    const once = ["output", "model", "stages"].find((key) => own[key] !== undefined)
+    const once = ["output", "model", "stages"].find((key) => differing[key] !== undefined)
     if (once !== undefined) throw bad(`stages.${i}.${once}: this key is for all stages together`)
-    return { value: merged(common, own), own: ["stages", i], name: (name as string | undefined) ?? `stage ${i + 1}` }
+    return {
+      value: merged(common, differing),
+      section: ["stages", i],
+      name: (name as string | undefined) ?? `stage ${i + 1}`,
+    }
   })
 }
 

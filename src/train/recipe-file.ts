@@ -8,6 +8,7 @@ import { UserError } from "../errors.js"
 import { firstOf, readable } from "../readable.js"
 import { readingFailure } from "../system-failures.js"
 import { requireNoUrl } from "../url.js"
+import { type Override, type SetKey, withOverrides } from "./overrides.js"
 import { problemsOf } from "./recipe-problems.js"
 
 /** Bytes of a recipe: those that ship have less than 3,000. */
@@ -33,16 +34,16 @@ export function parseYaml<T extends z.ZodType>(schema: T, text: string, where: s
 export function readRecipe<T extends z.ZodType>(
   schema: T,
   path: string,
-  overrides: readonly string[] = [],
+  overrides: readonly Override[] = [],
 ): z.output<T> {
   return readRecipes(schema, path, overrides, (value) => [{ value }])[0]
 }
 
 /** A recipe that a file holds, perhaps one of several. */
-export interface Held {
+export interface RecipeInFile {
   value: unknown
-  /** Where the keys stand that are its own; the others stand where they are. */
-  own?: Path
+  /** The section of the file with the keys of this one alone; the others stand where they are. */
+  section?: Path
 }
 
 /**
@@ -52,25 +53,14 @@ export interface Held {
 export function readRecipes<T extends z.ZodType>(
   schema: T,
   path: string,
-  overrides: readonly string[],
-  split: (value: unknown) => readonly Held[],
+  overrides: readonly Override[],
+  split: (value: unknown) => readonly RecipeInFile[],
 ): z.output<T>[] {
   const file = read(readText(path), path)
-  const keys = overrides.map((override) => {
-    const at = override.indexOf("=")
-    const parts = override.slice(0, Math.max(0, at)).split(".")
-    if (at < 1 || parts.some((part) => part.trim() === ""))
-      throw new UserError(`"${readable(override)}" is not KEY=VALUE`, {
-        where: "--set",
-        fix: "for example: --set train.max_steps=100",
-      })
-    const { value } = read(override.slice(at + 1), `--set ${readable(override)}`)
-    file.value = withKey(file.value ?? {}, parts, value, override)
-    return parts
-  })
-  return split(file.value).map(({ value, own = [] }) => {
-    const placeOf = (key: Path): Path => (isAt(file.value, [...own, ...key]) ? [...own, ...key] : key)
-    return checked(schema, { value, lineOf: file.lineOf }, { set: keys, placeOf }, path)
+  const { value: whole, set } = withOverrides(file.value, overrides, (text, where) => read(text, where).value)
+  return split(whole).map(({ value, section = [] }) => {
+    const placeOf = (key: Path): Path => (isAt(whole, [...section, ...key]) ? [...section, ...key] : key)
+    return checked(schema, { value, lineOf: file.lineOf }, { set, placeOf }, path)
   })
 }
 
@@ -154,54 +144,32 @@ function checkNodes(node: ParsedNode | null, depth: number, bad: (what: string, 
   }
 }
 
-/** A copy with one key set; sections that are not there are made. */
-function withKey(value: unknown, [part, ...rest]: readonly string[], leaf: unknown, override: string): unknown {
-  if (part === undefined) return leaf
-  const bad = (fix: string): UserError =>
-    new UserError(`"${readable(override)}" does not fit the recipe`, { where: "--set", fix })
-  if (Array.isArray(value)) {
-    const index = /^\d{1,6}$/.test(part) ? Number(part) : Number.NaN
-    // Only a whole value is put behind the last: part of one would be a slip, such as counting from 1.
-    if (!(index < value.length || (index === value.length && rest.length === 0)))
-      throw bad(
-        `${readable(part)} is no place of a list of ${value.length}${value.length > 0 ? `: they are counted from 0 to ${value.length - 1}` : ""}`,
-      )
-    const copy = [...value]
-    copy[index] = withKey(copy[index] ?? {}, rest, leaf, override)
-    return copy
-  }
-  if (typeof value !== "object" || value === null)
-    throw bad(`there are no keys in a value: ${readable(part)} is too much`)
-  if (part === "__proto__") throw bad("there is no such key")
-  const child = Object.hasOwn(value, part) ? (value as Record<string, unknown>)[part] : undefined
-  return { ...value, [part]: withKey(child ?? {}, rest, leaf, override) }
-}
-
 function checked<T extends z.ZodType>(
   schema: T,
   { value, lineOf }: Read,
-  { set, placeOf }: { set: readonly Path[]; placeOf: (path: Path) => Path },
+  { set, placeOf }: { set: readonly SetKey[]; placeOf: (path: Path) => Path },
   where: string,
 ): z.output<T> {
   if (typeof value !== "object" || Array.isArray(value))
     throw new UserError(`the recipe is ${Array.isArray(value) ? "a list" : "a value"}, not keys with values`, {
       where,
-      fix: "the recipes folder has examples",
+      fix: "write a key and its value on each line, such as model: org/name",
     })
   const parsed = schema.safeParse(value ?? {})
   if (parsed.success) return parsed.data
-  const problems = problemsOf(parsed.error.issues, value ?? {})
+  const problems = problemsOf(parsed.error.issues, value ?? {}, schema)
   // Lines are looked up for those that are shown only.
   const shown = problems.slice(0, 11).map(({ path: key, what }) => {
     const path = placeOf(key)
-    const overridden = set.some((key) => key.every((part, i) => i >= path.length || part === String(path[i])))
-    const line = overridden ? undefined : lineOf(path)
-    const place = overridden ? "--set " : line === undefined ? "" : `line ${line}: `
-    return `${place}${path.length > 0 ? `${readable(path.join("."))}: ` : ""}${what}`
+    const name = readable(path.join("."))
+    const given = set.findLast(({ path: of }) => of.every((part, i) => i >= path.length || part === String(path[i])))
+    if (given?.option !== undefined && given.path.length <= path.length) return `${given.option}: ${what}`
+    const line = given ? undefined : lineOf(path)
+    return `${given ? "--set " : line === undefined ? "" : `line ${line}: `}${name === "" ? "" : `${name}: `}${what}`
   })
   const rest = Array<string>(problems.length - shown.length).fill("")
   throw new UserError(firstOf([...shown, ...rest]).join("\n  "), {
     where,
-    fix: "the recipes folder has examples of every key",
+    fix: "mend what is named; a key that is left out has its default",
   })
 }

@@ -3,6 +3,7 @@
 import type { z } from "zod"
 import { shown } from "../readable.js"
 import { essentialIssues } from "../schema-issues.js"
+import { unknownKeys } from "./known-keys.js"
 import { renamedKey, renamedValue } from "./renamed-keys.js"
 
 export interface Problem {
@@ -22,12 +23,13 @@ const KINDS: Record<string, string> = {
 }
 
 /** What is wrong with each key, the unknown ones among them: nothing twice in other words. */
-export function problemsOf(issues: readonly z.core.$ZodIssue[], value: unknown): Problem[] {
-  const problems = essentialIssues(issues).flatMap((issue): Problem[] =>
-    issue.code === "unrecognized_keys"
-      ? issue.keys.map((key) => ({ path: [...issue.path, key], what: renamedKey(key) ?? "there is no such key" }))
-      : [{ path: issue.path, what: sentence(issue, valueAt(value, issue.path)) }],
-  )
+export function problemsOf(issues: readonly z.core.$ZodIssue[], value: unknown, schema: z.ZodType): Problem[] {
+  const problems = essentialIssues(issues).flatMap((issue): Problem[] => {
+    if (issue.code !== "unrecognized_keys")
+      return [{ path: issue.path, what: sentence(issue, valueAt(value, issue.path)) }]
+    const sentences = unknownKeys(schema, issue.path, issue.keys)
+    return issue.keys.map((key, i) => ({ path: [...issue.path, key], what: renamedKey(key) ?? sentences[i] }))
+  })
   return [
     ...new Map(problems.map((problem) => [JSON.stringify([problem.path.map(String), problem.what]), problem])).values(),
   ]

@@ -141,8 +141,11 @@ it("says in a sentence what is wrong, and writes nothing", async () => {
     [[text.folder, "--tower", small.model], /it is a whole model .*, no vision tower/],
     [[small.model, "--tower", tower], /which sees already/],
     [[text.folder, "--tower", tower, "--connector", "pixel_shuffle3"], /tower and connector do not fit together/],
-    [[text.folder, "--connector", "linear"], /vision\.tower: this key is missing/],
-    [[text.folder, "--tower", tower, "--set", "stages.1.trian.seed=1"], /stages\.1\.trian: there is no such key/],
+    [[text.folder, "--tower", join(folder, "nowhere")], /^error: \S+nowhere: there is no such vision tower/],
+    [[text.folder, "--connector", "linear"], /^error: --connector: a connector leads from a tower/],
+    [[text.folder, "--tower", tower, "--connector", "mlp"], /--connector: the connector is "mlp"/],
+    [[join(folder, "sees"), "--tower", tower], /it is no model, but .* in stages.*\n {2}give \S+stage-2\/model$/m],
+    [[text.folder, "--tower", tower, "--set", "stages.1.trian.seed=1"], /stages\.1\.trian: there is no such key: did you mean train\?/],
   ]
   for (const [args, sentence] of cases) {
     const { code, err } = await run(["translate", ...args, "--recipe", file, "--out", output])

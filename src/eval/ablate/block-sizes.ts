@@ -10,6 +10,7 @@ import { checkOptions } from "../../paradigms/check-options.js"
 import type { DecodingOptions } from "../../paradigms/decoding-options.js"
 import { sectionKey } from "../../paradigms/paradigm.js"
 import { chosenParadigm, type TrainingConfig } from "../../train/config.js"
+import type { Override } from "../../train/overrides.js"
 import { readTrainingRecipe } from "../../train/plan.js"
 import { prepare } from "../../train/prepare.js"
 import { openStart } from "../../train/start.js"
@@ -19,7 +20,7 @@ import type { Plan, Variant } from "./plan.js"
 export interface BlockSizeOptions {
   /** File of a training recipe, and keys that win over it: "train.max_steps=100". */
   recipe: string
-  set?: readonly string[]
+  set?: readonly Override[]
   sizes: readonly number[]
   /** Of an answer, at most. */
   maxTokens: number
@@ -39,7 +40,10 @@ export function planBlockSizes({ recipe, set = [], sizes, maxTokens, out }: Bloc
     })
   const variants = sizes.map((size): Variant => {
     const key = `block-${size}`
-    const keys = [`${sectionKey(paradigm.name)}.block_size=${size}`, `output=${JSON.stringify(join(out, key))}`]
+    const keys = [
+      { key: `${sectionKey(paradigm.name)}.block_size`, value: size, option: "--sizes" },
+      { key: "output", value: join(out, key), option: "--out" },
+    ]
     const training = readTrainingRecipe(recipe, [...set, ...keys])
     return {
       key,

@@ -24,7 +24,7 @@ export function readLanguageModel(folder: string, dequantised?: DequantisedType)
   if (architectureOf(found.config).images)
     throw new UserError(`it is a ${architectureOf(found.config).title} model, which sees already`, {
       where: folder,
-      fix: "translate it as it is, without a tower, or name a language model",
+      fix: "it needs no tower: leave --tower out and remove `vision:` from the recipe, or name a language model",
     })
   return found
 }
