@@ -2,7 +2,7 @@
 
 import { dirname, resolve } from "node:path"
 import { isObject, type Json } from "../checkpoint/json.js"
-import { stageFolder } from "../checkpoint/training-output.js"
+import { finishedModel, stageFolder } from "../checkpoint/training-output.js"
 import { UserError } from "../errors.js"
 import { shown } from "../readable.js"
 import { urlScheme } from "../url.js"
@@ -65,19 +65,19 @@ function planFor(stages: readonly Stage[], isStaged: boolean, output: string): T
 
 /**
  * The recipe of one training.
- * @throws UserError also for a recipe that has stages
+ * @throws UserError also for a recipe that has stages, which `readTrainingPlan` takes
  */
 export function readTrainingRecipe(file: string, overrides: readonly Override[] = []): TrainingConfig {
   const { stages, isStaged } = readTrainingPlan(file, overrides)
   if (!isStaged) return stages[0].config
   throw new UserError(`the recipe has ${stages.length} stages, and one training is wanted`, {
     where: file,
-    fix: "train the stages before with `diffusionvl train`, and name their model in a recipe of the last alone; in a program, readTrainingPlan and runPlan take all of them",
+    fix: `train the stages before with \`diffusionvl train\`, then give a recipe of the last alone, without \`stages\`${stages.length > 1 ? `, and with model: ${finishedModel(stages[stages.length - 2].config.output)}` : ""}`,
   })
 }
 
 /** Each stage is the rest of the file with what the stage says put over it. */
-function split(value: unknown, where: string): (RecipeInFile & { name?: string })[] {
+function split(value: unknown, where: string): RecipeInFile[] {
   if (!isObject(value) || value.stages === undefined) return [{ value }]
   const { stages, ...common } = value
   const bad = (what: string): UserError =>

@@ -44,6 +44,8 @@ export interface RecipeInFile {
   value: unknown
   /** The section of the file with the keys of this one alone; the others stand where they are. */
   section?: Path
+  /** What it is called among the others. */
+  name?: string
 }
 
 /**
@@ -58,9 +60,11 @@ export function readRecipes<T extends z.ZodType>(
 ): z.output<T>[] {
   const file = read(readText(path), path)
   const { value: whole, set } = withOverrides(file.value, overrides, (text, where) => read(text, where).value)
-  return split(whole).map(({ value, section = [] }) => {
+  return split(whole).map(({ value, section = [], name }, i) => {
     const placeOf = (key: Path): Path => (isAt(whole, [...section, ...key]) ? [...section, ...key] : key)
-    return checked(schema, { value, lineOf: file.lineOf }, { set, placeOf }, path)
+    // What stands in the file for all of them, and was right for those before, is wrong in this one.
+    const of = (place: Path): string => (i > 0 && section.some((part, i) => part !== place[i]) ? ` (${name})` : "")
+    return checked(schema, { value, lineOf: file.lineOf }, { set, placeOf, of }, path)
   })
 }
 
@@ -147,7 +151,7 @@ function checkNodes(node: ParsedNode | null, depth: number, bad: (what: string, 
 function checked<T extends z.ZodType>(
   schema: T,
   { value, lineOf }: Read,
-  { set, placeOf }: { set: readonly SetKey[]; placeOf: (path: Path) => Path },
+  { set, placeOf, of = () => "" }: { set: readonly SetKey[]; placeOf(path: Path): Path; of?(place: Path): string },
   where: string,
 ): z.output<T> {
   if (typeof value !== "object" || Array.isArray(value))
@@ -165,7 +169,7 @@ function checked<T extends z.ZodType>(
     const given = set.findLast(({ path: of }) => of.every((part, i) => i >= path.length || part === String(path[i])))
     if (given?.option !== undefined && given.path.length <= path.length) return `${given.option}: ${what}`
     const line = given ? undefined : lineOf(path)
-    return `${given ? "--set " : line === undefined ? "" : `line ${line}: `}${name === "" ? "" : `${name}: `}${what}`
+    return `${given ? "--set " : line === undefined ? "" : `line ${line}: `}${name === "" ? "" : `${name}: `}${what}${of(path)}`
   })
   const rest = Array<string>(problems.length - shown.length).fill("")
   throw new UserError(firstOf([...shown, ...rest]).join("\n  "), {
