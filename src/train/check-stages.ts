@@ -3,10 +3,9 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { ModelConfig } from "../checkpoint/config.js"
 import { UserError } from "../errors.js"
 import { cutsAnew, type Stage } from "./plan.js"
-import { type Prepared, prepare } from "./prepare.js"
+import { type Prepared, type PreparedFrom, prepare } from "./prepare.js"
 import { openData } from "./session.js"
 import { type FoundParts, startOf } from "./start.js"
 import { checkpointSteps } from "./state.js"
@@ -18,10 +17,10 @@ import { checkpointSteps } from "./state.js"
 export async function checkStages(stages: readonly Stage[], parts: FoundParts): Promise<void> {
   const draft = mkdtempSync(join(tmpdir(), "diffusionvl-stages-"))
   try {
-    let model: { folder: string; before?: ModelConfig; made: readonly string[] } | undefined
+    let model: PreparedFrom | undefined
     const known = new Set<string>()
     for (const [index, { name, config }] of stages.entries()) {
-      const check = async (): Promise<Prepared> => {
+      try {
         if (!model || cutsAnew(stages, index)) {
           const start = startOf(config, parts)
           const { folder } = await start.inFolder(join(draft, String(index)))
@@ -30,12 +29,10 @@ export async function checkStages(stages: readonly Stage[], parts: FoundParts): 
         }
         const prepared = prepare(config, model)
         if (index > 0 && (await checkpointSteps(config.output)).length === 0) await drawFirst(config, prepared)
-        return prepared
-      }
-      const { target } = await check().catch((error) => {
+        model = { folder: model.folder, before: prepared.target, made: [] }
+      } catch (error) {
         throw index === 0 ? error : ofStage(error, index, name)
-      })
-      model = { folder: model!.folder, before: target, made: [] }
+      }
     }
   } finally {
     rmSync(draft, { recursive: true })

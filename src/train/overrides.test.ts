@@ -43,6 +43,15 @@ describe("a stage is called by its name or number", () => {
   })
 })
 
+it("what every stage says anew is not set for all of them", () => {
+  const set = (override: Override): string => failureOf(() => readTrainingPlan(file, [override]))
+  expect(set({ key: "vision.tower", value: "x", option: "--tower" })).toMatch(
+    /^--tower: every entry of stages says its own vision\.tower, which wins\n {2}set it there: --set stages\.0\.vision\.tower=/,
+  )
+  expect(set("train.max_steps=5")).toBe("no error")
+  expect(set("vision={tower: x, connector: linear}")).toBe("no error")
+})
+
 it("an option that stands for a key is named as it was typed", () => {
   const fails = (key: string, value: unknown): string =>
     failureOf(() => readTrainingPlan(file, [{ key, value, option: "--given" } satisfies Override]))

@@ -9,7 +9,7 @@ import { firstOf, readable } from "../readable.js"
 import { readingFailure } from "../system-failures.js"
 import { requireNoUrl } from "../url.js"
 import { type Override, type SetKey, withOverrides } from "./overrides.js"
-import { problemsOf } from "./recipe-problems.js"
+import { problemsOf, valueAt } from "./recipe-problems.js"
 
 /** Bytes of a recipe: those that ship have less than 3,000. */
 const LARGEST = 256 * 1024
@@ -60,7 +60,9 @@ export function readRecipes<T extends z.ZodType>(
 ): z.output<T>[] {
   const file = read(readText(path), path)
   const { value: whole, set } = withOverrides(file.value, overrides, (text, where) => read(text, where).value)
-  return split(whole).map(({ value, section = [], name }, i) => {
+  const recipes = split(whole)
+  requireEffect(whole, recipes, set)
+  return recipes.map(({ value, section = [], name }, i) => {
     const placeOf = (key: Path): Path => (isAt(whole, [...section, ...key]) ? [...section, ...key] : key)
     // What stands in the file for all of them, and was right for those before, is wrong in this one.
     const of = (place: Path): string => (i > 0 && section.some((part, i) => part !== place[i]) ? ` (${name})` : "")
@@ -68,15 +70,23 @@ export function readRecipes<T extends z.ZodType>(
   })
 }
 
-/** Whether a key is there. */
-function isAt(value: unknown, path: Path): boolean {
-  let at = value
-  for (const part of path) {
-    if (typeof at !== "object" || at === null || !Object.hasOwn(at, part)) return false
-    at = Reflect.get(at, part)
+/** @throws UserError for a key that was typed, and that every recipe of the file says anew */
+function requireEffect(whole: unknown, recipes: readonly RecipeInFile[], set: readonly SetKey[]): void {
+  for (const { path, option } of set) {
+    // Of a section some keys may count.
+    if (typeof valueAt(whole, path) === "object") continue
+    const counts = ({ section }: RecipeInFile): boolean => !section || !isAt(whole, [...section, ...path])
+    if (recipes.some(counts)) continue
+    const key = path.join(".")
+    throw new UserError(`every entry of ${String(recipes[0].section![0])} says its own ${key}, which wins`, {
+      where: option ?? `--set ${readable(key)}`,
+      fix: `set it there: --set ${readable(`${recipes[0].section!.join(".")}.${key}`)}=…`,
+    })
   }
-  return true
 }
+
+/** Whether a key is there. */
+const isAt = (value: unknown, path: Path): boolean => valueAt(value, path) !== undefined
 
 function readText(path: string): string {
   requireNoUrl(path, "recipe")

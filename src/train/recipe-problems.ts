@@ -35,9 +35,11 @@ export function problemsOf(issues: readonly z.core.$ZodIssue[], value: unknown, 
   ]
 }
 
-function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+/** What stands at a place; undefined where nothing does. */
+export function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce(
-    (at: unknown, key) => (typeof at === "object" && at !== null ? Reflect.get(at, key) : undefined),
+    (at: unknown, key) =>
+      typeof at === "object" && at !== null && Object.hasOwn(at, key) ? Reflect.get(at, key) : undefined,
     value,
   )
 }
