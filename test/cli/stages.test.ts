@@ -145,7 +145,10 @@ it("says in a sentence what is wrong, and writes nothing", async () => {
     [[text.folder, "--connector", "linear"], /^error: --connector: a connector leads from a tower/],
     [[text.folder, "--tower", tower, "--connector", "mlp"], /--connector: the connector is "mlp"/],
     [[join(folder, "sees"), "--tower", tower], /it is no model, but .* in stages.*\n {2}give \S+stage-2\/model$/m],
-    [[text.folder, "--tower", tower, "--set", "stages.1.trian.seed=1"], /stages\.1\.trian: there is no such key: did you mean train\?/],
+    [
+      [text.folder, "--tower", tower, "--set", "stages.1.trian.seed=1"],
+      /stages\.1\.trian: there is no such key: did you mean train\?/,
+    ],
   ]
   for (const [args, sentence] of cases) {
     const { code, err } = await run(["translate", ...args, "--recipe", file, "--out", output])
