@@ -2,6 +2,7 @@
 
 import { execFileSync } from "node:child_process"
 import { register } from "node:module"
+import { relative } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const root = new URL("../../", import.meta.url)
@@ -9,7 +10,7 @@ execFileSync(process.execPath, [fileURLToPath(new URL("scripts/setup.mjs", root)
 register("./scripts/source-hooks.mjs", root)
 const { registerTower } = await import("diffusionvl")
 const { efficientNetLite } = await import("./tower.ts")
-const { run } = await import("../../src/cli/main.js")
+const { DIFFUSIONVL, run } = await import("../../src/cli/main.js")
 
 registerTower(efficientNetLite)
-await run(process.argv)
+await run(process.argv, { ...DIFFUSIONVL, name: `node ${relative(".", process.argv[1])}` })

@@ -5,12 +5,13 @@ import type { Commands } from "../../src/cli/main.js"
 import { collect, folderPath } from "../../src/cli/options.js"
 import type { DemoCommandOptions } from "./demo.js"
 
-/** The one command, run as those of the program are. */
-export const demo: Commands = { name: "npm run", separator: "--", register: [register], writesFiles: ["demo"] }
+const NAME = "npm run demo --"
+
+/** A program of its own, which ends and fails as the installed one does. */
+export const demo: Commands = { name: NAME, register: [register], writesFiles: [NAME] }
 
 function register(program: Command): void {
   program
-    .command("demo")
     .description("translate a small vision-language model to block diffusion, compare both, write a report")
     .option("--recipe <file>", "what to train and measure (default: examples/emoji/recipes/emoji-quick.yaml)")
     .option("--from-scratch", "train the autoregressive model first, instead of starting from the one that ships")

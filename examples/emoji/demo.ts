@@ -4,7 +4,7 @@ import { basename, join, relative, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { interruptible } from "../../src/cli/interrupt.js"
 import { formatBytes, formatCount, formatDuration } from "../../src/cli/ui/format.js"
-import { Progress } from "../../src/cli/ui/progress.js"
+import { PartProgress } from "../../src/cli/ui/parts.js"
 import { formatTable } from "../../src/cli/ui/table.js"
 import { counted } from "../../src/readable.js"
 import { ratioText } from "../../src/report/spread.js"
@@ -69,42 +69,34 @@ function commandOf({ recipe, fromScratch, set = [] }: DemoCommandOptions): strin
 }
 
 function observer(forecast: DemoObserver["forecast"]): DemoObserver {
-  let progress: Progress | undefined
-  let label = ""
-  const on = (name: string): Progress => {
-    if (label !== name) {
-      progress?.finish("")
-      progress = new Progress(name)
-      label = name
-    }
-    return progress as Progress
-  }
-  const end = (line: string): void => {
-    if (progress) progress.finish(line)
-    else process.stderr.write(`${line}\n`)
-    progress = undefined
-    label = ""
-  }
+  const progress = new PartProgress()
   return {
-    data: (done, total) => on("pictures").update(done, total),
+    data: (done, total) => progress.update("pictures", done, total),
     forecast,
     training({ title }, event, left) {
       if (event.type === "start")
-        on(title).update(event.step, event.totalSteps, `${formatCount(event.parameters)} parameters to train`, left)
+        progress.update(
+          title,
+          event.step,
+          event.totalSteps,
+          `${formatCount(event.parameters)} parameters to train`,
+          left,
+        )
       else if (event.type === "step") {
-        const { loss, progress: part, tokensPerSecond, memoryBytes } = event.metrics
-        on(title).update(
-          part,
+        const { loss, progress: done, tokensPerSecond, memoryBytes } = event.metrics
+        progress.update(
+          title,
+          done,
           1,
-          `loss ${loss.toFixed(3)} · ${formatCount(tokensPerSecond)} tokens/s · ${formatBytes(memoryBytes)} · whole demo`,
+          `loss ${loss.toFixed(3)} · ${formatCount(tokensPerSecond)} tokens/s · ${formatBytes(memoryBytes)}`,
           left,
         )
       } else if (event.type === "interrupted")
-        end(`${title} · stopped at step ${event.step}, kept in ${relative(".", event.folder)}`)
-      else if (event.type === "done") end(`${title} · ${formatDuration(event.seconds)}`)
+        progress.note(`${title} · stopped at step ${event.step}, kept in ${relative(".", event.folder)}`)
+      else if (event.type === "done") progress.note(`${title} · ${formatDuration(event.seconds)}`)
     },
-    evaluation: (done, total, what, left) => on("evaluation").update(done, total, what, left),
-    note: (line) => end(line),
+    evaluation: (done, total, what, left) => progress.update("evaluation", done, total, what, left),
+    note: (line) => progress.note(line),
   }
 }
 

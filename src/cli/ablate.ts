@@ -19,7 +19,7 @@ import { interruptible } from "./interrupt.js"
 import { downloadObserver, openForCommand } from "./open-model.js"
 import { shellWord } from "./shell.js"
 import { formatCount, formatDuration } from "./ui/format.js"
-import { Progress } from "./ui/progress.js"
+import { PartProgress } from "./ui/parts.js"
 
 interface QuestionOptions {
   questions: string
@@ -32,6 +32,8 @@ interface QuestionOptions {
   dtype: string
   device: string
   out: string
+  /** What is typed to start the program. */
+  program: string
 }
 interface ModelOptions extends QuestionOptions {
   model: string
@@ -127,7 +129,7 @@ async function ablate(
     const { plan, blind } = await planOf(signal)
     if (blind !== undefined) requireNoPictures(questions, blind)
     const lock = lockFolder(out)
-    const { observer, end } = terminalObserver()
+    const progress = new PartProgress()
     try {
       await sweepPartials(out, { alone: true })
       const results = await runAblation(plan, {
@@ -137,14 +139,14 @@ async function ablate(
         out,
         ...compute,
         signal,
-        observer,
+        observer: shownIn(progress),
       })
-      const command = ["npx diffusionvl", ...process.argv.slice(2).map(shellWord)].join(" ")
+      const command = [options.program, ...process.argv.slice(2).map(shellWord)].join(" ")
       const files = await writeReport(out, { plan, results, questions, metrics, concurrent, command })
-      end()
+      progress.end()
       for (const path of files) process.stdout.write(`report   ${relative(".", path)}\n`)
     } finally {
-      end(signal.aborted ? "stopped; the same command goes on from here" : undefined)
+      progress.end(signal.aborted ? "stopped; the same command goes on from here" : undefined)
       lock.release()
     }
   })
@@ -159,37 +161,19 @@ function requireNoPictures(questions: readonly Question[], model: string): void 
   })
 }
 
-/** One moving line for each training, and for each model that is measured. */
-function terminalObserver(): { observer: Observer; end(line?: string): void } {
-  let progress: Progress | undefined
-  let part = ""
-  const end = (line?: string): void => {
-    progress?.finish(line)
-    progress = undefined
-    part = ""
-  }
-  const show = (name: string, done: number, total: number, detail: string, left?: number): void => {
-    if (name !== part) {
-      end()
-      progress = new Progress(name)
-      part = name
+/** A moving line for each training, and for each model that is measured. */
+const shownIn = (progress: PartProgress): Observer => ({
+  training(variant, event, left) {
+    if (event.type === "step") {
+      const { step, progress: done, loss, tokensPerSecond } = event.metrics
+      const detail = `step ${step} · loss ${loss.toFixed(3)} · ${formatCount(tokensPerSecond)} tokens/s`
+      progress.update(nameOf(variant), done, 1, detail, left)
     }
-    progress?.update(done, total, left === undefined ? detail : `${detail} · whole run`, left)
-  }
-  const observer: Observer = {
-    training(variant, event, left) {
-      if (event.type === "step") {
-        const { step, progress: done, loss, tokensPerSecond } = event.metrics
-        const detail = `step ${step} · loss ${loss.toFixed(3)} · ${formatCount(tokensPerSecond)} tokens/s`
-        show(nameOf(variant), done, 1, detail, left)
-      }
-      if (event.type === "interrupted")
-        end(`stopped at step ${event.step}; the same command goes on from ${event.folder}`)
-      if (event.type === "done") end(`${nameOf(variant)} · trained in ${formatDuration(event.seconds)}`)
-    },
-    answered(variant, done, total, left) {
-      show(variant.curve, done, total, `${done} of ${total} answers · ${variant.label}`, left)
-    },
-  }
-  return { observer, end }
-}
+    if (event.type === "interrupted")
+      progress.end(`stopped at step ${event.step}; the same command goes on from ${event.folder}`)
+    if (event.type === "done") progress.end(`${nameOf(variant)} · trained in ${formatDuration(event.seconds)}`)
+  },
+  answered(variant, done, total, left) {
+    progress.update(variant.curve, done, total, `${done} of ${total} answers · ${variant.label}`, left)
+  },
+})

@@ -16,23 +16,24 @@ import { isOutputError, OutputGuard } from "./output.js"
 
 /** A program: the installed one, or a script of the repository that ends, fails and is interrupted as that does. */
 export interface Commands {
-  /** What is typed before a command's name. */
+  /** What is typed to start it. */
   name: string
-  /** What is typed before a command's options: npm hands over what stands behind `--`. */
-  separator?: "--"
-  /** One per command, in the order of the help. Each adds itself to the program; none imports the engine yet. */
+  /**
+   * One per command, in the order of the help. Each adds itself to the program; none imports the engine yet. A program
+   * that is one command gives itself that command's options and action.
+   */
   register: ((program: Command) => void)[]
   /** Commands whose work is files: they end it also when nobody reads what they print. */
   writesFiles: string[]
 }
 
-const PROGRAM: Commands = {
-  name: "diffusionvl",
+export const DIFFUSIONVL: Commands = {
+  name: "npx diffusionvl",
   register: [generate, train, ablate, data, doctor, bench, scripts],
   writesFiles: ["convert", "train", "translate", "block-size", "steps", "threshold"],
 }
 
-export function createProgram({ name, separator, register: commands }: Commands = PROGRAM): Command {
+export function createProgram({ name, register: commands }: Commands = DIFFUSIONVL): Command {
   const { version, description } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
     version: string
     description: string
@@ -43,32 +44,28 @@ export function createProgram({ name, separator, register: commands }: Commands 
     .helpOption("-h, --help", "print this help")
     .option("--debug", "print the stack of an error, and how an answer was decoded")
     .showSuggestionAfterError()
-    .showHelpAfterError(`(${name} --help lists commands and options)`)
-    .exitOverride()
     .configureOutput({ outputError: (message, write) => write(readableMessage(message)) })
   for (const register of commands) register(program)
-  for (const command of program.commands) {
-    if (separator) command.usage(`${separator} ${command.usage()}`)
-    showHelp(command, [name, command.name(), ...(separator ? [separator] : [])])
-  }
+  showHelp(program, [name])
   return program
 }
 
 /** Commands are made before this, and inherit nothing that is set later. */
 function showHelp(command: Command, words: readonly string[]): void {
-  command.exitOverride().showHelpAfterError(`(${[...words, "--help"].join(" ")} lists its options)`)
+  const lists = command.commands.length > 0 ? "commands and options" : "its options"
+  command.exitOverride().showHelpAfterError(`(${[...words, "--help"].join(" ")} lists ${lists})`)
   for (const own of command.commands) showHelp(own, [...words, own.name()])
 }
 
 /** Runs one command line as this process: nothing that fails anywhere in it is told in Node's words. */
-export async function run(argv: readonly string[], commands = PROGRAM): Promise<void> {
+export async function run(argv: readonly string[], commands = DIFFUSIONVL): Promise<void> {
   const output = new OutputGuard()
   process.on("uncaughtException", (error) => process.exit(reportError(error, { debug: argv.includes("--debug") })))
   await main(argv, output, commands)
 }
 
 /** Runs one command line and sets the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
-export async function main(argv: readonly string[], output?: OutputGuard, commands = PROGRAM): Promise<void> {
+export async function main(argv: readonly string[], output?: OutputGuard, commands = DIFFUSIONVL): Promise<void> {
   const program = createProgram(commands)
   program.hook("preAction", (_, command) => {
     if (output) output.writesFiles = commands.writesFiles.includes(command.name())
@@ -76,7 +73,7 @@ export async function main(argv: readonly string[], output?: OutputGuard, comman
   })
   let code = 0
   try {
-    if (argv.length <= 2) program.help()
+    if (argv.length <= 2 && program.commands.length > 0) program.help()
     await program.parseAsync([...argv])
     code = Number(process.exitCode ?? 0)
   } catch (error) {

@@ -1,6 +1,6 @@
-/** Parsers for option values, so that a wrong one is a usage error that names the option. */
+/** Options of commands: parsers for values, so that a wrong one is a usage error that names the option, and what is typed. */
 
-import { InvalidArgumentError } from "commander"
+import { type Command, InvalidArgumentError } from "commander"
 import { urlProblem } from "../url.js"
 
 /** `--steps 8`: a whole number from `minimum` to `maximum`. */
@@ -54,4 +54,9 @@ const sentence = (words: string): string => `${words[0].toUpperCase()}${words.sl
 /** `--image a.png --image b.png`: an option that may be given several times. */
 export function collect(value: string, previous: string[] = []): string[] {
   return [...previous, value]
+}
+
+/** What is typed to start the program that a command belongs to. */
+export function programOf(command: Command): string {
+  return command.parent ? programOf(command.parent) : command.name()
 }

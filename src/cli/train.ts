@@ -25,6 +25,8 @@ interface TranslateOptions extends TrainOptions {
   recipe: string
   tower?: string
   connector?: string
+  /** What is typed to start the program. */
+  program: string
 }
 
 const placed = (plan: TrainingPlan, out: string | undefined): TrainingPlan =>
@@ -41,7 +43,7 @@ export async function trainCommand(recipe: string, { set, out }: TrainOptions): 
 
 export async function translateCommand(
   model: string | undefined,
-  { recipe, set = [], out, tower, connector }: TranslateOptions,
+  { recipe, set = [], out, tower, connector, program }: TranslateOptions,
 ): Promise<void> {
   const seeing = Object.entries({ tower, connector }).flatMap(([key, value]) =>
     value === undefined ? [] : [{ key: `vision.${key}`, value, option: `--${key}` }],
@@ -65,7 +67,7 @@ export async function translateCommand(
   const question = architectureOf(readConfig(finished.model)).images
     ? '--image FILE "What is this?"'
     : '"What is the time?"'
-  process.stdout.write(`report   ${report}\ntry it   npx diffusionvl generate --model ${finished.model} ${question}\n`)
+  process.stdout.write(`report   ${report}\ntry it   ${program} generate --model ${finished.model} ${question}\n`)
 }
 
 /** @throws UserError for a recipe without a tower, which a connector was given for */

@@ -49,21 +49,34 @@ const RULES = {
 const word = (key: string): string =>
   key === "strategy" ? "remasking" : key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
+/** What a model is called, and how it was trained. */
+export interface DecodedModel {
+  name: string
+  paradigm: AnyParadigm
+}
+
 /**
- * @param model what it is called, and how it was trained
- * @throws UserError naming the option that cannot be used
+ * @param instead what may be done other than using another model
+ * @throws UserError when the model decodes without this option
  */
+export function requireOption({ name, paradigm }: DecodedModel, option: keyof DecodingOptions, instead?: string): void {
+  if (paradigm.options.includes(option)) return
+  const others = paradigms().filter(({ options }) => options.includes(option))
+  // What no paradigm knows is every model's.
+  if (others.length === 0) return
+  const use = `use ${others.map(({ noun }) => noun).join(" or ")}`
+  throw new UserError(`${name} is ${paradigm.noun}: it has no ${word(option)}`, {
+    fix: instead === undefined ? use : `${instead}, or ${use}`,
+  })
+}
+
+/** @throws UserError naming the option that cannot be used */
 export function checkOptions(
-  { name, paradigm, maxPositions }: { name: string; paradigm: AnyParadigm; maxPositions: number },
+  { maxPositions, ...model }: DecodedModel & { maxPositions: number },
   options: DecodingOptions,
 ): void {
-  for (const other of paradigms()) {
-    const unfit = other.options.find((key) => options[key] !== undefined && !paradigm.options.includes(key))
-    if (unfit)
-      throw new UserError(`${name} is ${paradigm.noun}: it has no ${word(unfit)}`, {
-        fix: `leave the option out, or use ${other.noun}`,
-      })
-  }
+  for (const [key, value] of Object.entries(options))
+    if (value !== undefined) requireOption(model, key as keyof DecodingOptions, "leave the option out")
   for (const [key, [must, holds]] of Object.entries(RULES) as [keyof typeof RULES, Rule][]) {
     const value: unknown = options[key]
     if (value !== undefined && !(typeof value === "number" && holds(value)))
@@ -71,7 +84,7 @@ export function checkOptions(
   }
   if (options.shift !== undefined && options.shift !== "same" && options.shift !== "next")
     throw new UserError(`shift must be same or next, not ${shown(options.shift)}`)
-  paradigm.checkOptions?.(options)
+  model.paradigm.checkOptions?.(options)
   // Before a prompt is made ready or a schedule of this length is.
   for (const key of ["maxTokens", "blockSize", "steps"] as const) {
     const value = options[key]

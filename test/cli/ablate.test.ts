@@ -109,7 +109,12 @@ describe("nothing is written where", () => {
     [1, ["threshold", "--model", "blocks", "--questions", "pictures.json"], /cannot see the picture of a question/],
     [1, ["steps", "--model", "blocks", "--steps", "5"], /5 steps are more than a block of 4/],
     [1, ["steps", "--model", "blocks", "--steps", "2", "--against", "nowhere"], /no such model/],
-    [1, ["threshold", "--model", "ar"], /ar is an autoregressive model: it has no threshold/],
+    [1, ["threshold", "--model", "ar"], /ar is an autoregressive model: it has no threshold\n {2}measure it beside/],
+    [
+      1,
+      ["steps", "--model", "ar", "--block-size", "4"],
+      /autoregressive model: it has no steps\n {2}measure it beside/,
+    ],
   ])("exit %i: %j", async (code, args, message) => {
     const [command, ...options] = args
     const result = await run(command, ...ASK, "--out", "bad", ...options)

@@ -72,17 +72,21 @@ describe("main", () => {
     const seen: object[] = []
     const register = (program: Command) =>
       program
-        .command("walk")
+        .description("walks")
         .option("--far <n>", "", wholeNumber(1))
         .action((options) => void seen.push(options))
-    const script: Commands = { name: "npm run", separator: "--", register: [register], writesFiles: [] }
-    await main(["node", "file", "walk", "--far", "2"], undefined, script)
-    expect(seen).toEqual([{ far: 2 }])
-    await main(["node", "file", "walk", "--fa", "2"], undefined, script)
+    const script: Commands = { name: "npm run walk --", register: [register], writesFiles: [] }
+    await main(["node", "file"], undefined, script)
+    await main(["node", "file", "--far", "2"], undefined, script)
+    expect(seen).toEqual([{}, { far: 2 }])
+    await main(["node", "file", "--fa", "2"], undefined, script)
     expect(process.exitCode).toBe(2)
     expect(printed).toContain("(npm run walk -- --help lists its options)")
-    await main(["node", "file", "walk", "--help"], undefined, script)
-    expect(printed).toContain("Usage: npm run walk -- [options]")
+    await main(["node", "file", "--help"], undefined, script)
+    expect(printed).toContain("Usage: npm run walk -- [options]\n\nwalks\n")
+    expect(printed).toContain("--far <n>")
+    await main(["node", "file", "far"], undefined, script)
+    expect(process.exitCode).toBe(2)
   })
 
   it("names every command once", () => {

@@ -4,6 +4,7 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { DenoiseView } from "../../src/cli/ui/denoise.js"
 import { formatBytes, formatCount, formatDuration } from "../../src/cli/ui/format.js"
+import { PartProgress } from "../../src/cli/ui/parts.js"
 import { Progress } from "../../src/cli/ui/progress.js"
 import { formatTable } from "../../src/cli/ui/table.js"
 import { columnsOf, shorten } from "../../src/cli/ui/width.js"
@@ -116,6 +117,22 @@ describe("progress", () => {
     expect(lines).toHaveLength(4)
     expect(lines[2]).toBe("download · 40 % · 30 s left")
     expect(stream.text).not.toContain("\u001b")
+  })
+
+  it("of parts is a line for each, which says what is left of all", () => {
+    let time = 0
+    const terminal = new Terminal(80)
+    const progress = new PartProgress({ stream: terminal, now: () => time })
+    progress.note("nothing runs yet")
+    progress.update("training", 1, 2)
+    time = 3_000
+    progress.update("answers", 1, 4, "1 of 4 answers", 9)
+    expect(terminal.screen).toBe(
+      "nothing runs yet\ntraining · 3.0 s\nanswers · 25 % · 1 of 4 answers · 9.0 s left in all",
+    )
+    progress.note("stopped")
+    progress.end("nothing to end")
+    expect(terminal.screen).toBe("nothing runs yet\ntraining · 3.0 s\nstopped\n")
   })
 
   it("never draws past the border", () => {

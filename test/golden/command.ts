@@ -5,12 +5,11 @@ import { interruptible } from "../../src/cli/interrupt.js"
 import type { Commands } from "../../src/cli/main.js"
 import { folderPath } from "../../src/cli/options.js"
 
-/** The one command, run as those of the program are. */
-export const fixtures: Commands = { name: "npm run", separator: "--", register: [register], writesFiles: [] }
+/** A program of its own, which ends and fails as the installed one does. */
+export const fixtures: Commands = { name: "npm run fixtures --", register: [register], writesFiles: [] }
 
 function register(program: Command): void {
   program
-    .command("fixtures")
     .description("run golden cases computed by the reference implementations")
     .argument("<folder>", "folder with the cases; what is in it decides what runs", folderPath)
     .option("--only <text>", "only the kinds of case whose name holds this text")

@@ -3,4 +3,4 @@
 import { run } from "../../src/cli/main.js"
 import { fixtures } from "./command.js"
 
-await run([...process.argv.slice(0, 2), "fixtures", ...process.argv.slice(2)], fixtures)
+await run(process.argv, fixtures)

@@ -1,7 +1,7 @@
 /** `diffusionvl ablate`: the commands' descriptions; what they do is in ../ablate.ts. */
 
 import { type Command, InvalidArgumentError, Option } from "commander"
-import { collect, folderPath, numberBetween, wholeNumber } from "../options.js"
+import { collect, folderPath, numberBetween, programOf, wholeNumber } from "../options.js"
 
 /** `--sizes 1,4,8`: numbers, each once. */
 function list(flags: string, description: string, parse: (text: string) => number, numbers?: number[]): Option {
@@ -52,25 +52,25 @@ export function register(program: Command): void {
     .requiredOption("--recipe <file>", "a YAML file, as `train` takes it")
     .option("--set <key=value>", "override a key of the recipe; may be given several times", collect)
     .addOption(list("--sizes <list>", "block sizes", wholeNumber(1), [1, 4, 8, 16]))
-    .action(async (model: string | undefined, options) => {
+    .action(async (model: string | undefined, options, command: Command) => {
       const { ablateBlockSize } = await import("../ablate.js")
-      await ablateBlockSize(model, options)
+      await ablateBlockSize(model, { ...options, program: programOf(command) })
     })
   withModel(withQuestions(ablate.command("steps"), "runs/ablate-steps"))
     .description("denoising steps per block: quality against speed (figure 4)")
     .addOption(
       list("--steps <list>", "steps per block (default: all, ¾, half and ¼ of the block size)", wholeNumber(1)),
     )
-    .action(async (options) => {
+    .action(async (options, command: Command) => {
       const { ablateSteps } = await import("../ablate.js")
-      await ablateSteps(options)
+      await ablateSteps({ ...options, program: programOf(command) })
     })
   withModel(withQuestions(ablate.command("threshold"), "runs/ablate-threshold"))
     .description("thresholds of dynamic remasking: quality against speed (figure 5)")
     .addOption(list("--thresholds <list>", "thresholds", numberBetween(0, 1), [1, 0.8, 0.6, 0.4, 0.2]))
     .option("--remasking <strategy>", "low_confidence_dynamic or sequential_dynamic (default: as the model asks for)")
-    .action(async (options) => {
+    .action(async (options, command: Command) => {
       const { ablateThreshold } = await import("../ablate.js")
-      await ablateThreshold(options)
+      await ablateThreshold({ ...options, program: programOf(command) })
     })
 }

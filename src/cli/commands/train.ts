@@ -1,7 +1,7 @@
 /** `diffusionvl convert`, `train` and `translate`: their descriptions. */
 
 import type { Command } from "commander"
-import { collect, folderPath, wholeNumber } from "../options.js"
+import { collect, folderPath, programOf, wholeNumber } from "../options.js"
 
 export function register(program: Command): void {
   program
@@ -59,8 +59,8 @@ export function register(program: Command): void {
     )
     .option("--set <key=value>", "override a key of the recipe; may be given several times", collect)
     .option("--out <folder>", "instead of the recipe's output", folderPath)
-    .action(async (model: string | undefined, options) => {
+    .action(async (model: string | undefined, options, command: Command) => {
       const { translateCommand } = await import("../train.js")
-      await translateCommand(model, options)
+      await translateCommand(model, { ...options, program: programOf(command) })
     })
 }

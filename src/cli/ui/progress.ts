@@ -51,7 +51,7 @@ export class Progress {
    * @param done how much is done, in any unit
    * @param total how much there is; 0 when unknown
    * @param detail short facts, e.g. "loss 1.23 · 4.5 k tokens/s"
-   * @param left seconds left, of those that know better than the pace of this job
+   * @param left seconds to the end of everything that this job is a part of, where they are known
    */
   update(done: number, total = 0, detail = "", left?: number): void {
     const time = this.#now()
@@ -91,14 +91,19 @@ export class Progress {
     if (total > 0) parts.push(`${Math.floor((100 * Math.min(done, total)) / total)} %`)
     else if (done > 0) parts.push(String(done))
     if (detail) parts.push(detail)
-    const left = this.#secondsLeft(time)
-    parts.push(left === undefined ? formatDuration((time - this.#started) / 1000) : `${formatDuration(left)} left`)
+    parts.push(this.#times(time))
     return parts.join(" · ")
   }
 
+  #times(time: number): string {
+    const { left } = this.#last
+    if (left !== undefined) return `${formatDuration(left)} left in all`
+    const own = this.#secondsLeft(time)
+    return own === undefined ? formatDuration((time - this.#started) / 1000) : `${formatDuration(own)} left`
+  }
+
   #secondsLeft(time: number): number | undefined {
-    const { done, total, left } = this.#last
-    if (left !== undefined) return left
+    const { done, total } = this.#last
     if (!this.#first || total <= 0) return undefined
     const seconds = (time - this.#first.time) / 1000
     const advanced = done - this.#first.done

@@ -4,6 +4,7 @@ import { UserError } from "../../errors.js"
 import { resolveDecoding } from "../../generate/decoding.js"
 import { requireOptions } from "../../generate/generate.js"
 import type { Unloaded } from "../../generate/session.js"
+import { requireOption } from "../../paradigms/check-options.js"
 import type { DecodingOptions } from "../../paradigms/decoding-options.js"
 import { modelTitle } from "../../readable.js"
 import type { Plan, Variant } from "./plan.js"
@@ -18,6 +19,8 @@ export interface Subject {
   base?: string
 }
 
+const BESIDE = "measure it beside another model with --against"
+
 /**
  * Steps for each block, and with them how many tokens a forward makes final: D / S. Others that decode in steps are
  * measured at the same parallelism.
@@ -30,6 +33,7 @@ export function planSteps(
   others: readonly Subject[],
   { steps: asked, decoding }: { steps?: readonly number[]; decoding: DecodingOptions },
 ): Plan {
+  requireOption(subject.session, "steps", BESIDE)
   const size = blockSizeOf(subject, { ...decoding, steps: 1 })
   const steps = asked ?? usualSteps(size)
   const tooMany = steps.find((count) => count > size)
@@ -75,6 +79,7 @@ export function planThresholds(
   others: readonly Subject[],
   { thresholds, decoding }: { thresholds: readonly number[]; decoding: DecodingOptions },
 ): Plan {
+  requireOption(subject.session, "threshold", BESIDE)
   const { maxTokens } = decoding
   return {
     title: "Thresholds",
