@@ -1,6 +1,7 @@
 /** How long each part took, over all sessions: kept in a file, so that a run that was stopped knows what it has spent. */
 
-import { existsSync, writeFileSync } from "node:fs"
+import { existsSync } from "node:fs"
+import { writeJson } from "../../src/checkpoint/files.js"
 import { readJsonObject } from "../../src/checkpoint/json.js"
 
 export class Clock {
@@ -20,7 +21,7 @@ export class Clock {
       return await work()
     } finally {
       this.times[part] = before + (performance.now() - started) / 1000
-      writeFileSync(this.#file, `${JSON.stringify(this.times, undefined, 2)}\n`)
+      await writeJson(this.#file, this.times)
     }
   }
 }

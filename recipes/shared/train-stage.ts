@@ -4,7 +4,7 @@ import { existsSync } from "node:fs"
 import { join } from "node:path"
 import type { TrainingConfig } from "../../src/train/config.js"
 import { finishedModel, type TrainingEvent, train } from "../../src/train/trainer.js"
-import type { Observer } from "./observer.js"
+import type { Observer } from "./run.js"
 
 export interface Training {
   title: string
@@ -15,25 +15,23 @@ export const isTrained = ({ config }: Pick<Training, "config">): boolean =>
   existsSync(join(finishedModel(config.output), "config.json"))
 
 /**
- * @param after seconds that are foreseen for what comes behind it; left out where nobody knows
+ * @param after seconds that are foreseen for what comes behind it, where somebody knows
  * @returns false when interrupted
  */
 export async function trainStage(
   { title, config }: Training,
-  { after = 0, signal, observer }: { after?: number; signal?: AbortSignal; observer: Observer },
+  { after, signal, observer }: { after?: number; signal?: AbortSignal; observer: Observer },
 ): Promise<boolean> {
   if (isTrained({ config })) return true
-  let from: number | undefined
-  let started = performance.now()
-  const total = config.train.max_steps as number
+  let first: { progress: number; time: number } | undefined
   for await (const event of train(config, { signal })) {
     if (event.type === "step") {
-      from ??= event.metrics.step
-      if (event.metrics.step === from) started = performance.now()
-      const done = event.metrics.step - from
-      const perStep = (performance.now() - started) / 1000 / Math.max(1, done)
-      const left = done > 0 ? (total - event.metrics.step) * perStep + after : undefined
-      observer.progress(title, event.metrics.step + 1, total, detail(event), left)
+      const { progress } = event.metrics
+      first ??= { progress, time: performance.now() }
+      const done = progress - first.progress
+      const rest = ((1 - progress) / done) * ((performance.now() - first.time) / 1000)
+      const left = after !== undefined && done > 0 ? rest + after : undefined
+      observer.progress(title, progress, 1, detail(event), left)
     }
     if (event.type === "interrupted") {
       observer.note(`${title} · stopped at step ${event.step}`)

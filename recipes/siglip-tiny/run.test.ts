@@ -7,7 +7,7 @@ import { afterAll, expect, it } from "vitest"
 import { randomFrom } from "../../src/data/prng.js"
 import { readTower } from "../../src/models/towers/folder.js"
 import { readRecipe } from "../../src/train/config.js"
-import type { Observer } from "../shared/observer.js"
+import type { Observer } from "../shared/run.js"
 import { type Concept, varied } from "./data.js"
 import { newWeights, siglipOf, towerConfigOf } from "./model.js"
 import { retrieve } from "./retrieval.js"
@@ -32,7 +32,7 @@ const quiet: Observer = { progress: () => {}, note: () => {} }
 
 it("is stopped, goes on to the same weights, and ends with a tower and a report", async () => {
   const start = (name: string, observer = quiet, signal?: AbortSignal) =>
-    run({ settings, folder: join(root, name), command: "again", observer, signal })
+    run({ settings, folder: join(root, name), command: "again", given: {}, train: [], observer, signal })
   const controller = new AbortController()
   let seen = 0
   const stopping: Observer = {
@@ -59,7 +59,8 @@ it("is stopped, goes on to the same weights, and ends with a tower and a report"
   const { mtimeMs } = statSync(join(root, "whole/checkpoint/model.safetensors"))
   await start("whole")
   expect(statSync(join(root, "whole/checkpoint/model.safetensors")).mtimeMs).toBe(mtimeMs)
-  const other = run({ settings: { ...settings, seed: 5 }, folder: join(root, "whole"), command: "", observer: quiet })
+  const options = { folder: join(root, "whole"), command: "", given: {}, train: [], observer: quiet }
+  const other = run({ ...options, settings: { ...settings, seed: 5 } })
   await expect(other).rejects.toThrow(/started with other settings/)
 })
 

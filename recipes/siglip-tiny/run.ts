@@ -3,14 +3,11 @@
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs"
 import { rm } from "node:fs/promises"
 import { join } from "node:path"
-import { writeFileAtomic } from "../../src/checkpoint/files.js"
 import { saveTower } from "../../src/models/towers/save.js"
 import { keepFreedMemory, type Tensor } from "../../src/torch/index.js"
-import { aloneIn } from "../shared/alone-in.js"
-import { Clock } from "../shared/clock.js"
-import { keepSettings } from "../shared/keep-settings.js"
-import type { Observer } from "../shared/observer.js"
-import { htmlReport, markdownReport } from "../shared/report-pages.js"
+import type { Clock } from "../shared/clock.js"
+import type { Report } from "../shared/report-pages.js"
+import { type Reports, type RunOptions, runRecipe } from "../shared/run.js"
 import { readDrawings } from "./data.js"
 import { newWeights, siglipOf, towerConfigOf } from "./model.js"
 import { reportFrom } from "./report.js"
@@ -19,25 +16,16 @@ import type { Settings } from "./settings.js"
 import { vocabularyOf } from "./text.js"
 import { type TrainingStep, trainSiglip } from "./training.js"
 
-export interface RunOptions {
-  settings: Settings
-  /** Everything is written here; the tower in `tower`. */
-  folder: string
-  /** What to type to do it again. */
-  command: string
-  signal?: AbortSignal
-  observer: Observer
-}
+/** The tower is written to `tower` in the run's folder. */
+export const run = (options: RunOptions<Settings>): Promise<Reports | undefined> =>
+  runRecipe(options, {
+    name: "siglip-tiny",
+    check: () => void towerConfigOf(options.settings),
+    work: (clock) => trainAndReport(options, clock),
+  })
 
-/** @returns the paths of both reports; undefined when the signal stopped the training: the same call goes on from there */
-export async function run(options: RunOptions): Promise<{ html: string; markdown: string } | undefined> {
-  return aloneIn(options.folder, () => runAlone(options))
-}
-
-async function runAlone(options: RunOptions): Promise<{ html: string; markdown: string } | undefined> {
+async function trainAndReport(options: RunOptions<Settings>, clock: Clock): Promise<Report | undefined> {
   const { settings, folder, command, signal, observer } = options
-  await keepSettings(settings, folder)
-  const clock = new Clock(join(folder, "times.json"))
   const drawings = await clock.time("drawings", () =>
     readDrawings(join(folder, "emoji"), settings, {
       signal,
@@ -65,19 +53,7 @@ async function runAlone(options: RunOptions): Promise<{ html: string; markdown: 
     otherVendor: retrieve(model, drawings.otherVendor),
     otherThings: retrieve(model, drawings.otherThings),
   }))
-  const report = reportFrom({
-    settings,
-    command,
-    drawings,
-    retrieved,
-    weights,
-    losses: readLog(log),
-    times: clock.times,
-  })
-  const [html, markdown] = [join(folder, "report.html"), join(folder, "report.md")]
-  await writeFileAtomic(html, htmlReport(report))
-  await writeFileAtomic(markdown, markdownReport(report))
-  return { html, markdown }
+  return reportFrom({ settings, command, drawings, retrieved, weights, losses: readLog(log), times: clock.times })
 }
 
 /** SigLIP's image processor. */
@@ -94,18 +70,16 @@ const picturesOf = (size: number) => ({
 })
 
 /** Shows each step, and keeps its loss; steps that are made a second time count once. */
-function watch(file: string, { settings, observer }: RunOptions): (step: TrainingStep) => void {
-  let first: { step: number; at: number } | undefined
+function watch(file: string, { settings, observer }: RunOptions<Settings>): (step: TrainingStep) => void {
+  let began = false
   return ({ step, loss }) => {
-    if (!first) {
-      first = { step, at: performance.now() }
+    if (!began) {
+      began = true
       const kept = readLog(file).filter((each) => each.step < step)
       writeFileSync(file, kept.map((each) => `${JSON.stringify(each)}\n`).join(""))
     }
     appendFileSync(file, `${JSON.stringify({ step, loss })}\n`)
-    const done = step - first.step
-    const left = done > 0 ? ((performance.now() - first.at) / 1000 / done) * (settings.steps - step - 1) : undefined
-    observer.progress("training", step + 1, settings.steps, `loss ${loss.toFixed(3)}`, left)
+    observer.progress("training", step + 1, settings.steps, `loss ${loss.toFixed(3)}`)
   }
 }
 

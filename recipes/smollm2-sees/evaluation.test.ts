@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, expect, it } from "vitest"
@@ -16,19 +16,22 @@ it("goes on behind the last whole line, wherever the file was cut", async () => 
   const questions = ["sky", "sea", "sky"].map((answer): TextQuestion => {
     return { set: "OpenBookQA", question: "Up?", choices: ["sky", "sea"], answer }
   })
-  const file = join(folder, "answers.jsonl")
+  const kept = { folder: join(folder, "answers"), key: "model-set", dependsOn: "model", about: { set: "OpenBookQA" } }
+  mkdirSync(kept.folder)
   const ask = async (): Promise<[right: number, asked: number]> => {
     let asked = 0
-    const how = { open: () => session, system: "s", onAnswer: () => asked++ }
-    return [await countRight(questions, file, how), asked]
+    const how = { kept, open: () => session, system: "s", onAnswer: () => asked++ }
+    return [await countRight(questions, how), asked]
   }
   const [right, asked] = await ask()
   expect(asked).toBe(3)
   expect([1, 2]).toContain(right)
+  const [file] = readdirSync(kept.folder).map((name) => join(kept.folder, name))
   const whole = readFileSync(file, "utf8")
   for (let bytes = 0; bytes <= whole.length; bytes++) {
     writeFileSync(file, whole.slice(0, bytes))
-    const missing = 4 - whole.slice(0, bytes).split("\n").length
+    // The first line says what they are answers to.
+    const missing = 3 - Math.max(0, whole.slice(0, bytes).split("\n").length - 2)
     expect(await ask()).toEqual([right, missing])
     expect(readFileSync(file, "utf8")).toBe(whole)
   }

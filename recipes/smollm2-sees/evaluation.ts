@@ -1,15 +1,16 @@
 /** All that is measured of the models. What is done is kept in files: stopped at any moment, the same call goes on there. */
 
-import { createHash } from "node:crypto"
-import { appendFileSync } from "node:fs"
-import { dirname, join } from "node:path"
-import { wholeLines } from "../../src/eval/answer-file.js"
+import { join } from "node:path"
+import { AnswerFile, type AnswerPlace } from "../../src/eval/answer-file.js"
+import { fingerprintOf } from "../../src/eval/fingerprint.js"
 import { type Measured, measure } from "../../src/eval/measure.js"
 import { metricNamed, type NamedMetric } from "../../src/eval/metrics.js"
 import { type Question, readQuestions } from "../../src/eval/questions.js"
 import { loadSession, type Session } from "../../src/generate/session.js"
 import { makeFolder } from "../../src/make-folder.js"
-import { fileIn } from "../shared/fetch.js"
+import { resolveWithBase } from "../../src/models/base-model.js"
+import { computeOn } from "../../src/models/load.js"
+import { encoderIn } from "./given.js"
 import { isText, type Measurement, type ModelName, measurements } from "./plan.js"
 import type { PreparedData } from "./prepare.js"
 import type { Settings } from "./settings.js"
@@ -45,9 +46,11 @@ export interface EvaluationInput {
 
 /** @throws the reason of `signal` when it is aborted */
 export async function evaluateModels(input: EvaluationInput): Promise<Results> {
-  const { settings, folder, models, data, signal } = input
-  makeFolder(join(folder, "evaluation"))
-  const asked = await questionsAsked(data, folder)
+  const { settings, models, data, signal } = input
+  const folder = join(input.folder, "evaluation")
+  makeFolder(folder)
+  const compute = computeOn({ dtype: settings.dtype, device: "cpu" })
+  const asked = await questionsAsked(data, input.folder)
   const metrics = await metricsOf(data.encoder, signal)
   const all = measurements(settings)
   const textOf = (set: string): TextQuestion[] => data.text.filter((question) => question.set === set)
@@ -57,20 +60,24 @@ export async function evaluateModels(input: EvaluationInput): Promise<Results> {
   // One model in memory at a time.
   let opened: { name: ModelName; session: Session } | undefined
   const open = (name: ModelName): Session => {
-    if (opened?.name !== name)
-      opened = { name, session: loadSession(models[name], { dtype: settings.dtype, device: "cpu" }) }
+    if (opened?.name !== name) opened = { name, session: loadSession(models[name], compute) }
     return opened.session
   }
   let before = 0
   for (const measurement of all) {
     const { model, set } = measurement
+    const key = `${model}-${set}`
+    const found = await resolveWithBase(models[model], { signal })
+    const fingerprint = await fingerprintOf(found.folder, found.base)
     const onAnswer = (done: number): void => input.onQuestion?.(before + done, total, `${model}, ${set}`)
     if (isText(measurement)) {
       const questions = textOf(measurement.set)
-      const file = join(folder, "evaluation", `${keyOf(measurement, questions)}.jsonl`)
-      const right = await countRight(questions, file, {
+      const { system } = settings
+      const dependsOn = [fingerprint, compute, system, questions]
+      const right = await countRight(questions, {
+        kept: { folder, key, dependsOn, about: { model, set } },
         open: () => open(model),
-        system: settings.system,
+        system,
         signal,
         onAnswer,
       })
@@ -78,11 +85,14 @@ export async function evaluateModels(input: EvaluationInput): Promise<Results> {
     } else {
       const questions = asked[measurement.set]
       const measured = await measure(() => open(model), questions, {
+        model,
+        fingerprint,
+        ...compute,
         decoding: measurement.decoding,
         metrics: measurement.set === "captions" ? metrics.captions : metrics.answers,
         concurrent: settings.evaluation.concurrent,
-        file: join(folder, "evaluation", `${keyOf(measurement, questions)}.jsonl`),
-        about: measurement,
+        folder,
+        key,
         signal,
         onAnswer: (_, done) => onAnswer(done),
       })
@@ -109,34 +119,32 @@ async function metricsOf(
   signal?: AbortSignal,
 ): Promise<Record<"answers" | "captions", NamedMetric[]>> {
   const [exact, words] = [await metricNamed("exact", signal), await metricNamed("word-f1", signal)]
-  const folder = dirname(await fileIn(encoder, "model.safetensors"))
-  const bert = { ...(await metricNamed(`bertscore:${folder}`, signal)), name: "bertscore" }
+  const bert = { ...(await metricNamed(`bertscore:${await encoderIn(encoder)}`, signal)), name: "bertscore" }
   return { answers: [exact], captions: [words, bert] }
 }
 
-/** Kept one by one: a line, `true` or `false`, says whether the question of its number was answered right. */
+export interface CountOptions {
+  /** Where is kept which were answered right. */
+  kept: AnswerPlace
+  open: () => Session
+  system: string
+  signal?: AbortSignal
+  onAnswer: (done: number) => void
+}
+
+/** @returns how many questions are answered right */
 export async function countRight(
   questions: readonly TextQuestion[],
-  file: string,
-  how: { open: () => Session; system: string; signal?: AbortSignal; onAnswer: (done: number) => void },
+  { kept, open, system, signal, onAnswer }: CountOptions,
 ): Promise<number> {
-  const answers = wholeLines(file).map((line) => line === "true")
-  for (const question of questions.slice(answers.length)) {
-    how.signal?.throwIfAborted()
-    const right = await choosesRight(how.open(), question, how.system)
-    appendFileSync(file, `${right}\n`)
-    how.onAnswer(answers.push(right))
+  const file = new AnswerFile<{ index: number; right: boolean }>(kept)
+  for (const [index, question] of questions.entries()) {
+    if (file.answers.has(index)) continue
+    signal?.throwIfAborted()
+    file.add({ index, right: await choosesRight(open(), question, system) })
+    onAnswer(file.answers.size)
     // Signals and timers are served between forwards.
     await new Promise((resolve) => setImmediate(resolve))
   }
-  return answers.filter(Boolean).length
-}
-
-/** A name for people, and a hash of everything that the answers depend on but the model. */
-function keyOf(measurement: Measurement, asked: readonly object[]): string {
-  const hash = createHash("sha256")
-    .update(JSON.stringify([measurement, asked]))
-    .digest("hex")
-    .slice(0, 8)
-  return `${measurement.model}-${measurement.set}-${hash}`
+  return [...file.answers.values()].filter(({ right }) => right).length
 }

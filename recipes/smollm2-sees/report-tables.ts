@@ -11,8 +11,7 @@ import type { PreparedData } from "./prepare.js"
 import { WAYS, type Way } from "./stages.js"
 import { TEXT_SETS } from "./text-questions.js"
 
-export const TITLES: Record<ModelName, string> = {
-  language: "SmolLM2, which does not see",
+export const TITLES: Record<Way, string> = {
   autoregressive: "autoregressive (LLaVA)",
   "block-diffusion": "block diffusion (DiffusionVL)",
   "full-diffusion": "full diffusion (LLaDA-V)",
@@ -39,15 +38,18 @@ const sum = (measured: readonly Measured[], key: "forwards" | "tokens" | "second
 export const measuredOf = (results: Results, way: Way): Measured[] =>
   (["easy-vqa", "captions"] as const).flatMap((set) => resultOf(results, way, set)?.measured ?? [])
 
-/** In the form of the paper's Table 3: one language model, three paradigms. */
-export function comparison(results: Results): Table {
+/**
+ * In the form of the paper's Table 3: one language model, three paradigms.
+ * @param language what the model is called before it learns to see
+ */
+export function comparison(results: Results, language: string): Table {
   const row = (model: ModelName): string[] => {
     const vqa = resultOf(results, model, "easy-vqa")?.measured.scores.exact
     const captions = resultOf(results, model, "captions")?.measured.scores
     const seen = model === "language" ? [] : measuredOf(results, model)
     const some = seen.length > 0
     return [
-      TITLES[model],
+      model === "language" ? `${language}, which does not see` : TITLES[model],
       scored(vqa),
       scored(captions?.bertscore),
       scored(captions?.["word-f1"]),

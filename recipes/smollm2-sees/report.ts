@@ -15,17 +15,18 @@ import { buildInfo } from "../../src/torch/index.js"
 import { readMetrics } from "../../src/train/metrics.js"
 import { denoise } from "../shared/denoise.js"
 import { mean } from "../shared/numbers.js"
+import { partName, partOrigins } from "../shared/part-name.js"
 import type { Report, Sample } from "../shared/report-pages.js"
 import type { Results } from "./evaluation.js"
 import { decodingOf, type ModelName, type PictureSet } from "./plan.js"
 import type { PreparedData } from "./prepare.js"
 import { byKind, captionTable, comparison, resultOf, summaryOf, TITLES } from "./report-tables.js"
-import type { Settings } from "./settings.js"
+import type { Given, Settings } from "./settings.js"
 import { type Stage, WAYS } from "./stages.js"
 
 export interface ReportInput {
   settings: Settings
-  folder: string
+  given: Readonly<Partial<Record<Given, string>>>
   command: string
   stages: readonly Stage[]
   models: Readonly<Record<ModelName, string>>
@@ -35,14 +36,16 @@ export interface ReportInput {
 }
 
 export async function reportFrom(input: ReportInput): Promise<Report> {
-  const { settings, data, results, stages, command } = input
+  const { settings, given, data, results, stages, command } = input
+  const { packages } = settings
+  const language = partName(packages.model, given.model)
+  const tower = partName(packages.tower, given.tower)
   return {
-    title: "SmolLM2 learns to see",
+    title: `${language} learns to see with ${tower}`,
     date: new Date().toISOString().slice(0, 16).replace("T", " "),
     summary: summaryOf(results, data),
-    compared:
-      "A language model, SmolLM2-135M-Instruct, and a vision tower, EfficientNet-lite0 with ImageNet weights, get a connector between them. It alone learns first, from captions. From there the language model learns with it in three ways, from the same samples in the same order for as many steps: autoregressively as LLaVA, by block diffusion as DiffusionVL, and by full diffusion as LLaDA-V. The tower stays as it is.",
-    tables: [comparison(results), byKind(results, data), captionTable(results)],
+    compared: `A language model, ${language}, and a vision tower, ${tower}, get a connector between them. It alone learns first, from captions. From there the language model learns with it in three ways, from the same samples in the same order for as many steps: autoregressively as LLaVA, by block diffusion as DiffusionVL, and by full diffusion as LLaDA-V. The tower stays as it is.`,
+    tables: [comparison(results, language), byKind(results, data), captionTable(results)],
     losses: stages.map(({ title, config }) => ({
       name: title,
       line: readMetrics(join(config.output, "metrics.jsonl")).map(({ step, loss }) => ({ x: step, y: loss })),
@@ -86,7 +89,7 @@ async function denoised({ settings, models, results }: ReportInput): Promise<Rep
   return { question: questionIn(asked.messages), blocks }
 }
 
-function factsOf({ settings, stages, data, times }: ReportInput): Table[] {
+function factsOf({ settings, given, stages, data, times }: ReportInput): Table[] {
   const { counts } = data
   const trained = stages.map(({ title, config }) => {
     const metrics = readMetrics(join(config.output, "metrics.jsonl"))
@@ -119,7 +122,7 @@ function factsOf({ settings, stages, data, times }: ReportInput): Table[] {
         ...trained,
         ...Object.entries(times).map(([part, seconds]) => [`time, ${part}`, formatDuration(seconds)]),
         ["time, all", formatDuration(Object.values(times).reduce((sum, each) => sum + each, 0))],
-        ...Object.entries(settings.packages),
+        ...partOrigins(settings.packages, given),
         ["processor", `${cpus()[0]?.model ?? "unknown"}, ${cpus().length} cores`],
         ["libtorch", buildInfo().torchVersion],
       ],

@@ -2,16 +2,16 @@
 
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join, resolve } from "node:path"
+import { basename, join, resolve } from "node:path"
 import sharp from "sharp"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { readRecipe } from "../../src/train/config.js"
 import { writeLettersModel } from "../../test/support/letters-model.js"
 import { writeSmallTower } from "../../test/support/small-towers.js"
-import type { Observer } from "../shared/observer.js"
+import type { Observer } from "../shared/run.js"
 import { measurements } from "./plan.js"
 import { run } from "./run.js"
-import { type Settings, settingsSchema } from "./settings.js"
+import { type RunOptions, type Settings, settingsSchema } from "./settings.js"
 import { stagesOf, WAYS } from "./stages.js"
 
 const root = mkdtempSync(join(tmpdir(), "smollm2-sees-"))
@@ -59,6 +59,7 @@ const settings: Settings = settingsSchema.parse({
 })
 const SMALLER = ["train.micro_batch_size=2", "train.accumulate=1", "train.save_every=1"]
 const folder = join(root, "out")
+const given = () => ({ model, tower, vqa, text, encoder })
 
 function observer(seen: string[], onPart: (part: string) => void = () => {}): Observer {
   return {
@@ -73,8 +74,7 @@ function observer(seen: string[], onPart: (part: string) => void = () => {}): Ob
 it("is stopped in trainings and in the evaluation, goes on, and ends with a report", async () => {
   const start = (seen: string[], signal?: AbortSignal, onPart?: (part: string) => void) =>
     run({
-      ...{ settings, folder, command: "again", model, tower, vqa, text, encoder, set: SMALLER },
-      signal,
+      ...{ settings, folder, command: "again", given: given(), train: SMALLER, signal },
       observer: observer(seen, onPart),
     })
   const stopAt = async (part: string): Promise<void> => {
@@ -101,6 +101,10 @@ it("is stopped in trainings and in the evaluation, goes on, and ends with a repo
   const markdown = readFileSync(reports!.markdown, "utf8")
   for (const title of ["Three paradigms, one language model", "easy-vqa by kind of question", "Captions", "Samples"])
     expect(markdown).toContain(`## ${title}`)
+  // Both parts were given: the report tells of them, not of the packages.
+  expect(markdown).toContain(`# ${basename(root)} learns to see with ${basename(root)}\n`)
+  expect(markdown).toContain(`| tower | ${tower} |`)
+  expect(markdown).not.toMatch(/SmolLM2|EfficientNet/)
   const table = markdown.split("\n").filter((line) => line.startsWith("| full diffusion"))
   expect(table).toHaveLength(3)
   for (const line of table) expect(line).not.toContain("NaN")
@@ -115,8 +119,12 @@ it("is stopped in trainings and in the evaluation, goes on, and ends with a repo
   await start(other)
   expect(statSync(join(folder, "block-diffusion", "model", "config.json")).mtimeMs).toBe(mtimeMs)
   expect(other).not.toContain("evaluation")
-  const again = run({ settings: { ...settings, seed: 2 }, folder, command: "", observer: observer([]) })
-  await expect(again).rejects.toThrow(/started with other settings/)
+  const elsewhere = (options: Partial<RunOptions>) =>
+    run({ settings, folder, command: "", given: given(), train: SMALLER, observer: observer([]), ...options })
+  const { tower: _, ...less } = given()
+  await expect(elsewhere({ settings: { ...settings, seed: 2 }, given: less, train: [] })).rejects.toThrow(
+    /started with other settings: seed was 1, not 2; (--train [\w.]+ was "\d", not nothing; ){3}--tower was given$/,
+  )
 })
 
 it("trains adapters behind the connector where it is asked to", async () => {
@@ -125,17 +133,8 @@ it("trains adapters behind the connector where it is asked to", async () => {
   const { evaluation } = settings
   const few = { ...evaluation, questions: 1, captions: 1, text_questions: 0, answer_tokens: 1, caption_tokens: 1 }
   const reports = await run({
-    ...{
-      settings: { ...settings, lora, evaluation: few },
-      folder: adapted,
-      command: "",
-      model,
-      tower,
-      vqa,
-      text,
-      encoder,
-    },
-    set: [...SMALLER, "train.max_steps=1"],
+    ...{ settings: { ...settings, lora, evaluation: few }, folder: adapted, command: "", given: given() },
+    train: [...SMALLER, "train.max_steps=1"],
     observer: observer([]),
   })
   expect(existsSync(reports!.html)).toBe(true)
@@ -145,8 +144,7 @@ it("trains adapters behind the connector where it is asked to", async () => {
 })
 
 it("trains three ways from the same start, with the same samples in the same order", () => {
-  const input = { settings, folder, composed: "c", captions: "d", conversations: "e" }
-  const [connector, first, ...others] = stagesOf(input)
+  const [connector, first, ...others] = stagesOf({ settings, folder, train: [] })
   expect(connector.config.train.tunable).toEqual(["projector"])
   expect([first, ...others].map(({ config }) => config.paradigm)).toEqual([...WAYS])
   for (const { config } of [first, ...others]) {

@@ -3,6 +3,7 @@
 import { z } from "zod"
 import { REMASKING_STRATEGIES } from "../../src/paradigms/block-diffusion/remasking.js"
 import { loraSchema } from "../../src/train/config.js"
+import type { RunOptions as Options } from "../shared/run.js"
 
 const count = z.int().min(0).max(100_000)
 const some = z.int().min(1).max(100_000)
@@ -52,3 +53,6 @@ export const settingsSchema = z.strictObject({
 })
 
 export type Settings = z.output<typeof settingsSchema>
+/** Each may be given instead of its package: the language model as a folder or GGUF file, the others as folders. */
+export type Given = keyof Settings["packages"]
+export type RunOptions = Options<Settings, Given>

@@ -24,19 +24,16 @@ const TITLES: Record<Stage["name"], string> = {
 
 export interface StageInput {
   settings: Pick<Settings, "seed" | "dtype" | "steps" | "lora">
-  /** Of the run: everything is written there, and paths of pictures are relative to it. */
+  /** Of the run: models and data are there, everything is written there, and paths of pictures are relative to it. */
   folder: string
-  /** Language model, tower and a new connector. */
-  composed: string
-  captions: string
-  conversations: string
   /** More `key=value` for all recipes. */
-  set?: readonly string[]
+  train: readonly string[]
 }
 
-export function stagesOf({ settings, folder, composed, captions, conversations, set = [] }: StageInput): Stage[] {
+/** @throws UserError for a key that no recipe has, or a value that it cannot have */
+export function stagesOf({ settings, folder, train }: StageInput): Stage[] {
   const { seed, dtype, steps, lora } = settings
-  const stage = (name: Stage["name"], model: string, data: string): Stage => {
+  const stage = (name: Stage["name"], model: string, data: "captions" | "conversations"): Stage => {
     const recipe = fileURLToPath(new URL(`${name}.yaml`, import.meta.url))
     const config = readTrainingRecipe(recipe, [
       `train.max_steps=${name === "connector" ? steps.connector : steps.whole}`,
@@ -44,15 +41,15 @@ export function stagesOf({ settings, folder, composed, captions, conversations, 
       `train.dtype=${dtype}`,
       // The connector is new: of it there is nothing to adapt.
       ...(lora && name !== "connector" ? [`lora=${JSON.stringify(lora)}`] : []),
-      ...set,
+      ...train,
       `model=${JSON.stringify(model)}`,
       `output=${JSON.stringify(join(folder, name))}`,
-      `data.file=${data}`,
+      `data.file=${join(folder, `${data}.jsonl`)}`,
       `data.image_root=${folder}`,
       `data.feature_cache=${join(folder, "features")}`,
     ])
     return { name, title: TITLES[name], config }
   }
-  const first = stage("connector", composed, captions)
-  return [first, ...WAYS.map((way) => stage(way, finishedModel(first.config.output), conversations))]
+  const first = stage("connector", join(folder, "composed"), "captions")
+  return [first, ...WAYS.map((way) => stage(way, finishedModel(first.config.output), "conversations"))]
 }

@@ -1,10 +1,11 @@
 /** All that is measured of the models. Every measurement is kept in a file of its own. */
 
-import { createHash } from "node:crypto"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { writeJson } from "../../src/checkpoint/files.js"
 import { readJsonObject } from "../../src/checkpoint/json.js"
+import { hashedName } from "../../src/eval/answer-file.js"
+import { fingerprintOf } from "../../src/eval/fingerprint.js"
 import { makeFolder } from "../../src/make-folder.js"
 import { Answerer } from "./answerer.js"
 import { evaluate, firstOfEachSet, type Scores, type Transcript } from "./evaluate.js"
@@ -48,7 +49,9 @@ export async function evaluateModels(input: EvaluationInput): Promise<Result[]> 
   let computed = 0
   const started = performance.now()
   for (const { measurement, asked, units } of all) {
-    const file = join(input.folder, "evaluation", `${keyOf(measurement, asked)}.json`)
+    const name = `${measurement.model}-${measurement.part.replace(" ", "-")}`
+    const dependsOn = [await fingerprintOf(models[measurement.model]), measurement, asked]
+    const file = join(input.folder, "evaluation", `${hashedName(name, dependsOn)}.json`)
     if (existsSync(file)) {
       done += units
       results.push(readJsonObject(file) as unknown as Result)
@@ -84,12 +87,3 @@ export function decodingText(decoding: Measurement["decoding"]): string {
 }
 
 const nameOf = ({ model, decoding }: Measurement): string => `${model}, ${decodingText(decoding)}`
-
-/** A name for people, and a hash of everything that the result depends on but the model. */
-function keyOf(measurement: Measurement, asked: readonly Question[]): string {
-  const hash = createHash("sha256")
-    .update(JSON.stringify([measurement, asked]))
-    .digest("hex")
-    .slice(0, 8)
-  return `${measurement.model}-${measurement.part.replace(" ", "-")}-${hash}`
-}

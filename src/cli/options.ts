@@ -41,13 +41,18 @@ export function temperature(text: string): number {
   return value
 }
 
-/** `--out runs/a`: the path of a folder, which need not be there. */
-export function folderPath(text: string): string {
-  if (text.trim() === "") throw new InvalidArgumentError("It must be the path of a folder, not empty.")
-  const url = urlProblem(text, "folder")
-  if (url) throw new InvalidArgumentError(`${sentence(url.what)} ${sentence(url.fix)}`)
-  return text
+/** `--model model.gguf`: the path of a file or folder, which need not be there. */
+export function pathOf(noun: string): (text: string) => string {
+  return (text) => {
+    if (text.trim() === "") throw new InvalidArgumentError(`It must be the path of a ${noun}, not empty.`)
+    const url = urlProblem(text, noun)
+    if (url) throw new InvalidArgumentError(`${sentence(url.what)} ${sentence(url.fix)}`)
+    return text
+  }
 }
+
+/** `--out runs/a`: the path of a folder. */
+export const folderPath = pathOf("folder")
 
 const sentence = (words: string): string => `${words[0].toUpperCase()}${words.slice(1)}.`
 

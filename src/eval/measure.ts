@@ -1,7 +1,11 @@
 /** One model in one way of decoding: how good its answers are, and how fast it gives them. */
 
+import { statSync } from "node:fs"
+import { cpus } from "node:os"
+import { explaining } from "../checkpoint/files.js"
 import type { Session } from "../generate/session.js"
 import type { DecodingOptions } from "../paradigms/decoding-options.js"
+import type { Device, DType } from "../torch/index.js"
 import { AnswerFile, type KeptAnswer } from "./answer-file.js"
 import { type AnswerRequest, answerAll } from "./answers.js"
 import type { NamedMetric } from "./metrics.js"
@@ -33,14 +37,19 @@ export interface Measured {
 }
 
 export interface MeasureOptions {
+  /** What the model is called, and what is in it: `fingerprintOf`. */
+  model: string
+  fingerprint: string
+  /** What it computes in, and where. */
+  dtype: DType
+  device: Device
   decoding: DecodingOptions
   metrics: readonly NamedMetric[]
   /** Answers that are decoded at the same time. */
   concurrent: number
-  /** Where answers are kept: of this model, decoding and questions only. */
-  file: string
-  /** First line of that file. */
-  about: object
+  /** Answers are kept in this folder, in a file whose name begins so. */
+  folder: string
+  key: string
   signal?: AbortSignal
   /**
    * @param seconds since the answer before it
@@ -58,7 +67,11 @@ export class Measurement {
   constructor(questions: readonly Question[], options: MeasureOptions) {
     this.#questions = questions
     this.#options = options
-    this.#kept = new AnswerFile(options.file, options.about)
+    const { model, fingerprint, decoding, concurrent, dtype, device, folder, key } = options
+    const how = { decoding, concurrent, dtype, device, processor: cpus()[0]?.model }
+    // Not where the model lies.
+    const dependsOn = [fingerprint, how, questions.map(identityOf)]
+    this.#kept = new AnswerFile({ folder, key, dependsOn, about: { model, ...how } })
   }
 
   /** Answers that are known. */
@@ -116,6 +129,15 @@ export class Measurement {
     const { decoding, signal } = this.#options
     return { ...this.#questions[index], ...decoding, temperature: 0, signal }
   }
+}
+
+/** What an answer depends on. */
+function identityOf({ messages, images }: Question): unknown {
+  const pictures = images.map((image) => {
+    const { size, mtimeMs } = explaining(image, () => statSync(image))
+    return [image, size, mtimeMs]
+  })
+  return [messages, pictures]
 }
 
 /**

@@ -1,8 +1,5 @@
 /** Trains what is to be trained and measures every variant. What is done is kept: stopped at any moment, the same call goes on there. */
 
-import { createHash } from "node:crypto"
-import { statSync } from "node:fs"
-import { cpus } from "node:os"
 import { join } from "node:path"
 import { explaining } from "../../checkpoint/files.js"
 import { openModel } from "../../generate/session.js"
@@ -107,17 +104,21 @@ async function measureVariants(
   left: TimeLeft,
   options: AblationOptions,
 ): Promise<Result[]> {
-  const { questions, concurrent, dtype, device, signal, onDownload } = options
+  const { questions, metrics, concurrent, dtype, device, signal, onDownload, observer } = options
   const [{ model, base }] = variants
   const adapted = base === undefined ? {} : { base }
   const found = await resolveWithBase(model, { signal, onEvent: onDownload, ...adapted })
   const fingerprint = await fingerprintOf(found.folder, found.base)
-  const onAnswer = (variant: Variant, seconds: number): void => {
-    left.add("answers", 1, seconds)
-    const done = measurements.reduce((sum, each) => sum + each.done, 0)
-    options.observer.answered(variant, done, variants.length * questions.length, left.seconds)
-  }
-  const measurements = variants.map((variant) => measurementOf(variant, { fingerprint, folder, onAnswer, options }))
+  const measurements = variants.map((variant): Measurement => {
+    const { model, decoding, key } = variant
+    const onAnswer = (seconds: number): void => {
+      left.add("answers", 1, seconds)
+      const done = measurements.reduce((sum, each) => sum + each.done, 0)
+      observer.answered(variant, done, variants.length * questions.length, left.seconds)
+    }
+    const how = { decoding, metrics, concurrent, dtype, device }
+    return new Measurement(questions, { model, fingerprint, ...how, folder, key, signal, onAnswer })
+  })
   for (const { done } of measurements) left.skip("answers", done)
   if (measurements.some(({ done }) => done < questions.length)) {
     const session = await openModel(model, { dtype, device, signal, ...adapted })
@@ -129,46 +130,4 @@ async function measureVariants(
   const results: Result[] = []
   for (const [i, variant] of variants.entries()) results.push({ variant, measured: await measurements[i].result() })
   return results
-}
-
-function measurementOf(
-  variant: Variant,
-  {
-    fingerprint,
-    folder,
-    onAnswer,
-    options,
-  }: {
-    fingerprint: string
-    folder: string
-    onAnswer: (variant: Variant, seconds: number) => void
-    options: AblationOptions
-  },
-): Measurement {
-  const { questions, metrics, concurrent, dtype, device, signal } = options
-  const { model, decoding, key } = variant
-  const how = { decoding, concurrent, dtype, device, processor: cpus()[0]?.model }
-  // Not where the model lies.
-  const hash = createHash("sha256")
-    .update(JSON.stringify([fingerprint, how, questions.map(identityOf)]))
-    .digest("hex")
-    .slice(0, 12)
-  return new Measurement(questions, {
-    decoding,
-    metrics,
-    concurrent,
-    file: join(folder, `${key}-${hash}.jsonl`),
-    about: { model, ...how },
-    signal,
-    onAnswer: (seconds) => onAnswer(variant, seconds),
-  })
-}
-
-/** What an answer depends on. */
-function identityOf({ messages, images }: Question): unknown {
-  const pictures = images.map((image) => {
-    const { size, mtimeMs } = explaining(image, () => statSync(image))
-    return [image, size, mtimeMs]
-  })
-  return [messages, pictures]
 }
