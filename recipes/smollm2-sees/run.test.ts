@@ -102,7 +102,7 @@ it("is stopped in trainings and in the evaluation, goes on, and ends with a repo
   for (const title of ["Three paradigms, one language model", "easy-vqa by kind of question", "Captions", "Samples"])
     expect(markdown).toContain(`## ${title}`)
   // Both parts were given: the report tells of them, not of the packages.
-  expect(markdown).toContain(`# ${basename(root)} learns to see with ${basename(root)}\n`)
+  expect(markdown).toContain(`# ${basename(root)}/model learns to see with ${basename(root)}/tower\n`)
   expect(markdown).toContain(`| tower | ${tower} |`)
   expect(markdown).not.toMatch(/SmolLM2|EfficientNet/)
   const table = markdown.split("\n").filter((line) => line.startsWith("| full diffusion"))

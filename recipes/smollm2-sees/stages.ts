@@ -1,9 +1,8 @@
 /** The trainings: the connector alone, then everything but the tower in three ways, from the same start with the same samples. */
 
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
-import { readTrainingRecipe } from "../../src/train/plan.js"
 import { finishedModel } from "../../src/train/trainer.js"
+import { stageRecipe } from "../shared/stage-recipe.js"
 import type { Training } from "../shared/train-stage.js"
 import type { Settings } from "./settings.js"
 
@@ -34,20 +33,21 @@ export interface StageInput {
 export function stagesOf({ settings, folder, train }: StageInput): Stage[] {
   const { seed, dtype, steps, lora } = settings
   const stage = (name: Stage["name"], model: string, data: "captions" | "conversations"): Stage => {
-    const recipe = fileURLToPath(new URL(`${name}.yaml`, import.meta.url))
-    const config = readTrainingRecipe(recipe, [
+    const usual = [
       `train.max_steps=${name === "connector" ? steps.connector : steps.whole}`,
       `train.seed=${seed}`,
       `train.dtype=${dtype}`,
       // The connector is new: of it there is nothing to adapt.
       ...(lora && name !== "connector" ? [`lora=${JSON.stringify(lora)}`] : []),
-      ...train,
+    ]
+    const decided = [
       `model=${JSON.stringify(model)}`,
       `output=${JSON.stringify(join(folder, name))}`,
       `data.file=${join(folder, `${data}.jsonl`)}`,
       `data.image_root=${folder}`,
       `data.feature_cache=${join(folder, "features")}`,
-    ])
+    ]
+    const config = stageRecipe(new URL(`${name}.yaml`, import.meta.url), { usual, train, decided })
     return { name, title: TITLES[name], config }
   }
   const first = stage("connector", join(folder, "composed"), "captions")

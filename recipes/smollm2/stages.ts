@@ -3,9 +3,8 @@
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
-import { readTrainingRecipe } from "../../src/train/plan.js"
 import { train } from "../../src/train/trainer.js"
+import { stageRecipe } from "../shared/stage-recipe.js"
 import type { Training } from "../shared/train-stage.js"
 import type { Settings } from "./settings.js"
 
@@ -30,17 +29,16 @@ const TITLES = { translated: "translation to block diffusion", control: "autoreg
 export function stagesOf({ settings, folder, train }: StageInput, steps = settings.steps): Stage[] {
   const { seed, dtype } = settings
   return (["translated", "control"] as const).map((name) => {
-    const recipe = fileURLToPath(new URL(name === "control" ? "control.yaml" : "translate.yaml", import.meta.url))
-    const config = readTrainingRecipe(recipe, [
-      ...train,
+    const file = new URL(name === "control" ? "control.yaml" : "translate.yaml", import.meta.url)
+    const decided = [
       `model=${JSON.stringify(join(folder, "base"))}`,
       `output=${JSON.stringify(join(folder, name))}`,
       `data.file=${join(folder, "train.jsonl")}`,
       `train.max_steps=${steps}`,
       `train.seed=${seed}`,
       `train.dtype=${dtype}`,
-    ])
-    return { name, title: TITLES[name], config }
+    ]
+    return { name, title: TITLES[name], config: stageRecipe(file, { train, decided }) }
   })
 }
 
