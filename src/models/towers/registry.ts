@@ -48,7 +48,7 @@ export function readTowerConfig(json: Json, { usual, ...place }: ConfigPlace & {
   const known = towerFamilies().map(({ title, modelTypes }) => `${modelTypes[0]} (${title})`)
   throw new UserError(type === undefined ? `${key} is missing` : `${key} ${shown(type)} is no known vision tower`, {
     where: place.where,
-    fix: `Known are ${known.join(", ")}.`,
+    fix: `Known are ${known.join(", ")}. A program with a tower of its own calls registerTower first.`,
   })
 }
 
