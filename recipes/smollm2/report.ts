@@ -15,17 +15,7 @@ import { Answerer } from "./answerer.js"
 import { decodingText, type Result } from "./evaluation.js"
 import { type ModelName, mainDecoding } from "./plan.js"
 import type { PreparedData } from "./prepare.js"
-import {
-  bySet,
-  comparison,
-  forwardsPerToken,
-  ofKind,
-  over,
-  shown,
-  sweep,
-  titlesOf,
-  tradeOff,
-} from "./report-tables.js"
+import { bySet, comparison, forwardsPerToken, ofKind, over, shown, sweep, titlesOf, tradeOff } from "./report-tables.js"
 import type { Settings } from "./settings.js"
 import type { Stage } from "./stages.js"
 
