@@ -82,9 +82,10 @@ export async function prepareData(options: RunOptions): Promise<PreparedData> {
   const pictures = vqa.slice(folder.length + 1)
   const shown = { system, folder: pictures, seed }
   const questions = questionsOf(test.pictures, { ...shown, count: evaluation.questions })
+  const drawings = Array.from({ length: settings.drawing_repeats }, () => captionRecords(captions, system)).flat()
   const sets: [name: keyof PreparedData["files"], Record[]][] = [
-    ["captions", captionRecords([...captions, ...described(train.pictures, pictures)], system)],
-    ["conversations", [...conversationsOf(train.pictures, shown), ...captionRecords(captions, system)]],
+    ["captions", [...drawings, ...captionRecords(described(train.pictures, pictures), system)]],
+    ["conversations", [...conversationsOf(train.pictures, shown), ...drawings]],
     ["questions", questions],
     ["heldOutCaptions", captionRecords(heldOut, system)],
   ]

@@ -109,7 +109,7 @@ function factsOf({ settings, given, stages, data, times }: ReportInput): Table[]
         ],
         [
           "drawings of emoji, with names and descriptions",
-          `${counts.captions} drawings`,
+          `${counts.captions} drawings${settings.drawing_repeats > 1 ? `, each ${settings.drawing_repeats} times` : ""}`,
           `${counts.heldOutCaptions} drawings by another vendor`,
         ],
         ["OpenBookQA, BoolQ", "–", `${data.text.length} questions`],

@@ -55,6 +55,7 @@ const settings: Settings = settingsSchema.parse({
   dtype: "float32",
   steps: { connector: 2, whole: 2 },
   concepts: 4,
+  drawing_repeats: 2,
   evaluation: { questions: 3, captions: 2, text_questions: 2, answer_tokens: 8, caption_tokens: 16, samples: 2 },
 })
 const SMALLER = ["train.micro_batch_size=2", "train.accumulate=1", "train.save_every=1"]
@@ -153,6 +154,15 @@ it("trains three ways from the same start, with the same samples in the same ord
     expect(config.train).toEqual(first.config.train)
   }
   expect(first.config.train.tunable).not.toContain("vision")
+  for (const name of ["captions", "conversations"]) {
+    const lines = readFileSync(join(folder, `${name}.jsonl`), "utf8")
+      .trim()
+      .split("\n")
+    const drawn = lines.filter((line) => JSON.parse(line).image.startsWith("emoji/"))
+    expect(drawn).toHaveLength(2 * new Set(drawn).size)
+    expect(new Set(drawn).size).toBeGreaterThan(0)
+    expect(lines.length).toBeGreaterThan(drawn.length)
+  }
   const held = readFileSync(join(folder, "heldOutCaptions.jsonl"), "utf8").trim().split("\n")
   const trained = readFileSync(join(folder, "conversations.jsonl"), "utf8")
   for (const line of held) expect(trained).not.toContain(JSON.stringify(JSON.parse(line).image))
