@@ -58,8 +58,8 @@ export type { NewAdapter } from "./models/load.js"
 export { type Module, type ModuleLayer, Modules } from "./models/modules.js"
 export { type SaveAdapterOptions, saveAdapter } from "./models/save-adapter.js"
 export type { WeightAdapters } from "./models/weight-source.js"
-export { LowRank, type LowRankPart, type RowRange } from "./nn/low-rank.js"
-export { TokenRows } from "./nn/token-rows.js"
+export type { LowRank, LowRankPart, RowRange } from "./nn/low-rank.js"
+export type { TokenRows } from "./nn/token-rows.js"
 
 // Train one: as a recipe says, or in a loop of one's own.
 
@@ -82,7 +82,7 @@ export { TrainingData } from "./train/data.js"
 export type { StepMetrics } from "./train/metrics.js"
 export { AdamW, type AdamWOptions, type Parameter } from "./train/optimizer.js"
 export type { OptionValue, Override } from "./train/overrides.js"
-export { readTrainingPlan, readTrainingRecipe, type Stage, type TrainingPlan, withPlanOutput } from "./train/plan.js"
+export { readTrainingPlan, readTrainingRecipe, type Stage, type TrainingPlan } from "./train/plan.js"
 export { type PlanEvent, runPlan, type StageOutcome } from "./train/run-plan.js"
 export { finishedModel, type TrainingEvent, type TrainOptions, train } from "./train/trainer.js"
 
@@ -152,8 +152,9 @@ export type { DecoderConfig, DecoderFacts, DecoderJson } from "./models/decoder-
 export type { MropePositions } from "./models/mrope-positions.js"
 export { architectures, registerArchitecture } from "./models/registry.js"
 export { decoderLayout, type TextFamily, type TextModelConfig, textModel } from "./models/text-model.js"
-export type { WeightSource } from "./models/weight-source.js"
+export { takeLinear, type WeightSource } from "./models/weight-source.js"
 export { KvCache, type KvCacheShape } from "./nn/kv-cache.js"
+export type { Linear } from "./nn/linear.js"
 export type { RopeScaling } from "./nn/rope-scaling.js"
 
 // A vision-language model from a language model and a vision tower: docs/guide/from-a-language-model.md.
@@ -171,9 +172,9 @@ export { loadCheckpoint } from "./models/load.js"
 
 // Another vision tower, or a connector: docs/guide/add-a-tower.md.
 
-export { type Connector, type ConnectorKind, connectorNamed } from "./models/connectors/connector.js"
-export { type InitialWeightsOptions, initialConnectorWeights } from "./models/connectors/initial-weights.js"
+export type { Connector, ConnectorConfig, ConnectorFamily } from "./models/connectors/connector.js"
 export type { TileArrangement } from "./models/connectors/merge-tiles.js"
+export { connectorNamed, registerConnector } from "./models/connectors/registry.js"
 export type { FeatureSource, FeatureStore } from "./models/feature-store.js"
 export {
   rowsOfTile,
@@ -184,7 +185,6 @@ export {
 } from "./models/tiled-vision.js"
 export type { TileFeatures } from "./models/towers/features.js"
 export { readTower, type TowerFolder } from "./models/towers/folder.js"
-export { publishedTower } from "./models/towers/published.js"
 export { readTowerConfig, registerTower } from "./models/towers/registry.js"
 export { type NewTower, saveTower } from "./models/towers/save.js"
 export type {

@@ -48,11 +48,11 @@ export const FAMILY = "efficientnet_lite"
 export const strided = (size: number, stride: number): number => Math.ceil(size / stride)
 
 /** @throws UserError naming the key that cannot be right */
-export function readConfig(raw: Json, { at, where }: ConfigPlace): EfficientNetConfig {
+export function readConfig(raw: Json, { key, where }: ConfigPlace): EfficientNetConfig {
   const { success, data, error } = schema.safeParse(raw)
   if (!success) {
     const [{ path, message }] = error.issues
-    throw new UserError(`${[at, ...path].filter((key) => key !== "").join(".")}: ${message}`, { where })
+    throw new UserError(`${[key, ...path].filter((word) => word !== "").join(".")}: ${message}`, { where })
   }
   const { image_size, stem_channels, stages, head_channels } = data
   const blocks = stages.flatMap(({ blocks, kernel, stride, expand, channels }, i) =>
@@ -68,7 +68,7 @@ export function readConfig(raw: Json, { at, where }: ConfigPlace): EfficientNetC
     tileSize: image_size,
     grid: [side, side],
     classTokens: 0,
-    hiddenStates: 2,
+    hiddenStates: 1,
     stem: stem_channels,
     blocks,
     raw,

@@ -87,14 +87,16 @@ it("learns where it is not frozen, recomputing or not", () => {
 
 it("names what cannot be right, and writes nothing then", async () => {
   const read = (change: object) => () =>
-    readTowerConfig({ ...small, ...change }, { at: "vision_config", where: "config.json" })
+    readTowerConfig({ ...small, ...change }, { key: "vision_config", where: "config.json" })
   expect(read({ stages: [{ ...small.stages[0], kernel: 4 }] })).toThrow(
     /vision_config\.stages\.0\.kernel: a kernel has/,
   )
   expect(read({ head_channels: 0 })).toThrow(/vision_config\.head_channels/)
   const { config } = readTower<EfficientNetConfig>(folder)
   const weights = new MapWeights(new Map())
-  expect(() => buildTower(config, { ...LAST, layers: [0] }, weights, "float32")).toThrow(/has only its last/)
+  expect(() => buildTower(config, { ...LAST, layers: [-2] }, weights, "float32")).toThrow(
+    /gives its last hidden state alone/,
+  )
   const other = join(root, "other")
   await expect(writeTower(join(fixtures, "small.pth"), other)).rejects.toThrow(/no such EfficientNet-lite|_blocks/)
   writeFileSync(join(root, "none.pth"), "no weights at all")
@@ -103,5 +105,5 @@ it("names what cannot be right, and writes nothing then", async () => {
 })
 
 it("of lite0 gives 49 features of 1280 channels", () => {
-  expect(readTowerConfig(LITE0, { at: "" })).toMatchObject({ grid: [7, 7], hiddenSize: 1280, tileSize: 224 })
+  expect(readTowerConfig(LITE0, { key: "" })).toMatchObject({ grid: [7, 7], hiddenSize: 1280, tileSize: 224 })
 })

@@ -3,7 +3,7 @@
  * places of the last map are the features. Batch normalisation is part of the weights (weights.ts).
  */
 
-import { runLayer, type TileTower, type TowerFamily, UserError, type WeightSource, type Work } from "diffusionvl"
+import { runLayer, type TileTower, type TowerFamily, type WeightSource, type Work } from "diffusionvl"
 import { type DType, gradEnabled, operator, type Tensor } from "diffusionvl/torch"
 import { type EfficientNetConfig, FAMILY, readConfig, strided } from "./config.js"
 
@@ -123,11 +123,5 @@ export const efficientNetLite: TowerFamily<EfficientNetConfig> = {
     rules: ["stem.*", "blocks.{i}.*", "head.*"].map((name) => ({ stored: name, canonical: name })),
     ignored: ["classifier.*"],
   },
-  build(config, { layers }, weights, dtype) {
-    if (layers.join() !== "-1" && layers.join() !== "1")
-      throw new UserError(`the layer of the vision features is ${layers}, but this tower has only its last`, {
-        fix: "choose layer −1",
-      })
-    return new EfficientNet(config, weights, dtype)
-  },
+  build: (config, _, weights, dtype) => new EfficientNet(config, weights, dtype),
 }

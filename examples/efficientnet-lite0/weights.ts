@@ -38,7 +38,7 @@ function publishedNames({ blocks }: EfficientNetConfig): Map<string, Published> 
  * @throws UserError when the file is not such a network, or the folder is not empty
  */
 export async function writeTower(file: string, folder: string, network: Json = LITE0): Promise<void> {
-  const config = readTowerConfig(network, { at: "" }) as EfficientNetConfig
+  const config = readTowerConfig(network, { key: "" }) as EfficientNetConfig
   const stored = readTorchFile(file)
   const take = (name: string): Tensor => {
     const view = stored.get(name)

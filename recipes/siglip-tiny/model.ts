@@ -13,7 +13,7 @@ const logSigmoid = operator("aten::log_sigmoid")
 
 /** The tower's configuration as its folder will have it. */
 export const towerConfigOf = ({ tower, data }: Pick<Settings, "tower" | "data">): TowerConfig =>
-  readTowerConfig({ model_type: "siglip_vision_model", ...tower, image_size: data.size }, { at: "tower" })
+  readTowerConfig({ model_type: "siglip_vision_model", ...tower, image_size: data.size }, { key: "tower" })
 
 export class Siglip {
   readonly #tower: Vit

@@ -3,6 +3,7 @@
 import { UserError } from "../errors.js"
 import { loadTextEncoder } from "../models/encoders/text-encoder.js"
 import { shown } from "../readable.js"
+import { Registry } from "../registry.js"
 import { bertScore } from "./bertscore.js"
 import { isRelaxedlySame, isSame, wordF1 } from "./text-match.js"
 
@@ -51,18 +52,23 @@ const bertscore: MetricMaker = (folder) => {
   }
 }
 
-const makers = new Map<string, MetricMaker>([
-  ["exact", each("exact", isSame)],
-  ["relaxed", each("relaxed", isRelaxedlySame)],
-  ["word-f1", each("F1 of the words", wordF1)],
-  ["bertscore", bertscore],
+interface KnownMetric {
+  name: string
+  make: MetricMaker
+}
+
+const metrics = new Registry<KnownMetric>("metric", [
+  { name: "exact", make: each("exact", isSame) },
+  { name: "relaxed", make: each("relaxed", isRelaxedlySame) },
+  { name: "word-f1", make: each("F1 of the words", wordF1) },
+  { name: "bertscore", make: bertscore },
 ])
 
-/** @throws RangeError when there is one of the name */
-export function registerMetric(name: string, make: MetricMaker): void {
-  if (makers.has(name)) throw new RangeError(`there is a metric ${name} already`)
-  makers.set(name, make)
-}
+/**
+ * Makes a metric known to `--metric`.
+ * @throws RangeError when there is one of the name
+ */
+export const registerMetric = (name: string, make: MetricMaker): void => metrics.register({ name, make })
 
 /** A metric with the words it was asked for by. */
 export type NamedMetric = Metric & { name: string }
@@ -73,7 +79,7 @@ export type NamedMetric = Metric & { name: string }
  */
 export async function metricNamed(asked: string, signal?: AbortSignal): Promise<NamedMetric> {
   const [, name, argument] = /^([^:]*)(?::(.*))?$/s.exec(asked) ?? []
-  const make = makers.get(name)
-  if (!make) throw new UserError(`there is no metric ${shown(name)}`, { fix: `use ${[...makers.keys()].join(", ")}` })
-  return { name: asked, ...(await make(argument, signal)) }
+  const metric = metrics.find(name)
+  if (metric) return { name: asked, ...(await metric.make(argument, signal)) }
+  throw new UserError(`there is no metric ${shown(name)}`, { fix: `use ${metrics.names().join(", ")}` })
 }

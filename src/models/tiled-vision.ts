@@ -3,9 +3,9 @@
 import { UserError } from "../errors.js"
 import { finish, type Work } from "../in-turns.js"
 import { cat, type Device, type DType, type Tensor, tensor } from "../torch/index.js"
-import { buildConnector } from "./connectors/build.js"
-import { type Connector, type ConnectorKind, connected } from "./connectors/connector.js"
+import type { Connector, ConnectorConfig } from "./connectors/connector.js"
 import { mergeTiles, type TileArrangement } from "./connectors/merge-tiles.js"
+import { buildConnector, connected } from "./connectors/registry.js"
 import type { FeatureSource, FeatureStore } from "./feature-store.js"
 import { featuresOf, hiddenStatesOf, type TileFeatures } from "./towers/features.js"
 import { buildTower, towerFamilyOf } from "./towers/registry.js"
@@ -17,7 +17,7 @@ import type { WeightSource } from "./weight-source.js"
 export interface TiledVisionConfig {
   tower: TowerConfig
   selection: FeatureSelection
-  connector: ConnectorKind
+  connector: ConnectorConfig
   merge: TileMerge
   /** H, width of the language model. */
   hiddenSize: number

@@ -1,7 +1,8 @@
 /** Names of towers and connectors on disk ↔ canonical ones, for the layouts of the families around them. */
 
 import { kept, type RenameRule } from "../checkpoint/layout.js"
-import type { ConnectorKind } from "./connectors/connector.js"
+import type { ConnectorConfig } from "./connectors/connector.js"
+import { connectorFamilyOf } from "./connectors/registry.js"
 import { VISION_WEIGHTS } from "./vision-weights.js"
 
 const { tower, connector, newline } = VISION_WEIGHTS
@@ -14,25 +15,22 @@ export const authorsVisionRules: readonly RenameRule[] = [
 ]
 
 /**
- * LLaVA-1.5 and LLaVA-OneVision. The layers of an MLP are counted from 1; connectors that transformers does not know keep
- * their names.
+ * LLaVA-1.5 and LLaVA-OneVision.
  * @param written level above: none on disk; "model." in transformers' modules, and on disk from its newer releases
  */
-export const llavaVisionRules = (
-  written: "" | "model." = "",
-  kind: ConnectorKind = { type: "mlp", depth: 2 },
-): RenameRule[] =>
-  ["", "model."].flatMap((level) =>
+export const llavaVisionRules = (written: "" | "model.", config: ConnectorConfig): RenameRule[] => {
+  const names = connectorFamilyOf(config).rules?.(config) ?? [{ stored: "*", canonical: "*" }]
+  return ["", "model."].flatMap((level) =>
     [
       { stored: `${level}vision_tower.*`, canonical: `${tower}.*` },
-      ...Array.from({ length: kind.type === "mlp" ? kind.depth : 0 }, (_, i) => ({
-        stored: `${level}multi_modal_projector.linear_${i + 1}.*`,
-        canonical: `${connector}.${2 * i}.*`,
+      ...names.map(({ stored, canonical }) => ({
+        stored: `${level}multi_modal_projector.${stored}`,
+        canonical: `${connector}.${canonical}`,
       })),
-      ...(kind.type === "mlp" ? [] : [{ stored: `${level}multi_modal_projector.*`, canonical: `${connector}.*` }]),
       { stored: `${level}image_newline`, canonical: newline },
     ].map((rule) => (level === written ? rule : { ...rule, readOnly: true })),
   )
+}
 
 /** Idefics3 and SmolVLM. */
 export const idefics3VisionRules: readonly RenameRule[] = [

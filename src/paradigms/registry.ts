@@ -3,6 +3,7 @@
 import type { ModelConfig } from "../checkpoint/config.js"
 import { UserError } from "../errors.js"
 import { shown } from "../readable.js"
+import { Registry } from "../registry.js"
 import { autoregressive } from "./autoregressive/paradigm.js"
 import { blockDiffusion } from "./block-diffusion/paradigm.js"
 import type { BlockDiffusionRecipe } from "./block-diffusion/recipe.js"
@@ -13,9 +14,7 @@ import type { Paradigm } from "./paradigm.js"
 // biome-ignore lint/suspicious/noExplicitAny: each has its own recipe and settings, which only it looks into
 export type AnyParadigm = Paradigm<any, any>
 
-const BY_NAME = new Map<string, AnyParadigm>(
-  [autoregressive, blockDiffusion, fullDiffusion].map((one) => [one.name, one]),
-)
+const known = new Registry<AnyParadigm>("paradigm", [autoregressive, blockDiffusion, fullDiffusion])
 
 /** The sections of a training recipe, by key. One that is added declares its own here. */
 export interface ParadigmSections {
@@ -25,24 +24,21 @@ export interface ParadigmSections {
 }
 
 /** Makes a paradigm known to recipes, model folders and decoding. */
-export function registerParadigm(paradigm: AnyParadigm): void {
-  if (BY_NAME.has(paradigm.name)) throw new RangeError(`there is a paradigm ${paradigm.name} already`)
-  BY_NAME.set(paradigm.name, paradigm)
-}
+export const registerParadigm = (paradigm: AnyParadigm): void => known.register(paradigm)
 
 /** All of them, in the order in which they were made known. */
-export const paradigms = (): AnyParadigm[] => [...BY_NAME.values()]
+export const paradigms = (): AnyParadigm[] => known.all()
 
 /** What a recipe trains when it does not say: what translating means. */
 export const DEFAULT_PARADIGM = blockDiffusion.name
 
 /** @throws UserError when there is none of this name */
 export function paradigmNamed(name: string, where?: string): AnyParadigm {
-  const found = BY_NAME.get(name)
+  const found = known.find(name)
   if (!found)
     throw new UserError(`there is no paradigm ${shown(name)}`, {
       where,
-      fix: `it can be ${[...BY_NAME.keys()].join(", ")}`,
+      fix: `it can be ${known.names().join(", ")}`,
     })
   return found
 }

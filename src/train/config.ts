@@ -3,7 +3,7 @@
 import { z } from "zod"
 import type { UserError } from "../errors.js"
 import { modelUrlProblem } from "../hub/model-url.js"
-import { connectorNamed } from "../models/connectors/connector.js"
+import { connectorNamed } from "../models/connectors/registry.js"
 import { sectionKey } from "../paradigms/paradigm.js"
 import {
   type AnyParadigm,

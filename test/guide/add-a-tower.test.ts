@@ -1,4 +1,4 @@
-/** docs/guide/add-a-tower.md, followed: a convolutional tower is read from its folder, connected, trained and refused. */
+/** docs/guide/add-a-tower.md, followed: a convolutional tower is read from its folder, connected by two connectors, trained and refused. */
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -6,20 +6,31 @@ import { join, resolve } from "node:path"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { writeTensors } from "../../src/checkpoint/safetensors.js"
 import { bytesOf } from "../../src/checkpoint/tensor-view.js"
+import { tokensOf } from "../../src/image/pieces.js"
+import { composeModel } from "../../src/models/compose/compose.js"
+import { saveComposed } from "../../src/models/compose/save-composed.js"
 import { initialConnectorWeights } from "../../src/models/connectors/initial-weights.js"
+import { connectorNamed, registerConnector } from "../../src/models/connectors/registry.js"
+import { imageProcessorOf } from "../../src/models/images.js"
+import { loadModel } from "../../src/models/load.js"
+import { Modules } from "../../src/models/modules.js"
 import { tensorEntries } from "../../src/models/save.js"
 import { rowsOfTile, TiledVision, type TiledVisionConfig } from "../../src/models/tiled-vision.js"
 import { readTower, towerTensors } from "../../src/models/towers/folder.js"
 import { readTowerConfig, registerTower, towerFamilyOf } from "../../src/models/towers/registry.js"
 import { MapWeights } from "../../src/models/weight-source.js"
 import { backward, Generator, randn, type Tensor, tensor } from "../../src/torch/index.js"
+import { writeSmallTextModel } from "../support/small-text-model.js"
+import { writeSmallTower } from "../support/small-towers.js"
 import { type ConvConfig, conv } from "./conv-tower.js"
+import { pool } from "./pooling-connector.js"
 
 const json = { model_type: "small_conv", image_size: 24, widths: [4, 6, 8] }
 const folder = mkdtempSync(join(tmpdir(), "add-a-tower-"))
 const TOWER = "model.vision_tower.vision_tower."
 beforeAll(async () => {
   registerTower(conv)
+  registerConnector(pool)
   const generator = new Generator(5)
   const random = (name: string, shape: number[]): [string, Tensor] => [name, randn(shape, { generator }).mul(0.4)]
   const stored = [
@@ -34,10 +45,10 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-const configOf = (tower: ConvConfig): TiledVisionConfig => ({
+const configOf = (tower: ConvConfig, connector = "mlp2x_gelu"): TiledVisionConfig => ({
   tower,
   selection: { layers: [-1], skipFirst: false, postNorm: false },
-  connector: { type: "mlp", depth: 2 },
+  connector: connectorNamed(connector),
   merge: { type: "flat" },
   hiddenSize: 5,
 })
@@ -60,7 +71,8 @@ const picture = { pieces: [9], pixelValues: Float32Array.from({ length: 3 * 24 *
 
 it("the guide shows this code", () => {
   const guide = readFileSync(resolve(import.meta.dirname, "../../docs/guide/add-a-tower.md"), "utf8")
-  const code = readFileSync(join(import.meta.dirname, "conv-tower.ts"), "utf8")
+  const codeOf = (file: string): string => readFileSync(join(import.meta.dirname, file), "utf8")
+  const code = codeOf("conv-tower.ts") + codeOf("pooling-connector.ts")
   const shown = [...guide.matchAll(/```ts\n(.*?)```/gs)].map(([, block]) => block.trimEnd())
   expect(shown.length).toBeGreaterThan(3)
   for (const block of shown.filter((own) => !own.startsWith("// elsewhere"))) expect(code).toContain(block)
@@ -97,14 +109,34 @@ it("learns, recomputing or not, and only where it is not frozen", () => {
   })
 })
 
+it("a connector of one's own is a part of new models, learns, and may have adapters", async () => {
+  const { folder: language } = await writeSmallTextModel(join(folder, "text"))
+  const tower = await writeSmallTower(join(folder, "siglip"), "siglip")
+  const saved = join(folder, "sees")
+  await saveComposed(saved, composeModel({ language, tower, connector: "pool2" }))
+  expect(JSON.parse(readFileSync(join(saved, "config.json"), "utf8")).mm_projector_type).toBe("pool2")
+  const { model, checkpoint } = loadModel(saved, { dtype: "float32", trainable: true })
+  const images = imageProcessorOf(checkpoint.config, saved)!
+  const picture = await images.prepare({ width: 20, height: 10, data: new Uint8Array(600).fill(200) })
+  const [rows] = model.encodeImages([picture])
+  expect(rows.shape).toEqual([tokensOf(picture.pieces), model.hiddenSize])
+  backward(rows.pow(2).sum())
+  expect(model.parameters().get("model.mm_projector.proj.weight")!.grad!.abs().max().item()).toBeGreaterThan(0)
+  expect(new Modules(checkpoint.config).byName.get("model.multi_modal_projector.proj")).toMatchObject({ linear: true })
+})
+
 it("names what cannot be right", () => {
   const where = "config.json"
-  expect(() => readTowerConfig({ ...json, image_size: 20 }, { at: "vision_config", where })).toThrow(
+  expect(() => readTowerConfig({ ...json, image_size: 20 }, { key: "vision_config", where })).toThrow(
     /vision_config\.image_size/,
   )
   const { config } = readTower<ConvConfig>(folder)
-  const beyond = { ...configOf(config), selection: { layers: [0], skipFirst: false, postNorm: false } }
-  expect(() => new TiledVision(beyond, new MapWeights(new Map()), "float32")).toThrow(/has only its last/)
-  const misfit = { ...configOf(config), connector: { type: "pixel_shuffle", factor: 2 } } as const
-  expect(() => rowsOfTile(misfit)).toThrow(/2 × 2 does not divide the tower's 3 × 3 features/)
+  const beyond = { ...configOf(config), selection: { layers: [-2], skipFirst: false, postNorm: false } }
+  expect(() => new TiledVision(beyond, new MapWeights(new Map()), "float32")).toThrow(
+    /is -2, but the tower gives its last hidden state alone/,
+  )
+  expect(() => rowsOfTile(configOf(config, "pixel_shuffle"))).toThrow(
+    /2 × 2 does not divide the tower's 3 × 3 features/,
+  )
+  expect(() => rowsOfTile(configOf(config, "pool2"))).toThrow(/3 × 3 features do not fall into cells of 2 × 2/)
 })

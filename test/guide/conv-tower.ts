@@ -2,7 +2,7 @@
 
 import { z } from "zod"
 import {
-  type FeatureSelection,
+  type ConfigPlace,
   type Json,
   runLayer,
   type TileTower,
@@ -26,11 +26,11 @@ const schema = z.looseObject({
   widths: z.array(z.int().min(1).max(65536)).length(3),
 })
 
-function read(raw: Json, { at, where }: { at: string; where?: string }): ConvConfig {
+function read(raw: Json, { key, where }: ConfigPlace): ConvConfig {
   const { success, data, error } = schema.safeParse(raw)
   if (!success) {
     const [{ path, message }] = error.issues
-    throw new UserError(`${[at, ...path].filter((key) => key !== "").join(".")}: ${message}`, { where })
+    throw new UserError(`${[key, ...path].filter((word) => word !== "").join(".")}: ${message}`, { where })
   }
   const side = data.image_size / 8
   return {
@@ -39,7 +39,7 @@ function read(raw: Json, { at, where }: { at: string; where?: string }): ConvCon
     tileSize: data.image_size,
     grid: [side, side],
     classTokens: 0,
-    hiddenStates: 2,
+    hiddenStates: 1,
     widths: data.widths,
     raw,
   }
@@ -83,9 +83,5 @@ export const conv: TowerFamily<ConvConfig> = {
   read,
   write: ({ raw }) => raw,
   layout: { rules: [{ stored: "features.{i}.*", canonical: "layers.{i}.*" }], ignored: ["classifier.*"] },
-  build(config, selection: FeatureSelection, weights, dtype) {
-    if (selection.layers.join() !== "-1" && selection.layers.join() !== "1")
-      throw new UserError(`the layer of the vision features is ${selection.layers}, but this tower has only its last`)
-    return new ConvTower(config, weights, dtype)
-  },
+  build: (config, _, weights, dtype) => new ConvTower(config, weights, dtype),
 }

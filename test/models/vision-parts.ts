@@ -2,7 +2,7 @@
 
 import { expect } from "vitest"
 import type { Json } from "../../src/checkpoint/json.js"
-import { connectorNamed } from "../../src/models/connectors/connector.js"
+import { connectorNamed } from "../../src/models/connectors/registry.js"
 import { rowsOfTile, type TiledImage, TiledVision } from "../../src/models/tiled-vision.js"
 import { readTowerConfig } from "../../src/models/towers/registry.js"
 import { MapWeights, RecordingWeights } from "../../src/models/weight-source.js"
@@ -29,7 +29,7 @@ export const CONNECTORS = ["linear", "mlp2x_gelu", "pixel_shuffle"]
 /** Two tiles become rows as wide as a language model, and both parts learn from them. */
 export function proveVision(towerJson: Json, connector: string): void {
   const config = {
-    tower: readTowerConfig(towerJson, { at: "vision_config" }),
+    tower: readTowerConfig(towerJson, { key: "vision_config" }),
     selection: { layers: [-1], skipFirst: towerJson.model_type === "clip_vision_model", postNorm: false },
     connector: connectorNamed(connector),
     merge: { type: "flat" as const },

@@ -49,7 +49,7 @@ export async function writeSmallTower(folder: string, kind: SmallTower): Promise
   if (!towerOfType("small_conv")) registerTower(conv)
   const { config, pictures, stored } = TOWERS[kind]
   const generator = new Generator(7)
-  const weights = [...towerTensors(readTowerConfig(config, { at: "" }))].map(([name, shape]): [string, Tensor] => [
+  const weights = [...towerTensors(readTowerConfig(config, { key: "" }))].map(([name, shape]): [string, Tensor] => [
     stored(name),
     randn([...shape], { generator }).mul(0.3),
   ])

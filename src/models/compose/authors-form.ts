@@ -5,7 +5,6 @@ import { UserError } from "../../errors.js"
 import { anyresMax } from "../../image/anyres.js"
 import { requireAuthorsPixels } from "../../image/authors-settings.js"
 import { pinpointsFor } from "../../image/tile-settings.js"
-import { nameOfConnector } from "../connectors/connector.js"
 import { inLlamaWords } from "../families/llada.js"
 import { architectureOf } from "../registered.js"
 import { towerFamilyOf } from "../towers/registry.js"
@@ -18,6 +17,9 @@ const FORMS: Record<string, { type: string; architecture: string }> = {
   llada: { type: "llava_llada", architecture: "LlavaLLaDAModelLM" },
 }
 
+/** Families of connectors that their code has. */
+const CONNECTORS = ["linear", "mlp"]
+
 /** @throws UserError for a language model, connector or token that the authors' code does not have, and for other pictures than it makes */
 export function authorsForm({ text, tower, vision, options }: Ingredients): FormOfModel {
   const { folder, config } = text
@@ -26,7 +28,7 @@ export function authorsForm({ text, tower, vision, options }: Ingredients): Form
   }
   const form = FORMS[config.family] ?? refuse(`there is no ${architectureOf(config).title} model`)
   if (options.imageToken !== undefined) refuse("no token stands for pictures")
-  if (vision.connector.type === "pixel_shuffle") refuse("there is no pixel shuffle")
+  if (!CONNECTORS.includes(vision.connector.family)) refuse(`there is no connector ${vision.connector.name}`)
   if (tower.config.family === "siglip" && vision.selection.layers[0] !== -2)
     refuse("SigLIP gives what its last layer but one makes, and no other layer,")
   requireAuthorsPixels(tower.folder, { imageSize: tower.config.tileSize })
@@ -42,7 +44,7 @@ export function authorsForm({ text, tower, vision, options }: Ingredients): Form
     architectures: [form.architecture],
     model_type: form.type,
     mm_vision_tower: options.names?.tower ?? tower.folder,
-    mm_projector_type: nameOfConnector(vision.connector),
+    mm_projector_type: vision.connector.name,
     mm_hidden_size: vision.tower.hiddenSize * vision.selection.layers.length,
     mm_vision_select_layer: vision.selection.layers[0],
     mm_vision_select_feature: "patch",

@@ -229,7 +229,7 @@ describe("the authors' form", () => {
     const refused = (options: Partial<ComposeOptions>, sentence: RegExp): void =>
       expect(() => composeModel({ language, tower: towers.siglip, layout: "authors", ...options })).toThrow(sentence)
     refused({ language: llama.folder }, /there is no Llama model in the authors' form/)
-    refused({ connector: "pixel_shuffle" }, /there is no pixel shuffle in the authors' form/)
+    refused({ connector: "pixel_shuffle" }, /there is no connector pixel_shuffle in the authors' form/)
     refused({ imageToken: "<|im_start|>" }, /no token stands for pictures in the authors' form/)
     refused({ layer: -1 }, /SigLIP gives what its last layer but one makes/)
     refused({ layout: "llama.cpp" as never }, /there is no layout "llama.cpp" for a new model/)
@@ -310,9 +310,9 @@ describe("refuses", () => {
   it("parts that do not fit", () => {
     refused({ connector: "pixel_shuffle3" }, /tower and connector do not fit together: pixel shuffle of 3 × 3/)
     refused({ connector: "resampler" }, /the connector is "resampler", which is no known connector/)
-    refused({ layer: 9 }, /the tower has 3 layers/)
+    refused({ layer: 9 }, /the tower gives 4 hidden states/)
     refused({ anyres: 0 }, /anyres is 0/)
-    refused({ tower: towers.conv, layer: 0 }, /this tower has only its last/)
+    refused({ tower: towers.conv, layer: -2 }, /the tower gives its last hidden state alone/)
     refused({ imageToken: "<picture>" }, /the tokenizer has no token "<picture>" to stand for pictures/)
     refused({ imageToken: "<|im_end|>" }, /"<\|im_end\|>" cannot stand for pictures/)
     // No token of the configuration, but each message begins with it.

@@ -5,7 +5,6 @@ import type { Json } from "../../checkpoint/json.js"
 import { paradigmJson } from "../../checkpoint/paradigm-record.js"
 import { anyresMax } from "../../image/anyres.js"
 import { pinpointsFor } from "../../image/tile-settings.js"
-import { nameOfConnector } from "../connectors/connector.js"
 import { AUTOREGRESSIVE } from "../published-paradigms.js"
 import { architectureOf } from "../registered.js"
 import type { TiledVisionConfig } from "../tiled-vision.js"
@@ -24,14 +23,13 @@ export function composedConfig(language: ModelConfig, vision: TiledVisionConfig,
   const text = architectureOf(language).write(language, "float32")
   const { tower: _, selection, connector, merge } = vision
   const isAnyres = merge.type !== "flat"
-  const isUsual = connector.type === "mlp" && connector.depth === 2
   return {
     architectures: [isAnyres ? "LlavaOnevisionForConditionalGeneration" : "LlavaForConditionalGeneration"],
     model_type: isAnyres ? "llava_onevision" : "llava",
     image_token_index: image,
     projector_hidden_act: "gelu",
     multimodal_projector_bias: true,
-    ...(!isUsual && { mm_projector_type: nameOfConnector(connector) }),
+    ...(connector.name !== "mlp2x_gelu" && { mm_projector_type: connector.name }),
     vision_feature_layer: selection.layers.length === 1 ? selection.layers[0] : selection.layers,
     vision_feature_select_strategy: selection.skipFirst ? "default" : "full",
     ...(isAnyres && {

@@ -7,18 +7,17 @@ import { backward, collect, memory, noGrad, type Tensor, tensor, tidy } from "..
 import { rowsOfTile, TiledVision, type TiledVisionConfig } from "../tiled-vision.js"
 import { readTowerConfig } from "../towers/registry.js"
 import { MapWeights, RecordingWeights } from "../weight-source.js"
-import { buildConnector } from "./build.js"
-import { type ConnectorKind, connected, connectorNamed, nameOfConnector } from "./connector.js"
 import { initialConnectorWeights } from "./initial-weights.js"
 import { mergeTiles } from "./merge-tiles.js"
-import { PixelShuffle, pixelShuffle } from "./pixel-shuffle.js"
+import { pixelShuffle } from "./pixel-shuffle.js"
+import { buildConnector, connected, connectorNamed } from "./registry.js"
 
 const NEAR = 2e-5
 const tile = { count: 16, grid: [4, 4], channels: 6 } as const
 
 describe("connectors by name", () => {
   it.each(["linear", "mlp1x_gelu", "mlp2x_gelu", "mlp3x_gelu", "pixel_shuffle", "pixel_shuffle4"])("%s", (name) => {
-    expect(nameOfConnector(connectorNamed(name))).toBe(name)
+    expect(connectorNamed(name).name).toBe(name)
   })
 
   it.each(["qwen_merger", "mlp0x_gelu", "mlp17x_gelu", "mlp2x_relu", "pixel_shuffle1", "", 2, undefined])(
@@ -63,7 +62,12 @@ describe("pixel shuffle", () => {
     const smolvlm = towerCase("smolvlm")
     const rename = (name: string): string => name.replace("modality_projection.", "")
     const weights = smolvlm.weights("connector.", { trainable: true, rename })
-    const connector = new PixelShuffle(2, { count: 16, grid: [4, 4], channels: 16 }, 12, weights)
+    const connector = buildConnector(
+      connectorNamed("pixel_shuffle"),
+      { count: 16, grid: [4, 4], channels: 16 },
+      12,
+      weights,
+    )
     const rows = connector.forward(smolvlm.tensor("features"))
     expect(relativeError(rows, smolvlm.tensor("rows"))).toBeLessThan(NEAR)
     backward(rows.pow(2).sum())
@@ -72,7 +76,7 @@ describe("pixel shuffle", () => {
   })
 
   it("says which tower it does not fit", () => {
-    const shuffle: ConnectorKind = { type: "pixel_shuffle", factor: 3 }
+    const shuffle = connectorNamed("pixel_shuffle3")
     expect(connected(shuffle, { count: 36, grid: [6, 6], channels: 2 }, 8)).toEqual({
       count: 4,
       grid: [2, 2],
@@ -129,9 +133,9 @@ describe("tiles of a picture", () => {
 
 describe("a new tower and connector", () => {
   const config = (merge: TiledVisionConfig["merge"]["type"]): TiledVisionConfig => ({
-    tower: readTowerConfig(configs.siglip, { at: "vision_config" }),
+    tower: readTowerConfig(configs.siglip, { key: "vision_config" }),
     selection: { layers: [-1], skipFirst: false, postNorm: false },
-    connector: { type: "mlp", depth: 2 },
+    connector: connectorNamed("mlp2x_gelu"),
     merge: { type: merge },
     hiddenSize: 12,
   })
@@ -221,9 +225,9 @@ describe("a new tower and connector", () => {
   })
 
   it("is refused where the parts do not fit", () => {
-    const misfit = { ...config("flat"), connector: { type: "pixel_shuffle", factor: 2 } } as const
+    const misfit = { ...config("flat"), connector: connectorNamed("pixel_shuffle") }
     expect(() => rowsOfTile(misfit)).toThrow(/2 × 2 does not divide the tower's 3 × 3 features/)
     const beyond = { ...config("flat"), selection: { layers: [9], skipFirst: false, postNorm: false } }
-    expect(() => rowsOfTile(beyond)).toThrow(/is 9, but the tower has 3 layers/)
+    expect(() => rowsOfTile(beyond)).toThrow(/is 9, but the tower gives 4 hidden states/)
   })
 })

@@ -1,11 +1,11 @@
 /** Weights of a new connector, before its first training. */
 
-import { type Device, type DType, Generator, rand, randn, type Tensor } from "../../torch/index.js"
+import { type Device, type DType, full, Generator, rand, randn, type Tensor } from "../../torch/index.js"
 import type { TiledVisionConfig } from "../tiled-vision.js"
 import { featuresOf } from "../towers/features.js"
 import { VISION_WEIGHTS } from "../vision-weights.js"
 import { RecordingWeights } from "../weight-source.js"
-import { buildConnector } from "./build.js"
+import { buildConnector } from "./registry.js"
 
 export interface InitialWeightsOptions {
   dtype?: DType
@@ -14,8 +14,8 @@ export interface InitialWeightsOptions {
 }
 
 /**
- * By canonical name, as the authors' code starts: linear layers as PyTorch does, uniform within ±1/√inputs, weights and
- * biases; the newline normal with a standard deviation of 1/√H. The same seed gives the same weights whatever the type.
+ * By canonical name, as the authors' code starts: linear layers and convolutions as PyTorch does, uniform within ±1/√inputs, weights and
+ * biases; norms as one and zero; the newline normal with a standard deviation of 1/√H. The same seed gives the same weights whatever the type.
  * @throws UserError when tower and connector do not fit
  */
 export function initialConnectorWeights(
@@ -28,14 +28,8 @@ export function initialConnectorWeights(
   const generator = new Generator(seed)
   const made = new Map<string, Tensor>()
   for (const [name, [...shape]] of recording.shapes) {
-    const inputs = recording.shapes.get(name.replace(/bias$/, "weight"))?.[1] as number
-    made.set(
-      name,
-      rand(shape, { generator })
-        .mul(2)
-        .sub(1)
-        .mul(1 / Math.sqrt(inputs)),
-    )
+    const [, ...inputs] = recording.shapes.get(name.replace(/bias$/, "weight")) ?? shape
+    made.set(name, inputs.length === 0 ? vector(name, shape) : uniform(shape, product(inputs), generator))
   }
   if (merge.type !== "flat")
     made.set(VISION_WEIGHTS.newline, randn([hiddenSize], { generator }).mul(1 / Math.sqrt(hiddenSize)))
@@ -46,3 +40,14 @@ export function initialConnectorWeights(
     }),
   )
 }
+
+const uniform = (shape: number[], inputs: number, generator: Generator): Tensor =>
+  rand(shape, { generator })
+    .mul(2)
+    .sub(1)
+    .mul(1 / Math.sqrt(inputs))
+
+/** Of a norm: no matrix stands beside it. */
+const vector = (name: string, shape: number[]): Tensor => full(shape, name.endsWith("bias") ? 0 : 1)
+
+const product = (sizes: readonly number[]): number => sizes.reduce((all, size) => all * size, 1)

@@ -1,26 +1,47 @@
 /** Pixel shuffle, the connector of Idefics3 and SmolVLM: fewer features of more channels, then a linear layer. */
 
-import type { Linear } from "../../nn/linear.js"
+import { UserError } from "../../errors.js"
 import type { Tensor } from "../../torch/index.js"
-import type { TileFeatures } from "../towers/features.js"
 import type { FeatureGrid } from "../towers/tower.js"
-import { takeLinear, type WeightSource } from "../weight-source.js"
-import type { Connector } from "./connector.js"
+import { takeLinear } from "../weight-source.js"
+import type { ConnectorConfig, ConnectorFamily } from "./connector.js"
 
-export class PixelShuffle implements Connector {
-  readonly #factor: number
-  readonly #grid: FeatureGrid
-  readonly #projection: Linear
+/** Each factor × factor features become one of factor² the channels, and a linear layer without bias follows. */
+export interface PixelShuffleConfig extends ConnectorConfig {
+  family: "pixel_shuffle"
+  factor: number
+}
 
-  constructor(factor: number, features: TileFeatures, hiddenSize: number, weights: WeightSource) {
-    this.#factor = factor
-    this.#grid = features.grid as FeatureGrid
-    this.#projection = takeLinear(weights, "proj", [hiddenSize, features.channels * factor ** 2], false)
-  }
+export const pixelShuffleOf = (factor: number): PixelShuffleConfig => ({
+  family: "pixel_shuffle",
+  name: factor === 2 ? "pixel_shuffle" : `pixel_shuffle${factor}`,
+  factor,
+})
 
-  forward(features: Tensor): Tensor {
-    return this.#projection.forward(pixelShuffle(features, this.#grid, this.#factor))
-  }
+export const pixel_shuffle: ConnectorFamily<PixelShuffleConfig> = {
+  name: "pixel_shuffle",
+  usage: "pixel_shuffle (2 × 2; or pixel_shuffle3, …)",
+  read(name) {
+    const digits = /^pixel_shuffle(\d{0,3})$/.exec(name)?.[1]
+    const factor = Number(digits || 2)
+    return digits === undefined || factor < 2 ? undefined : pixelShuffleOf(factor)
+  },
+  rows({ factor }, { count, grid }, where) {
+    const fix = "use another connector, such as mlp2x_gelu"
+    if (!grid)
+      throw new UserError(`pixel shuffle needs a grid of features, and the tower's ${count} form none`, { where, fix })
+    const [rows, columns] = grid
+    if (rows % factor === 0 && columns % factor === 0)
+      return { count: count / factor ** 2, grid: [rows / factor, columns / factor] }
+    throw new UserError(
+      `pixel shuffle of ${factor} × ${factor} does not divide the tower's ${rows} × ${columns} features`,
+      { where, fix },
+    )
+  },
+  build({ factor }, { channels, grid }, hiddenSize, weights) {
+    const projection = takeLinear(weights, "proj", [hiddenSize, channels * factor ** 2], false)
+    return { forward: (features) => projection.forward(pixelShuffle(features, grid!, factor)) }
+  },
 }
 
 /**

@@ -12,7 +12,6 @@ import { anyresProcessor } from "../../image/anyres-tiles.js"
 import { AUTHORS_PIXELS, authorsSettings, requireAuthorsPixels } from "../../image/authors-settings.js"
 import { shown } from "../../readable.js"
 import type { Architecture, ConfigFiles } from "../architecture.js"
-import { readAuthorsVision, writeAuthorsVision } from "../connectors/authors-config.js"
 import { architectureOf } from "../registered.js"
 import { tiledImages, tileOf } from "../tiled-images.js"
 import { buildTiled } from "../tiled-model.js"
@@ -22,6 +21,7 @@ import { readTowerConfig, towerFamilyOf } from "../towers/registry.js"
 import type { TowerConfig } from "../towers/tower.js"
 import { authorsVisionRules } from "../vision-layouts.js"
 import { elsewhereOf } from "./authors-elsewhere.js"
+import { readAuthorsVision, writeAuthorsVision } from "./authors-vision.js"
 import { bd3lmJson, noBd3lm, readBd3lm, validateBd3lm } from "./bd3lm-keys.js"
 
 export interface AuthorsConfig extends ModelConfig {
@@ -126,7 +126,7 @@ const POSITION_IDS = "model.vision_tower.vision_tower.vision_model.embeddings.po
 /** The tower as the file describes it, where this program wrote it; else the one that it names. */
 function towerOf(raw: Json, { where, folder }: ConfigFiles): TowerConfig {
   const { vision_config: described, mm_vision_tower: name } = raw
-  if (isObject(described)) return readTowerConfig(described, { at: "vision_config", where })
+  if (isObject(described)) return readTowerConfig(described, { key: "vision_config", where })
   if (typeof name === "string") return namedTower(name, folder, where)
   throw new UserError(`mm_vision_tower is ${shown(name)}: it names the vision tower of the model`, {
     where,

@@ -9,12 +9,12 @@ import { anyresProcessor } from "../../image/anyres-tiles.js"
 import { singleTileProcessor } from "../../image/single-tile.js"
 import { oneVisionSettings, requireLlavaCount, singleTileSettings } from "../../image/tile-settings.js"
 import type { Architecture, ImageProcessor } from "../architecture.js"
-import { readLlavaOnevisionVision, readLlavaVision } from "../connectors/transformers-config.js"
 import { languageRules, readLanguage, writeOuter } from "../language-inside.js"
 import { requireSettings, tiledImages, tileOf } from "../tiled-images.js"
 import { buildTiled, type TiledConfig } from "../tiled-model.js"
 import type { TiledVisionConfig } from "../tiled-vision.js"
 import { llavaVisionRules } from "../vision-layouts.js"
+import { readLlavaOnevisionVision, readLlavaVision } from "./transformers-vision.js"
 
 const tokenSchema = z.looseObject({ image_token_index: token, image_token_id: token })
 

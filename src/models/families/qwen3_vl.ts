@@ -74,7 +74,7 @@ export const qwen3_vl: Architecture<Qwen3VlConfig> = {
     const outer = check(schema, raw, "", where)
     const ropes = { ...json.rope_scaling, ...json.rope_parameters }
     const { mrope_section: mropeSection } = check(ropeSchema, ropes, "text_config.rope_scaling", where)
-    const vision = readQwen3Vision(outer.vision_config, { at: "vision_config", where })
+    const vision = readQwen3Vision(outer.vision_config, { key: "vision_config", where })
     const config: Qwen3VlConfig = {
       family: "qwen3_vl",
       language: "qwen3",

@@ -7,11 +7,11 @@ import { token } from "../../checkpoint/schema-pieces.js"
 import { splitProcessor } from "../../image/split.js"
 import { splitSettings } from "../../image/tile-settings.js"
 import type { Architecture } from "../architecture.js"
-import { readIdefics3Vision } from "../connectors/transformers-config.js"
 import { languageRules, readLanguage, writeOuter } from "../language-inside.js"
 import { requireSettings, tiledImages, tileOf } from "../tiled-images.js"
 import { buildTiled, type TiledConfig } from "../tiled-model.js"
 import { idefics3VisionRules } from "../vision-layouts.js"
+import { readIdefics3Vision } from "./transformers-vision.js"
 
 const IMAGE = 128257
 

@@ -14,7 +14,7 @@ import { readTowerConfig, registerTower, towerFamilyOf } from "./registry.js"
 import { siglip, withoutLastLayer } from "./siglip.js"
 import type { VitConfig } from "./vit-config.js"
 
-const place = { at: "vision_config", where: "config.json" }
+const place = { key: "vision_config", where: "config.json" }
 const folder = mkdtempSync(join(tmpdir(), "towers-"))
 afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -92,8 +92,8 @@ it("counts features, and layers from either end", () => {
     channels: 32,
   })
   expect(hiddenStatesOf(config, { layers: [-1, -4, 0, 3] })).toEqual([3, 0, 0, 3])
-  const named = { at: "vision_feature_layer" }
-  expect(() => hiddenStatesOf(config, { layers: [4] }, named)).toThrow(/vision_feature_layer is 4, .* 3 layers/)
+  const named = { key: "vision_feature_layer" }
+  expect(() => hiddenStatesOf(config, { layers: [4] }, named)).toThrow(/vision_feature_layer is 4, .* 4 hidden states/)
   expect(() => hiddenStatesOf(config, { layers: [-5] }, named)).toThrow(/vision_feature_layer is -5/)
 })
 

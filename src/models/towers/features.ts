@@ -25,19 +25,20 @@ export function featuresOf(config: TowerConfig, selection: FeatureSelection): Ti
 
 /**
  * The hidden states of a selection, counted from 0.
- * @throws UserError when the tower has no such layer
+ * @throws UserError when the tower gives no such one
  */
 export function hiddenStatesOf(
   { hiddenStates }: Pick<TowerConfig, "hiddenStates">,
   { layers }: Pick<FeatureSelection, "layers">,
-  { at, where }: ConfigPlace = { at: "the layer of the vision features" },
+  { key, where }: ConfigPlace = { key: "the layer of the vision features" },
 ): number[] {
   return layers.map((layer) => {
     const index = layer < 0 ? hiddenStates + layer : layer
     if (index >= 0 && index < hiddenStates) return index
-    throw new UserError(`${at} is ${layer}, but the tower has ${hiddenStates - 1} layers`, {
+    const given = hiddenStates === 1 ? "its last hidden state alone" : `${hiddenStates} hidden states`
+    throw new UserError(`${key} is ${layer}, but the tower gives ${given}`, {
       where,
-      fix: `use −${hiddenStates} to ${hiddenStates - 1}`,
+      fix: hiddenStates === 1 ? "use −1" : `use −${hiddenStates} to ${hiddenStates - 1}`,
     })
   })
 }

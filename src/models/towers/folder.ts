@@ -42,9 +42,9 @@ export function towerConfigIn(folder: string): TowerConfig {
   const where = path.join(folder, "config.json")
   const json = readJsonObject(where)
   const whole = towerFamilies().find(({ trainedIn }) => trainedIn?.some((type) => type === json.model_type))
-  if (!whole) return readTowerConfig(json, { at: "", where })
+  if (!whole) return readTowerConfig(json, { key: "", where })
   const vision: Json = isObject(json.vision_config) ? json.vision_config : {}
-  return readTowerConfig(vision, { at: "vision_config", where, usual: whole.modelTypes[0] })
+  return readTowerConfig(vision, { key: "vision_config", where, usual: whole.modelTypes[0] })
 }
 
 /** Name below the tower's prefix → shape of every tensor, in the order in which it takes them. */

@@ -34,5 +34,5 @@ const PUBLISHED: Record<string, Json> = {
 export function publishedTower(name: string): TowerConfig | undefined {
   const last = name.split(/[\\/]/).findLast((part) => part !== "") ?? ""
   const json = Object.hasOwn(PUBLISHED, last) ? PUBLISHED[last] : undefined
-  return json && readTowerConfig(json, { at: "vision_config" })
+  return json && readTowerConfig(json, { key: "vision_config" })
 }

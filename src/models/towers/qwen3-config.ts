@@ -47,9 +47,9 @@ const schema = z.looseObject({
 })
 
 /** @throws UserError naming the key that cannot be right */
-export function readQwen3Vision(raw: Json, { at, where }: ConfigPlace): Qwen3VisionConfig {
-  const json = check(schema, raw, at, where)
-  const named = (key: string): string => (at === "" ? key : `${at}.${key}`)
+export function readQwen3Vision(raw: Json, { key, where }: ConfigPlace): Qwen3VisionConfig {
+  const json = check(schema, raw, key, where)
+  const named = (name: string): string => (key === "" ? name : `${key}.${name}`)
   const { hidden_size: hiddenSize, num_heads, depth, deepstack_visual_indexes: deepstackLayers } = json
   if (hiddenSize % (num_heads * 4) !== 0)
     throw new UserError(

@@ -47,7 +47,7 @@ export interface TowerConfig {
   grid: FeatureGrid
   /** Features before those of the grid, such as a class token. */
   classTokens: number
-  /** Hidden states behind one another that may be asked for: that of the input and one behind each layer. */
+  /** Hidden states behind one another that may be asked for: that of the input and one behind each layer, or the last alone. */
   hiddenStates: number
   /** The configuration as it was read. */
   raw: Json
@@ -78,7 +78,7 @@ export interface TowerFamily<C extends TowerConfig = TowerConfig> {
   trainedIn?: readonly string[]
   /**
    * Its configuration, checked.
-   * @throws UserError naming the key that cannot be right, below `at`
+   * @throws UserError naming the key that cannot be right, below that of its place
    */
   read(json: Json, place: ConfigPlace): C
   /** The hidden state that a new model takes, unless it is told another one. @default −1, the last layer's */
@@ -96,8 +96,8 @@ export interface TowerFamily<C extends TowerConfig = TowerConfig> {
 
 /** Where a piece of configuration stands, for errors. */
 export interface ConfigPlace {
-  /** Key that the piece stands under; empty for the whole file. */
-  at: string
+  /** That it stands under; empty for the whole file. */
+  key: string
   /** The file. */
   where?: string
 }

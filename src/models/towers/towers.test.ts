@@ -16,7 +16,7 @@ import type { VitConfig } from "./vit-config.js"
 const NEAR = 2e-5
 
 const read = (name: "clip" | "siglip"): VitConfig =>
-  readTowerConfig(configs[name], { at: "vision_config" }) as VitConfig
+  readTowerConfig(configs[name], { key: "vision_config" }) as VitConfig
 const selecting = (layers: number[], rest: Partial<FeatureSelection> = {}): FeatureSelection => ({
   layers,
   skipFirst: false,
@@ -141,7 +141,7 @@ describe("SigLIP", () => {
 
 describe("SmolVLM's tower", () => {
   const smolvlm = towerCase("smolvlm")
-  const config = readTowerConfig(configs.smolvlm.vision_config as typeof configs.clip, { at: "vision_config" })
+  const config = readTowerConfig(configs.smolvlm.vision_config as typeof configs.clip, { key: "vision_config" })
   const features = (shiftedPositions: boolean): Tensor => {
     const weights = smolvlm.weights("vision_model.", { rename: (name) => `vision_model.${name}` })
     const tower = new Vit(
@@ -162,7 +162,7 @@ describe("SmolVLM's tower", () => {
 
 describe("Qwen3-VL's tower and mergers", () => {
   const qwen3 = towerCase("qwen3_vl")
-  const config = readQwen3Vision(configs.qwen3_vl, { at: "vision_config" })
+  const config = readQwen3Vision(configs.qwen3_vl, { key: "vision_config" })
   const CANONICAL: [RegExp, string][] = [
     [/^(merger|deepstack_merger_list)\./, "model.mm_projector.$1."],
     [/^(?!model\.)/, "model.vision_tower.vision_tower."],

@@ -60,10 +60,10 @@ const schema = z.looseObject({
 })
 
 /** @throws UserError naming the key that cannot be right */
-export function readVit(raw: Json, { at, where }: ConfigPlace, facts: VitFacts): VitConfig {
-  const json = { ...facts.defaults, ...check(schema, raw, at, where) }
+export function readVit(raw: Json, { key, where }: ConfigPlace, facts: VitFacts): VitConfig {
+  const json = { ...facts.defaults, ...check(schema, raw, key, where) }
   const { hidden_size, num_attention_heads, image_size, patch_size } = json
-  const named = (key: string): string => (at === "" ? key : `${at}.${key}`)
+  const named = (name: string): string => (key === "" ? name : `${key}.${name}`)
   if (hidden_size % num_attention_heads !== 0)
     throw new UserError(
       `${named("hidden_size")} ${hidden_size} does not divide into ${named("num_attention_heads")} ${num_attention_heads}`,

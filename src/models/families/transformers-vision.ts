@@ -8,10 +8,13 @@ import { UserError } from "../../errors.js"
 import { maxTilesOf } from "../../image/anyres.js"
 import { ACTIVATIONS, type Activation } from "../../nn/mlp.js"
 import { shown } from "../../readable.js"
+import type { ConnectorConfig } from "../connectors/connector.js"
+import { isMlp, type MlpConfig } from "../connectors/mlp.js"
+import { pixelShuffleOf } from "../connectors/pixel-shuffle.js"
+import { connectorNamed } from "../connectors/registry.js"
 import { rowsOfTile, type TiledVisionConfig, type TileMerge } from "../tiled-vision.js"
 import { hiddenStatesOf } from "../towers/features.js"
 import { readTowerConfig } from "../towers/registry.js"
-import { type ConnectorKind, connectorNamed } from "./connector.js"
 
 const layer = z.int().min(-1024).max(1024)
 const llavaSchema = z.looseObject({
@@ -58,9 +61,9 @@ function readLlava(
   where?: string,
 ): TiledVisionConfig {
   const json = check(llavaSchema, raw, "", where)
-  const tower = readTowerConfig(json.vision_config, { at: "vision_config", where, usual: facts.tower })
+  const tower = readTowerConfig(json.vision_config, { key: "vision_config", where, usual: facts.tower })
   const layers = [json.vision_feature_layer ?? facts.layer].flat()
-  hiddenStatesOf(tower, { layers }, { at: "vision_feature_layer", where })
+  hiddenStatesOf(tower, { layers }, { key: "vision_feature_layer", where })
   const skipFirst = (json.vision_feature_select_strategy ?? facts.strategy) === "default"
   const config: TiledVisionConfig = {
     tower,
@@ -73,10 +76,15 @@ function readLlava(
   return config
 }
 
-function connectorOf(json: z.infer<typeof llavaSchema>, where?: string): ConnectorKind {
-  const kind = connectorNamed(json.mm_projector_type ?? "mlp2x_gelu", "mm_projector_type", where)
-  if (kind.type !== "mlp") return kind
-  return { ...kind, activation: json.projector_hidden_act ?? "gelu", bias: json.multimodal_projector_bias ?? true }
+function connectorOf(json: z.infer<typeof llavaSchema>, where?: string): ConnectorConfig {
+  const named = connectorNamed(json.mm_projector_type ?? "mlp2x_gelu", "mm_projector_type", where)
+  if (!isMlp(named)) return named
+  const mlp: MlpConfig = {
+    ...named,
+    activation: json.projector_hidden_act ?? "gelu",
+    bias: json.multimodal_projector_bias ?? true,
+  }
+  return mlp
 }
 
 const idefics3Schema = z.looseObject({
@@ -91,7 +99,7 @@ const idefics3Schema = z.looseObject({
  */
 export function readIdefics3Vision(raw: Json, hiddenSize: number, where?: string): TiledVisionConfig {
   const json = check(idefics3Schema, raw, "", where)
-  const tower = readTowerConfig(json.vision_config, { at: "vision_config", where, usual: "idefics3_vision" })
+  const tower = readTowerConfig(json.vision_config, { key: "vision_config", where, usual: "idefics3_vision" })
   const [rows, columns] = tower.grid
   const factor = json.scale_factor
   if (rows % factor !== 0 || columns % factor !== 0)
@@ -99,7 +107,7 @@ export function readIdefics3Vision(raw: Json, hiddenSize: number, where?: string
   return {
     tower,
     selection: { layers: [-1], skipFirst: false, postNorm: true },
-    connector: { type: "pixel_shuffle", factor },
+    connector: pixelShuffleOf(factor),
     merge: { type: "flat" },
     hiddenSize,
   }

@@ -3,14 +3,15 @@
 import { describe, expect, it } from "vitest"
 import { configs } from "../../../test/support/tower-cases.js"
 import { fillName, type RenameRule, ruleOfCanonical, ruleOfStored } from "../../checkpoint/layout.js"
+import { connectorNamed } from "../connectors/registry.js"
 import { Qwen3Vision } from "../qwen3-vision.js"
 import { rowsOfTile, TiledVision, type TiledVisionConfig } from "../tiled-vision.js"
 import { readQwen3Vision } from "../towers/qwen3-config.js"
 import { readTowerConfig } from "../towers/registry.js"
 import { authorsVisionRules, idefics3VisionRules, llavaVisionRules, qwen3VisionRules } from "../vision-layouts.js"
 import { RecordingWeights, type WeightSource } from "../weight-source.js"
-import { readAuthorsVision, writeAuthorsVision } from "./authors-config.js"
-import { readIdefics3Vision, readLlavaOnevisionVision, readLlavaVision } from "./transformers-config.js"
+import { readAuthorsVision, writeAuthorsVision } from "./authors-vision.js"
+import { readIdefics3Vision, readLlavaOnevisionVision, readLlavaVision } from "./transformers-vision.js"
 
 const { clip, siglip, smolvlm } = configs
 const where = "config.json"
@@ -21,7 +22,7 @@ describe("transformers' keys", () => {
     expect(config).toMatchObject({
       tower: { family: "clip" },
       selection: { layers: [-2], skipFirst: true, postNorm: false },
-      connector: { type: "mlp", depth: 2, activation: "gelu", bias: true },
+      connector: { name: "mlp2x_gelu", depth: 2, activation: "gelu", bias: true },
       merge: { type: "flat" },
     })
     expect(rowsOfTile(config)).toEqual({ count: 9, grid: [3, 3], channels: 12 })
@@ -50,7 +51,9 @@ describe("transformers' keys", () => {
 
   it("that cannot be right are named", () => {
     const llava = (json: object) => () => readLlavaVision({ vision_config: clip, ...json }, 12, where)
-    expect(llava({ vision_feature_layer: -5 })).toThrow(/vision_feature_layer is -5, but the tower has 3 layers/)
+    expect(llava({ vision_feature_layer: -5 })).toThrow(
+      /vision_feature_layer is -5, but the tower gives 4 hidden states/,
+    )
     expect(llava({ vision_feature_layer: "last" })).toThrow(/vision_feature_layer: expected/)
     expect(llava({ vision_feature_select_strategy: "patch" })).toThrow(
       /vision_feature_select_strategy: expected "default" or "full"/,
@@ -70,8 +73,8 @@ describe("transformers' keys", () => {
 })
 
 describe("the authors' keys", () => {
-  const tower = readTowerConfig(siglip, { at: "vision_config" })
-  const clipTower = readTowerConfig(clip, { at: "vision_config" })
+  const tower = readTowerConfig(siglip, { key: "vision_config" })
+  const clipTower = readTowerConfig(clip, { key: "vision_config" })
   const json = {
     mm_projector_type: "mlp2x_gelu",
     mm_hidden_size: 16,
@@ -87,7 +90,7 @@ describe("the authors' keys", () => {
       expect(config.tower).toMatchObject({ layers: 2, hiddenStates: 3, head: false })
       expect(config).toMatchObject({
         selection: { layers: [-1], skipFirst: false, postNorm: false },
-        connector: { type: "mlp", depth: 2 },
+        connector: { name: "mlp2x_gelu", depth: 2 },
         merge: { type: "spatial_unpad", maxTiles: 4 },
       })
     }
@@ -118,7 +121,7 @@ describe("the authors' keys", () => {
     expect(() => read({ mm_hidden_size: 1152 })).toThrow(/mm_hidden_size is 1152, but the tower's features have 16/)
     expect(() => read({ mm_projector_type: "pixel_shuffle2" })).toThrow(/2 × 2 does not divide the tower's 3 × 3/)
     expect(() => readAuthorsVision({ ...json, mm_vision_select_layer: -9 }, clipTower, 12)).toThrow(
-      /mm_vision_select_layer is -9, but the tower has 3 layers/,
+      /mm_vision_select_layer is -9, but the tower gives 4 hidden states/,
     )
     expect(() => read({ mm_projector_type: "pooler" })).toThrow(/mm_projector_type is "pooler"/)
     expect(() => read({ mm_patch_merge_type: "spatial" })).toThrow(/mm_patch_merge_type: expected/)
@@ -128,18 +131,18 @@ describe("the authors' keys", () => {
 })
 
 describe("names on disk", () => {
-  const qwen3 = readQwen3Vision(configs.qwen3_vl, { at: "vision_config" })
+  const qwen3 = readQwen3Vision(configs.qwen3_vl, { key: "vision_config" })
   const tiled = (config: TiledVisionConfig) => (weights: WeightSource) => new TiledVision(config, weights, "float32")
   const layouts: [string, readonly RenameRule[], (weights: WeightSource) => unknown, string[]][] = [
     [
       "LLaVA-OneVision's",
-      llavaVisionRules(),
+      llavaVisionRules("", connectorNamed("mlp2x_gelu")),
       tiled(readLlavaOnevisionVision({ vision_config: siglip }, 12)),
       ["image_newline", "multi_modal_projector.linear_2.bias", "vision_tower.vision_model.head.probe"],
     ],
     [
       "LLaVA's",
-      llavaVisionRules(),
+      llavaVisionRules("", connectorNamed("mlp2x_gelu")),
       tiled(readLlavaVision({ vision_config: clip }, 12)),
       ["multi_modal_projector.linear_1.weight", "vision_tower.vision_model.embeddings.class_embedding"],
     ],
@@ -165,7 +168,7 @@ describe("names on disk", () => {
       tiled(
         readAuthorsVision(
           { mm_patch_merge_type: "spatial_unpad" },
-          readTowerConfig(siglip, { at: "vision_config" }),
+          readTowerConfig(siglip, { key: "vision_config" }),
           12,
         ),
       ),

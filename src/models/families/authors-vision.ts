@@ -7,12 +7,12 @@ import { size } from "../../checkpoint/schema-pieces.js"
 import { UserError } from "../../errors.js"
 import { maxTilesOf } from "../../image/anyres.js"
 import { shown } from "../../readable.js"
+import { connectorNamed } from "../connectors/registry.js"
 import { rowsOfTile, type TiledVisionConfig, type TileMerge } from "../tiled-vision.js"
 import { featuresOf, hiddenStatesOf } from "../towers/features.js"
 import { withoutLastLayer } from "../towers/siglip.js"
 import type { FeatureSelection, TowerConfig } from "../towers/tower.js"
 import type { VitConfig } from "../towers/vit-config.js"
-import { connectorNamed, nameOfConnector } from "./connector.js"
 
 const schema = z.looseObject({
   mm_projector_type: z.string().default("mlp2x_gelu"),
@@ -55,7 +55,7 @@ export function readAuthorsVision(
     merge: mergeOf(json.mm_patch_merge_type ?? "flat", json.image_aspect_ratio ?? "square", where),
     hiddenSize,
   }
-  hiddenStatesOf(vision.tower, vision.selection, { at: "mm_vision_select_layer", where })
+  hiddenStatesOf(vision.tower, vision.selection, { key: "mm_vision_select_layer", where })
   rowsOfTile(vision, { select: "mm_vision_select_feature", where })
   return vision
 }
@@ -88,7 +88,7 @@ function mergeOf(merge: TileMerge["type"], aspect: string, where?: string): Tile
 /** The keys again, of what has changed or was chosen here. */
 export function writeAuthorsVision({ tower, selection, connector, merge }: TiledVisionConfig): Json {
   return {
-    mm_projector_type: nameOfConnector(connector),
+    mm_projector_type: connector.name,
     mm_hidden_size: featuresOf(tower, selection).channels,
     mm_patch_merge_type: merge.type,
     use_mm_proj: true,
