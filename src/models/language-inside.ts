@@ -4,7 +4,7 @@ import type { ModelConfig, TokenConfig } from "../checkpoint/config.js"
 import type { ElementType } from "../checkpoint/element-types.js"
 import type { Json } from "../checkpoint/json.js"
 import type { RenameRule } from "../checkpoint/layout.js"
-import { type ParadigmRecord, paradigmJson } from "../checkpoint/paradigm-record.js"
+import { paradigmJson } from "../checkpoint/paradigm-record.js"
 import { UserError } from "../errors.js"
 import { shown } from "../readable.js"
 import type { DType } from "../torch/index.js"
@@ -71,28 +71,36 @@ export function languageRules(
   )
 }
 
-/**
- * config.json as it was read, with what translating changes: the vocabulary, the mask and the paradigm.
- * @param published the paradigm that is meant where none is recorded
- */
-export function writeOuter(
-  { raw, text, tokens, paradigm }: OuterConfig,
-  dtype: ElementType,
-  published: ParadigmRecord = AUTOREGRESSIVE,
-): Json {
+/** What a text_config leaves to the whole model. */
+const SAID_OUTSIDE = [
+  "diffusionvl",
+  "mask_token_id",
+  "dtype",
+  "torch_dtype",
+  "auto_map",
+  "transformers_version",
+  "_name_or_path",
+]
+
+/** text_config of a language model: what its own family writes, but for what is said of the whole. */
+export function textConfig(language: ModelConfig): Json {
+  const family = architectureOf(language)
+  const written = Object.entries(family.write(language, "float32")).filter(([key]) => !SAID_OUTSIDE.includes(key))
+  const json = Object.fromEntries(written)
+  return { ...json, model_type: json.model_type ?? family.modelTypes[0], tie_word_embeddings: language.text.tie }
+}
+
+/** config.json as it was read, with what translating changes: the vocabulary, the mask and the paradigm. */
+export function writeOuter(config: OuterConfig, dtype: ElementType): Json {
+  const { raw, language, tokens, paradigm } = config
   const inner = raw.text_config as Json
-  const namesMask = raw.mask_token_id != null || paradigm.name !== published.name
+  const namesMask = raw.mask_token_id != null || paradigm.name !== AUTOREGRESSIVE.name
   return {
     ...raw,
-    text_config: {
-      ...inner,
-      vocab_size: text.vocabSize,
-      // LLaDA's word for the rows that there are.
-      ...(inner.embedding_size != null && { embedding_size: text.vocabSize }),
-    },
+    text_config: { ...inner, ...textConfig({ ...config, family: language, raw: inner }) },
     dtype,
     torch_dtype: dtype,
     ...(namesMask && tokens.mask !== undefined && { mask_token_id: tokens.mask }),
-    ...paradigmJson(paradigm, published.name),
+    ...paradigmJson(paradigm, AUTOREGRESSIVE.name),
   }
 }

@@ -5,13 +5,10 @@ import type { Json } from "../../checkpoint/json.js"
 import { paradigmJson } from "../../checkpoint/paradigm-record.js"
 import { anyresMax } from "../../image/anyres.js"
 import { pinpointsFor } from "../../image/tile-settings.js"
+import { textConfig } from "../language-inside.js"
 import { AUTOREGRESSIVE } from "../published-paradigms.js"
-import { architectureOf } from "../registered.js"
 import type { TiledVisionConfig } from "../tiled-vision.js"
 import { towerFamilyOf } from "../towers/registry.js"
-
-/** What a text_config does not say: the whole model's, or only of use to the language model alone. */
-const OUTER = ["diffusionvl", "dtype", "torch_dtype", "auto_map", "transformers_version", "_name_or_path"]
 
 /**
  * @param language with as many rows as there are to be
@@ -20,7 +17,6 @@ const OUTER = ["diffusionvl", "dtype", "torch_dtype", "auto_map", "transformers_
 export function composedConfig(language: ModelConfig, vision: TiledVisionConfig, image: number): Json {
   const family = towerFamilyOf(vision.tower)
   const tower = family.write(vision.tower)
-  const text = architectureOf(language).write(language, "float32")
   const { tower: _, selection, connector, merge } = vision
   const isAnyres = merge.type !== "flat"
   return {
@@ -39,11 +35,7 @@ export function composedConfig(language: ModelConfig, vision: TiledVisionConfig,
     tie_word_embeddings: language.text.tie,
     ...(language.tokens.mask !== undefined && { mask_token_id: language.tokens.mask }),
     ...paradigmJson(language.paradigm, AUTOREGRESSIVE.name),
-    text_config: {
-      ...Object.fromEntries(Object.entries(text).filter(([key]) => !OUTER.includes(key))),
-      model_type: text.model_type ?? architectureOf(language).modelTypes[0],
-      tie_word_embeddings: language.text.tie,
-    },
+    text_config: textConfig(language),
     vision_config: { ...tower, model_type: tower.model_type ?? family.modelTypes[0] },
   }
 }
