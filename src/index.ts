@@ -172,8 +172,8 @@ export { loadCheckpoint } from "./models/load.js"
 
 // Another vision tower, or a connector: docs/guide/add-a-tower.md.
 
+export type { TileArrangement, TileGrid } from "./image/tile-arrangement.js"
 export type { Connector, ConnectorConfig, ConnectorFamily } from "./models/connectors/connector.js"
-export type { TileArrangement } from "./models/connectors/merge-tiles.js"
 export { connectorNamed, registerConnector } from "./models/connectors/registry.js"
 export type { FeatureSource, FeatureStore } from "./models/feature-store.js"
 export {

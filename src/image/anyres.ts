@@ -6,6 +6,7 @@
 import { UserError } from "../errors.js"
 import { checkSize, type PictureSize } from "./picture-size.js"
 import type { ImagePiece } from "./pieces.js"
+import type { TileArrangement, TileGrid } from "./tile-arrangement.js"
 import { checkTiles } from "./tiles.js"
 
 export interface AnyresSettings {
@@ -27,35 +28,22 @@ export interface AnyresSettings {
   wholeOnly?: boolean
 }
 
-export interface AnyresGrid {
-  /** Tiles down and across. */
-  rows: number
-  columns: number
+export interface AnyresGrid extends TileGrid {
   /** The picture on the canvas, in pixels. */
   fitted: PictureSize
   left: number
   top: number
-  /** Features of the map that show the picture; the others show padding. Absent where tiles form no map. */
-  kept?: { top: number; left: number; rows: number; columns: number }
-  /** What the kept ones are shrunk to, bilinearly. */
-  shrunk?: FeatureMap
 }
 
-interface FeatureMap {
-  rows: number
-  columns: number
-}
-
-export interface AnyresLayout {
-  /** The whole picture first, then the grid row by row. */
-  tiles: number
-  /** Absent where there is the whole picture alone. */
+export interface AnyresLayout extends TileArrangement {
   grid?: AnyresGrid
-  /** Whether rows of the map, or the features of a single tile, end with a newline. */
-  newline: boolean
+  /** The whole picture first, then the grid. */
+  tiles: number
   /** Tokens the picture takes in a sequence. */
   tokens: number
 }
+
+type FeatureMap = NonNullable<TileGrid["shrunk"]>
 
 /** The N of "anyres_max_N", as every form of config.json writes it; undefined for anything else. */
 export function maxTilesOf(aspect: unknown): number | undefined {
@@ -147,7 +135,7 @@ function keptFeatures(
   { width, height }: PictureSize,
   { rows, columns }: FeatureMap,
   { decimals }: AnyresSettings,
-): NonNullable<AnyresGrid["kept"]> {
+): NonNullable<TileGrid["kept"]> {
   const whole = (length: number): number =>
     Math.trunc(decimals === undefined ? length : Number(length.toFixed(decimals)))
   if (width / height > columns / rows) {
@@ -161,7 +149,7 @@ function keptFeatures(
 function shrunkFeatures(
   { rows, columns }: FeatureMap,
   { maxTiles, tokensPerTile }: AnyresSettings,
-): AnyresGrid["shrunk"] {
+): TileGrid["shrunk"] {
   if (maxTiles === undefined) return undefined
   const times = Math.sqrt((rows * columns) / (maxTiles * tokensPerTile))
   return times > 1.1 ? { rows: floorDivided(rows, times), columns: floorDivided(columns, times) } : undefined

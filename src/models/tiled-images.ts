@@ -2,10 +2,10 @@
 
 import { UserError } from "../errors.js"
 import type { PictureProcessor } from "../image/pieces.js"
+import type { TileArrangement } from "../image/tile-arrangement.js"
 import type { ModelTile } from "../image/tile-settings.js"
 import type { ImageTiles } from "../image/tiles.js"
 import type { ImageProcessor, PictureOptions } from "./architecture.js"
-import type { TileArrangement } from "./connectors/merge-tiles.js"
 import { rowsOfTile, type TiledImage, type TiledVisionConfig } from "./tiled-vision.js"
 
 /** A model's tiles, as image processors make and count them. */

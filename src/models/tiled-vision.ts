@@ -1,10 +1,11 @@
 /** Tower, connector and merging as one: pictures in tiles → rows of the sequence. Knows no language model. */
 
 import { UserError } from "../errors.js"
+import type { TileArrangement } from "../image/tile-arrangement.js"
 import { finish, type Work } from "../in-turns.js"
 import { cat, type Device, type DType, type Tensor, tensor } from "../torch/index.js"
 import type { Connector, ConnectorConfig } from "./connectors/connector.js"
-import { mergeTiles, type TileArrangement } from "./connectors/merge-tiles.js"
+import { mergeTiles } from "./connectors/merge-tiles.js"
 import { buildConnector, connected } from "./connectors/registry.js"
 import type { FeatureSource, FeatureStore } from "./feature-store.js"
 import { featuresOf, hiddenStatesOf, type TileFeatures } from "./towers/features.js"

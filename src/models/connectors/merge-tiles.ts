@@ -1,27 +1,9 @@
 /** The features of a picture's tiles, as rows of the sequence. */
 
 import { UserError } from "../../errors.js"
+import type { TileArrangement, TileGrid } from "../../image/tile-arrangement.js"
 import { cat, operator, type Tensor } from "../../torch/index.js"
 import type { FeatureGrid } from "../towers/tower.js"
-
-/**
- * How the tiles of a picture lie, as the image processor cut them (LLaVA's "anyres"). The first tile shows the whole
- * picture, the others are parts of it, whose features form one map.
- */
-export interface TileArrangement {
-  /** Of the parts; absent where there is the whole picture alone. */
-  grid?: {
-    /** Tiles down and across. */
-    rows: number
-    columns: number
-    /** Features of the map that show the picture; the others show padding and are cut off. @default all */
-    kept?: { top: number; left: number; rows: number; columns: number }
-    /** What the kept ones are shrunk to. @default they are not */
-    shrunk?: { rows: number; columns: number }
-  }
-  /** The learned newline stands behind each row of the map, or behind the features of the whole picture alone. */
-  newline: boolean
-}
 
 const bilinear = operator("aten::upsample_bilinear2d")
 
@@ -65,7 +47,7 @@ export function mergeTiles(
   return cat([whole, ended.reshape(height * ended.shape[1], size)])
 }
 
-function requireTiles(count: number, grid: TileArrangement["grid"]): void {
+function requireTiles(count: number, grid: TileGrid | undefined): void {
   const expected = grid ? grid.rows * grid.columns + 1 : 1
   if (count === expected) return
   const parts = grid ? ` and ${grid.rows} × ${grid.columns} of its parts` : ""
