@@ -16,10 +16,19 @@ const PICKLED_WEIGHTS = "adapter_model.bin"
 /** What PEFT calls the model that it wraps. */
 export const PREFIX = "base_model.model."
 
-/** Whether a folder holds an adapter and no model of its own. */
+/**
+ * Whether a folder holds an adapter.
+ * @throws UserError for one that holds a whole model as well: which of the two is meant, programs do not agree about
+ */
 export function isAdapter(folder: string): boolean {
   const holds = (name: string): boolean => fs.existsSync(path.join(folder, name))
-  return holds(ADAPTER_CONFIG) && ![SINGLE_FILE, INDEX_FILE, PICKLED_FILE, PICKLED_INDEX].some(holds)
+  if (!holds(ADAPTER_CONFIG)) return false
+  const whole = [SINGLE_FILE, INDEX_FILE, PICKLED_FILE, PICKLED_INDEX].find(holds)
+  if (whole === undefined) return true
+  throw new UserError(`it holds an adapter (${ADAPTER_CONFIG}) and a whole model (${whole})`, {
+    where: folder,
+    fix: `move the adapter's files into a folder of their own, or take ${ADAPTER_CONFIG} away`,
+  })
 }
 
 /** Tensors of an adapter's file by what they are. Names are those of transformers' modules, without PEFT's prefix. */

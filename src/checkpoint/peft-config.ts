@@ -127,7 +127,7 @@ function settingsOf(json: z.output<typeof schema>, where: string): LoraSettings 
 
 /** A list, or lists by the layer; only those of the input embedding (and the head that is tied to it) can be learned here. */
 function tokensOf(given: readonly number[] | Readonly<Record<string, readonly number[]>>, where: string): number[] {
-  if (Array.isArray(given)) return [...given]
+  if (Array.isArray(given)) return eachOnce(given, where)
   const lists = Object.entries(given as Record<string, number[]>)
   const other = lists.find(([name]) => !/(^|\.)(embed_tokens|wte|word_embeddings)$/.test(name))
   if (lists.length > 1 || other)
@@ -135,7 +135,15 @@ function tokensOf(given: readonly number[] | Readonly<Record<string, readonly nu
       `trainable_token_indices of ${shown((other ?? lists[1])[0])} are not supported: only those of the input embedding`,
       { where },
     )
-  return lists[0]?.[1] ?? []
+  return eachOnce(lists[0]?.[1] ?? [], where)
+}
+
+/** @throws UserError for a token that is named twice: which of its rows counts, nobody says */
+function eachOnce(tokens: readonly number[], where: string): number[] {
+  const seen = new Set<number>()
+  const twice = tokens.find((token) => seen.size === seen.add(token).size)
+  if (twice === undefined) return [...tokens]
+  throw new UserError(`trainable_token_indices names token ${twice} twice`, { where, fix: "name each token once" })
 }
 
 /** adapter_config.json for PEFT, of any version that knows the options in use. */

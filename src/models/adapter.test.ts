@@ -126,6 +126,7 @@ describe("an adapter that does not fit", () => {
     [{ option_of_tomorrow: true }, /option "option_of_tomorrow"/],
     [{ r: 3 }, /lora_A\.weight is \[2, 16\], the model needs \[3, 16\]/],
     [{ trainable_token_indices: [90] }, /token 90, the model has 48/],
+    [{ trainable_token_indices: { embed_tokens: [4, 7, 4] } }, /trainable_token_indices names token 4 twice/],
     [{ target_modules: "(" }, /no regular expression/],
     [{ target_modules: ["q_proj", "lm_head"] }, /lm_head, which the adapter should have matrices for/],
   ])("%j", (change, message) => {
@@ -158,6 +159,12 @@ describe("an adapter that does not fit", () => {
     rmSync(join(folder, "adapter_model.safetensors"))
     cpSync(at("../pickle/adapter_model.bin"), join(folder, "adapter_model.bin"))
     expect(logits(loadModel(folder, { base: at("llama"), dtype: "float32", device: "cpu" }))).toEqual(before)
+  })
+
+  it("is refused beside a whole model", () => {
+    const folder = changed({})
+    cpSync(join(at("llama-tied"), "model.safetensors"), join(folder, "model.safetensors"))
+    expect(load(folder)).toMatch(/holds an adapter \(adapter_config\.json\) and a whole model \(model\.safetensors\)/)
   })
 
   it("is refused as a damaged pickle, without a base, and as the base of another", () => {

@@ -62,9 +62,9 @@ export class Adapter implements WeightAdapters {
       const adapter = new LowRank(learned(down), learned(up), layer.scale, plan.settings.dropout)
       const names = lowRankNames(layer.module)
       const [first] = layer.module.layers
-      const of = first.at === undefined ? first.layer : `${first.layer}.${first.at}`
-      for (const { layer: name, rows, at } of layer.module.layers)
-        this.#layers.set(name, [...(this.#layers.get(name) ?? []), { adapter, rows, at }])
+      const of = first.firstOutput === undefined ? first.layer : `${first.layer}.${first.firstOutput}`
+      for (const { layer: name, ...part } of layer.module.layers)
+        this.#layers.set(name, [...(this.#layers.get(name) ?? []), { adapter, ...part }])
       this.#learned.push(
         { canonical: `${of}.lora_A.weight`, name: names.down, tensor: adapter.down },
         { canonical: `${of}.lora_B.weight`, name: names.up, tensor: adapter.up },

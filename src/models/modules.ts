@@ -23,7 +23,7 @@ export interface ModuleLayer {
   /** Of the module's outputs, those of the layer. @default all */
   rows?: RowRange
   /** Output of the layer that the module's first is. @default 0 */
-  at?: number
+  firstOutput?: number
 }
 
 export interface Module extends NamedModule {
@@ -128,11 +128,12 @@ function collect(
     } else if (isJoin(rule)) {
       const sizes = rule.sizes ?? stored.map(() => shape[rule.axis] / stored.length)
       const obstacle = rule.axis === 0 ? undefined : "it is a part of a layer's inputs here"
-      let at = 0
+      let firstOutput = 0
       for (const [i, name] of stored.entries()) {
         const part = shape.map((size, axis) => (axis === rule.axis ? sizes[i] : size))
-        put(moduleOf(name), { linear, shape: part, layers: [{ layer, at }], ...(obstacle && { obstacle }) }, head)
-        at += sizes[i]
+        const layers = [{ layer, firstOutput }]
+        put(moduleOf(name), { linear, shape: part, layers, ...(obstacle && { obstacle }) }, head)
+        firstOutput += sizes[i]
       }
     } else {
       const obstacle = "reorder" in rule && rule.reorder ? "its weights lie in another order here" : undefined

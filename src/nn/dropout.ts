@@ -5,6 +5,8 @@ import { callOperator, manualSeed, type Tensor } from "../torch/index.js"
 interface Masks {
   seed: number
   drawn: number
+  /** The last mask of what has one for several of its parts, and those that had it. */
+  shared: Map<object, { index: number; parts: Set<number> }>
 }
 
 /** Outside of training nothing is dropped. */
@@ -16,7 +18,7 @@ let masks: Masks | undefined
  */
 export function withDropout<T>(seed: number, body: () => T): T {
   const outer = masks
-  masks = { seed, drawn: 0 }
+  masks = { seed, drawn: 0, shared: new Map() }
   try {
     return body()
   } finally {
@@ -43,13 +45,27 @@ export function withSameMasks<A extends unknown[], T>(body: (...args: A) => T): 
   }
 }
 
-/** x with each element dropped with `probability` and the others scaled up, in training; else x itself. */
-export function dropout(x: Tensor, probability: number): Tensor {
+/**
+ * x with each element dropped with `probability` and the others scaled up, in training; else x itself.
+ * @param part of something whose parts all get one mask for the same x; when one of them comes again, the next mask begins
+ */
+export function dropout(x: Tensor, probability: number, part?: { of: object; index: number }): Tensor {
   if (!masks || probability === 0) return x
   // The engine's own generator, seeded for each mask: a generator of its own for each would never be freed.
-  manualSeed(maskSeed(masks.seed, masks.drawn++))
+  manualSeed(maskSeed(masks.seed, part ? sharedMask(masks, part) : masks.drawn++))
   const kept = callOperator("aten::bernoulli.p", x.detach(), 1 - probability)[0] as Tensor
   return x.mul(kept.mul(1 / (1 - probability)))
+}
+
+function sharedMask(now: Masks, { of, index: part }: { of: object; index: number }): number {
+  const last = now.shared.get(of)
+  if (last && !last.parts.has(part)) {
+    last.parts.add(part)
+    return last.index
+  }
+  const index = now.drawn++
+  now.shared.set(of, { index, parts: new Set([part]) })
+  return index
 }
 
 /** Neighbouring numbers should give unrelated masks; the engine's generator takes 32 bits of a seed. */

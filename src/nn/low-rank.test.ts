@@ -37,7 +37,7 @@ describe("a low-rank adapter", () => {
     const all = x.matmul(down.transpose(0, 1)).matmul(up.transpose(0, 1)).mul(2)
     const ofSeveral = new Linear(make(3, 6).mul(0), null, [{ adapter, rows: { start: 1, length: 3 } }])
     expect(difference(ofSeveral.forward(x), all.narrow(1, 1, 3))).toBeLessThan(1e-12)
-    const parts = [{ adapter, at: 2 }]
+    const parts = [{ adapter, firstOutput: 2 }]
     const ofPart = new Linear(make(8, 6).mul(0), null, parts).forward(x)
     expect(difference(ofPart.narrow(1, 2, 5), all)).toBeLessThan(1e-12)
     expect(ofPart.narrow(1, 0, 2).abs().max().item() + ofPart.narrow(1, 7, 1).abs().max().item()).toBe(0)
@@ -71,9 +71,26 @@ describe("dropout", () => {
     ).toBeGreaterThan(0)
   })
 
+  it("is drawn once for all layers that an adapter is that of, whatever their order", () => {
+    const adapter = new LowRank(make(2, 6), make(9, 2), 1, 0.5)
+    const x = make(4, 6)
+    const rows = (start: number) => ({ start, length: 3 })
+    const [kept, again] = withDropout(5, () => {
+      const once = [3, 6, 0].map((start) => adapter.forward(x, rows(start)))
+      return [once, adapter.forward(x, rows(3))]
+    }) as [Tensor[], Tensor]
+    // PEFT's module: one input with its mask, and all rows of B.
+    const whole = withDropout(5, () => adapter.forward(x))
+    for (const [i, start] of [3, 6, 0].entries()) expect(difference(kept[i], whole.narrow(1, start, 3))).toBe(0)
+    expect(difference(again, kept[0])).toBeGreaterThan(0)
+  })
+
   it("is the same where the backward pass computes layers again", () => {
     const adapters = [0, 1, 2].map(() => new LowRank(make(2, 6).requiresGrad_(), make(6, 2).requiresGrad_(), 1, 0.5))
-    const layers = adapters.map((adapter) => new Linear(make(6, 6), null, [{ adapter }]))
+    // The last is that of two layers, which are one here.
+    const halves = [0, 3].map((start) => ({ adapter: adapters[2], rows: { start, length: 3 }, firstOutput: start }))
+    const parts = [[{ adapter: adapters[0] }], [{ adapter: adapters[1] }], halves]
+    const layers = parts.map((of) => new Linear(make(6, 6), null, of))
     const x = make(4, 6)
     const run = (recompute: boolean): Tensor[] => {
       withDropout(11, () => {

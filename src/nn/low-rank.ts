@@ -22,7 +22,7 @@ export class LowRank {
 
   /** x [..., K] → [..., rows of B], in the type of A. */
   forward(x: Tensor, rows?: RowRange): Tensor {
-    const input = dropout(x.to(this.down.dtype), this.dropout)
+    const input = dropout(x.to(this.down.dtype), this.dropout, rows && { of: this, index: rows.start })
     return linear(linear(input, this.down).mul(this.scale), this.#rows(rows))
   }
 
@@ -47,21 +47,23 @@ export interface LowRankPart {
   /** Of B, where the adapter is that of several layers. @default all */
   rows?: RowRange
   /** Output of the layer that the first of them is added to, where it is that of a part of the layer. @default 0 */
-  at?: number
+  firstOutput?: number
 }
 
 /** y [..., N] of a layer with what its adapters add to it, in y's type. */
 export function addLowRank(y: Tensor, x: Tensor, parts: readonly LowRankPart[]): Tensor {
   const width = y.shape[y.rank - 1]
-  return parts.reduce((sum, { adapter, rows, at = 0 }) => {
-    const added = widened(adapter.forward(x, rows), y.rank - 1, at, width)
+  return parts.reduce((sum, { adapter, rows, firstOutput = 0 }) => {
+    const added = widened(adapter.forward(x, rows), y.rank - 1, firstOutput, width)
     return sum.add(added).to(y.dtype)
   }, y)
 }
 
 /** scale · B A of all adapters of a layer, [N, K]; undefined where it has none. */
 export function lowRankDelta(parts: readonly LowRankPart[], outputs: number): Tensor | undefined {
-  const deltas = parts.map(({ adapter, rows, at = 0 }) => widened(adapter.delta(rows), 0, at, outputs))
+  const deltas = parts.map(({ adapter, rows, firstOutput = 0 }) =>
+    widened(adapter.delta(rows), 0, firstOutput, outputs),
+  )
   return deltas.length === 0 ? undefined : deltas.reduce((sum, delta) => sum.add(delta))
 }
 
