@@ -25,7 +25,7 @@ async function run(name: string, ...args: string[]): Promise<string[]> {
 describe("examples", () => {
   it("are short, numbered without gaps, listed, and import the library by name", () => {
     const readme = readFileSync(join(import.meta.dirname, "README.md"), "utf8")
-    expect(scripts.map((name) => Number(name.slice(0, 2)))).toEqual([1, 2, 3, 4, 5, 6, 7])
+    expect(scripts.map((name) => Number(name.slice(0, 2)))).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
     for (const name of scripts) {
       const source = readFileSync(join(import.meta.dirname, name), "utf8")
       expect(readme).toContain(`[${name}](${name})`)
@@ -93,5 +93,16 @@ describe("examples", () => {
     const lines = await run("07-tensors.ts")
     expect(lines.at(-2)).toMatch(/^y = (2\.9|3\.0)\d x \+ -(0\.9|1\.0)\d$/)
     expect(lines.at(-1)).toMatch(/^median of y -?\d\.\d\d, \d+ live tensors$/)
+  })
+
+  it("08: an adapter lowers the loss, and is opened with the model that it is for", async () => {
+    const folder = join(out, "adapter")
+    const lines = await run("08-learn-an-adapter.ts", "16", folder)
+    const losses = lines.slice(0, -1).map((line) => Number(/^step \d+: loss (\d+\.\d+)$/.exec(line)![1]))
+    const mean = (values: number[]): number => values.reduce((sum, loss) => sum + loss) / values.length
+    expect(losses.length).toBe(16)
+    expect(mean(losses.slice(8))).toBeLessThan(mean(losses.slice(0, 4)) * 0.8)
+    const [, forwards] = await run("01-generate.ts", "examples/pictures/panda.png", "Name it.", folder)
+    expect(forwards).toMatch(/^\d+ tokens in \d+ forward passes, block-diffusion$/)
   })
 })

@@ -48,11 +48,11 @@ export { type ConvertOptions, convert } from "./paradigms/convert.js"
 export { type MergeOptions, merge } from "./paradigms/merge.js"
 export { asParadigm } from "./paradigms/translate.js"
 
-// Adapters: docs/guide/lora.md.
+// Adapters: docs/guide/lora.md, examples/08-learn-an-adapter.ts.
 
 export type { LoraSettings, ModuleNames } from "./checkpoint/peft-config.js"
 export type { TensorEntry } from "./checkpoint/safetensors-writer.js"
-export { Adapter, type AdapterValues, newValues } from "./models/adapter.js"
+export { type Adapter, type AdapterValues, newValues } from "./models/adapter.js"
 export { type AdapterPlan, type AdapterPlanOptions, type LowRankPlan, planAdapter } from "./models/adapter-plan.js"
 export type { NewAdapter } from "./models/load.js"
 export { type Module, type ModuleLayer, Modules } from "./models/modules.js"
@@ -64,7 +64,7 @@ export type { TokenRows } from "./nn/token-rows.js"
 // Train one: as a recipe says, or in a loop of one's own.
 
 export { type Random, randomFrom } from "./data/prng.js"
-export { dropout, withDropout } from "./nn/dropout.js"
+export { withDropout } from "./nn/dropout.js"
 export { autoregressiveObjective } from "./paradigms/autoregressive/objective.js"
 export { type LossUnit, meanLoss, type Objective, type TrainingBatch, type TrainingSample } from "./paradigms/batch.js"
 export type { CleanContext, TokenShift } from "./paradigms/block-diffusion/needed-positions.js"
@@ -112,7 +112,7 @@ export { type FullDiffusionDecoderOptions, fullDiffusionDecoding } from "./parad
 export type { Prompt } from "./paradigms/prompt.js"
 export { type Predictions, type SamplingOptions, sampleTokens, type UniformSource } from "./paradigms/sampling.js"
 
-// Compare texts.
+// Compare texts, and metrics of one's own: docs/guide/ablate.md.
 
 export {
   type BertScoreBaseline,
@@ -121,6 +121,7 @@ export {
   bertScore,
   ROBERTA_LARGE_BASELINE,
 } from "./eval/bertscore.js"
+export { type Judged, type Metric, type MetricMaker, registerMetric } from "./eval/metrics.js"
 export { loadTextEncoder, type TextEncoder, type TextEncoderOptions } from "./models/encoders/text-encoder.js"
 
 // Another family of models: docs/guide/add-a-model.md.

@@ -10,7 +10,7 @@ import { type SmallTextModel, writeSmallTextModel } from "../support/small-text-
 import { writeSmallTower } from "../support/small-towers.js"
 import { writeSmallVlm } from "../support/small-vlm.js"
 
-const { composeModel, loadCheckpoint, loadSession, readTrainingPlan, runPlan, saveComposed } = library
+const { composeModel, loadCheckpoint, loadSession, readTrainingPlan, runPlan, saveComposed, saveParts } = library
 const guide = readFileSync(resolve(import.meta.dirname, "../../docs/guide/from-a-language-model.md"), "utf8")
 const block = (language: string): string => new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "s").exec(guide)![1]
 const folder = mkdtempSync(join(tmpdir(), "from-a-language-model-"))
@@ -49,7 +49,9 @@ it("the program's functions are there, and do what it says", async () => {
   const composed = composeModel({ language: text.gguf, tower, connector: "linear", seed: 1 })
   const { model } = loadCheckpoint(composed.checkpoint, { dtype: "float32" })
   await saveComposed(join(folder, "untrained"), composed)
-  expect([...library.loadModel(join(folder, "untrained")).model.parameters().keys()]).toEqual([
-    ...model.parameters().keys(),
-  ])
+  await saveParts(join(folder, "parts"), composed)
+  for (const saved of ["untrained", "parts"])
+    expect([...library.loadModel(join(folder, saved)).model.parameters().keys()]).toEqual([
+      ...model.parameters().keys(),
+    ])
 })
