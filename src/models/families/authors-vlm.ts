@@ -4,6 +4,7 @@
  */
 
 import type { ModelConfig } from "../../checkpoint/config.js"
+import type { ElementType } from "../../checkpoint/element-types.js"
 import { isObject, type Json } from "../../checkpoint/json.js"
 import type { Layout } from "../../checkpoint/layout.js"
 import { type ParadigmRecord, paradigmJson, readParadigm } from "../../checkpoint/paradigm-record.js"
@@ -54,52 +55,15 @@ export interface AuthorsFamily {
 
 /** The architecture of a family, from what is its own. */
 export function authorsVlm(family: AuthorsFamily): Architecture<AuthorsConfig> {
-  const { name, title, language, chat, blocks, plain } = family
-  const formOf = ({ paradigm }: Pick<AuthorsConfig, "paradigm">): Form =>
-    [blocks, plain].find(({ published }) => paradigm.name === published.name) ?? plain
-  const inner = (config: AuthorsConfig): ModelConfig => ({ ...config, family: language })
+  const { name, title, blocks, plain } = family
   return {
     name,
     title,
     modelTypes: [blocks.type, plain.type],
-    read(raw, files) {
-      const { where } = files
-      const { chatWithoutTemplate: _, ...text } = architectureOf({ family: language }).read(raw, { where })
-      const tower = towerOf(raw, files)
-      const isBlocks = raw.model_type === blocks.type
-      const config: AuthorsConfig = {
-        ...text,
-        family: name,
-        language,
-        chat,
-        paradigm: readParadigm(raw, where) ?? (isBlocks ? readBd3lm(raw, where) : plain.published),
-        vision: readAuthorsVision(raw, tower, text.text.hiddenSize, where),
-        publishedTower: tower,
-        decoding: { confidenceFrom: "unmodified", singleBlockSchedule: "genLength" },
-        raw,
-      }
-      if (formOf(config) === blocks) validateBd3lm(config.paradigm, config.text.maxPositions, where)
-      // Here, so that a key that cannot be right is told before weights are looked for.
-      authorsSettings(raw, tileOf(config.vision), where)
-      return config
-    },
-    write(config, dtype) {
-      const { paradigm, raw, vision, publishedTower: tower } = config
-      const form = formOf(config)
-      const isBlocks = form === blocks
-      return {
-        ...architectureOf({ family: language }).write(inner(config), dtype),
-        architectures: raw.model_type === form.type ? (raw.architectures ?? [form.architecture]) : [form.architecture],
-        model_type: form.type,
-        ...writeAuthorsVision(vision),
-        vision_config: towerFamilyOf(tower).write(tower),
-        ...(isBlocks ? bd3lmJson(paradigm) : noBd3lm()),
-        // The options of blocks are in the keys above.
-        ...paradigmJson(isBlocks ? form.published : paradigm, form.published.name),
-      }
-    },
+    read: (raw, files) => read(family, raw, files),
+    write: (config, dtype) => write(family, config, dtype),
     layouts: (config) =>
-      architectureOf({ family: language })
+      languageOf(config)
         .layouts(inner(config))
         .map(({ rules, ignored = [], ...layout }): Layout => {
           return { ...layout, rules: [...authorsVisionRules, ...rules], ignored: [...ignored, POSITION_IDS] }
@@ -117,6 +81,52 @@ export function authorsVlm(family: AuthorsFamily): Architecture<AuthorsConfig> {
       )
     },
     build: buildTiled,
+  }
+}
+
+const languageOf = ({ language }: Pick<AuthorsConfig, "language">): Architecture => architectureOf({ family: language })
+const inner = (config: AuthorsConfig): ModelConfig => ({ ...config, family: config.language })
+
+/** The published form of a model, by its paradigm. */
+const formOf = ({ blocks, plain }: AuthorsFamily, paradigm: ParadigmRecord): Form =>
+  [blocks, plain].find(({ published }) => paradigm.name === published.name) ?? plain
+
+function read(family: AuthorsFamily, raw: Json, files: ConfigFiles): AuthorsConfig {
+  const { name, language, chat, blocks, plain } = family
+  const { where } = files
+  const { chatWithoutTemplate: _, ...text } = languageOf({ language }).read(raw, { where })
+  const tower = towerOf(raw, files)
+  const isBlocks = raw.model_type === blocks.type
+  const config: AuthorsConfig = {
+    ...text,
+    family: name,
+    language,
+    chat,
+    paradigm: readParadigm(raw, where) ?? (isBlocks ? readBd3lm(raw, where) : plain.published),
+    vision: readAuthorsVision(raw, tower, text.text.hiddenSize, where),
+    publishedTower: tower,
+    decoding: { confidenceFrom: "unmodified", singleBlockSchedule: "genLength" },
+    raw,
+  }
+  if (formOf(family, config.paradigm) === blocks) validateBd3lm(config.paradigm, config.text.maxPositions, where)
+  // Here, so that a key that cannot be right is told before weights are looked for.
+  authorsSettings(raw, tileOf(config.vision), where)
+  return config
+}
+
+function write(family: AuthorsFamily, config: AuthorsConfig, dtype: ElementType): Json {
+  const { paradigm, raw, vision, publishedTower: tower } = config
+  const form = formOf(family, paradigm)
+  const isBlocks = form === family.blocks
+  return {
+    ...languageOf(config).write(inner(config), dtype),
+    architectures: raw.model_type === form.type ? (raw.architectures ?? [form.architecture]) : [form.architecture],
+    model_type: form.type,
+    ...writeAuthorsVision(vision),
+    vision_config: towerFamilyOf(tower).write(tower),
+    ...(isBlocks ? bd3lmJson(paradigm) : noBd3lm()),
+    // The options of blocks are in the keys above.
+    ...paradigmJson(isBlocks ? form.published : paradigm, form.published.name),
   }
 }
 
