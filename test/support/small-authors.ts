@@ -5,11 +5,14 @@ import { join } from "node:path"
 import type { ModelConfig } from "../../src/checkpoint/config.js"
 import type { Json } from "../../src/checkpoint/json.js"
 import { writeTensors } from "../../src/checkpoint/safetensors.js"
+import type { RgbImage } from "../../src/image/rgb.js"
 import { normaliseConfig } from "../../src/models/read-config.js"
-import { tensorEntries } from "../../src/models/save.js"
+import { initialiseWeights } from "../../src/models/registry.js"
+import { saveModel, tensorEntries } from "../../src/models/save.js"
 import { towerConfigIn } from "../../src/models/towers/folder.js"
 import { buildTower } from "../../src/models/towers/registry.js"
 import { RecordingWeights } from "../../src/models/weight-source.js"
+import type { Message } from "../../src/text/message.js"
 import { Generator, randn, type Tensor } from "../../src/torch/index.js"
 import { SMALL_FAMILIES } from "./small-families.js"
 
@@ -104,3 +107,23 @@ export async function writeSiglip(folder: string, changes: Json = {}): Promise<M
   await writeTensors(folder, tensorEntries(weights))
   return weights
 }
+
+/** @returns the weights of a model, the same each time */
+export const weightsOf = (config: ModelConfig, trainable = false): Map<string, Tensor> =>
+  initialiseWeights(config, 7, { std: 0.3, embeddingStd: 1, trainable })
+
+/** A whole model in a folder. */
+export async function saveAuthors(folder: string, type: AuthorsType, config = authorsConfig(type)): Promise<void> {
+  await saveModel(folder, { config, parameters: weightsOf(config) })
+  writeLetters(folder, type)
+}
+
+export const patterned = (width: number, height: number): RgbImage => ({
+  width,
+  height,
+  data: Uint8Array.from({ length: width * height * 3 }, (_, i) => (i * i * 7 + 31 * i) % 256),
+})
+
+export const WHAT_IS_IT: Message[] = [
+  { role: "user", content: [{ type: "image" }, { type: "text", text: "\nWhat is it?" }] },
+]

@@ -1,12 +1,12 @@
 /** A language model, a tower and a connector become a model that sees, in memory and in a folder. */
 
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { imagePath } from "../../../test/support/images.js"
 import { SMALL_FAMILIES } from "../../../test/support/small-families.js"
-import { type SmallTextModel, writeSmallLanguage, writeSmallTextModel } from "../../../test/support/small-text-model.js"
+import { type SmallTextModel, writeSmallTextModel } from "../../../test/support/small-text-model.js"
 import { writeSmallTower } from "../../../test/support/small-towers.js"
 import { decodeImage } from "../../image/decode.js"
 import { Tokenizer } from "../../text/tokenizer.js"
@@ -20,7 +20,7 @@ import { initialiseWeights } from "../registry.js"
 import { saveModel } from "../save.js"
 import { requireConfigTokens } from "../token-ids.js"
 import { type ComposeOptions, composeModel } from "./compose.js"
-import { saveComposed, saveParts } from "./save-composed.js"
+import { saveComposed } from "./save-composed.js"
 
 const root = mkdtempSync(join(tmpdir(), "compose-"))
 let llama: SmallTextModel
@@ -195,102 +195,6 @@ it("starts its connector from a seed", () => {
   }
   expect(connector(1)).toEqual(connector(1))
   expect(connector(1)).not.toEqual(connector(2))
-})
-
-describe("the authors' form", () => {
-  const qwen2 = { ...SMALL_FAMILIES.qwen2, use_sliding_window: false, eos_token_id: 3, mask_token_id: undefined }
-  it.each<[string, object, Partial<ComposeOptions>, object]>([
-    ["Qwen2", qwen2, {}, { family: "llava_qwen", chat: "qwen_2_5" }],
-    ["Qwen2, in tiles", qwen2, { anyres: 2, connector: "mlp3x_gelu" }, { family: "llava_qwen" }],
-    ["LLaDA", SMALL_FAMILIES.llada, {}, { family: "llava_llada", chat: "llava_llada" }],
-  ])("%s", async (name, json, options, expected) => {
-    const language = await writeSmallLanguage(join(root, `authors ${name}`), llama, json)
-    const composed = composeModel({ language, tower: towers.siglip, layout: "authors", ...options })
-    const [folder, parts] = [join(root, `authors whole ${name}`), join(root, `authors parts ${name}`)]
-    await saveComposed(folder, composed)
-    await saveParts(parts, composed)
-    const saved = loadModel(folder, { dtype: "float32" })
-    expect(saved.checkpoint.config).toMatchObject(expected)
-    expect(saved.checkpoint.config.text.vocabSize).toBe(llama.vocabulary)
-    const before = await seen(loadCheckpoint(composed.checkpoint, { dtype: "float32" }), folder)
-    for (const loaded of [saved, loadModel(parts, { dtype: "float32" })])
-      expect(values(await seen(loaded, folder))).toEqual(values(before))
-    expect(before.shape[0]).toBeGreaterThanOrEqual(16)
-    // Its last layer is taken away.
-    const names = [...saved.model.parameters().keys()].filter((weight) => /encoder\.layers\.\d/.test(weight))
-    expect(new Set(names.map((weight) => /layers\.(\d)/.exec(weight)![1]))).toEqual(new Set(["0", "1"]))
-    const given = loadModel(language, { dtype: "float32" }).model.parameters()
-    for (const [weight, value] of given)
-      expect(values(saved.model.parameters().get(weight)!), weight).toEqual(values(value))
-  })
-
-  it("is for models that their code has", async () => {
-    const language = await writeSmallLanguage(join(root, "authors refused"), llama, qwen2)
-    const refused = (options: Partial<ComposeOptions>, sentence: RegExp): void =>
-      expect(() => composeModel({ language, tower: towers.siglip, layout: "authors", ...options })).toThrow(sentence)
-    refused({ language: llama.folder }, /there is no Llama model in the authors' form/)
-    refused({ connector: "pixel_shuffle" }, /there is no connector pixel_shuffle in the authors' form/)
-    refused({ imageToken: "<|im_start|>" }, /no token stands for pictures in the authors' form/)
-    refused({ layer: -1 }, /SigLIP gives what its last layer but one makes/)
-    refused({ layout: "llama.cpp" as never }, /there is no layout "llama.cpp" for a new model/)
-  })
-})
-
-describe("the connector alone", () => {
-  it("is a model folder, as long as the parts are there", async () => {
-    const [language, tower] = [join(root, "moving language"), join(root, "moving tower")]
-    cpSync(llama.folder, language, { recursive: true })
-    cpSync(towers.clip, tower, { recursive: true })
-    const composed = composeModel({ language, tower, anyres: 2 })
-    const [parts, whole] = [join(root, "parts"), join(root, "as whole")]
-    await saveParts(parts, composed)
-    await saveComposed(whole, composed)
-    expect(readdirSync(parts).filter((name) => name.endsWith(".safetensors"))).toEqual(["connector.safetensors"])
-    const opened = loadModel(parts, { dtype: "float32" })
-    const expected = loadModel(whole, { dtype: "float32" })
-    expect(opened.checkpoint.config).toEqual(expected.checkpoint.config)
-    for (const [name, weight] of expected.model.parameters())
-      expect(values(opened.model.parameters().get(name)!), name).toEqual(values(weight))
-
-    const later = composeModel({ language, tower, connectorFrom: parts, seed: 9 })
-    const connector = "model.mm_projector.2.weight"
-    expect(values(loadCheckpoint(later.checkpoint, { dtype: "float32" }).model.parameters().get(connector)!)).toEqual(
-      values(expected.model.parameters().get(connector)!),
-    )
-
-    // Another tower of the same shape is not the one that the connector was made for.
-    const weights = readFileSync(join(tower, "model.safetensors"))
-    writeFileSync(join(tower, "model.safetensors"), Buffer.from(weights).fill(0x3c, weights.length - 4000))
-    expect(() => loadModel(parts)).toThrow(/the connector was trained with another vision tower/)
-    writeFileSync(join(tower, "model.safetensors"), weights)
-    const file = join(parts, "parts.json")
-    const record = JSON.parse(readFileSync(file, "utf8"))
-    const damaged = (change: object, sentence: RegExp): void => {
-      writeFileSync(file, JSON.stringify({ ...record, ...change }))
-      expect(() => loadModel(parts)).toThrow(sentence)
-    }
-    damaged(
-      { language: { ...record.language, folder: parts } },
-      /is a connector with names of parts, no language model/,
-    )
-    damaged({ language: { ...record.language, folder: llama.folder, name: "x" }, tower: {} }, /tower\.name/)
-    damaged({ language: { name: "x", folder: towers.siglip } }, /this is a vision tower \(SigLIP/)
-    damaged({ tower: { name: "x", folder: towers.siglip } }, /connector, parts and config.json do not fit/)
-    // Elsewhere, but downloaded from the hub there too.
-    const commit = "c".repeat(40)
-    const hub = join(root, "hub", "models--org--words")
-    mkdirSync(join(hub, "refs"), { recursive: true })
-    writeFileSync(join(hub, "refs", "main"), commit)
-    cpSync(language, join(hub, "snapshots", commit), { recursive: true })
-    vi.stubEnv("HF_HUB_CACHE", join(root, "hub"))
-    const moved = { ...record.language, name: "org/words", folder: join(root, "gone") }
-    writeFileSync(file, JSON.stringify({ ...record, language: moved }))
-    expect(loadModel(parts, { dtype: "float32" }).checkpoint.config).toEqual(expected.checkpoint.config)
-    vi.unstubAllEnvs()
-    writeFileSync(file, JSON.stringify(record))
-    rmSync(language, { recursive: true })
-    expect(() => loadModel(parts)).toThrow(/the language model that the connector belongs to, .* is no longer at/)
-  })
 })
 
 describe("refuses", () => {
