@@ -94,13 +94,15 @@ export function textConfig(language: ModelConfig): Json {
 export function writeOuter(config: OuterConfig, dtype: ElementType): Json {
   const { raw, language, tokens, paradigm } = config
   const inner = raw.text_config as Json
-  const namesMask = raw.mask_token_id != null || paradigm.name !== AUTOREGRESSIVE.name
+  // Of such models none is published in another.
+  const published = AUTOREGRESSIVE
+  const namesMask = raw.mask_token_id != null || paradigm.name !== published.name
   return {
     ...raw,
     text_config: { ...inner, ...textConfig({ ...config, family: language, raw: inner }) },
     dtype,
     torch_dtype: dtype,
     ...(namesMask && tokens.mask !== undefined && { mask_token_id: tokens.mask }),
-    ...paradigmJson(paradigm, AUTOREGRESSIVE.name),
+    ...paradigmJson(paradigm, published.name),
   }
 }
