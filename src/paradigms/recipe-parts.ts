@@ -15,3 +15,10 @@ export const tokenShift = z.enum(["same", "next"])
 
 /** authors: the template's tokens are masked and learned too, also those of the prompt; answers: only the answers (the paper). */
 export const learnedTokens = z.enum(["authors", "answers"])
+
+/** Of phases, each until a part of the training is done: what `refine` takes. */
+export const untilGrows = [
+  (phases: readonly { until: number }[]): boolean =>
+    phases.every(({ until }, i) => i === 0 || until > phases[i - 1].until),
+  "`until` must grow from phase to phase",
+] as const

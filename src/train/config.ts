@@ -5,6 +5,7 @@ import type { UserError } from "../errors.js"
 import { modelUrlProblem } from "../hub/model-url.js"
 import { connectorNamed } from "../models/connectors/registry.js"
 import { sectionKey } from "../paradigms/paradigm.js"
+import { untilGrows } from "../paradigms/recipe-parts.js"
 import {
   type AnyParadigm,
   DEFAULT_PARADIGM,
@@ -73,10 +74,7 @@ export const taskMixtureSchema = z
   )
   .min(1)
   .max(1000)
-  .refine(
-    (phases) => phases.every(({ until }, i) => i === 0 || until > phases[i - 1].until),
-    "`until` must grow from phase to phase",
-  )
+  .refine(...untilGrows)
   .refine((phases) => phases.at(-1)?.until === 1, "the last `until` must be 1: it says what is learned to the end")
 
 export const augmentSchema = z.strictObject({

@@ -31,7 +31,7 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(root, { recursive: true }))
 
-/** Their language model and their pictures stand at the top of config.json: test/authors-models.test.ts. */
+/** Their language model and their pictures stand at the top of config.json: test/authors-folders.test.ts. */
 const AUTHORS = ["llava_qwen", "llava_llada"]
 
 let copies = 0

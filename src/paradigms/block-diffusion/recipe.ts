@@ -6,7 +6,7 @@ import type { Json } from "../../checkpoint/json.js"
 import type { ParadigmRecord } from "../../checkpoint/paradigm-record.js"
 import { check } from "../../checkpoint/schema-check.js"
 import { UserError } from "../../errors.js"
-import { learnedTokens, noiseRange, tokenShift } from "../recipe-parts.js"
+import { learnedTokens, noiseRange, tokenShift, untilGrows } from "../recipe-parts.js"
 import type { CleanContext, TokenShift } from "./needed-positions.js"
 
 const LARGEST_BLOCK = 65_536
@@ -16,10 +16,7 @@ const blockSize = z.int().min(1).max(LARGEST_BLOCK)
 const annealing = z
   .array(z.strictObject({ until: z.number().positive().lt(1), block_size: blockSize }))
   .max(1000)
-  .refine(
-    (phases) => phases.every(({ until }, i) => i === 0 || until > phases[i - 1].until),
-    "`until` must grow from phase to phase",
-  )
+  .refine(...untilGrows)
 
 export const blockDiffusionRecipe = z.strictObject({
   /** D of the paper. */

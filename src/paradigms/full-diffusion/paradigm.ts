@@ -23,8 +23,8 @@ export const fullDiffusion: Paradigm<FullDiffusionRecipe, FullSettings> = {
   record: recordOf,
   check: checkRecord,
   learn: ({ learn }) => learn,
-  arrange: (encoded, { fill }, { config }) =>
-    fill === 0 ? encoded : withFilledAnswers(encoded, { size: fill, eos: endToken(config) }),
+  arrange: (encoded, { fill_to: size }, { config }) =>
+    size === 0 ? encoded : withFilledAnswers(encoded, { size, eos: endToken(config) }),
   layOut: (encoded, _, { imageSpans, maxLength }) => layOut(encoded, imageSpans, { maxLength }),
   objective(model, batch, { recipe, maskToken, per, uniform }) {
     const { noise_range, shift, turns } = recipe

@@ -20,13 +20,13 @@ export const fullDiffusionRecipe = z.strictObject({
    * Every answer is filled with end marks, which are learned, up to a multiple of so many tokens (LLaDA's fine-tuning): what is
    * decoded is longer than the answer. 0: not, as the authors.
    */
-  fill: z.int().min(0).max(65_536).default(0),
+  fill_to: z.int().min(0).max(65_536).default(0),
 })
 
 export type FullDiffusionRecipe = z.output<typeof fullDiffusionRecipe>
 
 const DEFAULTS = fullDiffusionRecipe.parse({})
-const { shift, turns, learn, fill } = fullDiffusionRecipe.shape
+const { shift, turns, learn, fill_to } = fullDiffusionRecipe.shape
 const recordSchema = z.looseObject({
   noise_range: z
     .tuple([fraction, fraction])
@@ -35,13 +35,13 @@ const recordSchema = z.looseObject({
   shift: shift.optional(),
   turns: turns.optional(),
   learn: learn.optional(),
-  fill: fill.optional(),
+  fill_to: fill_to.optional(),
 })
 
 /** The options of a training. */
 export function recordOf(recipe: Partial<FullDiffusionRecipe> = {}): Json {
-  const { fill, ...rest } = { ...DEFAULTS, ...recipe }
-  return { ...rest, ...(fill > 0 && { fill }) }
+  const { fill_to, ...rest } = { ...DEFAULTS, ...recipe }
+  return { ...rest, ...(fill_to > 0 && { fill_to }) }
 }
 
 /** @throws UserError naming the key that cannot be right */
