@@ -1,6 +1,5 @@
 /** One training from wherever it starts: of a recipe by itself, or a stage of several. */
 
-import { join } from "node:path"
 import { sweepPartials } from "../checkpoint/files.js"
 import { lockFolder } from "../checkpoint/lock.js"
 import { finishedModel } from "../checkpoint/training-output.js"
@@ -13,7 +12,7 @@ import { identityOf } from "./identity.js"
 import { lengthOf } from "./length.js"
 import { MetricsLog } from "./metrics.js"
 import { requireTrainingPlaces } from "./output-places.js"
-import { prepare } from "./prepare.js"
+import { type Prepared, prepare } from "./prepare.js"
 import { openData, TrainingSession } from "./session.js"
 import type { StartingModel } from "./start.js"
 import { checkpointSteps, lastCheckpoint, requireSameTraining, type SavedCheckpoint } from "./state.js"
@@ -44,9 +43,8 @@ export async function* runStage(config: TrainingConfig, options: StageOptions): 
     // Adapters are learned beside the source.
     const before = resumed && !config.lora ? readConfigBeside(resumed.folder, source.folder) : undefined
     const prepared = prepare(config, { folder: source.folder, before, made: start.made })
-    const data = openData(config, prepared, join(config.output, "data.index"), identity.data.sha256)
-    await requireNothingBuiltOn(config, { resumed, later: options.later, samples: data.size })
-    const session = new TrainingSession({ config, prepared, source, identity, resumed, data, lock })
+    await requireNothingBuiltOn(config, { resumed, later: options.later, prepared })
+    const session = new TrainingSession({ config, prepared, source, identity, resumed, lock })
     forgetFinished(config.output)
     yield { type: "start", step: session.state.step, totalSteps: session.length.totalSteps, ...session.begun }
     yield* steps(session, options.signal)
@@ -71,11 +69,10 @@ async function doneBefore(config: TrainingConfig, { saved }: SavedCheckpoint): P
 /** @throws UserError where the training would go on, and a later stage has already learned from what it left */
 async function requireNothingBuiltOn(
   config: TrainingConfig,
-  { resumed, later = [], samples }: { resumed?: SavedCheckpoint; later?: readonly string[]; samples: number },
+  { resumed, later = [], prepared }: { resumed?: SavedCheckpoint; later?: readonly string[]; prepared: Prepared },
 ): Promise<void> {
-  if (lengthOf(config, samples).stateOf(resumed?.saved).progress >= 1) return
   for (const output of later)
-    if ((await checkpointSteps(output)).length > 0)
+    if ((await checkpointSteps(output)).length > 0 && !isDone(config, prepared, resumed))
       throw new UserError(
         resumed
           ? `this stage is longer now than it was (${resumed.saved.step} steps), and a later one has begun with the model that it left`
@@ -85,6 +82,15 @@ async function requireNothingBuiltOn(
           fix: `give it the length that it had${resumed ? "" : " and restore its checkpoint"}, or delete ${output} to train the stages behind it anew`,
         },
       )
+}
+
+function isDone(config: TrainingConfig, prepared: Prepared, resumed?: SavedCheckpoint): boolean {
+  const data = openData(config, prepared)
+  try {
+    return lengthOf(config, data.size).stateOf(resumed?.saved).progress >= 1
+  } finally {
+    data.close()
+  }
 }
 
 async function* steps(session: TrainingSession, signal: AbortSignal | undefined): AsyncGenerator<TrainingEvent> {

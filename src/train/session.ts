@@ -1,5 +1,6 @@
 /** A training under way in this process: what learns from what, how far it is, its checkpoints and its end. */
 
+import { join } from "node:path"
 import { explaining } from "../checkpoint/files.js"
 import type { FileLock } from "../checkpoint/lock.js"
 import { finishedModel } from "../checkpoint/training-output.js"
@@ -25,7 +26,6 @@ export interface SessionParts {
   source: Start["source"]
   identity: RunIdentity
   resumed: SavedCheckpoint | undefined
-  data: TrainingData
   lock: FileLock
 }
 
@@ -54,7 +54,7 @@ export class TrainingSession {
 
   /** Loads the model. */
   constructor(parts: SessionParts) {
-    const { config, prepared, source, resumed, data } = parts
+    const { config, prepared, source, identity, resumed } = parts
     const { target, adapter } = prepared
     this.#parts = parts
     this.config = config
@@ -66,6 +66,8 @@ export class TrainingSession {
     const { betas, eps, max_grad_norm: maxGradNorm } = config.train
     this.#optimizer = new AdamW(parameters, { betas, eps, maxGradNorm })
     if (resumed) restoreOptimizer(resumed.folder, this.#optimizer)
+    // Behind the model: where that cannot be loaded, nothing is written.
+    const data = openData(config, prepared, join(config.output, "data.index"), identity.data.sha256)
     this.begun = { parameters: parameters.reduce((n, p) => n + p.tensor.size, 0), samples: data.size, dtype, device }
     this.length = lengthOf(config, data.size)
     this.state = this.length.stateOf(resumed?.saved)
