@@ -1,4 +1,4 @@
-/** Shows a training while it runs, and writes the report of a translation. */
+/** Shows a training while it runs, and writes its report. */
 
 import { join, resolve } from "node:path"
 import { writeFileAtomic } from "../checkpoint/files.js"
@@ -58,16 +58,13 @@ export async function translateCommand(
       where: recipe,
       fix: `set paradigm: ${DEFAULT_PARADIGM}, or use \`diffusionvl train\``,
     })
-  const report = join(plan.output, "report.html")
-  requirePlaces({ files: [report] })
   const finished = await run(plan)
   if (finished === undefined) return
-  await writeFileAtomic(report, renderTrainingReport(plan, finished.stages))
   // Of an adapter, the settings of pictures are in its base's folder.
   const question = architectureOf(readConfig(finished.model)).images
     ? '--image FILE "What is this?"'
     : '"What is the time?"'
-  process.stdout.write(`report   ${report}\ntry it   ${program} generate --model ${finished.model} ${question}\n`)
+  process.stdout.write(`try it   ${program} generate --model ${finished.model} ${question}\n`)
 }
 
 /** @throws UserError for a recipe without a tower, which a connector was given for */
@@ -79,8 +76,20 @@ function requireTower({ stages }: TrainingPlan): void {
   })
 }
 
+type Finished = Extract<PlanEvent, { type: "finished" }>
+
 /** @returns what came out, or undefined when it was stopped before */
-async function run(plan: TrainingPlan): Promise<Extract<PlanEvent, { type: "finished" }> | undefined> {
+async function run(plan: TrainingPlan): Promise<Finished | undefined> {
+  const report = join(plan.output, "report.html")
+  requirePlaces({ files: [report] })
+  const finished = await runShown(plan)
+  if (finished === undefined) return undefined
+  await writeFileAtomic(report, renderTrainingReport(plan, finished.stages))
+  process.stdout.write(`report   ${report}\n`)
+  return finished
+}
+
+async function runShown(plan: TrainingPlan): Promise<Finished | undefined> {
   let progress = new Progress(plan.stages[0].config.paradigm)
   return interruptible(async (signal) => {
     const download = downloadObserver(plan.stages[0].config.model)
