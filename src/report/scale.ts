@@ -18,6 +18,9 @@ export interface Ends {
   within?: readonly [least: number, most: number]
 }
 
+/** What is smaller is nothing: its parts would be no numbers any more. */
+const SMALLEST = 1e-300
+
 /**
  * A scale that shows all values, with a little room at the ends that are not given.
  * @param start place of the smallest value
@@ -36,9 +39,9 @@ export function scale(
   let low = Number.isFinite(smallest) ? smallest : Number.isFinite(largest) ? largest - 1 : 0
   let high = Number.isFinite(largest) ? largest : low + 1
   // Values that differ by rounding only are one value: no tick fits between them.
-  const rounding = 1e-12 * Math.max(Math.abs(low), Math.abs(high)) + 1e-300
+  const rounding = 1e-12 * Math.max(Math.abs(low), Math.abs(high)) + SMALLEST
   if (high - low <= rounding) {
-    const half = log ? 0.5 : Math.abs(low) / 20 || 0.5
+    const half = log || Math.abs(low) < SMALLEST ? 0.5 : Math.abs(low) / 20
     ;[low, high] = from === undefined ? [low - half, low + half] : [low, low + 2 * half]
   }
   const [least, most] = within?.map(turn) ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]

@@ -41,7 +41,12 @@ describe("scales", () => {
         expect(count).toBeGreaterThanOrEqual(1)
         expect(count).toBeLessThanOrEqual(15)
       }),
-      { examples: [[[-5e-324, 0], false]] },
+      {
+        examples: [
+          [[-5e-324, 0], false],
+          [[-5.4e-323], false],
+        ],
+      },
     )
   })
 })
