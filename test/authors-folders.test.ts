@@ -1,9 +1,8 @@
 /** Folders of the authors' models in parts: tower and connector elsewhere, and every way they can contradict. */
 
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { afterAll, beforeAll, beforeEach, expect, it } from "vitest"
+import { beforeAll, expect, it } from "vitest"
 import type { Json } from "../src/checkpoint/json.js"
 import { writeTensorFile, writeTensors } from "../src/checkpoint/safetensors.js"
 import { storedEntries } from "../src/checkpoint/stored-entries.js"
@@ -25,16 +24,13 @@ import {
   writeLetters,
   writeSiglip,
 } from "./support/small-authors.js"
+import { forEachTest } from "./support/test-folders.js"
 
-const root = mkdtempSync(join(tmpdir(), "authors-folders-"))
 beforeAll(() => setThreads(1))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 let folder: string
-let count = 0
-beforeEach(() => {
-  folder = join(root, String(count++))
-  mkdirSync(folder)
+forEachTest("authors-folders-", (made) => {
+  folder = made
 })
 
 /** The language model in safetensors, the tower in a folder beside, the connector of stage 1 as torch saved it. */

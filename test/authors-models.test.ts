@@ -1,9 +1,8 @@
 /** The authors' models with a SigLIP tower: every paradigm with pictures, and folders as they write them. */
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { beforeAll, describe, expect, it } from "vitest"
 import type { Json } from "../src/checkpoint/json.js"
 import { openTensors } from "../src/checkpoint/safetensors.js"
 import { randomFrom } from "../src/data/prng.js"
@@ -32,16 +31,13 @@ import {
   WHAT_IS_IT,
   weightsOf,
 } from "./support/small-authors.js"
+import { forEachTest } from "./support/test-folders.js"
 
-const root = mkdtempSync(join(tmpdir(), "authors-models-"))
 beforeAll(() => setThreads(1))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 let folder: string
-let count = 0
-beforeEach(() => {
-  folder = join(root, String(count++))
-  mkdirSync(folder)
+forEachTest("authors-models-", (made) => {
+  folder = made
 })
 
 const TYPES = Object.keys(AUTHORS_TYPES) as AuthorsType[]

@@ -1,10 +1,9 @@
 /** Pictures of the authors' models: tiles and newlines, in prompts, in training, and their settings beside the model. */
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import sharp from "sharp"
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { beforeAll, describe, expect, it } from "vitest"
 import type { Json } from "../src/checkpoint/json.js"
 import { preparePrompt } from "../src/generate/prepare.js"
 import { loadSession } from "../src/generate/session.js"
@@ -21,16 +20,13 @@ import { trainingSchema } from "../src/train/config.js"
 import { TrainingData } from "../src/train/data.js"
 import { failureOf } from "./support/failure.js"
 import { authorsConfig, PER_TILE, patterned, SIDE, saveAuthors, WHAT_IS_IT } from "./support/small-authors.js"
+import { forEachTest } from "./support/test-folders.js"
 
-const root = mkdtempSync(join(tmpdir(), "authors-pictures-"))
 beforeAll(() => setThreads(1))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 let folder: string
-let count = 0
-beforeEach(() => {
-  folder = join(root, String(count++))
-  mkdirSync(folder)
+forEachTest("authors-pictures-", (made) => {
+  folder = made
 })
 
 const processor = (changes: Json = {}) => imageProcessorOf(authorsConfig("llava_qwen", changes))!

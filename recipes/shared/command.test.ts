@@ -1,27 +1,17 @@
 /** The command line that recipes share: what it shows, what it runs, and what it says to type to do the same again. */
 
 import { join, resolve } from "node:path"
-import { afterEach, beforeEach, expect, it, vi } from "vitest"
+import { beforeEach, expect, it } from "vitest"
 import { z } from "zod"
 import { main } from "../../src/cli/main.js"
+import { printedByTest } from "../../test/support/printed.js"
 import { commandsOf } from "./command.js"
 import type { RunOptions } from "./run.js"
 
-let printed = ""
+const printed = printedByTest()
 const runs: RunOptions<object, "tower">[] = []
 beforeEach(() => {
-  printed = ""
   runs.length = 0
-  const keep = (text: unknown) => {
-    printed += text
-    return true
-  }
-  vi.spyOn(process.stdout, "write").mockImplementation(keep)
-  vi.spyOn(process.stderr, "write").mockImplementation(keep)
-})
-afterEach(() => {
-  vi.restoreAllMocks()
-  process.exitCode = undefined
 })
 
 const commands = commandsOf(
@@ -46,7 +36,7 @@ const run = async (...args: string[]) => {
   await main(["node", "run.mjs", ...args], undefined, commands)
   const code = process.exitCode
   process.exitCode = undefined
-  return { code, printed }
+  return { code, printed: printed() }
 }
 
 it("shows its own options, and runs without any", async () => {

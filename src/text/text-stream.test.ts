@@ -29,6 +29,14 @@ it("lets go of bytes that never become a character", () => {
   expect(stream.written).toBe(9)
 })
 
+it("lets go of what is broken also where nothing with a text follows", () => {
+  const stream = new TextStream(tokenizer)
+  const ids = [tokenizer.encode("🐕")[0], ...Array(100).fill(tokenizer.require("<|im_end|>"))]
+  const pieces = ids.map((id) => stream.push(id))
+  expect(pieces.slice(0, 8).join("")).toBe("\ufffd")
+  expect([...pieces, stream.finish()].join("")).toBe(tokenizer.decode(ids))
+})
+
 it("gives out characters whose tokens begin the next one, too", () => {
   const definition = JSON.parse(readFileSync(join(families, "llama3.json"), "utf8")).definition
   const straddling = new Tokenizer(definition, {})

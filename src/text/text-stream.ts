@@ -47,7 +47,7 @@ export class TextStream {
     }
     // Tokens may also end one character and begin the next, many in a row.
     const whole = text.slice(0, -1)
-    return whole.endsWith(REPLACEMENT) ? this.#flush(text) : this.#flush(whole, true)
+    return whole === "" || whole.endsWith(REPLACEMENT) ? this.#flush(text) : this.#flush(whole, true)
   }
 
   /** What still waits, broken or not. */

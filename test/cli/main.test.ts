@@ -4,33 +4,21 @@ import { EventEmitter } from "node:events"
 import { readdirSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { Command } from "commander"
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import { describe, expect, it } from "vitest"
 import { Interrupted, reportError } from "../../src/cli/errors.js"
 import { interruptible, type Signals } from "../../src/cli/interrupt.js"
 import { type Commands, createProgram, main } from "../../src/cli/main.js"
 import { collect, numberBetween, wholeNumber } from "../../src/cli/options.js"
 import { UserError } from "../../src/errors.js"
+import { printedByTest } from "../support/printed.js"
 
 describe("main", () => {
-  let printed: string
-  beforeEach(() => {
-    printed = ""
-    const keep = (text: unknown) => {
-      printed += text
-      return true
-    }
-    vi.spyOn(process.stdout, "write").mockImplementation(keep)
-    vi.spyOn(process.stderr, "write").mockImplementation(keep)
-  })
-  afterEach(() => {
-    vi.restoreAllMocks()
-    process.exitCode = undefined
-  })
+  const printed = printedByTest()
   const run = async (...args: string[]) => {
     await main(["node", "diffusionvl", ...args])
     const code = process.exitCode
     process.exitCode = undefined
-    return { code, printed }
+    return { code, printed: printed() }
   }
 
   it("prints help and version with code 0", async () => {
@@ -81,10 +69,10 @@ describe("main", () => {
     expect(seen).toEqual([{}, { far: 2 }])
     await main(["node", "file", "--fa", "2"], undefined, script)
     expect(process.exitCode).toBe(2)
-    expect(printed).toContain("(npm run walk -- --help lists its options)")
+    expect(printed()).toContain("(npm run walk -- --help lists its options)")
     await main(["node", "file", "--help"], undefined, script)
-    expect(printed).toContain("Usage: npm run walk -- [options]\n\nwalks\n")
-    expect(printed).toContain("--far <n>")
+    expect(printed()).toContain("Usage: npm run walk -- [options]\n\nwalks\n")
+    expect(printed()).toContain("--far <n>")
     await main(["node", "file", "far"], undefined, script)
     expect(process.exitCode).toBe(2)
   })

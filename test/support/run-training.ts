@@ -7,16 +7,22 @@ import type { TrainingConfig } from "../../src/train/config.js"
 import { readMetrics } from "../../src/train/metrics.js"
 import { finishedModel, type TrainingEvent, train } from "../../src/train/trainer.js"
 
-/** Runs a training; with `stopAfter`, until that many steps are logged, then as Ctrl-C does. */
-export async function run(config: TrainingConfig, stopAfter = Number.POSITIVE_INFINITY): Promise<TrainingEvent[]> {
-  const events: TrainingEvent[] = []
+/** What trainings tell; with `stopAfter`, until that many steps are logged, then they end as by Ctrl-C. */
+export async function eventsOf<E extends { type: string }>(
+  start: (signal: AbortSignal) => AsyncIterable<E>,
+  stopAfter = Number.POSITIVE_INFINITY,
+): Promise<E[]> {
+  const events: E[] = []
   const controller = new AbortController()
-  for await (const event of train(config, { signal: controller.signal })) {
+  for await (const event of start(controller.signal)) {
     events.push(event)
     if (events.filter(({ type }) => type === "step").length >= stopAfter) controller.abort()
   }
   return events
 }
+
+export const run = (config: TrainingConfig, stopAfter?: number): Promise<TrainingEvent[]> =>
+  eventsOf((signal) => train(config, { signal }), stopAfter)
 
 /** A digest of each tensor: short enough to print when they differ. */
 export const digestsOf = (path: string): Map<string, string> =>

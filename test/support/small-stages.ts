@@ -8,6 +8,7 @@ import { stringify } from "yaml"
 import { setThreads } from "../../src/torch/index.js"
 import { readTrainingPlan, type TrainingPlan } from "../../src/train/plan.js"
 import { type PlanEvent, runPlan } from "../../src/train/run-plan.js"
+import { eventsOf } from "./run-training.js"
 import { SMALL_FAMILIES } from "./small-families.js"
 import { type SmallTextModel, writeSmallLanguage, writeSmallTextModel } from "./small-text-model.js"
 import { writeSmallTower } from "./small-towers.js"
@@ -72,15 +73,7 @@ export class SmallStages {
   }
 }
 
-/** Runs a plan; with `stopAfter`, until that many steps are logged, then as Ctrl-C does. */
-export async function runStages(plan: TrainingPlan, stopAfter = Number.POSITIVE_INFINITY): Promise<PlanEvent[]> {
-  const events: PlanEvent[] = []
-  const controller = new AbortController()
-  for await (const event of runPlan(plan, { signal: controller.signal })) {
-    events.push(event)
-    if (events.filter(({ type }) => type === "step").length >= stopAfter) controller.abort()
-  }
-  return events
-}
+export const runStages = (plan: TrainingPlan, stopAfter?: number): Promise<PlanEvent[]> =>
+  eventsOf((signal) => runPlan(plan, { signal }), stopAfter)
 
 export const modelOf = (plan: TrainingPlan, stage: number): string => join(plan.output, `stage-${stage}`, "model")
