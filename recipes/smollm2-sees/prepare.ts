@@ -15,13 +15,17 @@ import { type Caption, captionRecords, conversationsOf, questionsOf, type Record
 import { blindAccuracy, describe, readEasyVqa, type VqaPicture } from "./easy-vqa.js"
 import { questionsIn } from "./given.js"
 import type { RunOptions, Settings } from "./settings.js"
+import { drawStamps, readStamps } from "./stamps.js"
 import { type TextQuestion, textQuestions } from "./text-questions.js"
+
+/** Pixels of a side of the drawings. */
+const SIZE = 224
 
 export interface PreparedData {
   /** Records for stage 1, stage 2, and the questions of the evaluation. */
   files: { captions: string; conversations: string; questions: string; heldOutCaptions: string }
   text: TextQuestion[]
-  counts: { conversations: number; captions: number; questions: number; heldOutCaptions: number }
+  counts: { conversations: number; captions: number; stamps: number; questions: number; heldOutCaptions: number }
   blind: { alwaysYes: number; byQuestion: number }
   /** Folder with the encoder of BERTScore. */
   encoder: string
@@ -74,15 +78,19 @@ export async function prepareData(options: RunOptions): Promise<PreparedData> {
   const [train, test] = [readEasyVqa(vqa, "train"), readEasyVqa(vqa, "test")]
   const emoji = await prepareEmojiData(
     join(folder, "emoji"),
-    { size: 224, concepts: settings.concepts, seed, signal },
+    { size: SIZE, concepts: settings.concepts, seed, signal },
     ({ done, total }) => observer.progress("drawing", done, total, ""),
   )
+  const stamps = await stampsOf(options)
   const captions = await captionsIn(emoji.train)
   const heldOut = shuffled(await captionsIn(emoji.heldOutVendor), randomFrom(seed, 13)).slice(0, evaluation.captions)
   const pictures = vqa.slice(folder.length + 1)
   const shown = { system, folder: pictures, seed }
   const questions = questionsOf(test.pictures, { ...shown, count: evaluation.questions })
-  const drawings = Array.from({ length: settings.drawing_repeats }, () => captionRecords(captions, system)).flat()
+  const drawings = [
+    ...Array.from({ length: settings.drawing_repeats }, () => captionRecords(captions, system)).flat(),
+    ...captionRecords(stamps, system),
+  ]
   const sets: [name: keyof PreparedData["files"], Record[]][] = [
     ["captions", [...drawings, ...captionRecords(described(train.pictures, pictures), system)]],
     ["conversations", [...conversationsOf(train.pictures, shown), ...drawings]],
@@ -115,6 +123,7 @@ export async function prepareData(options: RunOptions): Promise<PreparedData> {
     counts: {
       conversations: train.pictures.length,
       captions: captions.length,
+      stamps: stamps.length,
       questions: questions.length,
       heldOutCaptions: heldOut.length,
     },
@@ -129,6 +138,15 @@ const described = (pictures: readonly VqaPicture[], folder: string): Caption[] =
     const text = describe(picture)
     return text === undefined ? [] : [{ image: `${folder}/${picture.image}`, text: `The picture shows this: ${text}.` }]
   })
+
+/** Captions of the stamps, where they were given. */
+async function stampsOf({ given, folder, signal, observer }: RunOptions): Promise<Caption[]> {
+  if (given.stamps === undefined) return []
+  const stamps = readStamps(given.stamps)
+  const onDrawn = (done: number): void => observer.progress("stamps", done, stamps.length, "")
+  const captions = await drawStamps(stamps, join(folder, "stamps"), { size: SIZE, signal, onDrawn })
+  return captions.map(({ image, text }) => ({ image: `stamps/${image}`, text }))
+}
 
 /** One description of each drawing, with the path of the drawing relative to the run's folder. */
 async function captionsIn(file: string): Promise<Caption[]> {

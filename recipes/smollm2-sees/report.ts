@@ -112,6 +112,9 @@ function factsOf({ settings, given, stages, data, times }: ReportInput): Table[]
           `${counts.captions} drawings${settings.drawing_repeats > 1 ? `, each ${settings.drawing_repeats} times` : ""}`,
           `${counts.heldOutCaptions} drawings by another vendor`,
         ],
+        ...(given.stamps === undefined
+          ? []
+          : [["stamps of Tux Paint (GPL-2)", `${counts.stamps} captioned pictures`, "–"]]),
         ["OpenBookQA, BoolQ", "–", `${data.text.length} questions`],
       ],
     },
@@ -123,6 +126,7 @@ function factsOf({ settings, given, stages, data, times }: ReportInput): Table[]
         ...Object.entries(times).map(([part, seconds]) => [`time, ${part}`, formatDuration(seconds)]),
         ["time, all", formatDuration(Object.values(times).reduce((sum, each) => sum + each, 0))],
         ...partOrigins(settings.packages, given),
+        ...(given.stamps === undefined ? [] : [["stamps", given.stamps]]),
         ["processor", `${cpus()[0]?.model ?? "unknown"}, ${cpus().length} cores`],
         ["libtorch", buildInfo().torchVersion],
       ],

@@ -128,17 +128,31 @@ it("is stopped in trainings and in the evaluation, goes on, and ends with a repo
   )
 })
 
-it("trains adapters behind the connector where it is asked to", async () => {
+it("trains adapters behind the connector, and on stamps, where it is asked to", async () => {
   const adapted = join(root, "adapted")
   const lora = settingsSchema.shape.lora.parse({ rank: 2, modules_to_save: ["linear_1", "linear_2"] })
   const { evaluation } = settings
+  const stamps = join(root, "stamps")
+  mkdirSync(stamps)
+  writeFileSync(join(stamps, "tree.svg"), '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>')
+  writeFileSync(join(stamps, "tree.txt"), "A tree.")
   const few = { ...evaluation, questions: 1, captions: 1, text_questions: 0, answer_tokens: 1, caption_tokens: 1 }
   const reports = await run({
-    ...{ settings: { ...settings, lora, evaluation: few }, folder: adapted, command: "", given: given() },
+    ...{
+      settings: { ...settings, lora, evaluation: few },
+      folder: adapted,
+      command: "",
+      given: { ...given(), stamps },
+    },
     train: [...SMALLER, "train.max_steps=1"],
     observer: observer([]),
   })
   expect(existsSync(reports!.html)).toBe(true)
+  expect(readFileSync(reports!.markdown, "utf8")).toContain(
+    "| stamps of Tux Paint (GPL-2) | 1 captioned pictures | – |",
+  )
+  for (const name of ["captions", "conversations"])
+    expect(readFileSync(join(adapted, `${name}.jsonl`), "utf8")).toContain('"image":"stamps/0.png"')
   const isAdapter = (name: string): boolean => existsSync(join(adapted, name, "model", "adapter_config.json"))
   expect(isAdapter("connector")).toBe(false)
   for (const way of WAYS) expect(isAdapter(way)).toBe(true)

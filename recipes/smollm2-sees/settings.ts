@@ -55,6 +55,6 @@ export const settingsSchema = z.strictObject({
 })
 
 export type Settings = z.output<typeof settingsSchema>
-/** Each may be given instead of its package: the language model as a folder or GGUF file, the others as folders. */
-export type Given = keyof Settings["packages"]
+/** Each may be given instead of its package: the language model as a folder or GGUF file, the others as folders; stamps beside all of them. */
+export type Given = keyof Settings["packages"] | "stamps"
 export type RunOptions = Options<Settings, Given>
