@@ -158,6 +158,17 @@ it("trains adapters behind the connector, and on stamps, where it is asked to", 
   for (const way of WAYS) expect(isAdapter(way)).toBe(true)
 })
 
+it("refuses adapters of modules that the model has not before anything is trained", async () => {
+  const refused = join(root, "refused")
+  const lora = settingsSchema.shape.lora.parse({ target: ["v_porj"] })
+  const start = run({
+    ...{ settings: { ...settings, lora }, folder: refused, command: "", given: given(), train: SMALLER },
+    observer: observer([]),
+  })
+  await expect(start).rejects.toThrow(/v_porj/)
+  expect(existsSync(join(refused, "connector"))).toBe(false)
+})
+
 it("trains three ways from the same start, with the same samples in the same order", () => {
   const [connector, first, ...others] = stagesOf({ settings, folder, train: [] })
   expect(connector.config.train.tunable).toEqual(["projector"])

@@ -3,6 +3,7 @@
 import { registerTower } from "diffusionvl"
 import { efficientNetLite } from "../../examples/efficientnet-lite0/tower.js"
 import { towerOfType } from "../../src/models/towers/registry.js"
+import { prepare } from "../../src/train/prepare.js"
 import { finishedModel } from "../../src/train/trainer.js"
 import type { Clock } from "../shared/clock.js"
 import type { Report } from "../shared/report-pages.js"
@@ -31,8 +32,10 @@ export async function run(options: RunOptions): Promise<Reports | undefined> {
 async function trainAndReport(options: RunOptions, clock: Clock): Promise<Report | undefined> {
   const { settings, folder, command, given, signal, observer } = options
   const language = await clock.time("models", () => prepareModels(options))
-  const data = await clock.time("data", () => prepareData(options))
   const stages = stagesOf(options)
+  // What a later training would be refused for is said before the first one begins.
+  for (const { config } of stages) prepare(config, { folder: stages[0].config.model, made: [] })
+  const data = await clock.time("data", () => prepareData(options))
   for (const stage of stages)
     if (!(await clock.time(stage.name, () => trainStage(stage, { signal, observer })))) return undefined
 
