@@ -28,6 +28,8 @@ export class FreedMemory {
 
   constructor(memory: Memory = SYSTEM) {
     this.#memory = memory
+    // What the training before this one left, in the same process, is not what the steps need.
+    memory.giveBack()
   }
 
   /** Called once in each step, when the most of its memory is freed. */
