@@ -111,10 +111,11 @@ export async function prepareData(options: RunOptions): Promise<PreparedData> {
   const kept = textQuestions(questionsIn(text), { count: evaluation.text_questions, seed })
   await writeJson(join(folder, "provenance.json"), {
     packages: settings.packages,
-    // Instead of the packages of these names.
+    // Instead of the packages of these names; stamps beside them.
     given: Object.keys(given),
     easyVqa: [train, test].map(({ file, sha256, pictures }) => ({ file, sha256, pictures: pictures.length })),
     emoji: { ...emoji.counts, licences: emoji.licences },
+    ...(stamps.length > 0 && { stamps: stamps.length }),
     text: kept.files,
   })
   return {
