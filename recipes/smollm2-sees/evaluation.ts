@@ -49,7 +49,7 @@ export async function evaluateModels(input: EvaluationInput): Promise<Results> {
   const { settings, models, data, signal } = input
   const folder = join(input.folder, "evaluation")
   makeFolder(folder)
-  const compute = computeOn({ dtype: settings.dtype, device: "cpu" })
+  const compute = computeOn({ dtype: settings.dtype })
   const asked = await questionsAsked(data, input.folder)
   const metrics = await metricsOf(data.encoder, signal)
   const all = measurements(settings)

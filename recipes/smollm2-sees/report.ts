@@ -7,6 +7,7 @@ import { textOf } from "../../src/eval/questions.js"
 import { decode } from "../../src/generate/generate.js"
 import { preparePrompt } from "../../src/generate/prepare.js"
 import { loadSession } from "../../src/generate/session.js"
+import type { DecodingOptions } from "../../src/paradigms/decoding-options.js"
 import { formatDuration } from "../../src/readable.js"
 import { whole } from "../../src/report/numbers.js"
 import type { Table } from "../../src/report/tables.js"
@@ -81,12 +82,19 @@ function samplesOf(results: Results, set: PictureSet, count: number): Sample[] {
 async function denoised({ settings, models, results }: ReportInput): Promise<Report["denoising"]> {
   const [asked] = results.asked.captions
   if (!asked) return undefined
-  const session = loadSession(models["block-diffusion"], { dtype: settings.dtype, device: "cpu" })
+  const session = loadSession(models["block-diffusion"], { dtype: settings.dtype })
   const prompt = await preparePrompt(session, asked.messages, asked.images)
   const decoding = decodingOf("block-diffusion", "captions", settings)
   const events = decode(session, prompt, { temperature: 0, ...decoding })
   const blocks = await denoise(events, (id) => session.tokenizer.decode(Int32Array.of(id)))
   return { question: questionIn(asked.messages), blocks }
+}
+
+/** "at most 8 tokens, blocks of 8 in at most 8 steps, sequential_dynamic from 0.6" */
+function decodingIn({ maxTokens, blockSize, steps, strategy, threshold }: DecodingOptions): string {
+  const blocks = blockSize === undefined ? "one token a forward" : `blocks of ${blockSize} in at most ${steps} steps`
+  const order = strategy === undefined ? "" : `, ${strategy}${threshold === undefined ? "" : ` from ${threshold}`}`
+  return `at most ${maxTokens} tokens, ${blocks}${order}`
 }
 
 function factsOf({ settings, given, stages, data, times }: ReportInput): Table[] {
@@ -95,8 +103,16 @@ function factsOf({ settings, given, stages, data, times }: ReportInput): Table[]
     const metrics = readMetrics(join(config.output, "metrics.jsonl"))
     const samples = config.train.micro_batch_size * config.train.accumulate
     const perSecond = mean(metrics.map(({ tokensPerSecond }) => tokensPerSecond))
-    return [title, `${metrics.length} steps of ${samples} samples, ${whole(perSecond)} tokens/s`]
+    const copies = config.block_diffusion?.copies ?? 1
+    const noise = copies > 1 ? `, each with ${copies} draws of noise` : ""
+    return [title, `${metrics.length} steps of ${samples} samples${noise}, ${whole(perSecond)} tokens/s`]
   })
+  const decoded = WAYS.flatMap((way) =>
+    (["easy-vqa", "captions"] as const).map((set) => [
+      `${TITLES[way]}, ${set}`,
+      decodingIn(decodingOf(way, set, settings)),
+    ]),
+  )
   return [
     {
       title: "Data",
@@ -123,6 +139,7 @@ function factsOf({ settings, given, stages, data, times }: ReportInput): Table[]
       columns: ["", ""],
       rows: [
         ...trained,
+        ...decoded,
         ...Object.entries(times).map(([part, seconds]) => [`time, ${part}`, formatDuration(seconds)]),
         ["time, all", formatDuration(Object.values(times).reduce((sum, each) => sum + each, 0))],
         ...partOrigins(settings.packages, given),

@@ -28,7 +28,7 @@ export class Answerer {
 
   /** @param system the system message of every conversation */
   constructor(folder: string, { system, dtype }: { system: string; dtype: Dtype }) {
-    this.#session = loadSession(folder, { dtype, device: "cpu" })
+    this.#session = loadSession(folder, { dtype })
     this.#system = system
   }
 

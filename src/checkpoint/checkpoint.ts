@@ -60,8 +60,8 @@ export function locateTensors(folder: string, wanted: WantedTensors): LocatedTen
   const ignoredFiles = others.filter(
     (file) => !layout.beside?.files.includes(file) && fs.existsSync(path.join(folder, file)),
   )
-  const own = [...main, ...openBeside(folder, layout)]
-  const stored = [...own, ...(wanted.elsewhere?.(new Set(own.map(([name]) => name))) ?? [])]
+  const found = [...main, ...openBeside(folder, layout)]
+  const stored = [...found, ...(wanted.elsewhere?.(new Set(found.map(([name]) => name))) ?? [])]
   const { tensors } = arrangeTensors(stored, { ...wanted, layouts: [layout] }, folder)
   const weightFiles = [...tensors.values()].flatMap(locationsOf).map(({ file }) => path.basename(file))
   return { layout, tensors, weightFiles: [...new Set(weightFiles)].sort(), ignoredFiles }

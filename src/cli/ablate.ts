@@ -101,9 +101,9 @@ async function open(
   const titles = titlesOf(models)
   const subjects: Subject[] = []
   for (const [i, model] of models.entries()) {
-    const own = model === adapted && base !== undefined ? { base } : {}
-    const { model: _, executor: __, ...session } = await openForCommand(model, { dtype, device, ...own }, signal)
-    subjects.push({ session, model, title: titles[i], ...own })
+    const adapter = model === adapted && base !== undefined ? { base } : {}
+    const { model: _, executor: __, ...session } = await openForCommand(model, { dtype, device, ...adapter }, signal)
+    subjects.push({ session, model, title: titles[i], ...adapter })
   }
   return subjects
 }

@@ -30,6 +30,7 @@ export interface SettingsReader {
   perChannel(key: string, otherwise: readonly number[]): readonly number[]
 }
 
+/** Reads what a processor's file says, each key with its check. */
 export function settingsReader(settings: ImageSettings): SettingsReader {
   const { values } = settings
   const refuse = (key: string, what: string, fix?: string): never => {

@@ -80,6 +80,10 @@ export function planAdapter(
   }
 }
 
+/**
+ * What one layer's adapter is: its rank and scale, which patterns of names may set.
+ * @throws UserError at `where` for a pattern that is no regular expression
+ */
 export function lowRankOf(module: Module, settings: LoraSettings, where?: string): LowRankPlan {
   const rank = patternValue(settings.rankPattern, module.name, settings.rank, where)
   const alpha = patternValue(settings.alphaPattern, module.name, settings.alpha, where)

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs"
+import { closeSync, cpSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { tinyConfig } from "../../test/support/tiny-model.js"
+import { openTensors } from "../checkpoint/safetensors.js"
 import { causal } from "../nn/attention-pattern.js"
 import { arange, backward, noGrad, type Tensor } from "../torch/index.js"
 import { loadModel } from "./load.js"
@@ -53,3 +54,24 @@ it("gives parameters memory of their own: changing them changes neither the file
   const again = loadModel(folder, { dtype: "bfloat16", device: "cpu" }).model.parameters()
   expect(difference(again.get(name)!, weights.get(name)!)).toBe(0)
 })
+
+// A private mapping on Linux shows what is written to a file until it is written to itself.
+it.runIf(process.platform === "linux")(
+  "leaves matrices that are not learned in the file, and copies those that are",
+  () => {
+    const copy = join(folder, "copy")
+    cpSync(join(folder, "model.safetensors"), join(copy, "model.safetensors"))
+    cpSync(join(folder, "config.json"), join(copy, "config.json"))
+    const isLearned = (name: string): boolean => name.endsWith("q_proj.weight")
+    const parameters = loadModel(copy, { dtype: "float32", device: "cpu", trainable: isLearned }).model.parameters()
+    for (const { file, offset, bytes, shape } of openTensors(copy).values()) {
+      if (shape.length === 1) continue
+      const handle = openSync(file, "r+")
+      writeSync(handle, new Uint8Array(bytes), 0, bytes, offset)
+      closeSync(handle)
+    }
+    const matrices = [...parameters].filter(([, { rank }]) => rank > 1)
+    expect(matrices.length).toBeGreaterThan(20)
+    for (const [name, weight] of matrices) expect(weight.abs().max().item() === 0, name).toBe(!isLearned(name))
+  },
+)

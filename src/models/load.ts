@@ -71,7 +71,7 @@ export function loadCheckpoint(
   checkpoint: Checkpoint,
   { trainable = false, vocabSize = 0, adapter: added, ...options }: LoadOptions = {},
 ): LoadedModel {
-  const { dtype: compute, device: place } = computeOn(options)
+  const { dtype: compute, device } = computeOn(options)
   const learned = new Set(added?.plan.saved)
   const isLearned = (name: string): boolean =>
     typeof trainable === "function" ? trainable(name) : trainable && (!added || learned.has(name))
@@ -82,7 +82,7 @@ export function loadCheckpoint(
     const found = mapped.tensor(view)
     const missing = name === EMBEDDING || name === HEAD ? rows - found.shape[0] : 0
     const stored = missing > 0 ? cat([found, ...Array(missing).fill(meanRow(found))]) : found
-    weights.set(name, isLearned(name) ? parameter(stored, compute, place) : frozen(stored, compute, place))
+    weights.set(name, isLearned(name) ? parameter(stored, compute, device) : frozen(stored, compute, device))
   }
   const config = rows > checkpoint.config.text.vocabSize ? withVocabulary(checkpoint.config, rows) : checkpoint.config
   const adapter =
@@ -90,22 +90,22 @@ export function loadCheckpoint(
     new Adapter(added.plan, weights, added.values, {
       // As exact as what is learned in steps far smaller than it must be; in bfloat16 it would stand still.
       dtype: compute === "float64" ? compute : "float32",
-      device: place,
+      device,
       trainable: trainable !== false,
     })
   const model = buildModel(config, weights, compute, adapter)
-  return { model, checkpoint, ...(adapter && { adapter }), dtype: compute, device: place }
+  return { model, checkpoint, ...(adapter && { adapter }), dtype: compute, device }
 }
 
 /**
  * The type and the device that are meant.
  * @throws UserError for those that there are not
  */
-export function computeOn({ dtype = "auto", device = "auto" }: LoadOptions): { dtype: DType; device: Device } {
-  const place = chooseDevice(device)
+export function computeOn({ dtype = "auto", device: wanted = "auto" }: LoadOptions): { dtype: DType; device: Device } {
+  const device = chooseDevice(wanted)
   if (dtype !== "auto" && !isFloat(dtype))
     throw new UserError(`${shown(dtype)} is no type to compute in`, { fix: "use auto, float32, bfloat16 or float16" })
-  return { dtype: dtype === "auto" ? chooseComputeType({ device: place }).dtype : dtype, device: place }
+  return { dtype: dtype === "auto" ? chooseComputeType({ device }).dtype : dtype, device }
 }
 
 function parameter(stored: Tensor, dtype: DType, device: Device): Tensor {

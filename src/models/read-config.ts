@@ -74,11 +74,6 @@ function isDeep(raw: Json): boolean {
   return false
 }
 
-/** Whether there is code for a `model_type` of config.json. */
-export function isKnownModelType(name: unknown): boolean {
-  return architectureOfType(name) !== undefined
-}
-
 function requireArchitecture(raw: Json, where?: string): Architecture {
   const name = raw.model_type
   const known = architectureOfType(name)

@@ -18,6 +18,7 @@ export function tensorBytes(tensor: Tensor): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
 }
 
+/** Tensors as entries of a weight file, in their own element types; bytes are copied when they are asked for. */
 export function tensorEntries(tensors: ReadonlyMap<string, Tensor>): TensorEntry[] {
   return [...tensors].map(([name, tensor]) => ({
     name,

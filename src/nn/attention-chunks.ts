@@ -49,6 +49,7 @@ export function inChunks(patterns: readonly AttentionPattern[], dtype: DType): C
   })
 }
 
+/** Frees the masks that were made for the chunks. */
 export function disposeChunks(patterns: ChunkedPatterns): void {
   const parts = new Set(patterns.flat(2))
   for (const { mask, unseen } of parts) for (const made of [mask, unseen]) made?.dispose()

@@ -22,9 +22,9 @@ export function keepFeatures({ featureSource, dtype }: LanguageModel, folder: st
   if (!featureSource || featureSource.learns) throw new Error("features are kept of a tower that does not learn")
   const hash = createHash("sha256").update(JSON.stringify([FORMAT, dtype, featureSource.described]))
   for (const [name, weight] of featureSource.weights) addTensor(hash.update(name), weight)
-  const place = path.join(folder, hash.digest("hex").slice(0, 32))
-  explaining(folder, () => makeFolder(place))
-  featureSource.features = new FeatureFiles(place, dtype)
+  const ofTower = path.join(folder, hash.digest("hex").slice(0, 32))
+  explaining(folder, () => makeFolder(ofTower))
+  featureSource.features = new FeatureFiles(ofTower, dtype)
 }
 
 function addTensor(hash: Hash, weight: Tensor): void {

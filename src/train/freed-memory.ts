@@ -34,13 +34,13 @@ export class FreedMemory {
 
   /** Called once in each step, when the most of its memory is freed. */
   afterBackward(): void {
-    const held = this.#memory.held()
+    const bytes = this.#memory.held()
     this.#steps++
     if (this.#steps <= WATCHED) {
-      this.#needed = Math.max(this.#needed, held)
+      this.#needed = Math.max(this.#needed, bytes)
       return
     }
-    if (held <= GROWTH * this.#needed && !this.#memory.isScarce()) return
+    if (bytes <= GROWTH * this.#needed && !this.#memory.isScarce()) return
     this.#memory.giveBack()
     this.#steps = 0
     this.#needed = 0

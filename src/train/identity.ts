@@ -172,6 +172,7 @@ const READING_FILES = [
 /** And these where the conversations of the model are written as its own template says. */
 const TEMPLATE_FILES = ["chat_template.jinja", "chat_template.json"]
 
+/** SHA-256 (hex) of all files that decide which tokens a text becomes. */
 export function tokenizerHash(folder: string | ComposedModel): string {
   const hash = createHash("sha256")
   if (typeof folder !== "string") return hash.update(JSON.stringify([...folder.files])).digest("hex")

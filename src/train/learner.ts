@@ -36,6 +36,7 @@ export interface Learner extends Pick<LoadedModel, "model" | "dtype" | "device">
   save(folder: string): Promise<Map<string, FileDigest>>
 }
 
+/** Learns the weights themselves, or adapters beside them, as the recipe says. */
 export function learner(config: TrainingConfig, start: Start): Learner {
   return config.lora ? adapterLearner(config, start) : modelLearner(config, start)
 }

@@ -77,6 +77,8 @@ describe.each(Object.entries(ROWS))("%s", (name, { model, paradigms, format = "c
     expect(first.vision?.anyres).toBeUndefined()
     expect(first.train.vision_learning_rate ?? first.train.projector_learning_rate).toBeUndefined()
     expect([first, second].map(({ train }) => train.micro_batch_size * train.accumulate)).toEqual([128, 256])
+    // One sample to a micro-batch, each of which counts as much: the default of diffusion, and said of the autoregressive baseline.
+    expect(second.loss?.per).toBe(paradigms[1] === "autoregressive" ? "samples" : undefined)
     if (paradigms[1] === "block-diffusion") expect(second.block_diffusion).toMatchObject(blocks)
     if (paradigms[0] === "full-diffusion")
       expect(first.full_diffusion).toMatchObject({ noise_range: [0.001, 1], shift: "same" })

@@ -10,6 +10,7 @@ const PARTS: [prefix: string, part: "vision" | "projector"][] = [
   ["model.mm_projector.", "projector"],
 ]
 
+/** Which part of `train.tunable` a parameter belongs to, by its name in a model. */
 export function partOf(name: string): "vision" | "projector" | "language" {
   return PARTS.find(([prefix]) => name.startsWith(prefix))?.[1] ?? "language"
 }
@@ -36,6 +37,7 @@ export function requireTunable(config: TrainingConfig, names: Iterable<string>):
   if (![...names].some((name) => isTunable(config, name))) throw nothingToTrain(config)
 }
 
+/** What is said where a recipe trains no part that the model has. */
 export function nothingToTrain({ train }: TrainingConfig): UserError {
   return new UserError(`nothing would be trained: the model has no weights of ${train.tunable.join(" or ")}`, {
     fix: "name a part that the model has in train.tunable, such as language",

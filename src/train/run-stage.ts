@@ -25,6 +25,10 @@ export interface StageOptions {
   signal?: AbortSignal
 }
 
+/**
+ * Trains one stage in its output folder, from its last checkpoint where there is one. Nobody else may at the same time.
+ * @throws UserError for what cannot be trained; the reason of the signal when it is aborted
+ */
 export async function* runStage(config: TrainingConfig, options: StageOptions): AsyncGenerator<TrainingEvent> {
   const lock = lockFolder(config.output)
   try {

@@ -121,12 +121,12 @@ export class TrainingSession {
     const { config, lock } = this.#parts
     await this.#stepper.end()
     if (this.#learned === 0 && this.state.step > this.#first) throw nothingLearned(config)
-    const place = finishedModel(config.output)
+    const folder = finishedModel(config.output)
     await this.save()
     lock.confirm()
-    const written = await explaining(place, () => this.#learner.save(place))
+    const written = await explaining(folder, () => this.#learner.save(folder))
     await recordFinished(config.output, { step: this.state.step, start: this.begun }, written)
-    return place
+    return folder
   }
 
   /** @throws UserError rather than that numbers which are none replace good ones, or two processes write */

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os"
 import { basename, join, resolve } from "node:path"
 import { isObject, type Json, readJsonObject } from "../../src/checkpoint/json.js"
-import { isKnownModelType } from "../../src/models/read-config.js"
+import { architectureOfType } from "../../src/models/registry.js"
 import { namedTowerFolder } from "../../src/models/towers/named.js"
 import { towerOfType } from "../../src/models/towers/registry.js"
 
@@ -25,15 +25,17 @@ export interface Assembly {
  */
 export function assemblyOf(text: string, folders: readonly string[]): Assembly | undefined {
   const [, parts = "", remark = ""] = /^([^()]+)\(([^()]+)\)\s*$/.exec(text) ?? []
-  const modelType = remark.split(/[^\w.-]+/).find((word) => isKnownModelType(word))
+  const modelType = remark.split(/[^\w.-]+/).find((word) => architectureOfType(word) !== undefined)
   const named = parts.split("+").flatMap((part) => folders.find((folder) => basename(folder) === part.trim()) ?? [])
   if (modelType === undefined || named.length === 0 || named.length !== parts.split("+").length) return undefined
   const configs = new Map(named.map((folder) => [folder, configIn(folder)]))
   const isTower = (folder: string): boolean => {
     const { model_type: type, vision_config: vision } = configs.get(folder) ?? {}
-    return !isKnownModelType(type) && towerOfType(isObject(vision) ? vision.model_type : type) !== undefined
+    return (
+      architectureOfType(type) === undefined && towerOfType(isObject(vision) ? vision.model_type : type) !== undefined
+    )
   }
-  const language = named.find((folder) => isKnownModelType(configs.get(folder)?.model_type))
+  const language = named.find((folder) => architectureOfType(configs.get(folder)?.model_type) !== undefined)
   const tower = named.find(isTower)
   const connector = named.find((folder) => !configs.get(folder))
   return language === undefined ? undefined : { language, tower, connector, modelType }

@@ -6,8 +6,8 @@ import type { ModelConfig } from "../../src/checkpoint/config.js"
 import { type Json, readJsonObject } from "../../src/checkpoint/json.js"
 import { messageOf } from "../../src/errors.js"
 import { loadModel } from "../../src/models/load.js"
-import { isKnownModelType, readConfig } from "../../src/models/read-config.js"
-import { buildModel, type Model } from "../../src/models/registry.js"
+import { readConfig } from "../../src/models/read-config.js"
+import { architectureOfType, buildModel, type Model } from "../../src/models/registry.js"
 import { collect, noGrad } from "../../src/torch/index.js"
 import { assemble, assemblyOf } from "./assembled.js"
 import { Mismatch } from "./check.js"
@@ -40,7 +40,7 @@ export class ModelShelf {
     this.models = folders.map((folder) => {
       const file = join(folder, "config.json")
       const modelType = existsSync(file) ? readJsonObject(file).model_type : undefined
-      const supported = isKnownModelType(modelType)
+      const supported = architectureOfType(modelType) !== undefined
       return { name: basename(folder), folder, modelType: modelType as string | undefined, supported }
     })
   }

@@ -14,7 +14,7 @@ import { generateText } from "../../src/generate/generate.js"
 import { loadSession } from "../../src/generate/session.js"
 import { loadModel } from "../../src/models/load.js"
 import { architectures } from "../../src/models/registry.js"
-import { convert } from "../../src/paradigms/convert.js"
+import { merge } from "../../src/paradigms/merge.js"
 import { setThreads } from "../../src/torch/index.js"
 import { writeOwnAdapter } from "../support/lora-fixtures.js"
 import { SIGLIP } from "../support/small-authors.js"
@@ -270,7 +270,8 @@ describe.each(SEEING)("%s", (family) => {
     const error = await errorOf(() => loadModel(adapter, { base: join(root, family) }))
     expect(error.format()).toMatch(/for another model[^\n]*\n.*--base/)
     const out = join(root, `out-${family}`)
-    expect((await errorOf(() => convert(join(root, family), out, { paradigm: "no-such" }))).message).toMatch(/no-such/)
+    const merged = await errorOf(() => merge(adapter, out, { base: join(root, family) }))
+    expect(merged.format()).toMatch(/for another model/)
     expect(existsSync(out)).toBe(false)
   })
 })

@@ -15,6 +15,11 @@ export const goldenFolder =
   process.env.DIFFUSIONVL_FIXTURES ?? resolve(import.meta.dirname, "..", "..", "..", "shared", "fixtures")
 export const goldenPresent = existsSync(join(goldenFolder, "manifest.json"))
 
+/** Those of other families than the authors' models, beside it. */
+export const goldenFamiliesFolder = resolve(goldenFolder, "..", "fixtures-families")
+export const goldenFamiliesPresent = existsSync(goldenFamiliesFolder)
+export const needsGoldenFamilies = needs(goldenFamiliesPresent, "golden cases in ../shared/fixtures-families")
+
 /** Tests that need this folder. */
 export const needsGolden = needs(
   goldenPresent,

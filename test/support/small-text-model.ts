@@ -3,12 +3,13 @@
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { trainTokenizer } from "../../examples/emoji/bpe.js"
-import { toGgufName, unpermutedRows } from "../../src/checkpoint/gguf/names.js"
+import { unpermutedRows } from "../../src/checkpoint/gguf/names.js"
 import { normaliseConfig } from "../../src/models/read-config.js"
 import { initialiseWeights } from "../../src/models/registry.js"
 import { saveModel } from "../../src/models/save.js"
 import type { Tensor } from "../../src/torch/index.js"
 import { floats, ggufBytes, numbers, type TensorPart, texts } from "./gguf.js"
+import { toGgufName } from "./gguf-names.js"
 
 export const TEMPLATE =
   "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
@@ -123,7 +124,7 @@ function ggufTensor(name: string, weight: Tensor): TensorPart {
   const heads = /q_proj/.test(name) ? SHAPE.heads : /k_proj/.test(name) ? SHAPE.keyValueHeads : 0
   for (const [ours, theirs] of unpermutedRows(heads, SHAPE.width).entries())
     written.set(values.subarray(ours * columns, (ours + 1) * columns), theirs * columns)
-  return floats(toGgufName(name)!, weight.rank === 1 ? [rows] : [rows, columns], written)
+  return floats(toGgufName(name), weight.rank === 1 ? [rows] : [rows, columns], written)
 }
 
 /** Another family with random weights, and the words of such a model. */

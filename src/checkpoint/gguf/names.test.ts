@@ -1,6 +1,6 @@
-/** Names there and back, and rows put back where llama.cpp's converter took them from. */
+/** Names, and rows put back where llama.cpp's converter took them from. */
 import { describe, expect, it } from "vitest"
-import { isAuxiliary, permutedHeads, toGgufName, toHuggingFaceName, unpermutedRows } from "./names.js"
+import { isAuxiliary, permutedHeads, toHuggingFaceName, unpermutedRows } from "./names.js"
 
 describe("names", () => {
   it.each([
@@ -20,7 +20,6 @@ describe("names", () => {
     ["blk.1.ffn_down.weight", "model.layers.1.mlp.down_proj.weight"],
   ])("%s is %s", (gguf, huggingFace) => {
     expect(toHuggingFaceName(gguf)).toBe(huggingFace)
-    expect(toGgufName(huggingFace)).toBe(gguf)
   })
 
   it.each([

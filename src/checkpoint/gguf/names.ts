@@ -1,4 +1,4 @@
-/** Names of tensors in GGUF files ↔ names in Hugging Face checkpoints, and the order of rows that llama.cpp changes. */
+/** Names of tensors in GGUF files → names in Hugging Face checkpoints, and the order of rows that llama.cpp changes. */
 
 const OUTSIDE_LAYERS = new Map([
   ["token_embd", "model.embed_tokens"],
@@ -18,9 +18,6 @@ const IN_LAYERS = new Map([
   ["ffn_up", "mlp.up_proj"],
   ["ffn_down", "mlp.down_proj"],
 ])
-const reversed = (map: Map<string, string>): Map<string, string> => new Map([...map].map(([a, b]) => [b, a]))
-const OUTSIDE_LAYERS_HF = reversed(OUTSIDE_LAYERS)
-const IN_LAYERS_HF = reversed(IN_LAYERS)
 
 /** Tensors that are no weights: factors of the rotary frequencies, which the configuration tells (config.ts). */
 export const isAuxiliary = (name: string): boolean =>
@@ -32,14 +29,6 @@ export function toHuggingFaceName(name: string): string | undefined {
   const found = (layer === undefined ? OUTSIDE_LAYERS : IN_LAYERS).get(part)
   if (found === undefined) return undefined
   return layer === undefined ? `${found}.${kind}` : `model.layers.${layer}.${found}.${kind}`
-}
-
-/** `model.layers.0.self_attn.q_proj.weight` → `blk.0.attn_q.weight`; undefined for what has no such name. */
-export function toGgufName(name: string): string | undefined {
-  const [, layer, part, kind] = /^(?:model\.layers\.(\d+)\.)?([\w.]+)\.(weight|bias)$/.exec(name) ?? []
-  const found = (layer === undefined ? OUTSIDE_LAYERS_HF : IN_LAYERS_HF).get(part)
-  if (found === undefined) return undefined
-  return layer === undefined ? `${found}.${kind}` : `blk.${layer}.${found}.${kind}`
 }
 
 /**

@@ -60,8 +60,8 @@ const PICKLE = 0x80
 type Named = readonly [name: string, tensor: PickledTensor]
 
 function namedTensors(object: unknown, file: string): Named[] {
-  const own = tensorsOf(object)
-  if (own.length > 0) return own
+  const outermost = tensorsOf(object)
+  if (outermost.length > 0) return outermost
   const entries = object instanceof Map ? [...object] : []
   const inside = entries.flatMap(([key, value]): [string, Named[]][] => {
     const tensors = typeof key === "string" ? tensorsOf(value) : []

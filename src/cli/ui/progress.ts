@@ -98,8 +98,8 @@ export class Progress {
   #times(time: number): string {
     const { left } = this.#last
     if (left !== undefined) return `${formatDuration(left)} left in all`
-    const own = this.#secondsLeft(time)
-    return own === undefined ? formatDuration((time - this.#started) / 1000) : `${formatDuration(own)} left`
+    const seconds = this.#secondsLeft(time)
+    return seconds === undefined ? formatDuration((time - this.#started) / 1000) : `${formatDuration(seconds)} left`
   }
 
   #secondsLeft(time: number): number | undefined {

@@ -52,9 +52,9 @@ export function planSteps(
       ...others.flatMap((other) => {
         if (!other.session.paradigm.options.includes("steps"))
           return [variantOf(other, { label: "1.0×", cells: [other.title, "–", "1.0×"], decoding: { maxTokens } })]
-        const own = blockSizeOf(other, { maxTokens })
-        const counts = new Set(steps.map((count) => Math.max(1, Math.round((own * count) / size))))
-        return [...counts].map((count) => stepsVariant(other, own, count, { maxTokens }))
+        const otherSize = blockSizeOf(other, { maxTokens })
+        const counts = new Set(steps.map((count) => Math.max(1, Math.round((otherSize * count) / size))))
+        return [...counts].map((count) => stepsVariant(other, otherSize, count, { maxTokens }))
       }),
     ],
   }

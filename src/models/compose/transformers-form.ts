@@ -23,6 +23,10 @@ const PLAIN_TOKENIZER = {
 /** Every mark of a conversation is in it. */
 const CONVERSATION = (["user", "assistant", "user"] as const).map((role) => ({ role, content: "a" }))
 
+/**
+ * A language model and a tower as transformers writes such models: LLaVA, or LLaVA-OneVision for tiles.
+ * @throws UserError for what they have no form for
+ */
 export function transformersForm({ text, tower, vision, options }: Ingredients): FormOfModel {
   const { folder, config } = text
   const template = ChatTemplate.load(folder)

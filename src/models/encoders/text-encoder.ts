@@ -46,7 +46,7 @@ export interface TextEncoderOptions {
  */
 export function loadTextEncoder(
   folder: string,
-  { dtype = "float32", device = "cpu" }: TextEncoderOptions = {},
+  { dtype = "float32", device: wantedDevice = "cpu" }: TextEncoderOptions = {},
 ): TextEncoder {
   if (!isFloat(dtype)) throw new UserError(`${dtype} is no type to compute in`, { fix: "use float32" })
   const where = path.join(folder, "config.json")
@@ -60,13 +60,13 @@ export function loadTextEncoder(
   new Bert(config, recording, dtype)
   const wanted = { layouts: [bertLayout(config)], expected: recording.shapes, tie: false }
   const { tensors } = locateTensors(folder, wanted)
-  const place = chooseDevice(device)
+  const device = chooseDevice(wantedDevice)
   const mapped = new MappedFiles()
   const weights = [...tensors].map(([name, view]): [string, Tensor] => {
     const stored = mapped.tensor(view)
     // On the CPU half-precision matrices stay as they are stored.
-    const keep = stored.rank > 1 && BYTES[stored.dtype] < BYTES[dtype] && place === "cpu"
-    return [name, stored.to({ device: place, dtype: keep ? stored.dtype : dtype })]
+    const keep = stored.rank > 1 && BYTES[stored.dtype] < BYTES[dtype] && device === "cpu"
+    return [name, stored.to({ device, dtype: keep ? stored.dtype : dtype })]
   })
   return new BertTextEncoder(config, new Bert(config, new MapWeights(new Map(weights)), dtype), folder)
 }

@@ -105,6 +105,10 @@ const sharedSchema = z.looseObject({
 })
 type Shared = z.infer<typeof sharedSchema>
 
+/**
+ * Reads config.json of every form: of transformers, converted by the authors, and released by them (reference.md, checkpoint layouts).
+ * @throws UserError for values that no such model has
+ */
 export function readQwenVl(raw: Json, files: ConfigFiles): QwenVlConfig {
   const { where } = files
   const form = MODEL_TYPES[raw.model_type as string]
@@ -192,6 +196,7 @@ function tokensOf(text: z.infer<typeof textSchema>, shared: Shared): QwenVlConfi
 /** More pixels than any model asks for: smaller pictures would be enlarged to this. */
 const LARGEST_MINIMUM = 1 << 24
 
+/** @throws UserError for parts that do not fit each other */
 export function validate({ text, vision, tokens, image, paradigm }: QwenVlConfig, where?: string): void {
   validateDecoder(text, where)
   const rules: [boolean, string][] = [

@@ -13,6 +13,7 @@ export interface TileFeatures {
   channels: number
 }
 
+/** What a tower makes of a tile, when these of its hidden states and tokens are taken. */
 export function featuresOf(config: TowerConfig, selection: FeatureSelection): TileFeatures {
   const [rows, columns] = config.grid
   const before = config.classTokens - (selection.skipFirst ? 1 : 0)
