@@ -109,7 +109,7 @@ function factsOf({ settings, given, stages, data, times }: ReportInput): Table[]
   })
   const decoded = WAYS.flatMap((way) =>
     (["easy-vqa", "captions"] as const).map((set) => [
-      `${TITLES[way]}, ${set}`,
+      `decoding of ${set}, ${TITLES[way]}`,
       decodingIn(decodingOf(way, set, settings)),
     ]),
   )
