@@ -18,26 +18,29 @@ export interface Caption {
 const CAPTION_QUESTION = "Describe the picture."
 
 /**
- * All questions about a picture as turns of one conversation, as LLaVA-1.5 trains sets of short answers: the picture is
- * computed once for all of them.
+ * Questions about a picture as turns of conversations, as LLaVA-1.5 trains sets of short answers: the picture is computed
+ * once for some of them. Not for all: what is answered tells the picture as text, and whoever reads it need not look.
  * @param folder of the package, as pictures are to be named
+ * @param turns of a conversation at most; a picture's questions are shared out evenly
  */
 export function conversationsOf(
   pictures: readonly VqaPicture[],
-  { system, folder, seed }: { system: string; folder: string; seed: number },
+  { system, folder, seed, turns }: { system: string; folder: string; seed: number; turns: number },
 ): Record[] {
-  return pictures.map(({ image, questions }, i) => {
-    const turns = shuffled(questions, randomFrom(seed, i, 11))
-    return {
+  return pictures.flatMap(({ image, questions }, i) => {
+    const mixed = shuffled(questions, randomFrom(seed, i, 11))
+    const count = Math.ceil(mixed.length / turns)
+    const start = (part: number): number => Math.floor((part * mixed.length) / count)
+    return Array.from({ length: count }, (_, part) => ({
       image: `${folder}/${image}`,
       conversations: [
-        { from: "system", value: system },
-        ...turns.flatMap(({ question, answer }, turn): Record["conversations"] => [
+        { from: "system", value: system } as const,
+        ...mixed.slice(start(part), start(part + 1)).flatMap(({ question, answer }, turn): Record["conversations"] => [
           { from: "human", value: `${turn === 0 ? "<image>\n" : ""}${question}` },
           { from: "gpt", value: answer },
         ]),
       ],
-    }
+    }))
   })
 }
 
@@ -49,7 +52,7 @@ export function questionsOf(
   const single = pictures.flatMap(({ image, questions }) => questions.map((question) => ({ image, question })))
   const chosen = shuffled(single, randomFrom(seed, 12)).slice(0, count)
   return chosen.flatMap(({ image, question }) =>
-    conversationsOf([{ image, questions: [question] }], { ...where, seed }),
+    conversationsOf([{ image, questions: [question] }], { ...where, seed, turns: 1 }),
   )
 }
 

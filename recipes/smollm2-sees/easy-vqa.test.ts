@@ -76,9 +76,10 @@ it("knows what can be had without seeing", () => {
   expect(blindAccuracy(train, asked)).toEqual({ alwaysYes: 0.5, byQuestion: 0.5 })
 })
 
-it("makes all questions of a picture one conversation, in an order that the seed decides", () => {
+it("makes questions about a picture turns of a conversation, in an order that the seed decides", () => {
   const questions = Array.from({ length: 9 }, (_, i): [string, string] => [`q${i}?`, `a${i}`])
-  const make = (seed: number) => conversationsOf([picture(...questions)], { system: "s", folder: "x", seed })[0]
+  const make = (seed: number) =>
+    conversationsOf([picture(...questions)], { system: "s", folder: "x", seed, turns: 9 })[0]
   const { image, conversations } = make(1)
   expect(image).toBe("x/a.png")
   expect(conversations).toHaveLength(19)
@@ -92,4 +93,16 @@ it("makes all questions of a picture one conversation, in an order that the seed
   const single = questionsOf([picture(...questions)], { count: 4, system: "s", folder: "x", seed: 1 })
   expect(single).toHaveLength(4)
   for (const { conversations } of single) expect(conversations[1].value).toMatch(/^<image>\nq\d\?$/)
+})
+
+it("shares a picture's questions out evenly when there are too many for a conversation", () => {
+  const questions = Array.from({ length: 9 }, (_, i): [string, string] => [`q${i}?`, `a${i}`])
+  const parts = conversationsOf([picture(...questions)], { system: "s", folder: "x", seed: 1, turns: 4 })
+  expect(parts.map(({ conversations }) => (conversations.length - 1) / 2)).toEqual([3, 3, 3])
+  for (const { conversations } of parts) {
+    expect(conversations[0]).toEqual({ from: "system", value: "s" })
+    expect(conversations.map(({ value }) => value.includes("<image>"))).toEqual([false, true, ...Array(5).fill(false)])
+  }
+  const answers = parts.flatMap(({ conversations }) => conversations.filter(({ from }) => from === "gpt"))
+  expect(answers.map(({ value }) => value).sort()).toEqual(questions.map(([, answer]) => answer))
 })

@@ -25,7 +25,14 @@ export interface PreparedData {
   /** Records for stage 1, stage 2, and the questions of the evaluation. */
   files: { captions: string; conversations: string; questions: string; heldOutCaptions: string }
   text: TextQuestion[]
-  counts: { conversations: number; captions: number; stamps: number; questions: number; heldOutCaptions: number }
+  counts: {
+    pictures: number
+    conversations: number
+    captions: number
+    stamps: number
+    questions: number
+    heldOutCaptions: number
+  }
   blind: { alwaysYes: number; byQuestion: number }
   /** Folder with the encoder of BERTScore. */
   encoder: string
@@ -91,9 +98,10 @@ export async function prepareData(options: RunOptions): Promise<PreparedData> {
     ...Array.from({ length: settings.drawing_repeats }, () => captionRecords(captions, system)).flat(),
     ...captionRecords(stamps, system),
   ]
+  const conversations = conversationsOf(train.pictures, { ...shown, turns: settings.turns })
   const sets: [name: keyof PreparedData["files"], Record[]][] = [
     ["captions", [...drawings, ...captionRecords(described(train.pictures, pictures), system)]],
-    ["conversations", [...conversationsOf(train.pictures, shown), ...drawings]],
+    ["conversations", [...conversations, ...drawings]],
     ["questions", questions],
     ["heldOutCaptions", captionRecords(heldOut, system)],
   ]
@@ -122,7 +130,8 @@ export async function prepareData(options: RunOptions): Promise<PreparedData> {
     files,
     text: kept.questions,
     counts: {
-      conversations: train.pictures.length,
+      pictures: train.pictures.length,
+      conversations: conversations.length,
       captions: captions.length,
       stamps: stamps.length,
       questions: questions.length,

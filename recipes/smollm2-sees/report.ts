@@ -120,7 +120,7 @@ function factsOf({ settings, given, stages, data, times }: ReportInput): Table[]
       rows: [
         [
           "easy-vqa (MIT)",
-          `${counts.conversations} pictures, all questions of each a conversation`,
+          `${counts.conversations} conversations about ${counts.pictures} pictures`,
           `${counts.questions} questions about others`,
         ],
         [

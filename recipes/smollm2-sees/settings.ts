@@ -31,6 +31,8 @@ export const settingsSchema = z.strictObject({
   lora: loraSchema.optional(),
   /** Emoji concepts that are drawn and described. */
   concepts: some,
+  /** Questions about a picture that one conversation of stage 2 has, at most. */
+  turns: some.default(4),
   /** Times that each drawing is among the training data: there are far fewer of them than pictures of easy-vqa. */
   drawing_repeats: some.default(1),
   evaluation: z.strictObject({
