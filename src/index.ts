@@ -88,7 +88,15 @@ export { finishedModel, type TrainingEvent, type TrainOptions, train } from "./t
 
 // Decode token ids, step by step.
 
-export { Executor, type PrefillOptions, type Prefix, type RunOptions } from "./execution/executor.js"
+export type { PrefixCacheOptions } from "./execution/cache-limits.js"
+export {
+  Executor,
+  type ExecutorOptions,
+  type PromptFeatures,
+  type RequestSize,
+  type RunOptions,
+} from "./execution/executor.js"
+export type { ExecutorStatistics, KeptStatistics } from "./execution/statistics.js"
 export {
   type AutoregressiveDecoderOptions,
   autoregressiveDecoding,

@@ -103,7 +103,7 @@ export class KvCache {
   append(tokens: Tensor): void {
     const count = tokens.shape[TOKENS]
     const { whole } = this.#room(this.#length + count)
-    tidy(() => whole.narrow(TOKENS, this.#length, count).copy_(tokens))
+    copyInto(whole, this.#length, tokens)
     this.#length += count
     this.#written = 0
   }
@@ -139,13 +139,17 @@ export class KvCache {
       return { whole, pairs }
     })
     const old = this.#store
-    if (old && this.#length > 0)
-      tidy(() => store.whole.narrow(TOKENS, 0, this.#length).copy_(old.whole.narrow(TOKENS, 0, this.#length)))
+    if (old && this.#length > 0) tidy(() => copyInto(store.whole, 0, viewOfTokens(old.whole, 0, this.#length)))
     this.#free()
     this.#store = store
     return store
   }
 }
+
+const copyInto = (whole: Tensor, start: number, tokens: Tensor): void =>
+  tidy(() => {
+    whole.narrow(TOKENS, start, tokens.shape[TOKENS]).copy_(tokens)
+  })
 
 /** Tokens [start, end) of keys and values as `KvCache.copy` gives them, in memory of their own. */
 export const copyOfTokens = (tokens: Tensor, start: number, end: number): Tensor =>
