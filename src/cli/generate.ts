@@ -139,10 +139,11 @@ export async function streamAnswer(session: Session, request: GenerateOptions): 
 
 /** One line: what it cost. */
 export function statistics(session: Session, stats: GenerateStats): string {
-  const { promptTokens, prepareMilliseconds, tokens, milliseconds, forwards, forwardsToEnd } = stats
+  const { promptTokens, cachedTokens, prepareMilliseconds, tokens, milliseconds, forwards, forwardsToEnd } = stats
+  const known = cachedTokens > 0 ? `, ${cachedTokens} of them known from before` : ""
   const parts = [
     `${session.name} · ${session.dtype} · ${session.device}`,
-    `prompt ${promptTokens} tokens, prepared in ${(prepareMilliseconds / 1000).toFixed(2)} s`,
+    `prompt ${promptTokens} tokens${known}, prepared in ${(prepareMilliseconds / 1000).toFixed(2)} s`,
     `${tokens} tokens in ${(milliseconds / 1000).toFixed(2)} s (${(tokens / Math.max(milliseconds / 1000, 1e-9)).toFixed(1)} tokens/s)`,
     `${forwards} forwards, ${(forwardsToEnd / Math.max(tokens, 1)).toFixed(2)} per token`,
   ]

@@ -134,7 +134,7 @@ describe("a second request", () => {
     expect(await cached(prompt, { blockSize: 8, context: "causal" })).toBe(0)
     expect(await cached(prompt, { blockSize: 4, context: "causal" })).toBe(20)
     expect(await cached(prompt, { blockSize: 0 })).toBe(20)
-    expect(await cached(prompt, { blockSize: 1 })).toBe(20)
+    expect(await cached(prompt, { blockSize: 1 })).toBe(21)
   })
 
   it("is not given keys of sequences of another length where frequencies follow the length", async () => {
