@@ -118,6 +118,7 @@ export type { DecodeLoop, Decoding, ForwardRequest, ForwardResult } from "./para
 export type { FullChoice } from "./paradigms/full-diffusion/choice.js"
 export { type FullDiffusionDecoderOptions, fullDiffusionDecoding } from "./paradigms/full-diffusion/decoder.js"
 export type { Prompt } from "./paradigms/prompt.js"
+export type { PromptBeginning, PromptStore } from "./paradigms/prompt-store.js"
 export { type Predictions, type SamplingOptions, sampleTokens, type UniformSource } from "./paradigms/sampling.js"
 
 // Compare texts, and metrics of one's own: docs/guide/ablate.md.
@@ -224,6 +225,7 @@ export { LikelihoodForward } from "./paradigms/likelihood.js"
 export type {
   DecodingSettings,
   LayoutSettings,
+  LikelihoodOptions,
   ObjectiveFunction,
   ObjectiveOptions,
   OpenedModel,

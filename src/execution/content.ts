@@ -1,6 +1,8 @@
 /** What the keys and values of a sequence's tokens depend on, token by token: sequences that begin alike share them. */
 
 import type { Prompt } from "../paradigms/prompt.js"
+import { noGrad, tidy } from "../torch/index.js"
+import { nameOfContent } from "./content-name.js"
 
 /** The tokens [start, end) of a sequence. */
 export interface Content {
@@ -31,6 +33,10 @@ export function contentOf(prompt: Prompt, features: readonly string[], following
   }
   return { start: 0, end, numbers, width, pictures: pictureStarts(prompt, features) }
 }
+
+/** Names of a prompt's features: the same name, the same features. */
+export const featureNamesOf = ({ featureNames, features = [] }: Prompt): readonly string[] =>
+  featureNames ?? features.map((each) => noGrad(() => tidy(() => nameOfContent(each.toArray()))))
 
 /** Features lie on the image rows one picture after the other, whatever stands between. */
 function pictureStarts({ ids, features = [] }: Prompt, names: readonly string[]): Map<number, string> {

@@ -9,6 +9,7 @@ import type { ImageInput, LanguageModel } from "../models/types.js"
 import type { DecodeEvent } from "../paradigms/decode-events.js"
 import type { Decoding, ForwardRequest, ForwardResult } from "../paradigms/decode-loop.js"
 import type { Prompt } from "../paradigms/prompt.js"
+import type { PromptStore } from "../paradigms/prompt-store.js"
 import { noGrad, Scope, tidy } from "../torch/index.js"
 import { type Asked, behind, type Part, takeBatch } from "./batch.js"
 import { cacheLimits, type PrefixCacheOptions } from "./cache-limits.js"
@@ -73,7 +74,7 @@ export class Executor {
     const limits = cacheLimits(prefixCache, model.newCache(1).device)
     this.#model = model
     this.#mostRows = mostRows
-    this.#reuse = new Reuse(limits.prefixes)
+    this.#reuse = new Reuse(model, limits.prefixes)
     this.#pictures = new PictureCache(model, limits.pictures)
   }
 
@@ -97,7 +98,7 @@ export class Executor {
         if (value.type === "forward") next = loop.next(await this.#forward(slot, value, choose, signal))
         else {
           // Before it is told: nobody may listen any more behind it.
-          if (value.type === "done") this.#reuse.keep(slot)
+          if (value.type === "done") this.#reuse.keepSlot(slot)
           yield value.type === "done" ? { ...value, stats: { ...value.stats, cachedTokens: slot.cachedTokens } } : value
           next = loop.next(NOTHING)
         }
@@ -127,6 +128,11 @@ export class Executor {
     const row = noGrad(() => tidy(() => this.#model.embed(Int32Array.of(0)).bytes))
     const logits = (row / this.#model.hiddenSize) * this.#model.vocabSize
     return this.#model.newCache(length).bytes + (promptTokens + pictureTokens) * row + logits
+  }
+
+  /** Beginnings of prompts, for whatever else is computed of them (`Paradigm.likelihoods`). */
+  get prompts(): PromptStore {
+    return this.#reuse
   }
 
   /** What was asked for, found and kept so far, and what runs now. */
@@ -163,7 +169,7 @@ export class Executor {
     signal: AbortSignal | undefined,
   ): Promise<ForwardResult> {
     const asked: Asked = { ...whole, length: whole.start + whole.ids.length }
-    const begun = await this.#reuse.begin(slot, asked, signal)
+    const begun = await this.#reuse.beginSlot(slot, asked, signal)
     try {
       const result = await new Promise<ForwardResult>((resolve, reject) => {
         signal?.throwIfAborted()

@@ -2,69 +2,20 @@
 
 import fc from "fast-check"
 import { beforeAll, describe, expect, it } from "vitest"
-import { EOS, MASK, promptOf, tinyConfig, tinyModel, VOCABULARY } from "../../test/support/tiny-model.js"
-import { randomFrom } from "../data/prng.js"
+import { ask, counting, type How, NOTHING_KEPT, sum } from "../../test/support/asking.js"
+import { promptOf, tinyConfig, tinyModel } from "../../test/support/tiny-model.js"
 import { newModel } from "../models/registry.js"
-import type { ForwardInput, LanguageModel } from "../models/types.js"
-import { autoregressiveDecoding } from "../paradigms/autoregressive/decoder.js"
-import { blockDecoding } from "../paradigms/block-diffusion/decoder.js"
-import type { DecodeDone, DecodeEvent } from "../paradigms/decode-events.js"
-import type { Decoding } from "../paradigms/decode-loop.js"
-import { fullDiffusionDecoding } from "../paradigms/full-diffusion/decoder.js"
+import type { LanguageModel } from "../models/types.js"
+import { autoregressiveLikelihoods } from "../paradigms/autoregressive/likelihood.js"
+import { blockLikelihoods } from "../paradigms/block-diffusion/likelihood.js"
 import type { Prompt } from "../paradigms/prompt.js"
-import { collect, Generator, memory, randn } from "../torch/index.js"
+import { Generator, randn } from "../torch/index.js"
 import { Executor } from "./executor.js"
 
 let model: LanguageModel
 beforeAll(() => {
   model = tinyModel(4)
 })
-
-const NOTHING_KEPT = { prefixCache: { bytes: 0 } }
-
-interface How {
-  blockSize: number
-  genLength?: number
-  shift?: "same" | "next"
-  context?: "block" | "causal"
-  reference?: boolean
-  dropCache?: boolean
-  temperature?: number
-  seed?: number
-}
-
-/** Block size 0 is autoregressive, −1 full diffusion. */
-function decodingOf(prompt: Prompt, { blockSize, genLength = 9, temperature = 0, seed = 1, ...how }: How): Decoding {
-  const options = { eos: [EOS], genLength, temperature, uniform: randomFrom(seed) }
-  if (blockSize === 0) return autoregressiveDecoding(prompt, options) as Decoding
-  if (blockSize < 0) return fullDiffusionDecoding(prompt.ids.length, { ...options, maskToken: MASK }) as Decoding
-  const block = { ...options, ...how, blockSize, maskToken: MASK }
-  const dynamic = { strategy: "low_confidence_dynamic", threshold: 0.3 } as const
-  return blockDecoding(prompt.ids.length, { ...block, ...dynamic }) as Decoding
-}
-
-async function doneOf(events: AsyncGenerator<DecodeEvent>): Promise<DecodeDone> {
-  let done: DecodeDone | undefined
-  for await (const event of events) if (event.type === "done") done = event
-  return done as DecodeDone
-}
-const ask = (executor: Executor, prompt: Prompt, how: How, signal?: AbortSignal): Promise<DecodeDone> =>
-  doneOf(executor.run(prompt, decodingOf(prompt, how), { signal }))
-
-/** A model that counts the rows of its forwards. */
-function counting(of: LanguageModel = model): { model: LanguageModel; rows: number[] } {
-  const rows: number[] = []
-  const counted: LanguageModel = Object.create(of, {
-    forwardInPieces: {
-      value: (input: ForwardInput) => {
-        rows.push(input.embeddings.shape[1])
-        return of.forwardInPieces(input)
-      },
-    },
-  })
-  return { model: counted, rows }
-}
-const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0)
 
 /** A prompt, its answer and what is said next. */
 function nextTurn(prompt: Prompt, answer: Int32Array, seed: number): Prompt {
@@ -90,7 +41,7 @@ describe("a second request", () => {
     { blockSize: 64, known: 0, later: 0 },
     { blockSize: -1, known: 0, later: 0 },
   ])("computes only what is new: %j", async ({ tokens = 21, known, later, ...how }) => {
-    const counted = counting()
+    const counted = counting(model)
     const executor = new Executor(counted.model)
     const apart = new Executor(model, NOTHING_KEPT)
     const prompt = promptOf(tokens, 3)
@@ -229,141 +180,45 @@ describe("random conversations", () => {
   })
 })
 
-describe("requests at the same time", () => {
-  it("compute what they begin with once", async () => {
-    for (const blockSize of [0, 4]) {
-      const counted = counting()
-      const executor = new Executor(counted.model, { mostRows: 50 })
-      const prompt = promptOf(201, 3)
-      const how = { blockSize, genLength: 4, temperature: 0.8 }
-      const seeds = [1, 2, 3, 4]
-      const answers = await Promise.all(seeds.map((seed) => ask(executor, prompt, { ...how, seed })))
-      const own = await Promise.all(
-        seeds.map((seed) => ask(new Executor(model, NOTHING_KEPT), prompt, { ...how, seed })),
-      )
-      expect(answers.map(({ ids }) => ids)).toEqual(own.map(({ ids }) => ids))
-      expect(answers.map(({ stats }) => stats.cachedTokens)).toEqual([0, 200, 200, 200])
-      expect(sum(counted.rows)).toBeLessThan(300)
+describe("scores", () => {
+  const answers = [Int32Array.of(9, 30, 1), Int32Array.of(12, 1), Int32Array.of(9, 31, 14, 15, 16, 1)]
+  it.each([
+    { blockSize: 0, known: 20 },
+    { blockSize: 4, known: 20 },
+    { blockSize: 4, shift: "next", known: 20 },
+    { blockSize: 4, shift: "next", tokens: 20, known: 16 },
+    { blockSize: 4, context: "causal", known: 20 },
+    { blockSize: 4, context: "causal", shift: "next", tokens: 20, known: 19 },
+  ] as const)("of answers are what they are without, and answers begin with their prompts: %j", async (one) => {
+    const {
+      blockSize,
+      known,
+      tokens = 21,
+      shift,
+      context,
+    } = { shift: undefined, context: undefined, ...one } as How & typeof one & { tokens?: number }
+    const counted = counting(model)
+    const executor = new Executor(counted.model)
+    const prompt = promptOf(tokens, 3)
+    const score = (of: LanguageModel, about: Prompt, store = executor.prompts): number[] =>
+      blockSize === 0
+        ? autoregressiveLikelihoods(of, about, answers, store)
+        : blockLikelihoods(of, about, answers, { blockSize, shift, context, maskToken: 6, store })
+    const close = (some: number[], others: number[]): void => {
+      for (const [i, value] of some.entries()) expect(value).toBeCloseTo(others[i], 9)
     }
-  })
-
-  it("go on when the one they wait for is given up, and can be given up themselves", async () => {
-    const counted = counting()
-    const executor = new Executor(counted.model, { mostRows: 40 })
-    const prompt = promptOf(401, 3)
-    const how = { blockSize: 4, genLength: 4 }
-    const [first, second] = [new AbortController(), new AbortController()]
-    const runs = [
-      ask(executor, prompt, how, first.signal),
-      ask(executor, prompt, how, second.signal),
-      ask(executor, prompt, how),
-    ]
-    const settled = Promise.allSettled(runs)
-    while (counted.rows.length < 2) await new Promise(setImmediate)
-    second.abort(new Error("not needed"))
-    await expect(runs[1]).rejects.toThrow("not needed")
-    first.abort(new Error("enough"))
-    const [a, , c] = await settled
-    expect(a).toMatchObject({ status: "rejected", reason: { message: "enough" } })
-    const own = await ask(new Executor(model, NOTHING_KEPT), prompt, how)
-    expect(c).toMatchObject({ status: "fulfilled", value: { ids: own.ids } })
-    // What was computed for the one that was given up is not lost.
-    expect(sum(counted.rows)).toBeLessThan(401 + 2 * 40)
-    expect(executor.statistics().running.sequences).toBe(0)
-  })
-
-  it("do not wait for a little of much", async () => {
-    const counted = counting()
-    const executor = new Executor(counted.model, { mostRows: 64 })
-    const long = promptOf(450, 3)
-    const short = {
-      ids: Int32Array.from([...long.ids.slice(0, 8), ...promptOf(40, 9).ids.fill(9, 2, 5)]),
-      features: long.features,
-    }
-    let longDone = false
-    const run = ask(executor, long, { blockSize: 4, genLength: 4 }).then(() => {
-      longDone = true
-    })
-    await ask(executor, short, { blockSize: 4, genLength: 4 })
-    expect(longDone).toBe(false)
-    await run
-  })
-
-  it("a long prompt and short ones share the forwards: neither waits for the other to end", async () => {
-    const order: string[] = []
-    const executor = new Executor(model, { mostRows: 32, ...NOTHING_KEPT })
-    const talk = async (name: string, length: number, genLength: number): Promise<void> => {
-      const prompt = promptOf(length, length)
-      const decoding = decodingOf(prompt, { blockSize: 0, genLength })
-      for await (const { type } of executor.run(prompt, { ...decoding, choose: sure })) order.push(`${name} ${type}`)
-    }
-    await Promise.all([talk("short", 3, 60), talk("long", 400, 2), talk("other", 4, 60)])
-    const prefilled = order.indexOf("long prefill")
-    const stepsBefore = order.slice(0, prefilled).filter((event) => event === "short step").length
-    // 400 tokens beside two rows a forward, of 32.
-    expect(stepsBefore).toBeGreaterThanOrEqual(12)
-    expect(stepsBefore).toBeLessThanOrEqual(16)
-    expect(order.indexOf("short done")).toBeGreaterThan(prefilled)
-  })
-})
-
-/** Always the same token, which ends nothing. */
-const sure: Decoding["choose"] = (logits) => ({
-  ids: new Int32Array(logits.shape[0]).fill(VOCABULARY - 1),
-  confidences: new Float32Array(logits.shape[0]).fill(1),
-})
-
-describe("memory", () => {
-  it("of a request is known before it runs", async () => {
-    const executor = new Executor(model, NOTHING_KEPT)
-    for (const how of [
-      { blockSize: 0 },
-      { blockSize: 4 },
-      { blockSize: 4, shift: "next" },
-      { blockSize: -1 },
-    ] as How[]) {
-      const prompt = promptOf(50, 3)
-      const decoding = decodingOf(prompt, how)
-      const told = executor.requestBytes({ promptTokens: 50, length: decoding.length })
-      collect()
-      const before = memory().bytes
-      let most = 0
-      for await (const _ of executor.run(prompt, decoding)) most = Math.max(most, memory().bytes - before)
-      const kept = how.shift === "next" ? 0 : VOCABULARY * 8
-      // Full diffusion without a cache needs none.
-      if (how.blockSize < 0) expect(most).toBeLessThan(told)
-      else expect(most).toBe(told - kept)
-      expect(executor.requestBytes({ promptTokens: 50, length: 59, pictureTokens: 3 })).toBe(
-        executor.requestBytes({ promptTokens: 50, length: 59 }) + prompt.features![0].bytes,
-      )
-    }
-  })
-
-  it("of what is kept is given back by clear and dispose, which keeps nothing more", async () => {
-    const prompt = promptOf(40, 3)
-    const how = { blockSize: 4 }
-    await ask(new Executor(model, NOTHING_KEPT), prompt, how)
-    for (let i = 0; i < 3; i++) {
-      collect()
-      await new Promise(setImmediate)
-    }
-    const before = memory()
-    const executor = new Executor(model)
-    await ask(executor, prompt, how)
-    const { bytes } = executor.statistics().prefixes
-    expect(bytes).toBeGreaterThan(0)
-    expect(memory().bytes - before.bytes).toBeLessThanOrEqual(bytes)
-    executor.clear()
-    expect(memory().bytes).toBeLessThanOrEqual(before.bytes)
-    expect(memory().tensors).toBeLessThanOrEqual(before.tensors)
-    expect((await ask(executor, prompt, how)).stats.cachedTokens).toBe(0)
-    expect((await ask(executor, prompt, how)).stats.cachedTokens).toBe(40)
+    const apart = score(model, prompt, new Executor(model, NOTHING_KEPT).prompts)
+    close(score(counted.model, prompt), apart)
+    close(score(counted.model, prompt), apart)
+    expect(counted.rows[0] - counted.rows[1]).toBe(known)
+    const { ids, stats } = await ask(executor, prompt, { blockSize, shift, context })
+    expect(stats.cachedTokens).toBe(known - (known % Math.max(1, blockSize)))
+    const said = Int32Array.from([...prompt.ids, ...ids])
+    const next = { ...prompt, ids: said }
+    counted.rows.length = 0
+    close(score(counted.model, next), score(model, next, new Executor(model, NOTHING_KEPT).prompts))
+    score(counted.model, { ...next, features: [prompt.features![0].clone().mul_(2)] })
+    expect(counted.rows[1] - counted.rows[0]).toBeGreaterThanOrEqual(20)
     executor.dispose()
-    await ask(executor, prompt, how)
-    expect(executor.statistics().prefixes.bytes).toBe(0)
-    expect(memory().bytes).toBeLessThanOrEqual(before.bytes)
-    for (const bytes of [-1, Number.NaN])
-      expect(() => new Executor(model, { prefixCache: { bytes } })).toThrow(RangeError)
-    expect(() => new Executor(model, { prefixCache: { bytes: 5, pictureBytes: 6 } })).toThrow("between 0 and bytes")
   })
 })

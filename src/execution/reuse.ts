@@ -3,9 +3,13 @@
  * it now.
  */
 
+import type { LanguageModel } from "../models/types.js"
+import type { KvCache } from "../nn/kv-cache.js"
+import type { Prompt } from "../paradigms/prompt.js"
+import type { PromptBeginning, PromptStore } from "../paradigms/prompt-store.js"
 import { noGrad } from "../torch/index.js"
 import type { Asked } from "./batch.js"
-import { type Content, tokensInCommon } from "./content.js"
+import { type Content, contentOf, featureNamesOf, tokensInCommon } from "./content.js"
 import { PrefixCache, type PrefixKind } from "./prefix-cache.js"
 import type { Slot } from "./slot.js"
 import type { ExecutorStatistics } from "./statistics.js"
@@ -30,7 +34,8 @@ export interface Begun {
 
 const FROM_NOTHING: Begun = { tokens: 0, end() {} }
 
-export class Reuse {
+export class Reuse implements PromptStore {
+  readonly #model: LanguageModel
   readonly #cache: PrefixCache
   readonly #filling = new Map<Slot, Filling>()
   #requests = 0
@@ -39,7 +44,8 @@ export class Reuse {
   #cachedTokens = 0
 
   /** @param limit bytes of keys and values that are kept; 0: none */
-  constructor(limit: number) {
+  constructor(model: LanguageModel, limit: number) {
+    this.#model = model
     this.#cache = new PrefixCache(limit)
   }
 
@@ -52,7 +58,7 @@ export class Reuse {
    * computes most of them.
    * @throws the reason of `signal` when it is aborted
    */
-  async begin(slot: Slot, asked: Asked, signal?: AbortSignal): Promise<Begun> {
+  async beginSlot(slot: Slot, asked: Asked, signal?: AbortSignal): Promise<Begun> {
     const kind = slot.kindOf(asked)
     const most = firstTokens(asked)
     if (this.#cache.limit === 0 || !kind || most === 0 || asked.start > 0 || slot.cache.length > 0) return FROM_NOTHING
@@ -66,12 +72,9 @@ export class Reuse {
       kept = this.#cache.match(kind, content, most)
     }
     const whole = kept - (kept % asked.blockSize)
-    const tokens = noGrad(() => this.#cache.restore(kind, content, whole, slot.cache))
+    const tokens = this.#restore(kind, content, whole, slot.cache)
     if (tokens > 0) slot.reused(kind, tokens)
-    this.#requests++
-    this.#tokens += most
-    this.#cachedTokens += tokens
-    if (tokens > 0) this.#hits++
+    this.#count(most, tokens)
     const filling: Filling = { kind, content, tokens: most, ...progressing() }
     this.#filling.set(slot, filling)
     return {
@@ -87,7 +90,7 @@ export class Reuse {
   computed(slot: Slot, part: Asked): void {
     slot.computed(part)
     if (part.commit === 0 || part.start >= slot.promptTokens) return
-    this.keep(slot)
+    this.keepSlot(slot)
     const filling = this.#filling.get(slot)
     if (!filling) return
     const { advance } = filling
@@ -96,10 +99,38 @@ export class Reuse {
   }
 
   /** Keeps what is known of a slot's cache. */
-  keep(slot: Slot): void {
+  keepSlot(slot: Slot): void {
     if (this.#cache.limit === 0 || !slot.known) return
     const { kind, tokens } = slot.known
     noGrad(() => this.#cache.keep(kind, slot.content(), tokens, slot.cache))
+  }
+
+  begin(prompt: Prompt, { known, ...beginning }: PromptBeginning, room: number): KvCache | undefined {
+    if (this.#cache.limit === 0) return undefined
+    const cache = this.#model.newCache(room)
+    const content = contentOf(prompt, featureNamesOf(prompt))
+    this.#count(known, this.#restore(this.#kindOf(beginning), content, known, cache))
+    return cache
+  }
+
+  keep(prompt: Prompt, beginning: PromptBeginning, cache: KvCache): void {
+    const content = contentOf(prompt, featureNamesOf(prompt))
+    noGrad(() => this.#cache.keep(this.#kindOf(beginning), content, beginning.tokens, cache))
+  }
+
+  #kindOf({ blockSize: block, length }: Pick<PromptBeginning, "blockSize" | "length">): PrefixKind {
+    return { block, lengthKey: this.#model.lengthKey?.(length) ?? 0 }
+  }
+
+  #restore(kind: PrefixKind, content: Content, most: number, cache: KvCache): number {
+    return most > 0 ? noGrad(() => this.#cache.restore(kind, content, most, cache)) : 0
+  }
+
+  #count(tokens: number, cached: number): void {
+    this.#requests++
+    this.#tokens += tokens
+    this.#cachedTokens += cached
+    if (cached > 0) this.#hits++
   }
 
   clear(): void {

@@ -6,8 +6,7 @@ import type { ForwardRequest } from "../paradigms/decode-loop.js"
 import { embedPrompt, type Prompt, promptPositions } from "../paradigms/prompt.js"
 import { cat, noGrad, type Tensor, tidy, untidied } from "../torch/index.js"
 import type { Asked } from "./batch.js"
-import { type Content, contentOf } from "./content.js"
-import { nameOfContent } from "./content-name.js"
+import { type Content, contentOf, featureNamesOf } from "./content.js"
 import type { PrefixKind } from "./prefix-cache.js"
 
 export class Slot {
@@ -54,8 +53,7 @@ export class Slot {
 
   /** The prompt, and of what follows it the tokens in the cache. */
   content(): Content {
-    const { featureNames, features = [] } = this.#prompt
-    this.#pictures ??= featureNames ?? features.map((each) => noGrad(() => tidy(() => nameOfContent(each.toArray()))))
+    this.#pictures ??= featureNamesOf(this.#prompt)
     return contentOf(this.#prompt, this.#pictures, this.#following)
   }
 

@@ -14,6 +14,7 @@ import type { Decoding } from "./decode-loop.js"
 import type { DecodingOptions } from "./decoding-options.js"
 import type { DecodingReport } from "./decoding-report.js"
 import type { Prompt } from "./prompt.js"
+import type { PromptStore } from "./prompt-store.js"
 import type { UniformSource } from "./sampling.js"
 
 /** A model that is opened for decoding, as far as a paradigm looks at it. */
@@ -37,6 +38,11 @@ export interface DecodingSettings {
   maskToken?: number
   /** Sequences of tokens; the answer ends before the first that is found in it. */
   stop?: readonly (readonly number[])[]
+}
+
+export interface LikelihoodOptions extends DecodingOptions {
+  /** Of the beginnings of prompts, for paradigms whose prompts can be known before what follows them. */
+  store?: PromptStore
 }
 
 export interface ObjectiveOptions<R> {
@@ -131,7 +137,7 @@ export interface Paradigm<R extends object = object, S extends DecodingSettings 
     prompt: Prompt,
     answers: readonly Int32Array[],
     config: ModelConfig,
-    options: DecodingOptions,
+    options: LikelihoodOptions,
   ): number[]
 }
 
