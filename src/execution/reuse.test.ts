@@ -6,8 +6,7 @@ import { ask, counting, type How, NOTHING_KEPT, sum } from "../../test/support/a
 import { promptOf, tinyConfig, tinyModel } from "../../test/support/tiny-model.js"
 import { newModel } from "../models/registry.js"
 import type { LanguageModel } from "../models/types.js"
-import { autoregressiveLikelihoods } from "../paradigms/autoregressive/likelihood.js"
-import { blockLikelihoods } from "../paradigms/block-diffusion/likelihood.js"
+import type { DecodeLoop, Decoding } from "../paradigms/decode-loop.js"
 import type { Prompt } from "../paradigms/prompt.js"
 import { Generator, randn } from "../torch/index.js"
 import { Executor } from "./executor.js"
@@ -113,6 +112,95 @@ describe("a second request", () => {
   })
 })
 
+describe("a loop of one's own", () => {
+  /** [start, end, tokens that stay, block size] of each forward over these ids. */
+  type Step = readonly [start: number, end: number, commit: number, blockSize: number]
+  const scripted = (ids: Int32Array, steps: readonly Step[]): Decoding => ({
+    length: ids.length,
+    choose: () => ({ ids: new Int32Array(), confidences: new Float32Array() }),
+    loop: (function* (): DecodeLoop {
+      for (const [start, end, commit, blockSize] of steps)
+        yield { type: "forward", start, ids: ids.slice(start, end), blockSize, commit, wanted: new Int32Array() }
+      const stats = { forwards: 0, tokensComputed: 0, tokens: 0, forwardsToEnd: 0, milliseconds: 0 }
+      yield { type: "done", ids: new Int32Array(), stats }
+    })(),
+  })
+  const all = { ids: Int32Array.from({ length: 24 }, (_, i) => 7 + ((i * i * 5 + i) % 50)) }
+
+  it.each<{ what: string; steps: Step[]; known: number }>([
+    {
+      what: "whole blocks, in any portions",
+      steps: [
+        [0, 4, 4, 4],
+        [4, 16, 8, 4],
+        [12, 20, 8, 4],
+      ],
+      known: 20,
+    },
+    {
+      what: "nothing behind a block that was left out",
+      steps: [
+        [0, 8, 8, 4],
+        [12, 20, 8, 4],
+        [20, 24, 4, 4],
+      ],
+      known: 8,
+    },
+    {
+      what: "no part of a block, and nothing behind it",
+      steps: [
+        [0, 6, 6, 4],
+        [6, 12, 6, 4],
+        [12, 16, 4, 4],
+      ],
+      known: 4,
+    },
+    {
+      what: "other blocks only as far as the first",
+      steps: [
+        [0, 8, 8, 4],
+        [8, 16, 8, 8],
+        [16, 20, 4, 4],
+      ],
+      known: 8,
+    },
+    {
+      what: "what was computed again, once",
+      steps: [
+        [0, 16, 16, 4],
+        [8, 16, 4, 4],
+        [12, 16, 4, 4],
+      ],
+      known: 16,
+    },
+    {
+      what: "nothing of a block that was begun anew inside",
+      steps: [
+        [0, 8, 8, 4],
+        [8, 16, 8, 4],
+        [10, 18, 8, 4],
+        [18, 20, 2, 4],
+      ],
+      known: 8,
+    },
+    {
+      what: "nothing that sees all",
+      steps: [
+        [0, 16, 16, Number.POSITIVE_INFINITY],
+        [16, 20, 4, 4],
+      ],
+      known: 0,
+    },
+  ])("$what", async ({ steps, known }) => {
+    const executor = new Executor(model)
+    const prompt = { ids: all.ids.slice(0, 5) }
+    for await (const _ of executor.run(prompt, scripted(all.ids, steps)));
+    const { ids, stats } = await ask(executor, all, { blockSize: 4 })
+    expect(stats.cachedTokens).toBe(known)
+    expect(ids).toEqual((await ask(new Executor(model, NOTHING_KEPT), all, { blockSize: 4 })).ids)
+  })
+})
+
 describe("random conversations", () => {
   /** Several people talk at the same time; some begin alike, some say the same, some give up. */
   const turn = fc.record({
@@ -177,48 +265,5 @@ describe("random conversations", () => {
       { numRuns: 25, seed: 12 },
     )
     expect(reused).toBeGreaterThan(500)
-  })
-})
-
-describe("scores", () => {
-  const answers = [Int32Array.of(9, 30, 1), Int32Array.of(12, 1), Int32Array.of(9, 31, 14, 15, 16, 1)]
-  it.each([
-    { blockSize: 0, known: 20 },
-    { blockSize: 4, known: 20 },
-    { blockSize: 4, shift: "next", known: 20 },
-    { blockSize: 4, shift: "next", tokens: 20, known: 16 },
-    { blockSize: 4, context: "causal", known: 20 },
-    { blockSize: 4, context: "causal", shift: "next", tokens: 20, known: 19 },
-  ] as const)("of answers are what they are without, and answers begin with their prompts: %j", async (one) => {
-    const {
-      blockSize,
-      known,
-      tokens = 21,
-      shift,
-      context,
-    } = { shift: undefined, context: undefined, ...one } as How & typeof one & { tokens?: number }
-    const counted = counting(model)
-    const executor = new Executor(counted.model)
-    const prompt = promptOf(tokens, 3)
-    const score = (of: LanguageModel, about: Prompt, store = executor.prompts): number[] =>
-      blockSize === 0
-        ? autoregressiveLikelihoods(of, about, answers, store)
-        : blockLikelihoods(of, about, answers, { blockSize, shift, context, maskToken: 6, store })
-    const close = (some: number[], others: number[]): void => {
-      for (const [i, value] of some.entries()) expect(value).toBeCloseTo(others[i], 9)
-    }
-    const apart = score(model, prompt, new Executor(model, NOTHING_KEPT).prompts)
-    close(score(counted.model, prompt), apart)
-    close(score(counted.model, prompt), apart)
-    expect(counted.rows[0] - counted.rows[1]).toBe(known)
-    const { ids, stats } = await ask(executor, prompt, { blockSize, shift, context })
-    expect(stats.cachedTokens).toBe(known - (known % Math.max(1, blockSize)))
-    const said = Int32Array.from([...prompt.ids, ...ids])
-    const next = { ...prompt, ids: said }
-    counted.rows.length = 0
-    close(score(counted.model, next), score(model, next, new Executor(model, NOTHING_KEPT).prompts))
-    score(counted.model, { ...next, features: [prompt.features![0].clone().mul_(2)] })
-    expect(counted.rows[1] - counted.rows[0]).toBeGreaterThanOrEqual(20)
-    executor.dispose()
   })
 })
