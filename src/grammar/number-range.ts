@@ -76,6 +76,7 @@ class Digits {
   #between(from: string, to: string): Node {
     const { sequence, choice, empty } = this.#bound()
     if (from === "") return empty
+    if (/^0*$/.test(from) && /^9*$/.test(to)) return this.#any(from.length, from.length)
     const [a, b] = [Number(from[0]), Number(to[0])]
     const [rest, length] = [from.slice(1), from.length - 1]
     if (a === b) return sequence(this.#digit(a, a), this.#between(rest, to.slice(1)))
