@@ -10,6 +10,7 @@ import type { ImageSpan } from "../text/image-span.js"
 import type { SequenceLayout } from "../text/layout.js"
 import type { Tokenizer } from "../text/tokenizer.js"
 import type { LossUnit, Objective, TrainingBatch } from "./batch.js"
+import type { Constraint } from "./constraint.js"
 import type { Decoding } from "./decode-loop.js"
 import type { DecodingOptions } from "./decoding-options.js"
 import type { DecodingReport } from "./decoding-report.js"
@@ -23,7 +24,7 @@ export interface OpenedModel {
   config: ModelConfig
   /** Ids that end an answer. */
   eos: readonly number[]
-  tokenizer: Pick<Tokenizer, "encode">
+  tokenizer: Pick<Tokenizer, "encode" | "tokenBytes">
   /** How the model wants to be decoded, as its folder says. */
   generation: GenerationConfig
 }
@@ -36,6 +37,8 @@ export interface DecodingSettings {
   genLength: number
   /** A prediction of it leaves its position masked. */
   maskToken?: number
+  /** The format that the answer must have; given wherever one is asked for. */
+  constraint?: Constraint
   /** Sequences of tokens; the answer ends before the first that is found in it. */
   stop?: readonly (readonly number[])[]
 }
