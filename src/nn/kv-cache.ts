@@ -1,6 +1,6 @@
 /** Keys and values of one sequence's earlier tokens, in memory that is allocated ahead. Knows nothing of what they mean. */
 
-import { type Device, type DType, empty, type Tensor, untidied } from "../torch/index.js"
+import { BYTES, type Device, type DType, empty, type Tensor, untidied } from "../torch/index.js"
 
 export interface KvCacheShape {
   layers: number
@@ -38,6 +38,11 @@ export class KvCache {
   }
   get capacity(): number {
     return this.#capacity
+  }
+  /** Memory that a token takes once something was written. */
+  get bytesPerToken(): number {
+    const { layers, heads, headDim, dtype } = this.#shape
+    return 2 * layers * heads * headDim * BYTES[dtype]
   }
 
   /**
