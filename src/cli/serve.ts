@@ -95,6 +95,9 @@ const writeJson = (entry: LogEntry): void => {
 function writeLine({ event, ...rest }: LogEntry): void {
   const shown = Object.entries(rest)
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `${name}=${typeof value === "number" ? Math.round(value * 10) / 10 : typeof value === "string" ? value : JSON.stringify(value)}`)
+    .map(
+      ([name, value]) =>
+        `${name}=${typeof value === "number" ? Math.round(value * 10) / 10 : typeof value === "string" ? value : JSON.stringify(value)}`,
+    )
   process.stderr.write(`${new Date().toLocaleTimeString()} ${event} ${shown.join(" ")}\n`)
 }

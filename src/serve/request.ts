@@ -100,7 +100,13 @@ export type AnswerEvent =
 export interface ServedModel {
   id: string
   /** How it decodes when nobody asks for anything else; null where its paradigm has no such thing. */
-  default: { block_size: number | null; steps: number | null; threshold: number | null; remasking: string | null; mode: string }
+  default: {
+    block_size: number | null
+    steps: number | null
+    threshold: number | null
+    remasking: string | null
+    mode: string
+  }
   paradigm: string
   /** Ways in which it can be decoded. */
   modes: string[]

@@ -1,9 +1,9 @@
 /** A server: an engine in a process of its own, and HTTP in this one. */
 
-import { createAdaptorServer } from "@hono/node-server"
 import type { Server as HttpServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { basename, resolve } from "node:path"
+import { createAdaptorServer } from "@hono/node-server"
 import { UserError } from "../errors.js"
 import { ApiError } from "./api-error.js"
 import type { ModelToServe } from "./engine/messages.js"
@@ -50,7 +50,10 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
   requireAuth(host, options)
   const models = modelsToServe(options.models ?? DEFAULT_MODELS)
-  const engine = new EngineProcess(engineOptions(models, options, limits), { stuckMs: limits.stuckMs, onEvent: (event) => log(engineLine(event)) })
+  const engine = new EngineProcess(engineOptions(models, options, limits), {
+    stuckMs: limits.stuckMs,
+    onEvent: (event) => log(engineLine(event)),
+  })
   const places = new Places({ running: limits.concurrent, waiting: limits.queue })
   const server: Server = {
     engine,
@@ -76,7 +79,11 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     isEnding: false,
   }
   // Response objects of this program stay Node's own.
-  const http = createAdaptorServer({ fetch: createApp(server).fetch, overrideGlobalObjects: false, hostname: host }) as HttpServer
+  const http = createAdaptorServer({
+    fetch: createApp(server).fetch,
+    overrideGlobalObjects: false,
+    hostname: host,
+  }) as HttpServer
   Object.assign(http, { requestTimeout: REQUEST_MS, headersTimeout: HEADERS_MS })
   try {
     await listen(http, host, port)
@@ -135,7 +142,9 @@ function modelsToServe(given: readonly (string | ModelToServe)[]): ModelToServe[
   if (models.length === 0) throw new UserError("there is no model to serve")
   const twice = models.find(({ id }, i) => models.findIndex((other) => other.id === id) < i)
   if (twice)
-    throw new UserError(`two models would be called ${twice.id}`, { fix: `name them: ${twice.id}-a=FOLDER ${twice.id}-b=FOLDER` })
+    throw new UserError(`two models would be called ${twice.id}`, {
+      fix: `name them: ${twice.id}-a=FOLDER ${twice.id}-b=FOLDER`,
+    })
   return models
 }
 
@@ -172,12 +181,19 @@ function listen(http: HttpServer, host: string, port: number): Promise<void> {
         EADDRNOTAVAIL: "this machine has no such address",
         ENOTFOUND: "there is no such address",
       }
-      failed(new UserError(why[error.code ?? ""] ?? error.message, { where: `${host}:${port}`, fix: "choose another --port or --host", cause: error }))
+      failed(
+        new UserError(why[error.code ?? ""] ?? error.message, {
+          where: `${host}:${port}`,
+          fix: "choose another --port or --host",
+          cause: error,
+        }),
+      )
     })
     http.listen(port, host, () => listening())
   })
 }
 
-const urlOf = ({ address, family, port }: AddressInfo): string => `http://${family === "IPv6" ? `[${address}]` : address}:${port}`
+const urlOf = ({ address, family, port }: AddressInfo): string =>
+  `http://${family === "IPv6" ? `[${address}]` : address}:${port}`
 
 const engineLine = ({ type, ...rest }: EngineEvent): LogEntry => ({ event: `engine_${type}`, ...rest })

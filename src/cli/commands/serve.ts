@@ -6,16 +6,26 @@ import { collect, folderPath, numberBetween, wholeNumber } from "../options.js"
 export function register(program: Command): void {
   program
     .command("serve")
-    .description("answer over HTTP as OpenAI's and Anthropic's APIs do, with a page to try models; docs/guide/serving.md")
+    .description(
+      "answer over HTTP as OpenAI's and Anthropic's APIs do, with a page to try models; docs/guide/serving.md",
+    )
     .argument(
       "[model...]",
       "folders, .gguf files, built-in names or hub ids; NAME=MODEL is called NAME (default: emoji-diffusion emoji-ar)",
     )
     .option("--port <n>", "where to listen; 0 takes any port that is free", wholeNumber(0, 65535), 8080)
     .option("--host <address>", "where to listen; others than a loopback address need a key", "127.0.0.1")
-    .option("--api-key <key>", "a key that requests must show; may be given several times (or DIFFUSIONVL_API_KEY)", collect)
+    .option(
+      "--api-key <key>",
+      "a key that requests must show; may be given several times (or DIFFUSIONVL_API_KEY)",
+      collect,
+    )
     .option("--no-auth", "whoever reaches the server may ask")
-    .option("--allowed-host <name>", "another name that the server may be asked by; may be given several times", collect)
+    .option(
+      "--allowed-host <name>",
+      "another name that the server may be asked by; may be given several times",
+      collect,
+    )
     .option("--cors-origin <origin>", "pages of this origin may ask too; may be given several times", collect)
     .option("--allow-remote-images", "follow http and https addresses of pictures, never to private networks")
     .option("--image-root <folder>", "pictures below it may be named by file:///…", folderPath)

@@ -61,7 +61,10 @@ export class EngineHost {
       const session = this.#sessions.get(request.model)
       const { pixels, promptTokens, answerTokens } = this.#options ?? {}
       if (!session || !pixels || !promptTokens || !answerTokens)
-        throw new ApiError(503, `the model ${request.model} is not ready yet`, { code: "model_not_ready", retryAfter: 2 })
+        throw new ApiError(503, `the model ${request.model} is not ready yet`, {
+          code: "model_not_ready",
+          retryAfter: 2,
+        })
       const limits = { pixels, promptTokens, answerTokens, memory: this.#memory }
       for await (const event of answer(session, request, limits, controller.signal))
         this.#send({ type: "event", id, event })
@@ -80,6 +83,11 @@ function told(error: unknown): ToldError {
     const { status, message, code, param } = error
     return { status, message, code, param, ...(error.cause !== undefined && { reason: messageOf(error.cause) }) }
   }
-  const reason = error instanceof UserError ? error.format() : error instanceof Error ? (error.stack ?? error.message) : String(error)
+  const reason =
+    error instanceof UserError
+      ? error.format()
+      : error instanceof Error
+        ? (error.stack ?? error.message)
+        : String(error)
   return { status: 500, message: "the server failed to answer; its log says why", code: "internal_error", reason }
 }

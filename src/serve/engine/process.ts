@@ -57,7 +57,10 @@ export class EngineProcess implements Engine {
   #restart: NodeJS.Timeout | undefined
   #ended: (() => void) | undefined
 
-  constructor(options: EngineOptions, { stuckMs = 120_000, backoffMs = 500, onEvent = () => {} }: EngineProcessOptions = {}) {
+  constructor(
+    options: EngineOptions,
+    { stuckMs = 120_000, backoffMs = 500, onEvent = () => {} }: EngineProcessOptions = {},
+  ) {
     this.#options = options
     this.#stuckMs = stuckMs
     this.#backoffMs = backoffMs
@@ -117,7 +120,11 @@ export class EngineProcess implements Engine {
     this.state = this.restarts > 0 ? "restarting" : "loading"
     for (const { id } of this.#options.models) this.#models.set(id, { id, progress: 0 })
     // The settings of this program's own start, such as a debugger's port, are not the engine's.
-    const child = fork(MAIN, [], { serialization: "advanced", execArgv: [], stdio: ["ignore", "inherit", "inherit", "ipc"] })
+    const child = fork(MAIN, [], {
+      serialization: "advanced",
+      execArgv: [],
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    })
     this.#child = child
     this.#startedAt = this.#lastWord = Date.now()
     child.on("message", (messages: FromEngine[]) => {
@@ -126,7 +133,9 @@ export class EngineProcess implements Engine {
       for (const message of messages) this.#receive(message)
     })
     child.on("error", (error) => this.#end(child, error.message))
-    child.on("exit", (code, signal) => this.#end(child, signal === null ? `it exited with ${code}` : `it was ended by ${signal}`))
+    child.on("exit", (code, signal) =>
+      this.#end(child, signal === null ? `it exited with ${code}` : `it was ended by ${signal}`),
+    )
     if (child.pid !== undefined) this.#onEvent({ type: "started", pid: child.pid })
     this.#post({ type: "open", options: this.#options })
   }
@@ -155,7 +164,11 @@ export class EngineProcess implements Engine {
         break
       case "unavailable":
         this.#models.set(message.model, { id: message.model, error: message.error.message })
-        this.#onEvent({ type: "unavailable", model: message.model, reason: message.error.reason ?? message.error.message })
+        this.#onEvent({
+          type: "unavailable",
+          model: message.model,
+          reason: message.error.reason ?? message.error.message,
+        })
         this.#settle()
         break
       case "event":
@@ -190,7 +203,10 @@ export class EngineProcess implements Engine {
     this.#counts = undefined
     const failed = this.#inFlight.size
     for (const id of [...this.#inFlight.keys()])
-      this.#release(id, new ApiError(500, "the engine ended while it answered; ask again", { code: "engine_failed", cause: reason }))
+      this.#release(
+        id,
+        new ApiError(500, "the engine ended while it answered; ask again", { code: "engine_failed", cause: reason }),
+      )
     if (this.state === "stopped") {
       this.#ended?.()
       return

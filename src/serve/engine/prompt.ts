@@ -50,10 +50,14 @@ async function imagesOf(pictures: readonly Picture[], { pixels }: PromptLimits):
     const bytes = "bytes" in picture ? picture.bytes : decodeBase64(picture.base64, `image ${i + 1}`)
     const { width, height } = await decodedSize(bytes, `image ${i + 1}`)
     if (width * height > pixels)
-      throw new ApiError(400, `image ${i + 1} has ${width} × ${height} pixels, more than the ${pixels} that this server takes`, {
-        param: "messages",
-        code: "image_too_large",
-      })
+      throw new ApiError(
+        400,
+        `image ${i + 1} has ${width} × ${height} pixels, more than the ${pixels} that this server takes`,
+        {
+          param: "messages",
+          code: "image_too_large",
+        },
+      )
     images.push(bytes)
   }
   return images
@@ -61,10 +65,14 @@ async function imagesOf(pictures: readonly Picture[], { pixels }: PromptLimits):
 
 /** Node's decoder skips whatever is no base64: a picture that is cut or mixed up would be another one. */
 function decodeBase64(base64: string | Uint8Array, where: string): Uint8Array {
-  const text = typeof base64 === "string" ? base64 : Buffer.from(base64.buffer, base64.byteOffset, base64.byteLength).toString("latin1")
+  const text =
+    typeof base64 === "string"
+      ? base64
+      : Buffer.from(base64.buffer, base64.byteOffset, base64.byteLength).toString("latin1")
   const bytes = Buffer.from(text, "base64")
   const letters = text.replace(/[\s=]+/g, "").length
-  if (bytes.length !== Math.floor((letters * 3) / 4)) throw new UserError("the data of the image is not base64", { where })
+  if (bytes.length !== Math.floor((letters * 3) / 4))
+    throw new UserError("the data of the image is not base64", { where })
   return bytes
 }
 

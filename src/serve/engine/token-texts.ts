@@ -3,13 +3,13 @@
 import type { Tokenizer } from "../../text/tokenizer.js"
 
 /** Decoding one token inside a text takes a while, and the same few thousand come again and again. */
-const texts = new WeakMap<Tokenizer, Map<number, string>>()
+const known = new WeakMap<Tokenizer, Map<number, string>>()
 
 /** The text of a token inside a text; "" for special ones, and U+FFFD for bytes that are no whole character. */
 export function tokenText(tokenizer: Tokenizer, id: number): string {
-  let known = texts.get(tokenizer)
-  if (!known) texts.set(tokenizer, (known = new Map()))
-  let text = known.get(id)
-  if (text === undefined) known.set(id, (text = tokenizer.decode([id], { inside: true })))
+  const texts = known.get(tokenizer) ?? new Map<number, string>()
+  known.set(tokenizer, texts)
+  const text = texts.get(id) ?? tokenizer.decode([id], { inside: true })
+  texts.set(id, text)
   return text
 }

@@ -84,7 +84,8 @@ export class AnswerTrack {
   *finish(ids: Int32Array): Generator<Told> {
     const rest = ids.subarray(0, this.#options.most)
     let text = ""
-    while (this.#starts.length < rest.length && this.stopped === undefined) text += this.#push(rest[this.#starts.length])
+    while (this.#starts.length < rest.length && this.stopped === undefined)
+      text += this.#push(rest[this.#starts.length])
     if (this.stopped === undefined) {
       const waiting = this.#stream.finish()
       this.#written += waiting.length
@@ -107,11 +108,11 @@ export class AnswerTrack {
       if (!isFixed.has(row) || ids[i] === maskToken || position >= most) continue
       this.#known[position] = {
         id: ids[i],
-        confidence: confidences[i],
+        confidence: rounded(confidences[i]),
         ...(logs && {
           logs: {
             token: tokenText(this.#tokenizer, ids[i]),
-            logProbability: logs.chosen[i],
+            logProbability: rounded(logs.chosen[i]),
             top: topOf(logs.topIds, logs.top, i, positions.length, this.#tokenizer),
           },
         }),
@@ -159,8 +160,12 @@ export class AnswerTrack {
       const known = this.#known[position]
       if (known) return { ...this.#shown(position, known), fixed: true }
       const at = candidates.get(position)
-      if (at === undefined || event.ids[at] === maskToken) return { position, text: null, confidence: null, fixed: false }
-      return { ...this.#shown(position, { id: event.ids[at], confidence: event.confidences[at] }), fixed: false }
+      if (at === undefined || event.ids[at] === maskToken)
+        return { position, text: null, confidence: null, fixed: false }
+      return {
+        ...this.#shown(position, { id: event.ids[at], confidence: rounded(event.confidences[at]) }),
+        fixed: false,
+      }
     })
     this.#firstBlock ??= event.block
     const { forward } = event
@@ -217,6 +222,9 @@ function topOf(ids: Int32Array, values: Float32Array, row: number, rows: number,
   const k = ids.length / rows
   return Array.from({ length: k }, (_, j) => ({
     token: tokenText(tokenizer, ids[row * k + j]),
-    logProbability: values[row * k + j],
+    logProbability: rounded(values[row * k + j]),
   }))
 }
+
+/** As many digits as float32 has: more would only be bytes on the wire. */
+const rounded = (value: number): number => Number(value.toPrecision(6))

@@ -1,8 +1,8 @@
 /** A request for an answer, from its body to its last byte: the same for every protocol. */
 
-import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response"
 import { randomUUID } from "node:crypto"
 import type { ServerResponse } from "node:http"
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response"
 import { ApiError, internalError, invalid } from "../api-error.js"
 import { findPictures } from "../pictures/find.js"
 import type { Asked } from "../protocol/asked.js"
@@ -74,12 +74,19 @@ function requireModel(server: Server, id: string, { mode, request }: Asked): Ser
   const states = server.engine.models()
   const state = states.find((model) => model.id === id)
   if (!state)
-    throw new ApiError(404, `there is no model ${JSON.stringify(id.slice(0, 200))} here; there is ${states.map((model) => model.id).join(", ")}`, {
-      code: "model_not_found",
-      param: "model",
-    })
+    throw new ApiError(
+      404,
+      `there is no model ${JSON.stringify(id.slice(0, 200))} here; there is ${states.map((model) => model.id).join(", ")}`,
+      {
+        code: "model_not_found",
+        param: "model",
+      },
+    )
   if (state.error !== undefined)
-    throw new ApiError(503, `the model ${id} could not be loaded; the server's log says why`, { code: "model_not_available", retryAfter: 60 })
+    throw new ApiError(503, `the model ${id} could not be loaded; the server's log says why`, {
+      code: "model_not_available",
+      retryAfter: 60,
+    })
   const { model } = state
   if (!model || server.engine.state === "restarting")
     throw new ApiError(503, `the model ${id} is being loaded`, { code: "model_not_ready", retryAfter: 2 })
@@ -87,7 +94,8 @@ function requireModel(server: Server, id: string, { mode, request }: Asked): Ser
     throw invalid(`the model ${id} can be decoded as ${model.modes.join(", ")}`, "diffusion.mode")
   if (request.pictures.length > 0 && !model.images)
     throw invalid(`the model ${id} reads text only: it cannot see pictures`, "messages", "unsupported_image")
-  if (request.format) throw invalid("structured answers are not available on this server", "response_format", "unsupported_parameter")
+  if (request.format)
+    throw invalid("structured answers are not available on this server", "response_format", "unsupported_parameter")
   return model
 }
 
@@ -125,7 +133,11 @@ class Answer {
   }
 
   /** Never rejects. */
-  async stream(first: IteratorResult<AnswerEvent, void>, rest: AsyncGenerator<AnswerEvent, void, undefined>, server: Server): Promise<void> {
+  async stream(
+    first: IteratorResult<AnswerEvent, void>,
+    rest: AsyncGenerator<AnswerEvent, void, undefined>,
+    server: Server,
+  ): Promise<void> {
     const { unreadBytes, unreadMs } = server.limits
     const stream = new EventStream(this.#c.env.outgoing as ServerResponse, {
       headers: this.#c.get("headers"),
@@ -198,4 +210,9 @@ export function reasonOf({ cause }: ApiError): string | undefined {
   return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
 }
 
-export const logLine = (c: Asking) => ({ event: "request", method: c.req.method, path: c.req.path.slice(0, 200), ...c.get("record") })
+export const logLine = (c: Asking) => ({
+  event: "request",
+  method: c.req.method,
+  path: c.req.path.slice(0, 200),
+  ...c.get("record"),
+})

@@ -3,8 +3,8 @@
 import { randomUUID } from "node:crypto"
 import { Hono } from "hono"
 import { ApiError, internalError } from "../api-error.js"
-import { readMessages } from "../protocol/anthropic-request.js"
 import { messageWriter, PING } from "../protocol/anthropic-answer.js"
+import { readMessages } from "../protocol/anthropic-request.js"
 import type { Asked } from "../protocol/asked.js"
 import { errorBody } from "../protocol/errors.js"
 import { chatWriter, completionWriter } from "../protocol/openai-answer.js"
@@ -16,7 +16,7 @@ import type { Asking, Environment, Server } from "./context.js"
 import { Gone } from "./flights.js"
 import { isAllowedOrigin, requireKey, requireKnownPlace } from "./guards.js"
 import { health, modelList, oneModel } from "./models.js"
-import { readPage, REPORT_HEADERS } from "./page.js"
+import { REPORT_HEADERS, readPage } from "./page.js"
 import { listRuns, readRunMetrics, readRunReport } from "./runs.js"
 
 const openAi = ({ request, usage }: Asked, identity: AnswerIdentity) => ({
@@ -78,11 +78,16 @@ export function createApp(server: Server): Hono<Environment> {
       if (server.isEnding) throw new ApiError(503, "the server is ending", { code: "server_ending", retryAfter: 5 })
       return answerRequest(c, endpoint, server)
     })
-  app.get("/metrics", async (c) => c.text(await server.metrics.registry.metrics(), 200, { "content-type": server.metrics.registry.contentType }))
+  app.get("/metrics", async (c) =>
+    c.text(await server.metrics.registry.metrics(), 200, { "content-type": server.metrics.registry.contentType }),
+  )
   app.get("/runs", async (c) => c.json(await listRuns(server.runs)))
   app.get("/runs/:name{.+}/metrics", async (c) => {
     const bytes = await readRunMetrics(server.runs, c.req.param("name"), byteOf(c.req.query("from")))
-    return c.body(new Uint8Array(bytes), 200, { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" })
+    return c.body(new Uint8Array(bytes), 200, {
+      "content-type": "text/plain; charset=utf-8",
+      "cache-control": "no-store",
+    })
   })
   app.get("/runs/:name{.+}/report.html", async (c) =>
     c.body(new Uint8Array(await readRunReport(server.runs, c.req.param("name"))), 200, REPORT_HEADERS),
@@ -90,7 +95,11 @@ export function createApp(server: Server): Hono<Environment> {
   app.get("*", (c) => {
     const file = page.get(c.req.path)
     if (file) return c.body(file.body, 200, file.headers)
-    throw new ApiError(404, c.req.path === "/" ? "the page has not been built: npm run setup builds it" : "there is nothing here", { code: "not_found" })
+    throw new ApiError(
+      404,
+      c.req.path === "/" ? "the page has not been built: npm run setup builds it" : "there is nothing here",
+      { code: "not_found" },
+    )
   })
   app.notFound((c) => fail(c, server, new ApiError(404, "there is nothing here", { code: "not_found" })))
   app.onError((error, c) => fail(c as Asking, server, error))
@@ -159,6 +168,7 @@ function corsHeaders(c: Asking, { guards }: Server): Record<string, string> {
 
 function byteOf(text: string | undefined): number {
   const from = Number(text ?? 0)
-  if (!Number.isSafeInteger(from) || from < 0) throw new ApiError(400, "from must be a number of bytes", { param: "from" })
+  if (!Number.isSafeInteger(from) || from < 0)
+    throw new ApiError(400, "from must be a number of bytes", { param: "from" })
   return from
 }

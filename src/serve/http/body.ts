@@ -17,14 +17,17 @@ export interface Body {
 export async function readBody(request: Request, most: number): Promise<Body> {
   const type = request.headers.get("content-type")
   if (type !== null && !/^application\/(?:[\w.-]+\+)?json\b/i.test(type))
-    throw new ApiError(415, "the body must be JSON, with content-type: application/json", { code: "unsupported_media_type" })
+    throw new ApiError(415, "the body must be JSON, with content-type: application/json", {
+      code: "unsupported_media_type",
+    })
   const encoding = request.headers.get("content-encoding")
   if (encoding !== null && encoding !== "identity")
     throw new ApiError(415, "compressed bodies are not supported", { code: "unsupported_media_type" })
   const bytes = await readBytes(request, most)
   if (!isUtf8(bytes)) throw invalid("the body is not UTF-8")
   const { json, find } = liftLongStrings(bytes)
-  if (json.length > MOST_TEXT) throw new ApiError(413, `the text of a request has ${MOST_TEXT} characters at most`, { code: "request_too_large" })
+  if (json.length > MOST_TEXT)
+    throw new ApiError(413, `the text of a request has ${MOST_TEXT} characters at most`, { code: "request_too_large" })
   try {
     return { value: JSON.parse(json), find }
   } catch {

@@ -27,7 +27,10 @@ export class EventStream {
   readonly #watch: NodeJS.Timeout
   #open = true
 
-  constructor(response: ServerResponse, { headers, unreadBytes = 1 << 20, unreadMs = 30_000, onGone }: EventStreamOptions) {
+  constructor(
+    response: ServerResponse,
+    { headers, unreadBytes = 1 << 20, unreadMs = 30_000, onGone }: EventStreamOptions,
+  ) {
     this.#response = response
     this.#unreadBytes = unreadBytes
     this.#onGone = onGone

@@ -21,11 +21,19 @@ export const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"]
  * nor with a request that the browser sends without asking.
  * @throws ApiError
  */
-export function requireKnownPlace(host: string | undefined, origin: string | undefined, { hosts, origins }: GuardOptions): void {
+export function requireKnownPlace(
+  host: string | undefined,
+  origin: string | undefined,
+  { hosts, origins }: GuardOptions,
+): void {
   if (hosts && !hosts.includes(nameOf(host ?? "")))
-    throw new ApiError(421, "this server is not asked by that name; --allowed-host adds one", { code: "host_not_allowed" })
+    throw new ApiError(421, "this server is not asked by that name; --allowed-host adds one", {
+      code: "host_not_allowed",
+    })
   if (origin !== undefined && !isAllowedOrigin(origin, host, origins))
-    throw new ApiError(403, "pages of that origin may not ask this server; --cors-origin allows one", { code: "origin_not_allowed" })
+    throw new ApiError(403, "pages of that origin may not ask this server; --cors-origin allows one", {
+      code: "origin_not_allowed",
+    })
 }
 
 /** Its own pages are always allowed. */
@@ -44,7 +52,9 @@ export function requireKey(headers: Headers, { apiKeys }: GuardOptions): void {
   // All are compared, each in the same time whatever was given.
   const found = apiKeys.filter((key) => timingSafeEqual(digest(key), digest(given)))
   if (found.length === 0)
-    throw new ApiError(401, "an API key is needed: Authorization: Bearer KEY, or x-api-key: KEY", { code: "invalid_api_key" })
+    throw new ApiError(401, "an API key is needed: Authorization: Bearer KEY, or x-api-key: KEY", {
+      code: "invalid_api_key",
+    })
 }
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest()

@@ -38,8 +38,16 @@ export class Metrics {
     this.#queue = histogram("queue_seconds", "Time that a request waited for its place", SECONDS)
     this.#first = histogram("time_to_first_block_seconds", "Time from a request to its first final text", SECONDS)
     this.#seconds = histogram("request_seconds", "Time from a request to the end of its answer", SECONDS)
-    this.#speed = histogram("tokens_per_second", "Tokens of an answer in a second of decoding", [1, 3, 10, 30, 100, 300, 1000, 3000])
-    this.#forwards = histogram("forwards_per_token", "Forwards of the model (NFE) per token of an answer", [0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2])
+    this.#speed = histogram(
+      "tokens_per_second",
+      "Tokens of an answer in a second of decoding",
+      [1, 3, 10, 30, 100, 300, 1000, 3000],
+    )
+    this.#forwards = histogram(
+      "forwards_per_token",
+      "Forwards of the model (NFE) per token of an answer",
+      [0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2],
+    )
     const gauge = (name: string, help: string, read: () => number | undefined): Gauge =>
       new Gauge({
         name: `diffusionvl_${name}`,
@@ -56,7 +64,9 @@ export class Metrics {
     gauge("engine_tensors", "Live tensors of the process that computes", () => engine.counts()?.tensors)
     gauge("engine_tensor_bytes", "Memory of live tensors", () => engine.counts()?.tensorBytes)
     gauge("engine_restarts", "Times that the engine was started again", () => engine.restarts)
-    gauge("event_loop_delay_seconds", "Longest delay of the server's event loop since it was last asked", () => this.#longestDelay())
+    gauge("event_loop_delay_seconds", "Longest delay of the server's event loop since it was last asked", () =>
+      this.#longestDelay(),
+    )
     const prefix = new Gauge({
       name: "diffusionvl_prefix",
       help: "Reuse of prompts: counts of the executor",
@@ -69,7 +79,20 @@ export class Metrics {
     this.#delay.enable()
   }
 
-  record(route: string, { status, milliseconds, queueMs, firstTextMs, promptTokens, cachedTokens, tokens, forwards, decodeMs }: RequestRecord): void {
+  record(
+    route: string,
+    {
+      status,
+      milliseconds,
+      queueMs,
+      firstTextMs,
+      promptTokens,
+      cachedTokens,
+      tokens,
+      forwards,
+      decodeMs,
+    }: RequestRecord,
+  ): void {
     this.#requests.inc({ route, status: String(status) })
     if (queueMs !== undefined) this.#queue.observe(queueMs / 1000)
     if (firstTextMs !== undefined) this.#first.observe(firstTextMs / 1000)

@@ -31,7 +31,11 @@ export const modelList = (states: readonly ModelState[]): object => ({ object: "
 /** @throws ApiError for a model that is not there */
 export function oneModel(states: readonly ModelState[], id: string): object {
   const state = states.find((model) => model.id === id)
-  if (!state) throw new ApiError(404, `there is no model ${JSON.stringify(id.slice(0, 200))} here`, { code: "model_not_found", param: "model" })
+  if (!state)
+    throw new ApiError(404, `there is no model ${JSON.stringify(id.slice(0, 200))} here`, {
+      code: "model_not_found",
+      param: "model",
+    })
   return describe(state)
 }
 

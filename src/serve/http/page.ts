@@ -45,7 +45,11 @@ export function readPage(folder: string): Map<string, PageFile> {
     const type = TYPES[extname(entry.name)]
     if (!entry.isFile() || type === undefined) continue
     const path = join(entry.parentPath, entry.name)
-    const name = path.slice(folder.length).split(sep).filter((part) => part !== "").join("/")
+    const name = path
+      .slice(folder.length)
+      .split(sep)
+      .filter((part) => part !== "")
+      .join("/")
     const file = { body: new Uint8Array(readFileSync(path)), headers: headersOf(type, name) }
     files.set(`/${name}`, file)
     if (name === "index.html") files.set("/", file)
@@ -65,6 +69,7 @@ const headersOf = (type: string, name: string): Record<string, string> => ({
 /** A report is a page of its own that needs nothing from anywhere. */
 export const REPORT_HEADERS = {
   "content-type": "text/html; charset=utf-8",
-  "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox",
+  "content-security-policy":
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox",
   "x-content-type-options": "nosniff",
 }

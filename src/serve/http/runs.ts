@@ -39,7 +39,8 @@ export async function listRuns(root: string): Promise<Run[]> {
       const files = new Set(entries.filter((entry) => entry.isFile()).map((entry) => entry.name))
       if (name !== "" && files.has(METRICS)) runs.push(await runAt(root, name, files.has(REPORT)))
       for (const entry of entries)
-        if (entry.isDirectory() && !entry.name.startsWith(".")) below.push(name === "" ? entry.name : `${name}/${entry.name}`)
+        if (entry.isDirectory() && !entry.name.startsWith("."))
+          below.push(name === "" ? entry.name : `${name}/${entry.name}`)
     }
     folders = below
   }

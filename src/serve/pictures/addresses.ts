@@ -22,7 +22,20 @@ const IPV4 = [
   "240.0.0.0/4",
 ]
 /** The same, and what holds an IPv4 address inside: it is looked at by its own form only. */
-const IPV6 = ["::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/9", "ff00::/8"]
+const IPV6 = [
+  "::/96",
+  "64:ff9b::/96",
+  "64:ff9b:1::/48",
+  "100::/64",
+  "2001::/23",
+  "2001:db8::/32",
+  "2002::/16",
+  "3fff::/20",
+  "5f00::/16",
+  "fc00::/7",
+  "fe80::/9",
+  "ff00::/8",
+]
 
 /** @param interfaces of this machine, whose networks are its own affair whatever their addresses are */
 export function publicAddresses(interfaces = networkInterfaces()): (address: string) => boolean {

@@ -30,7 +30,10 @@ export async function findPictures(
   signal?: AbortSignal,
 ): Promise<Picture[]> {
   if (references.length > rules.count)
-    throw invalid(`the messages show ${references.length} pictures, more than the ${rules.count} that this server takes`, "messages")
+    throw invalid(
+      `the messages show ${references.length} pictures, more than the ${rules.count} that this server takes`,
+      "messages",
+    )
   const pictures: Picture[] = []
   for (const reference of references) {
     if (reference.type === "base64") pictures.push({ base64: find(reference.data) ?? reference.data })
@@ -39,15 +42,27 @@ export async function findPictures(
   return pictures
 }
 
-async function open(url: string, { bytes, remote, root, isAllowed }: PictureRules, signal?: AbortSignal): Promise<Uint8Array> {
+async function open(
+  url: string,
+  { bytes, remote, root, isAllowed }: PictureRules,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
   if (/^https?:/i.test(url)) {
     if (!remote)
-      throw new ApiError(400, "this server fetches no pictures: send the picture itself as a data URI, or start the server with --allow-remote-images", {
-        param: "messages",
-        code: "remote_images_not_allowed",
-      })
+      throw new ApiError(
+        400,
+        "this server fetches no pictures: send the picture itself as a data URI, or start the server with --allow-remote-images",
+        {
+          param: "messages",
+          code: "remote_images_not_allowed",
+        },
+      )
     return fetchPicture(url, { bytes, signal, isAllowed })
   }
   if (/^file:/i.test(url) && root !== undefined) return readLocalPicture(url, root, bytes)
-  throw invalid("a picture must be a data URI with base64, such as data:image/png;base64,…", "messages", "image_not_available")
+  throw invalid(
+    "a picture must be a data URI with base64, such as data:image/png;base64,…",
+    "messages",
+    "image_not_available",
+  )
 }

@@ -20,7 +20,10 @@ export interface RemoteOptions {
 const REDIRECTS = 3
 
 /** @throws ApiError for what cannot be had, without a word of what answered */
-export async function fetchPicture(url: string, { bytes, timeoutMs = 15_000, signal, isAllowed = publicAddresses() }: RemoteOptions): Promise<Uint8Array> {
+export async function fetchPicture(
+  url: string,
+  { bytes, timeoutMs = 15_000, signal, isAllowed = publicAddresses() }: RemoteOptions,
+): Promise<Uint8Array> {
   const late = AbortSignal.timeout(timeoutMs)
   const stop = signal ? AbortSignal.any([late, signal]) : late
   let at = parsed(url)
@@ -38,7 +41,8 @@ export async function fetchPicture(url: string, { bytes, timeoutMs = 15_000, sig
   }
 }
 
-const refused = (why: string): Error => invalid(`a picture could not be fetched: ${why}`, "messages", "image_not_available")
+const refused = (why: string): Error =>
+  invalid(`a picture could not be fetched: ${why}`, "messages", "image_not_available")
 
 /** @throws ApiError for another protocol than http and https, and for names and passwords in an address */
 function parsed(url: string, base?: URL): URL {
@@ -54,22 +58,33 @@ function ask(url: URL, signal: AbortSignal, isAllowed: (address: string) => bool
   if (isIP(literal) !== 0 && !isAllowed(literal)) return Promise.reject(refused("its address is not public"))
   const get = url.protocol === "https:" ? getHttps : getHttp
   return new Promise((resolve, reject) => {
-    const options = { signal, agent: false, lookup: publicLookup(isAllowed), headers: { accept: "image/*", "user-agent": "diffusionvl" } }
+    const options = {
+      signal,
+      agent: false,
+      lookup: publicLookup(isAllowed),
+      headers: { accept: "image/*", "user-agent": "diffusionvl" },
+    }
     const request: ClientRequest = get(url, options, resolve)
-    request.on("error", (error) => reject(error instanceof NotPublic ? refused("its address is not public") : unreachable(error)))
+    request.on("error", (error) =>
+      reject(error instanceof NotPublic ? refused("its address is not public") : unreachable(error)),
+    )
   })
 }
 
 class NotPublic extends Error {}
 
-const unreachable = (error: Error): Error => refused(error.name === "AbortError" || error.name === "TimeoutError" ? "it took too long" : "its server cannot be reached")
+const unreachable = (error: Error): Error =>
+  refused(
+    error.name === "AbortError" || error.name === "TimeoutError" ? "it took too long" : "its server cannot be reached",
+  )
 
 /** The address that is looked at is the one that is connected to. */
 function publicLookup(isAllowed: (address: string) => boolean): LookupFunction {
   return (hostname, options, callback) =>
     lookUp(hostname, { ...options, all: true }, (error, addresses) => {
       if (error) return callback(error, [])
-      if (addresses.length === 0 || !addresses.every(({ address }) => isAllowed(address))) return callback(new NotPublic(), [])
+      if (addresses.length === 0 || !addresses.every(({ address }) => isAllowed(address)))
+        return callback(new NotPublic(), [])
       if (options.all) callback(null, addresses)
       else callback(null, addresses[0].address, addresses[0].family)
     })

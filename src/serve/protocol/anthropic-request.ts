@@ -14,7 +14,10 @@ const contentOf = z.union([z.string(), z.array(block).max(1024)])
 
 const schema = z.strictObject({
   model: z.string().min(1),
-  messages: z.array(z.looseObject({ role: z.string(), content: contentOf })).min(1).max(4096),
+  messages: z
+    .array(z.looseObject({ role: z.string(), content: contentOf }))
+    .min(1)
+    .max(4096),
   system: optional(z.union([z.string(), z.array(block).max(1024)])),
   max_tokens: z.int().min(1),
   temperature: temperature(1),
@@ -89,7 +92,6 @@ function readMessage(
   return { role, content: said }
 }
 
-
 const textBlock = z.object({ text: z.string() })
 const imageBlock = z.object({
   source: z.union([
@@ -109,7 +111,8 @@ function readBlock(one: { type: string }, at: string): ContentPart {
     if (!result.success)
       throw invalid(`${at}: a block of type image needs a source of type base64, with media_type and data, or url`, at)
     const { source } = result.data
-    const picture: PictureReference = source.type === "base64" ? { type: "base64", data: source.data } : pictureOf(source.url)
+    const picture: PictureReference =
+      source.type === "base64" ? { type: "base64", data: source.data } : pictureOf(source.url)
     return { type: "picture", picture }
   }
   if (/tool/.test(one.type)) throw invalid(TOOLS, at, "unsupported_parameter")

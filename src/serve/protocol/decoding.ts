@@ -12,7 +12,12 @@ const LONGEST_STOP = 1024
 const MOST_ANSWERS = 16
 
 export const maxTokens = optional(z.int().min(1))
-export const seed = optional(z.int().min(0).max(Number.MAX_SAFE_INTEGER - MOST_ANSWERS))
+export const seed = optional(
+  z
+    .int()
+    .min(0)
+    .max(Number.MAX_SAFE_INTEGER - MOST_ANSWERS),
+)
 export const topP = optional(z.number().gt(0).max(1))
 export const topK = optional(z.int().min(0))
 export const answers = optional(z.int().min(1).max(MOST_ANSWERS))
@@ -52,7 +57,8 @@ export function stopTexts(value: string | readonly string[] | undefined, param =
   const texts = value === undefined ? [] : typeof value === "string" ? [value] : [...value]
   for (const text of texts) {
     if (text === "") throw invalid(`${param}: a text that an answer ends before must not be empty`, param)
-    if (text.length > LONGEST_STOP) throw invalid(`${param}: a text that an answer ends before has ${LONGEST_STOP} characters at most`, param)
+    if (text.length > LONGEST_STOP)
+      throw invalid(`${param}: a text that an answer ends before has ${LONGEST_STOP} characters at most`, param)
     if (/\p{Surrogate}/u.test(text)) throw invalid(`${param}: a text holds half a character`, param)
   }
   return texts

@@ -23,7 +23,8 @@ function openAiType(status: number): string {
 }
 
 export function errorBody(protocol: Protocol, { status, message, code, param }: ApiError, requestId: string): object {
-  if (protocol === "openai") return { error: { message, type: openAiType(status), param: param ?? null, code: code ?? null } }
+  if (protocol === "openai")
+    return { error: { message, type: openAiType(status), param: param ?? null, code: code ?? null } }
   const type = ANTHROPIC[status] ?? (status >= 500 ? "api_error" : "invalid_request_error")
   return { type: "error", error: { type, message }, request_id: requestId }
 }

@@ -32,7 +32,11 @@ const chatLogs = (tokens: readonly TokenLogProbability[], withLogs: boolean): ob
           token,
           logprob: logProbability,
           bytes: bytesOf(token),
-          top_logprobs: top.map((other) => ({ token: other.token, logprob: other.logProbability, bytes: bytesOf(other.token) })),
+          top_logprobs: top.map((other) => ({
+            token: other.token,
+            logprob: other.logProbability,
+            bytes: bytesOf(other.token),
+          })),
         })),
         refusal: null,
       }
@@ -63,7 +67,9 @@ function completionLogs(tokens: readonly TokenLogProbability[], withLogs: boolea
     logprobs: {
       tokens: tokens.map(({ token }) => token),
       token_logprobs: tokens.map(({ logProbability }) => logProbability),
-      top_logprobs: tokens.map(({ top }) => Object.fromEntries(top.map(({ token, logProbability }) => [token, logProbability]))),
+      top_logprobs: tokens.map(({ top }) =>
+        Object.fromEntries(top.map(({ token, logProbability }) => [token, logProbability])),
+      ),
       text_offset: offsets,
     },
   }
@@ -126,7 +132,9 @@ class OpenAiWriter implements AnswerWriter {
   }
 
   end(): SentEvent[] {
-    const usage = this.#options.usage ? [{ data: { ...this.#head(this.#form.chunk), choices: [], usage: this.#usage() } }] : []
+    const usage = this.#options.usage
+      ? [{ data: { ...this.#head(this.#form.chunk), choices: [], usage: this.#usage() } }]
+      : []
     return [...usage, { data: DONE }]
   }
 

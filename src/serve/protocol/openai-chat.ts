@@ -117,10 +117,20 @@ export function readChat(body: unknown): Asked {
   }
 }
 
-const ROLES: Record<string, Message["role"]> = { system: "system", developer: "system", user: "user", assistant: "assistant" }
+const ROLES: Record<string, Message["role"]> = {
+  system: "system",
+  developer: "system",
+  user: "user",
+  assistant: "assistant",
+}
 
-function readMessage({ role, content, tool_calls: calls }: z.infer<typeof message>, at: string, pictures: PictureReference[]): Message {
-  if (role === "tool" || role === "function" || (Array.isArray(calls) && calls.length > 0)) throw invalid(TOOLS, at, "unsupported_parameter")
+function readMessage(
+  { role, content, tool_calls: calls }: z.infer<typeof message>,
+  at: string,
+  pictures: PictureReference[],
+): Message {
+  if (role === "tool" || role === "function" || (Array.isArray(calls) && calls.length > 0))
+    throw invalid(TOOLS, at, "unsupported_parameter")
   const known = Object.hasOwn(ROLES, role) ? ROLES[role] : undefined
   if (!known) throw invalid(`${at}.role: expected system, developer, user or assistant`, `${at}.role`)
   if (typeof content === "string") return { role: known, content }
@@ -139,7 +149,8 @@ const refusalPart = z.object({ refusal: z.string() })
 function readPart(part: { type: string }, at: string): ContentPart {
   const read = <T>(schema: z.ZodType<T>): T => {
     const result = schema.safeParse(part)
-    if (!result.success) throw invalid(`${at}: a part of type ${part.type} needs its ${result.error.issues[0].path.join(".")}`, at)
+    if (!result.success)
+      throw invalid(`${at}: a part of type ${part.type} needs its ${result.error.issues[0].path.join(".")}`, at)
     return result.data
   }
   switch (part.type) {

@@ -3,7 +3,19 @@
 import { z } from "zod"
 import { invalid } from "../api-error.js"
 import type { Asked } from "./asked.js"
-import { answers, diffusion, diffusionDecoding, maxTokens, sampling, seed, stop, stopTexts, temperature, topK, topP } from "./decoding.js"
+import {
+  answers,
+  diffusion,
+  diffusionDecoding,
+  maxTokens,
+  sampling,
+  seed,
+  stop,
+  stopTexts,
+  temperature,
+  topK,
+  topP,
+} from "./decoding.js"
 import { ignored, optional, readRequest, refuse } from "./read.js"
 
 /** As OpenAI has it. */
@@ -44,7 +56,8 @@ const REFUSED = {
 export function readCompletion(body: unknown): Asked {
   const asked = readRequest(schema, body)
   refuse(asked, REFUSED)
-  if ((asked.best_of ?? 1) > (asked.n ?? 1)) throw invalid("best_of is not supported: ask for n answers", "best_of", "unsupported_parameter")
+  if ((asked.best_of ?? 1) > (asked.n ?? 1))
+    throw invalid("best_of is not supported: ask for n answers", "best_of", "unsupported_parameter")
   return {
     request: {
       model: asked.model,
@@ -69,7 +82,10 @@ export function readCompletion(body: unknown): Asked {
 function promptText(prompt: string | unknown[]): string {
   const [first, ...more] = typeof prompt === "string" ? [prompt] : prompt
   if (typeof first !== "string" || more.length > 0)
-    throw invalid("prompt: expected one text; several prompts are several requests, and token ids are not supported", "prompt")
+    throw invalid(
+      "prompt: expected one text; several prompts are several requests, and token ids are not supported",
+      "prompt",
+    )
   if (first === "") throw invalid("prompt: there is no text to continue", "prompt")
   return first
 }

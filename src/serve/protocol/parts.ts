@@ -33,5 +33,7 @@ export function written(content: readonly ContentPart[]): { parts: Part[]; pictu
 export function pictureOf(url: string): PictureReference {
   const comma = url.indexOf(",")
   const data = /^data:[\w./+-]*(;[\w-]+=[^;,]*)*;base64,/i
-  return comma >= 0 && data.test(url.slice(0, comma + 1)) ? { type: "base64", data: url.slice(comma + 1) } : { type: "url", url }
+  return comma >= 0 && data.test(url.slice(0, comma + 1))
+    ? { type: "base64", data: url.slice(comma + 1) }
+    : { type: "url", url }
 }

@@ -47,7 +47,11 @@ export function refuse(value: Record<string, unknown>, sentences: Record<string,
   for (const [key, sentence] of Object.entries(sentences)) {
     const found = value[key]
     const asksNothing =
-      found === undefined || found === null || found === 0 || found === false || (typeof found === "object" && Object.keys(found).length === 0)
+      found === undefined ||
+      found === null ||
+      found === 0 ||
+      found === false ||
+      (typeof found === "object" && Object.keys(found).length === 0)
     if (!asksNothing) throw invalid(sentence, key, "unsupported_parameter")
   }
 }
