@@ -84,13 +84,21 @@ it("100 streams at once, a third of which leave, give the answers that each gets
 }, 300_000)
 
 it("says that it is busy, and when to come again", async () => {
-  const all = await Promise.all(Array.from({ length: 140 }, () => ask(body({ max_tokens: 4 }))))
-  const refused = all.filter(({ status }) => status === 429)
-  expect(refused.length).toBeGreaterThan(0)
-  expect(refused.length).toBeLessThan(20)
+  const leaving = new AbortController()
+  const refused: Response[] = []
+  const all = Array.from({ length: 140 }, async () => {
+    const response = await ask(body({ max_tokens: 450 }), leaving.signal)
+    if (response.status === 429) refused.push(response)
+  })
+  await until(() => refused.length > 0)
   expect(Number(refused[0].headers.get("retry-after"))).toBeGreaterThan(0)
-  await Promise.all(all.map((response) => response.text()))
+  expect(await refused[0].json()).toMatchObject({ error: { type: "rate_limit_error", code: "rate_limit_exceeded" } })
+  expect(server.counts.requests).toBeLessThanOrEqual(128)
+  expect(server.counts.running).toBeLessThanOrEqual(8)
+  leaving.abort()
+  await Promise.allSettled(all)
   await nothingLeft()
+  expect(server.counts).toEqual({ running: 0, waiting: 0, requests: 0 })
 }, 120_000)
 
 describe("a client that leaves", () => {
@@ -129,6 +137,7 @@ it("gives up a reader that does not read", async () => {
   )
   socket.destroy()
   await nothingLeft()
+  expect(server.counts.running).toBe(0)
 }, 120_000)
 
 it("an engine that is killed fails what it was doing, and comes back by itself", async () => {

@@ -26,6 +26,7 @@ export class EventStream {
   readonly #onGone: (reason: string) => void
   readonly #watch: NodeJS.Timeout
   #open = true
+  #looking = false
 
   constructor(
     response: ServerResponse,
@@ -77,7 +78,13 @@ export class EventStream {
   #write(text: string): void {
     if (!this.#open) return
     this.#response.write(text)
-    if (this.unread > this.#unreadBytes) this.#drop("too much waits unread")
+    if (this.unread <= this.#unreadBytes || this.#looking) return
+    // What was written in this turn is on its way when the next begins.
+    this.#looking = true
+    setImmediate(() => {
+      this.#looking = false
+      if (this.unread > this.#unreadBytes) this.#drop("too much waits unread")
+    })
   }
 
   #drop(reason: string): void {
