@@ -1,6 +1,6 @@
 /** Runs a server until a signal ends it: the first lets answers be finished, the second ends everything at once. */
 
-import { serve } from "../serve/server.js"
+import { serve } from "../serve/serve.js"
 import type { LogEntry, ServeOptions } from "../serve/settings.js"
 import { EXIT_INTERRUPTED } from "./errors.js"
 

@@ -15,6 +15,7 @@ import { isLoopback, LOOPBACK_NAMES } from "./http/guards.js"
 import { Metrics } from "./http/metrics.js"
 import { PAGE } from "./http/page.js"
 import { Places } from "./places.js"
+import type { RunningServer } from "./running-server.js"
 import {
   DEFAULT_GRACE_MS,
   DEFAULT_HOST,
@@ -26,26 +27,12 @@ import {
   type ServeOptions,
 } from "./settings.js"
 
-export interface RunningServer {
-  /** Where it is asked, such as http://127.0.0.1:8080. */
-  readonly url: string
-  /** Of the process that computes, while there is one. */
-  readonly enginePid: number | undefined
-  /** Answers under way and requests that wait. */
-  readonly counts: { running: number; waiting: number; requests: number }
-  /** Takes no more requests, finishes answers within the grace time, ends streams cleanly, and then all of it. */
-  close(): Promise<void>
-}
-
 /** How long a client may take to send a request, in milliseconds. */
 const REQUEST_MS = 60_000
 const HEADERS_MS = 20_000
 
-/**
- * Starts a server. It answers at once; models are loaded one after the other, and a model that is not ready yet says so with 503.
- * @throws UserError for options that cannot be, or an address that cannot be listened on
- */
-export async function serve(options: ServeOptions = {}): Promise<RunningServer> {
+/** `serve` of ./serve.js, which loads this when it is called. */
+export async function startServer(options: ServeOptions = {}): Promise<RunningServer> {
   const { host = DEFAULT_HOST, port = DEFAULT_PORT, log = () => {}, graceMs = DEFAULT_GRACE_MS } = options
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
   requireAuth(host, options)

@@ -1,7 +1,8 @@
 /** A server over two tiny models, "ar" and "bd", for tests; it says what it logs. */
 
 import { setTimeout as sleep } from "node:timers/promises"
-import { type RunningServer, serve } from "../../src/serve/server.js"
+import type { RunningServer } from "../../src/serve/running-server.js"
+import { serve } from "../../src/serve/serve.js"
 import type { LogEntry, ServeOptions } from "../../src/serve/settings.js"
 import { writeSmallAnswerers } from "./small-answerers.js"
 
