@@ -29,6 +29,16 @@ export { type ChatFormat, IGNORE, IMAGE, imagePrompt, type Message, type Part } 
 export type { Cut } from "./text/cuts.js"
 export { Tokenizer } from "./text/tokenizer.js"
 
+// Serve models, and ask a model here or a server: docs/guide/serving.md, docs/guide/streaming.md.
+
+export type { Client, ClientEvent, ClientOptions, ClientRequest, ClientStatistics } from "./serve/client/client.js"
+export { createClient } from "./serve/client/create.js"
+export type { ModelToServe } from "./serve/engine/messages.js"
+export type { AskedDecoding, CommittedToken, DraftToken, ServedModel } from "./serve/request.js"
+export type { RunningServer } from "./serve/running-server.js"
+export { serve } from "./serve/serve.js"
+export type { LogEntry, ServeLimits, ServeOptions } from "./serve/settings.js"
+
 // Models and their folders.
 
 export type { ModelConfig, TextConfig, TokenConfig } from "./checkpoint/config.js"

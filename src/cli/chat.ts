@@ -3,11 +3,11 @@
 import { existsSync } from "node:fs"
 import { createInterface } from "node:readline"
 import { messageOf } from "../errors.js"
-import type { Session } from "../generate/session.js"
 import { EqualLogitsError, NotFiniteError } from "../paradigms/not-finite.js"
 import { imagePrompt, type Message } from "../text/conversation.js"
 import { PlainFormat } from "../text/plain-format.js"
 import { urlProblem, urlSentence } from "../url.js"
+import type { Answerer } from "./answerer.js"
 import {
   type DecodingFlags,
   decodingNotes,
@@ -18,6 +18,7 @@ import {
 } from "./generate.js"
 import { interruptible } from "./interrupt.js"
 import { type ModelOptions, openForCommand } from "./open-model.js"
+import { askServer } from "./remote-chat.js"
 
 const HELP = "/image FILE shows a picture with the next message, /reset starts anew, /quit ends"
 
@@ -56,13 +57,15 @@ export interface ChatCommandOptions extends ModelOptions, DecodingFlags {
   model: string
   system?: string
   debug?: boolean
+  /** A server that is asked instead of a model of this machine. */
+  url?: string
+  apiKey?: string
 }
 
 export async function chat(options: ChatCommandOptions): Promise<void> {
   await interruptible(async (signal) => {
-    const session = await openForCommand(options.model, options, signal)
-    if (session.format instanceof PlainFormat) throw session.format.noConversations()
-    process.stderr.write(`${options.model} · ${HELP}\n`)
+    const answerer = options.url === undefined ? await loaded(options, signal) : await askServer(options.url, options)
+    process.stderr.write(`${answerer.name} · ${HELP}\n`)
     const terminal = process.stdin.isTTY === true
     const lines = createInterface({ input: process.stdin, output: terminal ? process.stdout : undefined, prompt: "> " })
     // On a terminal readline takes Ctrl-C as a key.
@@ -80,7 +83,7 @@ export async function chat(options: ChatCommandOptions): Promise<void> {
       else if (line !== "") {
         // While readline reads keys, Ctrl-C is one of them; during an answer it must be a signal.
         if (terminal) process.stdin.setRawMode(false)
-        await answer(session, conversation, line, options, signal)
+        await answer(answerer, conversation, line, options, signal)
         if (terminal && !signal.aborted) process.stdin.setRawMode(true)
       }
       if (signal.aborted) break
@@ -90,8 +93,23 @@ export async function chat(options: ChatCommandOptions): Promise<void> {
   })
 }
 
+/** A model of this machine. */
+async function loaded(options: ChatCommandOptions, signal: AbortSignal): Promise<Answerer> {
+  const session = await openForCommand(options.model, options, signal)
+  if (session.format instanceof PlainFormat) throw session.format.noConversations()
+  return {
+    name: options.model,
+    async ask(question, isFirst) {
+      const { text, stats, decoding } = await streamAnswer(session, question)
+      // It is the same for every answer.
+      const notes = isFirst ? decodingNotes(decoding, options.debug) : ""
+      return { text, notes: `${notes}${statistics(session, stats)}` }
+    },
+  }
+}
+
 async function answer(
-  session: Session,
+  answerer: Answerer,
   conversation: Conversation,
   line: string,
   options: ChatCommandOptions,
@@ -106,11 +124,9 @@ async function answer(
       ...decodingOptions(options),
     }
     const first = !conversation.messages.some(({ role }) => role === "assistant")
-    const { text, stats, decoding } = await streamAnswer(session, request)
+    const { text, notes } = await answerer.ask(request, first)
     conversation.messages.push({ role: "assistant", content: text })
-    // It is the same for every answer.
-    const notes = first ? decodingNotes(decoding, options.debug) : ""
-    process.stderr.write(`${notes}${statistics(session, stats)}\n`)
+    process.stderr.write(`${notes}\n`)
   } catch (error) {
     // A model whose numbers are broken answers nothing else either.
     const { cause } = error as Error

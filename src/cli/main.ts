@@ -10,6 +10,7 @@ import { register as data } from "./commands/data.js"
 import { register as doctor } from "./commands/doctor.js"
 import { register as generate } from "./commands/generate.js"
 import { register as scripts } from "./commands/scripts.js"
+import { register as serve } from "./commands/serve.js"
 import { register as train } from "./commands/train.js"
 import { EXIT_USAGE, reportError } from "./errors.js"
 import { isOutputError, OutputGuard } from "./output.js"
@@ -29,7 +30,7 @@ export interface Commands {
 
 export const DIFFUSIONVL: Commands = {
   name: "npx diffusionvl",
-  register: [generate, train, ablate, data, doctor, bench, scripts],
+  register: [generate, serve, train, ablate, data, doctor, bench, scripts],
   writesFiles: ["convert", "train", "translate", "block-size", "steps", "threshold"],
 }
 

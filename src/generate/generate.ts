@@ -6,6 +6,7 @@ import { checkOptions } from "../paradigms/check-options.js"
 import type { DecodeDone, DecodeEvent, DecodeStats } from "../paradigms/decode-events.js"
 import type { DecodingOptions } from "../paradigms/decoding-options.js"
 import { DEFAULT_SEED, type DecodingReport } from "../paradigms/decoding-report.js"
+import { withLogProbabilities } from "../paradigms/log-probabilities.js"
 import type { Prompt } from "../paradigms/prompt.js"
 import type { Message } from "../text/conversation.js"
 import { AnswerView } from "./answer-view.js"
@@ -150,11 +151,17 @@ export async function generateText(
   throw new Error("decoding ended without a result")
 }
 
+export interface DecodeOptions extends DecodingOptions {
+  signal?: AbortSignal
+  /** Steps also tell the log-probabilities of their tokens under the model, and of so many of the likeliest at each place. */
+  logProbabilities?: number
+}
+
 /** The events of the session's decoder on a prepared prompt, for those that want more than text. */
 export function decode(
   session: Session,
   prompt: Prompt,
-  options: DecodingOptions & { signal?: AbortSignal } = {},
+  options: DecodeOptions = {},
 ): AsyncGenerator<DecodeEvent, void, undefined> {
   requireOptions(session, options)
   return run(session, prompt, resolveDecoding(session, options, prompt.ids.length), options)
@@ -169,7 +176,7 @@ async function* run(
   session: Session,
   prompt: Prompt,
   decoding: ResolvedDecoding,
-  { seed = DEFAULT_SEED, signal }: DecodingOptions & { signal?: AbortSignal },
+  { seed = DEFAULT_SEED, signal, logProbabilities }: DecodeOptions,
 ): AsyncGenerator<DecodeEvent, void, undefined> {
   const { config, executor, paradigm } = session
   const { genLength } = decoding.settings
@@ -179,7 +186,8 @@ async function* run(
       { fix: "shorten the prompt, show fewer images or ask for fewer tokens" },
     )
   try {
-    const loop = paradigm.decode(prompt, { ...decoding.settings, uniform: randomFrom(seed) })
+    const plain = paradigm.decode(prompt, { ...decoding.settings, uniform: randomFrom(seed) })
+    const loop = logProbabilities === undefined ? plain : withLogProbabilities(plain, logProbabilities)
     yield* executor.run(prompt, loop, { signal })
   } catch (error) {
     throw explainDecodingError(error, session, prompt)

@@ -86,6 +86,8 @@ export interface Paradigm<R extends object = object, S extends DecodingSettings 
   readonly noun: string
   /** Whether tokens are hidden behind a mask token, which the model then needs. */
   readonly masks: boolean
+  /** An answer is computed at the whole length that is asked for, in whole blocks: of another length it is another answer. @default false */
+  readonly wholeAnswer?: boolean
   /** What the loss is a mean over when a recipe does not say. */
   readonly per: LossUnit
 

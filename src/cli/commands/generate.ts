@@ -66,8 +66,15 @@ export function register(program: Command): void {
     })
   withDecoding(program.command("chat"))
     .description("a conversation on the terminal: /image FILE shows a picture, /reset starts anew, /quit ends")
+    .option(
+      "--url <address>",
+      "ask a server (diffusionvl serve); --model is then one of its models (default: its first)",
+    )
+    .option("--api-key <key>", "with --url: the key that the server wants (or DIFFUSIONVL_API_KEY)")
     .action(async (_, command: Command) => {
       const { chat } = await import("../chat.js")
-      await chat(command.optsWithGlobals())
+      const options = command.optsWithGlobals()
+      const model = command.getOptionValueSource("model") === "default" && options.url ? undefined : options.model
+      await chat({ ...options, model })
     })
 }

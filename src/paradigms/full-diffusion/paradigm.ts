@@ -18,6 +18,7 @@ export const fullDiffusion: Paradigm<FullDiffusionRecipe, FullSettings> = {
   name: "full-diffusion",
   noun: "a full-diffusion model",
   masks: true,
+  wholeAnswer: true,
   per: "samples",
   recipe: fullDiffusionRecipe,
   record: recordOf,

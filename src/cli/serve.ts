@@ -1,0 +1,103 @@
+/** Runs a server until a signal ends it: the first lets answers be finished, the second ends everything at once. */
+
+import { serve } from "../serve/serve.js"
+import type { LogEntry, ServeOptions } from "../serve/settings.js"
+import { EXIT_INTERRUPTED } from "./errors.js"
+
+export interface ServeCommandOptions {
+  port: number
+  host: string
+  apiKey?: string[]
+  auth: boolean
+  allowedHost?: string[]
+  corsOrigin?: string[]
+  allowRemoteImages?: boolean
+  imageRoot?: string
+  runs: string
+  concurrent: number
+  queue: number
+  maxTokens: number
+  maxPromptTokens: number
+  maxBody: number
+  maxImages: number
+  maxPixels: number
+  cacheMemory: number
+  timeout: number
+  grace: number
+  stuck: number
+  logPrompts?: boolean
+  dtype: string
+  device: string
+}
+
+const MIB = 2 ** 20
+
+export async function serveCommand(models: readonly string[], options: ServeCommandOptions): Promise<void> {
+  const write = process.stderr.isTTY ? writeLine : writeJson
+  const server = await serve({ ...settingsOf(models, options), log: write })
+  process.stderr.write(`listening on ${server.url}\n`)
+  await new Promise<void>((done) => {
+    let ending = false
+    const onSignal = (): void => {
+      if (ending) {
+        if (server.enginePid !== undefined) process.kill(server.enginePid, "SIGKILL")
+        process.exit(EXIT_INTERRUPTED)
+      }
+      ending = true
+      process.stderr.write("ending: answers under way are finished; once more ends at once\n")
+      void server.close().then(done)
+    }
+    process.on("SIGINT", onSignal)
+    process.on("SIGTERM", onSignal)
+  })
+  process.exit(0)
+}
+
+function settingsOf(models: readonly string[], options: ServeCommandOptions): ServeOptions {
+  const { apiKey = [], maxBody, cacheMemory, timeout, grace, stuck, concurrent, queue, maxImages, maxPixels } = options
+  const fromEnvironment = process.env.DIFFUSIONVL_API_KEY
+  return {
+    ...(models.length > 0 && { models }),
+    port: options.port,
+    host: options.host,
+    apiKeys: fromEnvironment ? [...apiKey, fromEnvironment] : apiKey,
+    noAuth: !options.auth,
+    ...(options.allowedHost && { allowedHosts: options.allowedHost }),
+    ...(options.corsOrigin && { corsOrigins: options.corsOrigin }),
+    allowRemoteImages: options.allowRemoteImages,
+    ...(options.imageRoot !== undefined && { imageRoot: options.imageRoot }),
+    runs: options.runs,
+    dtype: options.dtype,
+    device: options.device,
+    graceMs: 1000 * grace,
+    logPrompts: options.logPrompts,
+    limits: {
+      concurrent,
+      queue,
+      bodyBytes: Math.round(maxBody * MIB),
+      pictures: maxImages,
+      pixels: maxPixels,
+      promptTokens: options.maxPromptTokens,
+      answerTokens: options.maxTokens,
+      cacheBytes: cacheMemory * MIB,
+      requestMs: 1000 * timeout,
+      stuckMs: 1000 * stuck,
+    },
+  }
+}
+
+/** For programs: one JSON object a line. */
+const writeJson = (entry: LogEntry): void => {
+  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), ...entry })}\n`)
+}
+
+/** For whoever sits at the terminal. */
+function writeLine({ event, ...rest }: LogEntry): void {
+  const shown = Object.entries(rest)
+    .filter(([, value]) => value !== undefined)
+    .map(
+      ([name, value]) =>
+        `${name}=${typeof value === "number" ? Math.round(value * 10) / 10 : typeof value === "string" ? value : JSON.stringify(value)}`,
+    )
+  process.stderr.write(`${new Date().toLocaleTimeString()} ${event} ${shown.join(" ")}\n`)
+}

@@ -1,0 +1,54 @@
+/** One way to ask a model, whether it is loaded in this program or served by another one. */
+
+import type { Session } from "../../generate/session.js"
+import type { Message } from "../../text/message.js"
+import type { AskedDecoding, CommittedToken, DraftToken, ServedModel } from "../request.js"
+
+export interface ClientRequest extends AskedDecoding {
+  /** Id of the model. @default the one of the session, or the first that the server has */
+  model?: string
+  messages: readonly Message[]
+  /** Paths, or the bytes of image files: one for each image part of the messages, in order. */
+  images?: readonly (string | Uint8Array)[]
+  /** Tokens of the answer at most. @default what the prompt leaves of the context, within the server's limit */
+  maxTokens?: number
+  /** Texts before which the answer ends. */
+  stop?: readonly string[]
+  signal?: AbortSignal
+}
+
+export interface ClientStatistics {
+  promptTokens: number
+  /** Tokens of the prompt that were not computed again. */
+  cachedTokens: number
+  /** Tokens of the answer. */
+  tokens: number
+  forwards: number
+  /** Time of decoding. */
+  milliseconds: number
+}
+
+export type ClientEvent =
+  /** Text that is final, after everything before it. */
+  | { type: "text"; text: string }
+  /** A block as it looks after a step; positions are counted from the answer's beginning. */
+  | { type: "draft"; block: number; step: number; start: number; end: number; tokens: DraftToken[] }
+  /** Positions [start, end) are final; `text` is what the answer grew by. */
+  | { type: "commit"; start: number; end: number; text: string; tokens: CommittedToken[] }
+  /** The whole answer; "length": it ended at its limit. */
+  | { type: "done"; text: string; reason: "stop" | "length"; statistics: ClientStatistics }
+
+export interface Client {
+  models(): Promise<ServedModel[]>
+  /**
+   * Answers a conversation; whoever stops listening ends it.
+   * @throws UserError for what cannot be answered; the reason of `signal` when it is aborted
+   */
+  answer(request: ClientRequest): AsyncGenerator<ClientEvent, void, undefined>
+}
+
+export type ClientOptions =
+  /** A model of this program. */
+  | { session: Session }
+  /** A server, such as http://127.0.0.1:8080. */
+  | { url: string; apiKey?: string }

@@ -1,0 +1,163 @@
+/** A client of a server, over OpenAI's API with drafts and commits. */
+
+import { UserError } from "../../errors.js"
+import { readPicture } from "../../image/file.js"
+import { shown } from "../../readable.js"
+import { partsOf } from "../../text/message.js"
+import type { AskedDecoding, ServedModel } from "../request.js"
+import type { Client, ClientEvent, ClientRequest, ClientStatistics } from "./client.js"
+import { serverSentEvents } from "./server-sent.js"
+
+/** @throws UserError for what is no address of a server */
+export function remoteClient(url: string, apiKey?: string): Client {
+  if (!URL.canParse(url) || !/^https?:/.test(url))
+    throw new UserError(`${shown(url)} is no address of a server`, { fix: "give one such as http://127.0.0.1:8080" })
+  const base = url.replace(/\/+$/, "").replace(/\/v1$/, "")
+  const headers = {
+    "content-type": "application/json",
+    ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
+  }
+  const ask = async (path: string, init: RequestInit = {}): Promise<Response> => {
+    const response = await fetch(base + path, { ...init, headers }).catch((cause: unknown) => {
+      init.signal?.throwIfAborted()
+      throw new UserError("there is no server, or it cannot be reached", { where: base, cause })
+    })
+    if (response.ok) return response
+    throw new UserError(await sentenceOf(response), { where: base })
+  }
+  const models = async (): Promise<ServedModel[]> => {
+    const { data } = (await (await ask("/v1/models")).json()) as { data: { id: string; diffusion?: object }[] }
+    return data.map(({ id, diffusion }) => ({ id, ...diffusion }) as ServedModel)
+  }
+  return {
+    models,
+    async *answer(request) {
+      const model = request.model ?? (await models())[0]?.id
+      if (model === undefined) throw new UserError("the server has no models", { where: base })
+      const body = JSON.stringify(await bodyOf(model, request))
+      const response = await ask("/v1/chat/completions", { method: "POST", body, signal: request.signal })
+      try {
+        yield* events(response)
+      } catch (cause) {
+        request.signal?.throwIfAborted()
+        throw cause instanceof UserError
+          ? cause
+          : new UserError("the connection to the server broke", { where: base, cause })
+      }
+    },
+  }
+}
+
+/** What a request may ask for over HTTP, by its name there. */
+const NAMES: Partial<Record<keyof AskedDecoding, string>> = {
+  temperature: "temperature",
+  topP: "top_p",
+  topK: "top_k",
+  seed: "seed",
+}
+const DIFFUSION: Partial<Record<keyof AskedDecoding, string>> = {
+  blockSize: "block_size",
+  steps: "steps",
+  threshold: "threshold",
+  strategy: "remasking",
+}
+
+async function bodyOf(model: string, request: ClientRequest): Promise<object> {
+  const { model: _, messages, images = [], maxTokens, stop, signal: _signal, ...decoding } = request
+  const plain: Record<string, unknown> = {}
+  const diffusion: Record<string, unknown> = { events: true }
+  for (const [key, value] of Object.entries(decoding) as [keyof AskedDecoding, unknown][]) {
+    if (value === undefined) continue
+    const [name, ofDiffusion] = [NAMES[key], DIFFUSION[key]]
+    if (name !== undefined) plain[name] = value
+    else if (ofDiffusion !== undefined) diffusion[ofDiffusion] = value
+    else throw new UserError(`${key} cannot be asked of a server`, { fix: "leave it out, or load the model here" })
+  }
+  const pictures = images.values()
+  const parts = []
+  for (const { role, content } of messages) {
+    if (typeof content === "string") parts.push({ role, content })
+    else
+      parts.push({
+        role,
+        content: await Promise.all(
+          partsOf(content).map((part) => (part.type === "text" ? part : pictureOf(pictures.next().value))),
+        ),
+      })
+  }
+  return {
+    model,
+    messages: parts,
+    ...plain,
+    ...(maxTokens !== undefined && { max_tokens: maxTokens }),
+    ...(stop !== undefined && { stop }),
+    stream: true,
+    stream_options: { include_usage: true },
+    diffusion,
+  }
+}
+
+async function pictureOf(image: string | Uint8Array | undefined): Promise<object> {
+  if (image === undefined) throw new UserError("there are fewer images than the messages show")
+  const bytes = typeof image === "string" ? await readPicture(image) : image
+  return {
+    type: "image_url",
+    image_url: { url: `data:${mediaType(bytes)};base64,${Buffer.from(bytes).toString("base64")}` },
+  }
+}
+
+/** Servers that look at it want to know; this one decodes whatever it is. */
+function mediaType(bytes: Uint8Array): string {
+  const begin = Buffer.from(bytes.subarray(0, 12)).toString("latin1")
+  if (begin.startsWith("\xff\xd8")) return "image/jpeg"
+  if (begin.startsWith("GIF8")) return "image/gif"
+  if (begin.startsWith("RIFF") && begin.endsWith("WEBP")) return "image/webp"
+  return "image/png"
+}
+
+async function sentenceOf(response: Response): Promise<string> {
+  const body = (await response.json().catch(() => undefined)) as { error?: { message?: string } } | undefined
+  return body?.error?.message ?? `the server answers with status ${response.status}`
+}
+
+interface Chunk {
+  choices?: { delta?: { content?: string }; finish_reason?: "stop" | "length" | null }[]
+  usage?: {
+    prompt_tokens: number
+    completion_tokens: number
+    prompt_tokens_details?: { cached_tokens?: number }
+    diffusion?: { forwards: number; milliseconds: number }
+  } | null
+  error?: { message?: string }
+}
+
+async function* events(response: Response): AsyncGenerator<ClientEvent, void, undefined> {
+  let text = ""
+  let reason: "stop" | "length" | undefined
+  let statistics: ClientStatistics | undefined
+  for await (const { event, data } of serverSentEvents(response.body as AsyncIterable<Uint8Array>)) {
+    if (data === "[DONE]") break
+    if (event === "draft" || event === "commit") {
+      yield { type: event, ...JSON.parse(data) } as ClientEvent
+      continue
+    }
+    const { choices: [choice] = [], usage, error } = JSON.parse(data) as Chunk
+    if (error) throw new UserError(error.message ?? "the server failed to answer")
+    const more = choice?.delta?.content ?? ""
+    if (more !== "") yield { type: "text", text: more }
+    text += more
+    reason = choice?.finish_reason ?? reason
+    if (usage) statistics = statisticsOf(usage)
+  }
+  if (reason === undefined) throw new UserError("the server ended before its answer did")
+  const none = { promptTokens: 0, cachedTokens: 0, tokens: 0, forwards: 0, milliseconds: 0 }
+  yield { type: "done", text, reason, statistics: statistics ?? none }
+}
+
+const statisticsOf = (usage: NonNullable<Chunk["usage"]>): ClientStatistics => ({
+  promptTokens: usage.prompt_tokens,
+  cachedTokens: usage.prompt_tokens_details?.cached_tokens ?? 0,
+  tokens: usage.completion_tokens,
+  forwards: usage.diffusion?.forwards ?? 0,
+  milliseconds: usage.diffusion?.milliseconds ?? 0,
+})

@@ -1,0 +1,110 @@
+/** Answers one request: its prompt once, then all its answers at the same time. */
+
+import { UserError } from "../../errors.js"
+import { resolveDecoding } from "../../generate/decoding.js"
+import { decode, requireOptions } from "../../generate/generate.js"
+import { merged } from "../../generate/merged.js"
+import type { Session } from "../../generate/session.js"
+import type { DecodeDone } from "../../paradigms/decode-events.js"
+import type { DecodingOptions } from "../../paradigms/decoding-options.js"
+import { DEFAULT_SEED } from "../../paradigms/decoding-report.js"
+import type { Prompt } from "../../paradigms/prompt.js"
+import { invalid } from "../api-error.js"
+import type { AnswerEvent, AnswerRequest } from "../request.js"
+import { type AnswerLength, answerLength } from "./length.js"
+import { type MemoryBudget, requestBytes } from "./memory.js"
+import { type PromptLimits, promptOf, sentenceOf } from "./prompt.js"
+import { AnswerTrack } from "./track.js"
+
+export interface AnswerLimits extends PromptLimits {
+  /** Tokens of an answer at most. */
+  answerTokens: number
+  /** Memory for all answers under way; without one there is no limit. */
+  memory?: MemoryBudget
+}
+
+/**
+ * @param signal ends it at the next clean point
+ * @throws ApiError for a request that the model cannot answer; whatever else is thrown is no fault of the request
+ */
+export async function* answer(
+  session: Session,
+  request: AnswerRequest,
+  limits: AnswerLimits,
+  signal?: AbortSignal,
+): AsyncGenerator<AnswerEvent, void, undefined> {
+  const { n, decoding } = request
+  asApiError(() => requireOptions(session, decoding))
+  const prompt = await promptOf(session, request, limits, signal)
+  const promptTokens = prompt.ids.length
+  const length = answerLength(session, promptTokens, {
+    asked: request.maxTokens,
+    limit: limits.answerTokens,
+    blockSize: decoding.blockSize,
+  })
+  const options = { ...decoding, maxTokens: length.decoded }
+  // What cannot be decoded is refused before anything is told.
+  asApiError(() => resolveDecoding(session, options, promptTokens))
+  const release = await limits.memory?.take(n * requestBytes(session, promptTokens, length.decoded), signal)
+  try {
+    yield { type: "started", promptTokens, maxTokens: length.most }
+    // Answers to one question differ by the seed alone; the first is the one that is given alone.
+    const seed = decoding.seed ?? DEFAULT_SEED
+    const start = (index: number) =>
+      oneAnswer(session, prompt, request, { ...options, seed: seed + index }, { index, length, signal })
+    for await (const event of merged(n, n, start)) {
+      if ("error" in event) throw event.error
+      yield event.value
+    }
+  } finally {
+    release?.()
+  }
+}
+
+/** A mistake of the request's options as its own fault. */
+function asApiError(work: () => unknown): void {
+  try {
+    work()
+  } catch (error) {
+    throw error instanceof UserError ? invalid(sentenceOf(error)) : error
+  }
+}
+
+async function* oneAnswer(
+  session: Session,
+  prompt: Prompt,
+  { stop, progress, logProbabilities }: AnswerRequest,
+  options: DecodingOptions,
+  { index, length, signal }: { index: number; length: AnswerLength; signal?: AbortSignal },
+): AsyncGenerator<AnswerEvent, void, undefined> {
+  const { eos, maskToken } = resolveDecoding(session, options, prompt.ids.length).settings
+  const { most, decoded } = length
+  const promptTokens = prompt.ids.length
+  const track = new AnswerTrack(session.tokenizer, { index, promptTokens, most, eos, maskToken, stop, progress })
+  let done: DecodeDone | undefined
+  const counts = { forwards: 0, milliseconds: 0 }
+  const started = performance.now()
+  for await (const event of decode(session, prompt, { ...options, signal, logProbabilities })) {
+    if (event.type === "done") done = event
+    if (event.type !== "step") continue
+    if (event.forward) counts.forwards++
+    yield* track.step(event)
+    // Leaving the loop gives the place in the executor back at once.
+    if (track.stopped !== undefined || (track.tokens >= most && most < decoded)) break
+  }
+  counts.milliseconds = performance.now() - started
+  const { ids, eosIndex } = done ?? { ids: new Int32Array(), eosIndex: undefined }
+  yield* track.finish(ids.slice(0, eosIndex))
+  const { forwards, milliseconds } = done?.stats ?? counts
+  yield {
+    type: "finished",
+    index,
+    reason: track.reason(eosIndex !== undefined && eosIndex < most),
+    ...(track.stopped !== undefined && { stop: track.stopped }),
+    statistics: { tokens: track.tokens, forwards, milliseconds, cachedTokens: cachedTokens(done) },
+  }
+}
+
+/** Tokens of the prompt that were taken from an earlier one's cache. */
+const cachedTokens = (done: DecodeDone | undefined): number =>
+  (done?.stats as { cachedTokens?: number } | undefined)?.cachedTokens ?? 0

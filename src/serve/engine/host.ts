@@ -1,0 +1,93 @@
+/** The side that computes: opens models one after the other and answers what it is sent. Knows no process and no HTTP. */
+
+import { messageOf, UserError } from "../../errors.js"
+import { openModel, type Session, type SessionOptions } from "../../generate/session.js"
+import { memory } from "../../torch/index.js"
+import { ApiError } from "../api-error.js"
+import { answer } from "./answer.js"
+import { MemoryBudget } from "./memory.js"
+import type { EngineCounts, EngineOptions, FromEngine, ToEngine, ToldError } from "./messages.js"
+import { servedModel } from "./served-model.js"
+
+export class EngineHost {
+  readonly #send: (message: FromEngine) => void
+  readonly #sessions = new Map<string, Session>()
+  readonly #running = new Map<number, AbortController>()
+  #options: EngineOptions | undefined
+  #memory: MemoryBudget | undefined
+
+  constructor(send: (message: FromEngine) => void) {
+    this.#send = send
+  }
+
+  receive(message: ToEngine): void {
+    if (message.type === "open") void this.#open(message.options)
+    else if (message.type === "cancel") this.#running.get(message.id)?.abort(new Error("cancelled"))
+    else void this.#answer(message)
+  }
+
+  counts(): EngineCounts {
+    const { tensors, bytes } = memory()
+    return {
+      residentBytes: process.memoryUsage.rss(),
+      cacheBytes: this.#memory?.used ?? 0,
+      tensors,
+      tensorBytes: bytes,
+    }
+  }
+
+  async #open(options: EngineOptions): Promise<void> {
+    this.#options = options
+    this.#memory = new MemoryBudget(options.cacheBytes)
+    for (const { id, source, base } of options.models) {
+      try {
+        const session = await openModel(source, {
+          ...({ dtype: options.dtype, device: options.device } as SessionOptions),
+          base,
+          onEvent: (event) => this.#send({ type: "download", model: id, event }),
+        })
+        this.#sessions.set(id, session)
+        this.#send({ type: "ready", model: servedModel(id, session) })
+      } catch (error) {
+        this.#send({ type: "unavailable", model: id, error: told(error) })
+      }
+    }
+  }
+
+  async #answer({ id, request }: Extract<ToEngine, { type: "answer" }>): Promise<void> {
+    const controller = new AbortController()
+    this.#running.set(id, controller)
+    try {
+      const session = this.#sessions.get(request.model)
+      const { pixels, promptTokens, answerTokens } = this.#options ?? {}
+      if (!session || !pixels || !promptTokens || !answerTokens)
+        throw new ApiError(503, `the model ${request.model} is not ready yet`, {
+          code: "model_not_ready",
+          retryAfter: 2,
+        })
+      const limits = { pixels, promptTokens, answerTokens, memory: this.#memory }
+      for await (const event of answer(session, request, limits, controller.signal))
+        this.#send({ type: "event", id, event })
+      this.#send({ type: "end", id })
+    } catch (error) {
+      this.#send({ type: "end", id, ...(!controller.signal.aborted && { error: told(error) }) })
+    } finally {
+      this.#running.delete(id)
+    }
+  }
+}
+
+/** Only an ApiError is for whoever asked. */
+function told(error: unknown): ToldError {
+  if (error instanceof ApiError) {
+    const { status, message, code, param } = error
+    return { status, message, code, param, ...(error.cause !== undefined && { reason: messageOf(error.cause) }) }
+  }
+  const reason =
+    error instanceof UserError
+      ? error.format()
+      : error instanceof Error
+        ? (error.stack ?? error.message)
+        : String(error)
+  return { status: 500, message: "the server failed to answer; its log says why", code: "internal_error", reason }
+}

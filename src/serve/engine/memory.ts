@@ -1,0 +1,80 @@
+/** Memory for keys and values of the answers under way: a limit for all of them together, in the order in which they came. */
+
+import type { Session } from "../../generate/session.js"
+import { ApiError } from "../api-error.js"
+
+/** Bytes that an answer's cache takes at most. */
+export const requestBytes = ({ model }: Pick<Session, "model">, promptTokens: number, answerTokens: number): number =>
+  (promptTokens + answerTokens) * model.newCache(1).bytesPerToken
+
+interface Waiting {
+  bytes: number
+  start(): void
+}
+
+export class MemoryBudget {
+  #used = 0
+  readonly #waiting: Waiting[] = []
+
+  /** @param limit in bytes, of all answers together */
+  constructor(readonly limit: number) {}
+
+  /** Bytes that are promised to answers under way. */
+  get used(): number {
+    return this.#used
+  }
+
+  /**
+   * Waits until there is room.
+   * @returns gives the room back
+   * @throws ApiError for more than there will ever be; the reason of `signal` when it is aborted
+   */
+  async take(bytes: number, signal?: AbortSignal): Promise<() => void> {
+    signal?.throwIfAborted()
+    if (bytes > this.limit)
+      throw new ApiError(
+        400,
+        `prompt and answer would take ${mebibytes(bytes)} of cache, more than the ${mebibytes(this.limit)} that this server has; shorten the prompt or ask for fewer tokens`,
+        { code: "context_length_exceeded" },
+      )
+    if (this.#waiting.length > 0 || this.#used + bytes > this.limit) await this.#wait(bytes, signal)
+    else this.#used += bytes
+    let given = true
+    return () => {
+      if (!given) return
+      given = false
+      this.#used -= bytes
+      this.#startNext()
+    }
+  }
+
+  #wait(bytes: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const waiting: Waiting = {
+        bytes,
+        start: () => {
+          signal?.removeEventListener("abort", leave)
+          resolve()
+        },
+      }
+      const leave = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1)
+        reject(signal?.reason)
+        // Those behind it may be smaller.
+        this.#startNext()
+      }
+      signal?.addEventListener("abort", leave, { once: true })
+      this.#waiting.push(waiting)
+    })
+  }
+
+  #startNext(): void {
+    while (this.#waiting.length > 0 && this.#used + this.#waiting[0].bytes <= this.limit) {
+      const next = this.#waiting.shift()!
+      this.#used += next.bytes
+      next.start()
+    }
+  }
+}
+
+const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`

@@ -1,0 +1,14 @@
+/** What every protocol makes of a request: what the engine is asked, and how the answer is to be told. */
+
+import type { AnswerRequest } from "../request.js"
+import type { PictureReference } from "./parts.js"
+
+export interface Asked {
+  /** Pictures are named, not yet there. */
+  request: Omit<AnswerRequest, "pictures"> & { pictures: PictureReference[] }
+  stream: boolean
+  /** A mode that was asked for; the model's is checked where it is known. */
+  mode?: string
+  /** Whether a stream ends with what it took. */
+  usage: boolean
+}

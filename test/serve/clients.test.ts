@@ -1,0 +1,318 @@
+/** A real server, asked by the clients that people use. */
+
+import { execFile } from "node:child_process"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import { promisify } from "node:util"
+import Anthropic from "@anthropic-ai/sdk"
+import OpenAI from "openai"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { eventsOf, type SmallServer, startSmallServer } from "../support/small-server.js"
+
+const folder = mkdtempSync(join(tmpdir(), "dvl-serve-"))
+const panda = readFileSync(resolve(import.meta.dirname, "../../examples/pictures/panda.png")).toString("base64")
+let server: SmallServer
+let openai: OpenAI
+let anthropic: Anthropic
+
+beforeAll(async () => {
+  const runs = join(folder, "runs")
+  mkdirSync(join(runs, "first"), { recursive: true })
+  writeFileSync(join(runs, "first", "metrics.jsonl"), '{"step":1,"loss":2}\n{"step":2,"loss":1}\n{"st')
+  for (const name of ["secret", "metrics.jsonl"]) writeFileSync(join(folder, name), "secret")
+  server = await startSmallServer(folder, { apiKeys: ["key"], runs, imageRoot: join(folder, "runs") })
+  openai = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "key", maxRetries: 0 })
+  anthropic = new Anthropic({ baseURL: server.url, apiKey: "key", maxRetries: 0 })
+})
+afterAll(async () => {
+  await server?.close()
+  rmSync(folder, { recursive: true })
+})
+
+const ask = (body: object | string, { path = "/v1/chat/completions", headers = {} } = {}) =>
+  fetch(server.url + path, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: "Bearer key", ...headers },
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  })
+const messages = [{ role: "user" as const, content: "What is it?" }]
+
+describe("the client of OpenAI", () => {
+  it("lists models", async () => {
+    const { data } = await openai.models.list()
+    expect(data.map(({ id }) => id)).toEqual(["ar", "bd"])
+    expect(data[1]).toMatchObject({
+      diffusion: {
+        paradigm: "block-diffusion",
+        images: true,
+        ready: true,
+        default: { block_size: 4 },
+        modes: ["block-diffusion"],
+      },
+    })
+    expect(await openai.models.retrieve("bd")).toMatchObject({ id: "bd" })
+    await expect(openai.models.retrieve("none")).rejects.toMatchObject({ status: 404, code: "model_not_found" })
+  })
+
+  it.each(["ar", "bd"])("streams what it gives whole, with usage, of %s", async (model) => {
+    const whole = await openai.chat.completions.create({ model, messages, max_tokens: 10 })
+    const [{ message, finish_reason }] = whole.choices
+    expect(message.role).toBe("assistant")
+    const stream = await openai.chat.completions.create({
+      model,
+      messages,
+      max_tokens: 10,
+      stream: true,
+      stream_options: { include_usage: true },
+    })
+    let text = ""
+    let usage: OpenAI.CompletionUsage | null | undefined
+    const reasons: string[] = []
+    for await (const chunk of stream) {
+      text += chunk.choices[0]?.delta.content ?? ""
+      if (chunk.choices[0]?.finish_reason) reasons.push(chunk.choices[0].finish_reason)
+      usage = chunk.usage ?? usage
+    }
+    expect(text).toBe(message.content)
+    expect(reasons).toEqual([finish_reason])
+    expect({ ...usage, diffusion: null }).toEqual({ ...whole.usage, diffusion: null })
+    expect(usage!.completion_tokens).toBeLessThanOrEqual(10)
+    expect(usage).toMatchObject({
+      prompt_tokens_details: { cached_tokens: expect.any(Number) },
+      diffusion: { forwards: expect.any(Number) },
+    })
+  })
+
+  it("shows pictures, several answers, log-probabilities and stops", async () => {
+    const content: OpenAI.ChatCompletionContentPart[] = [
+      { type: "image_url", image_url: { url: `data:image/png;base64,${panda}` } },
+      { type: "text", text: "What is it?" },
+    ]
+    const { choices, usage } = await openai.chat.completions.create({
+      model: "bd",
+      messages: [{ role: "user", content }],
+      max_completion_tokens: 6,
+      n: 2,
+      temperature: 1,
+      seed: 3,
+      logprobs: true,
+      top_logprobs: 2,
+    })
+    expect(choices.map(({ index }) => index)).toEqual([0, 1])
+    expect(choices[0].logprobs!.content!.every(({ top_logprobs }) => top_logprobs.length === 2)).toBe(true)
+    expect(usage!.prompt_tokens).toBeGreaterThan(20)
+    const plain = await openai.chat.completions.create({ model: "ar", messages, max_tokens: 12 })
+    const text = plain.choices[0].message.content!
+    const stop = text.slice(2, 4)
+    const stopped = await openai.chat.completions.create({ model: "ar", messages, max_tokens: 12, stop })
+    expect(stopped.choices[0]).toMatchObject({
+      finish_reason: "stop",
+      message: { content: text.slice(0, text.indexOf(stop)) },
+    })
+  })
+
+  it("continues a text", async () => {
+    const { choices, usage } = await openai.completions.create({
+      model: "ar",
+      prompt: "What",
+      max_tokens: 5,
+      logprobs: 1,
+    })
+    expect(choices[0].logprobs!.tokens!.length).toBe(usage!.completion_tokens)
+    expect(choices[0].logprobs!.text_offset![0]).toBe(0)
+  })
+
+  it("is told what is wrong in its own words", async () => {
+    const failing = (changes: object) =>
+      openai.chat.completions.create({
+        model: "bd",
+        messages,
+        max_tokens: 4,
+        ...changes,
+      } as OpenAI.ChatCompletionCreateParamsNonStreaming)
+    await expect(failing({ model: "none" })).rejects.toMatchObject({ status: 404, code: "model_not_found" })
+    await expect(failing({ frobnicate: 1 })).rejects.toMatchObject({
+      status: 400,
+      message: expect.stringMatching(/Unrecognized request argument supplied: frobnicate/),
+    })
+    await expect(failing({ tools: [{ type: "function", function: { name: "f" } }] })).rejects.toMatchObject({
+      status: 400,
+      code: "unsupported_parameter",
+      param: "tools",
+    })
+    await expect(failing({ diffusion: { mode: "autoregressive" } })).rejects.toMatchObject({
+      status: 400,
+      param: "diffusion.mode",
+    })
+    await expect(failing({ model: "ar", diffusion: { block_size: 4 } })).rejects.toMatchObject({
+      status: 400,
+      message: expect.stringMatching(/block-size/),
+    })
+    await expect(failing({ temperature: "hot" })).rejects.toMatchObject({ status: 400, param: "temperature" })
+    const stranger = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "wrong", maxRetries: 0 })
+    await expect(stranger.models.list()).rejects.toMatchObject({ status: 401, code: "invalid_api_key" })
+  })
+})
+
+describe("the client of Anthropic", () => {
+  it("gets its events in their order, and the same text whole", async () => {
+    const whole = await anthropic.messages.create({ model: "bd", max_tokens: 9, messages, system: "Be brief." })
+    expect(whole.content[0]).toMatchObject({ type: "text" })
+    const types: string[] = []
+    const stream = anthropic.messages.stream({
+      model: "bd",
+      max_tokens: 9,
+      messages,
+      system: [{ type: "text", text: "Be brief." }],
+    })
+    stream.on("streamEvent", ({ type }) => types.push(type))
+    const final = await stream.finalMessage()
+    expect({ ...final, id: null, parsed_output: null }).toEqual({
+      ...whole,
+      id: null,
+      parsed_output: null,
+      content: final.content,
+    })
+    expect(final.content).toMatchObject([{ type: "text", text: (whole.content[0] as { text: string }).text }])
+    const deltas = types.filter((type) => type === "content_block_delta").length
+    expect(types).toEqual([
+      "message_start",
+      "content_block_start",
+      ...Array(deltas).fill("content_block_delta"),
+      "content_block_stop",
+      "message_delta",
+      "message_stop",
+    ])
+  })
+
+  it("shows pictures, and ends before its stop sequences", async () => {
+    const source = { type: "base64" as const, media_type: "image/png" as const, data: panda }
+    const content = [
+      { type: "image" as const, source },
+      { type: "text" as const, text: "What is it?" },
+    ]
+    const { usage } = await anthropic.messages.create({
+      model: "bd",
+      max_tokens: 3,
+      messages: [{ role: "user", content }],
+    })
+    expect(usage.input_tokens).toBeGreaterThan(20)
+    expect(usage.output_tokens).toBeLessThanOrEqual(3)
+    const whole = await anthropic.messages.create({ model: "ar", max_tokens: 12, messages })
+    const text = (whole.content[0] as { text: string }).text
+    const stop = text.slice(1, 3)
+    const stopped = await anthropic.messages.create({ model: "ar", max_tokens: 12, messages, stop_sequences: [stop] })
+    expect(stopped).toMatchObject({
+      stop_reason: "stop_sequence",
+      stop_sequence: stop,
+      content: [{ text: text.slice(0, text.indexOf(stop)) }],
+    })
+  })
+
+  it("is told what is wrong in its own words", async () => {
+    await expect(anthropic.messages.create({ model: "none", max_tokens: 3, messages })).rejects.toMatchObject({
+      status: 404,
+      error: { type: "error", error: { type: "not_found_error" } },
+    })
+    const thinking = { type: "enabled" as const, budget_tokens: 1024 }
+    await expect(anthropic.messages.create({ model: "bd", max_tokens: 3, messages, thinking })).rejects.toMatchObject({
+      status: 400,
+    })
+  })
+})
+
+describe("curl and plain requests", () => {
+  it("curl streams", async () => {
+    const body = JSON.stringify({ model: "bd", messages, max_tokens: 5, stream: true })
+    const { stdout } = await promisify(execFile)("curl", [
+      "-sN",
+      `${server.url}/v1/chat/completions`,
+      "-H",
+      "authorization: Bearer key",
+      "--json",
+      body,
+    ])
+    const events = eventsOf(stdout)
+    expect(events.at(-1)).toEqual({ data: "[DONE]" })
+    expect(JSON.parse(events[0].data).choices[0].delta).toEqual({ role: "assistant", content: "" })
+  })
+
+  it("drafts and commits stand between the chunks that come without them", async () => {
+    const body = { model: "bd", messages, max_tokens: 9, stream: true }
+    const plain = eventsOf(await (await ask(body)).text())
+    const events = eventsOf(await (await ask({ ...body, diffusion: { events: true } })).text())
+    const stripped = ({ data }: { data: string }) => (data === "[DONE]" ? data : JSON.parse(data).choices)
+    expect(events.filter(({ event }) => event === undefined).map(stripped)).toEqual(plain.map(stripped))
+    const text = plain.map((one) => stripped(one)[0]?.delta?.content ?? "").join("")
+    const commits = events.filter(({ event }) => event === "commit").map(({ data }) => JSON.parse(data))
+    expect(commits.map((commit) => commit.text).join("")).toBe(text)
+    expect(new Set(events.map(({ event }) => event))).toEqual(new Set([undefined, "draft", "commit"]))
+  })
+
+  it.each([
+    ["no JSON", "{", 400],
+    ["another type", "[]", 400],
+    ["no UTF-8", "\ud800", 400],
+    ["deep", `{"messages":${"[".repeat(10_000)}${"]".repeat(10_000)}}`, 400],
+    ["too large", `{"x":"${"x".repeat(17 * 2 ** 20)}"}`, 413],
+    ["too much text", `{"x":[${`"${"x".repeat(60_000)}",`.repeat(100)}""]}`, 413],
+  ])("refuses %s in a sentence", async (_, body, status) => {
+    const response = await ask(body)
+    expect(response.status).toBe(status)
+    expect(((await response.json()) as { error: { message: string } }).error.message).toMatch(/\w{3,} \w+/)
+  })
+
+  it("refuses other names, other pages, other places of pictures, and strangers", async () => {
+    const status = async (headers: Record<string, string>) => {
+      const url = new URL(server.url)
+      const { request } = await import("node:http")
+      return new Promise<number | undefined>((done) => {
+        request({ port: url.port, path: "/v1/models", headers }, (response) => done(response.resume().statusCode)).end()
+      })
+    }
+    const authorization = "Bearer key"
+    expect(await status({ authorization, host: "attacker.example" })).toBe(421)
+    expect(await status({ authorization, host: "localhost" })).toBe(200)
+    expect(await status({ authorization, origin: "https://attacker.example" })).toBe(403)
+    expect(await status({})).toBe(401)
+    expect(await status({ "x-api-key": "key" })).toBe(200)
+    const look = async (url: string) => {
+      const response = await ask({
+        model: "bd",
+        messages: [{ role: "user", content: [{ type: "image_url", image_url: { url } }] }],
+      })
+      return ((await response.json()) as { error: { code: string } }).error.code
+    }
+    expect(await look("http://127.0.0.1/x.png")).toBe("remote_images_not_allowed")
+    expect(await look(`file://${folder}/secret`)).toBe("image_not_available")
+    expect(await look("file:///etc/passwd")).toBe("image_not_available")
+  })
+
+  it("shows trainings as they grow, numbers, and how it is", async () => {
+    const headers = { authorization: "Bearer key" }
+    const runs = await (await fetch(`${server.url}/runs`, { headers })).json()
+    expect(runs).toMatchObject([{ name: "first", steps: 2, report: false }])
+    const metrics = async (from: number) =>
+      (await fetch(`${server.url}/runs/first/metrics?from=${from}`, { headers })).text()
+    expect(await metrics(0)).toBe('{"step":1,"loss":2}\n{"step":2,"loss":1}\n')
+    expect(await metrics(20)).toBe('{"step":2,"loss":1}\n')
+    for (const path of ["/runs/..%2F/metrics", "/runs/none/metrics", "/runs/first/report.html"])
+      expect((await fetch(server.url + path, { headers })).status).toBe(404)
+    expect(await (await fetch(`${server.url}/metrics`, { headers })).text()).toMatch(
+      /diffusionvl_requests_total\{route="\/v1\/chat\/completions",status="200"\} \d/,
+    )
+    expect(await (await fetch(`${server.url}/health`)).json()).toMatchObject({ status: "ready", running: 0 })
+  })
+
+  it("logs a line for each request, without what was said", () => {
+    const lines = server.log.filter(({ event, status }) => event === "request" && status === 200)
+    expect(lines.length).toBeGreaterThan(5)
+    expect(lines.find(({ stream }) => stream)).toMatchObject({
+      tokens: expect.any(Number),
+      forwards: expect.any(Number),
+      queueMs: expect.any(Number),
+    })
+    expect(JSON.stringify(server.log)).not.toContain("What is it")
+  })
+})
