@@ -9,11 +9,12 @@ import { compare, listFiles, marksOf, readJson, writeJson } from "./stamp.mjs"
 
 const stampPath = (root) => join(root, "dist", ".playground-stamp.json")
 
-/** The page's own sources, and what it takes of the library's: the charts of reports. */
+/** The page's own sources, and what it takes from elsewhere: the charts of reports, shell words, a picture to try. */
 function inputs(root) {
   const page = listFiles(join(root, "playground"), (path) => !/\.test\.ts$|[\\/]playground[\\/]test[\\/]/.test(path))
   const charts = listFiles(join(root, "src", "report"), (path) => !path.endsWith(".test.ts"))
-  return [...page, ...charts, join(root, "src", "cli", "shell.ts"), join(root, "tsconfig.json")]
+  const others = ["src/cli/shell.ts", "examples/pictures/panda.png", "tsconfig.json"].map((path) => join(root, path))
+  return [...page, ...charts, ...others]
 }
 
 /** Reads file times only, unless they changed. */

@@ -44,7 +44,7 @@ export const NUMBER_FIELDS: readonly NumberField[] = [
   {
     key: "threshold",
     label: "Threshold",
-    hint: "tokens more certain than this become final, 0 to 1",
+    hint: "surer tokens become final, 0 to 1",
     least: 0,
     most: 1,
     whole: false,

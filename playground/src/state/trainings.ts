@@ -42,7 +42,7 @@ async function update(signal: AbortSignal): Promise<void> {
     shownRuns.value ??= runs.value.slice(0, 1).map(({ name }) => name)
     const read = await Promise.all(shownRuns.value.map(async (name) => [name, await grown(name, access)] as const))
     // Logs grow in place: what was read of them tells whether there is anything new to draw.
-    const state = read.map(([name, { offset }]) => `${name} ${offset}`).join("\n")
+    const state = read.map(([name, { from }]) => `${name} ${from}`).join("\n")
     if (state !== drawn) logs.value = new Map(read)
     drawn = state
     runsProblem.value = undefined
@@ -54,7 +54,7 @@ async function update(signal: AbortSignal): Promise<void> {
 /** The log with what was written since it was read last. */
 async function grown(name: string, access: Access): Promise<MetricsLog> {
   const log = logs.peek().get(name) ?? new MetricsLog()
-  if (log.push(await readMetrics(name, log.offset, access))) return log
+  if (log.push(await readMetrics(name, log.from, access))) return log
   // A resumed training writes its steps anew.
   const anew = new MetricsLog()
   anew.push(await readMetrics(name, 0, access))

@@ -6,6 +6,7 @@ import { announce } from "../state/announce.js"
 import type { Asked } from "../state/asking.js"
 import { Cells } from "./cells.js"
 import { Commands } from "./commands.js"
+import { Copy } from "./copy.js"
 import { Cost } from "./cost.js"
 import { ProblemNotice } from "./problem-notice.js"
 import { Replay } from "./replay.js"
@@ -40,8 +41,8 @@ export function AnswerView({ asked, pictures, newest, onAgain }: AnswerViewProps
       {!running && <Replay answer={answer} moment={moment} onChange={setMoment} />}
       <Cost answer={answer} />
       {!running && (
-        <div class="row">
-          {answer.text && <Copy text={answer.text} what="Copy" />}
+        <div class="row flush">
+          {answer.text && <Copy text={answer.text} />}
           {onAgain && !answer.problem && (
             <button type="button" class="quiet" onClick={onAgain}>
               Ask again
@@ -67,21 +68,6 @@ function Body({ answer, moment }: { answer: Answer; moment: number | undefined }
       {settledBefore(timeline, shown)}
       <Cells cells={shown.cells} />
     </p>
-  )
-}
-
-export function Copy({ text, what }: { text: string; what: string }) {
-  const [done, setDone] = useState(false)
-  const copy = async () => {
-    await navigator.clipboard.writeText(text)
-    setDone(true)
-    announce("Copied")
-    setTimeout(() => setDone(false), 1500)
-  }
-  return (
-    <button type="button" class="quiet" onClick={copy}>
-      {done ? "Copied" : what}
-    </button>
   )
 }
 

@@ -19,6 +19,7 @@ addEventListener("hashchange", () => (hash.value = location.hash.slice(1)))
 export function App() {
   const page = PAGES.find((one) => one.hash === hash.value) ?? PAGES[0]
   const { view: View } = page
+  document.title = `${page.name} · DiffusionVL`
   return (
     <>
       <header class="top">

@@ -1,6 +1,6 @@
-import { useEffect, useRef } from "preact/hooks"
+import { useLayoutEffect, useRef } from "preact/hooks"
 import { isRunning } from "../answer/answer.js"
-import { again, choice, clear, send, stop, system, turns } from "../state/conversation.js"
+import { again, choice, clear, send, stop, system, type Turn, turns } from "../state/conversation.js"
 import { chatDraft } from "../state/drafts.js"
 import { AnswerView } from "./answer-view.js"
 import { ChoiceFields } from "./choice-fields.js"
@@ -8,6 +8,7 @@ import { Composer } from "./composer.js"
 import { reasonNotToSend, useKnownModel } from "./may-send.js"
 import { QuestionView } from "./question-view.js"
 import { Settings, SystemField } from "./settings.js"
+import { Welcome } from "./welcome.js"
 
 /** A conversation with one model. */
 export function Chat() {
@@ -18,7 +19,7 @@ export function Chat() {
     <div class="chat">
       <h1 class="unseen">Chat</h1>
       <section class="conversation" aria-label="Conversation">
-        {all.length === 0 && <Welcome />}
+        {all.length === 0 && <Welcome choice={choice.value} onTry={send} />}
         {all.map((turn, i) => (
           <article key={turn.id} class="turn">
             <QuestionView question={turn.question} />
@@ -30,7 +31,7 @@ export function Chat() {
             />
           </article>
         ))}
-        <End count={all.length} />
+        <End turns={all} />
       </section>
       <Settings>
         <ChoiceFields choice={choice} id="chat" />
@@ -53,23 +54,13 @@ export function Chat() {
   )
 }
 
-function Welcome() {
-  return (
-    <div class="welcome">
-      <h2>Ask something, and watch the answer take shape</h2>
-      <p>
-        A diffusion model fills a block of masked tokens in parallel and keeps those it is sure of. Add a picture, ask
-        what it is, and move the slider below the answer to see each step.
-      </p>
-    </div>
-  )
-}
-
-/** A new question brings the end of the conversation into view; an answer that grows does not move what is being read. */
-function End({ count }: { count: number }) {
+/** Whoever is at the end of the conversation stays there while it grows; elsewhere nothing moves. */
+function End({ turns }: { turns: readonly Turn[] }) {
   const end = useRef<HTMLDivElement>(null)
-  useEffect(() => {
-    if (count > 0) end.current?.scrollIntoView({ block: "end" })
-  }, [count])
+  const newest = turns.at(-1)?.answer.value
+  const wasAtEnd = innerHeight + scrollY > document.documentElement.scrollHeight - 60
+  useLayoutEffect(() => {
+    if (newest && (wasAtEnd || newest.status === "waiting")) end.current?.scrollIntoView({ block: "end" })
+  }, [newest])
   return <div ref={end} class="end" />
 }

@@ -4,7 +4,7 @@ import { curlCommand } from "../command/curl.js"
 import type { ChatRequest } from "../protocol/contract.js"
 import type { Picture } from "../protocol/request.js"
 import { apiKey } from "../state/models.js"
-import { Copy } from "./answer-view.js"
+import { Copy } from "./copy.js"
 
 interface CommandsProps {
   request: ChatRequest
@@ -40,7 +40,7 @@ function Command({ title, text }: { title: string; text: string }) {
   return (
     <figure class="command">
       <figcaption>
-        {title} <Copy text={text} what="Copy" />
+        {title} <Copy text={text} />
       </figcaption>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with the keyboard */}
       <pre tabIndex={0}>{text}</pre>

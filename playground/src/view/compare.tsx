@@ -1,4 +1,5 @@
 import { useEffect } from "preact/hooks"
+import { verdict } from "../answer/verdict.js"
 import {
   compare,
   compared,
@@ -36,6 +37,7 @@ export function Compare() {
           <Column key={side} side={side} />
         ))}
       </div>
+      <Verdict />
       <Composer
         draft={comparisonDraft}
         running={isComparing.value}
@@ -78,6 +80,12 @@ function Column({ side }: { side: Side }) {
       {shown && !asked && isComparing.value && <p class="text waiting">Waits for the other …</p>}
     </section>
   )
+}
+
+function Verdict() {
+  const [first, second] = (compared.value?.asked ?? []).map((one) => one?.answer.value)
+  const words = first?.status === "done" && second?.status === "done" && verdict(first.cost, second.cost)
+  return words ? <p class="verdict">{words}</p> : null
 }
 
 /** Two ways to begin with. */

@@ -16,6 +16,8 @@ interface ComposerProps {
   children?: ComponentChildren
 }
 
+const KEYS = "Enter sends, Shift and Enter begin a new line."
+
 /** Where a question is typed, and pictures are added: chosen, dropped, pasted or taken. */
 export function Composer({ draft, running, onSend, onStop, reason, children }: ComposerProps) {
   const [problem, setProblem] = useState("")
@@ -23,6 +25,7 @@ export function Composer({ draft, running, onSend, onStop, reason, children }: C
   const question: Question = { text: draft.text.value, pictures: draft.pictures.value }
   const hindrance = reason(question)
   const isEmpty = question.text.trim() === ""
+  const complaint = isEmpty ? undefined : hindrance
 
   const add = async (files: File[]) => {
     setProblem("")
@@ -82,21 +85,18 @@ export function Composer({ draft, running, onSend, onStop, reason, children }: C
       />
       <div class="row">
         <PictureButtons onFiles={add} />
-        {children}
         <span class="space" />
         <button type="submit" class="main" aria-disabled={!running && (isEmpty || hindrance !== undefined)}>
           {running ? "Stop" : "Send"}
         </button>
       </div>
-      <p
-        id="question-hint"
-        class={problem || (hindrance && !isEmpty) ? "hint bad" : "hint"}
-        role={problem ? "alert" : undefined}
-      >
-        {problem ||
-          (!isEmpty && hindrance) ||
-          (running ? "Escape stops the answer." : "Enter sends, Shift and Enter begin a new line.")}
-      </p>
+      <div class="row">
+        <p id="question-hint" class={problem || complaint ? "hint bad" : "hint"} role={problem ? "alert" : undefined}>
+          {problem || complaint || <span class="keys">{running ? "Escape stops the answer." : KEYS}</span>}
+        </p>
+        <span class="space" />
+        {children}
+      </div>
     </form>
   )
 }

@@ -1,6 +1,7 @@
 import { useEffect, useState } from "preact/hooks"
 import { type Answer, KEPT_TIMELINES } from "../answer/answer.js"
 import { describe } from "../answer/timeline.js"
+import { Legend } from "./cells.js"
 
 interface ReplayProps {
   answer: Answer
@@ -54,10 +55,11 @@ export function Replay({ answer: { timeline }, moment, onChange }: ReplayProps) 
           onChange(to < count ? to : undefined)
         }}
       />
-      <span class="hint">
+      <span class="hint words">
         {words}
         {timeline.every > 1 && ` (one of ${timeline.every} steps was kept)`}
       </span>
+      {at < count && <Legend />}
     </div>
   )
 }
