@@ -142,7 +142,7 @@ describePage("the chat", (tools) => {
     const slider = page.getByRole("slider", { name: "Replay" })
     await slider.waitFor()
     await slider.fill("0")
-    expect(await slider.getAttribute("aria-valuetext")).toBe("block 0, step 1: 2 of 8 tokens settled")
+    expect(await slider.getAttribute("aria-valuetext")).toBe("block 1, step 1: 2 of 8 tokens settled")
     expect(await page.locator(".answer .text .cell").count()).toBe(8)
     expect(await page.locator(".answer .text .cell.fixed").count()).toBe(2)
     await slider.press("ArrowRight")

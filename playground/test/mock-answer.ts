@@ -46,12 +46,12 @@ export async function writeAnswer(response: ServerResponse, reply: Reply, asked:
       prompt_tokens: 87,
       completion_tokens: tokens.length,
       prompt_tokens_details: { cached_tokens: asked.messages.length > 1 ? 64 : 0 },
-    },
-    diffusion: {
-      forwards,
-      nfe_per_token: forwards / tokens.length,
-      tokens_per_second: tokens.length / (milliseconds / 1000),
-      milliseconds,
+      diffusion: {
+        forwards,
+        nfe_per_token: forwards / tokens.length,
+        tokens_per_second: tokens.length / (milliseconds / 1000),
+        milliseconds,
+      },
     },
   })
   write("[DONE]")
@@ -68,11 +68,11 @@ async function writeDrafts(
 ): Promise<number> {
   const order = block.map((_, i) => i).sort((a, b) => sureness(start + b) - sureness(start + a))
   const steps = Math.ceil(block.length / 2)
-  for (let step = 1; step <= steps; step++) {
-    const fixed = new Set(order.slice(0, 2 * step))
+  for (let step = 0; step < steps; step++) {
+    const fixed = new Set(order.slice(0, 2 * (step + 1)))
     const tokens = block.map((text, i): DraftToken => {
-      const isKnown = fixed.has(i) || step > 1 || fixed.has(i - 1) || fixed.has(i + 1)
-      const confidence = fixed.has(i) ? sureness(start + i) : sureness(start + i) * (0.3 + (0.5 * step) / steps)
+      const isKnown = fixed.has(i) || step > 0 || fixed.has(i - 1) || fixed.has(i + 1)
+      const confidence = fixed.has(i) ? sureness(start + i) : sureness(start + i) * (0.3 + (0.5 * (step + 1)) / steps)
       return {
         position: start + i,
         text: isKnown ? text : null,

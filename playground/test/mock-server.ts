@@ -40,8 +40,8 @@ export interface MockServer {
 const diffusion = () => ({
   paradigm: "block-diffusion",
   images: true,
-  default: { block_size: 8, steps: 8, threshold: 0.9, remasking: "low_confidence_dynamic", mode: "diffusion" },
-  modes: ["diffusion", "autoregressive"],
+  default: { block_size: 8, steps: 8, threshold: 0.9, remasking: "low_confidence_dynamic", mode: "block-diffusion" },
+  modes: ["block-diffusion", "autoregressive"],
   ready: true,
 })
 const autoregressive = () => ({

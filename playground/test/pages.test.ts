@@ -94,8 +94,9 @@ describePage("the playground", (tools) => {
     // Resumed from an earlier step.
     tools.mock.logs.set("first/run", lines(0, 12))
     await page.getByRole("cell", { name: "11", exact: true }).waitFor()
+    const report = page.waitForEvent("popup")
     await page.getByRole("link", { name: "Report of first/run" }).click()
-    await page.getByRole("heading", { name: "Report of first/run" }).waitFor()
+    await (await report).getByRole("heading", { name: "Report of first/run" }).waitFor()
   })
 
   it("everything can be reached with the keyboard, in the order in which it is read", async () => {

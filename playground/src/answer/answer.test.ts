@@ -25,7 +25,7 @@ const STREAM: StreamEvent[] = [
   },
   chunk({ choices: [{ delta: { content: "a" }, finish_reason: null }] }),
   chunk({ choices: [{ delta: {}, finish_reason: "stop" }] }),
-  chunk({ choices: [], usage: { prompt_tokens: 3, completion_tokens: 1 }, diffusion: { forwards: 2 } }),
+  chunk({ choices: [], usage: { prompt_tokens: 3, completion_tokens: 1, diffusion: { forwards: 2 } } }),
 ]
 
 test("a whole stream", () => {

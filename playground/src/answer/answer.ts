@@ -28,7 +28,7 @@ export function heard(answer: Answer, event: StreamEvent): Answer {
   const going: Answer = { ...answer, status: "streaming" }
   if (event.type === "draft") return timeline ? { ...going, timeline: withDraft(timeline, event.draft) } : going
   if (event.type === "commit") return timeline ? { ...going, timeline: withCommit(timeline, event.commit) } : going
-  const { choices = [], usage, diffusion } = event.chunk
+  const { choices = [], usage } = event.chunk
   const [choice] = choices
   const text = choice?.delta?.content ?? ""
   return {
@@ -36,7 +36,7 @@ export function heard(answer: Answer, event: StreamEvent): Answer {
     text: answer.text + text,
     finish: choice?.finish_reason ?? answer.finish,
     usage: usage ?? answer.usage,
-    cost: diffusion ?? answer.cost,
+    cost: usage?.diffusion ?? answer.cost,
   }
 }
 

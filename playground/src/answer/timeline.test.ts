@@ -29,15 +29,15 @@ const commit = (texts: string[]) => ({
 })
 
 test("drafts stand behind what was settled before them; commits settle", () => {
-  let timeline = withDraft(emptyTimeline(), draft(0, 1, ["a", null], 1))
+  let timeline = withDraft(emptyTimeline(), draft(0, 0, ["a", null], 1))
   timeline = withCommit(timeline, commit(["a", " cat"]))
-  timeline = withDraft(timeline, draft(1, 1, [" sat", "."], 0))
+  timeline = withDraft(timeline, draft(1, 0, [" sat", "."], 0))
   expect(timeline.settled).toBe("a cat")
   expect(timeline.moments.map((moment) => settledBefore(timeline, moment))).toEqual(["", "", "a cat"])
   expect(timeline.moments.map(describe)).toEqual([
-    "block 0, step 1: 1 of 2 tokens settled",
+    "block 1, step 1: 1 of 2 tokens settled",
     "2 tokens became final",
-    "block 1, step 1: 0 of 2 tokens settled",
+    "block 2, step 1: 0 of 2 tokens settled",
   ])
   expect(timeline.moments[1].cells).toEqual([
     { text: "a", confidence: 0.9, fixed: true },

@@ -75,12 +75,12 @@ function isKept({ steps }: Timeline, { step, number }: Moment, every: number): b
 /** What stands before a moment's cells. */
 export const settledBefore = (timeline: Timeline, moment: Moment): string => timeline.settled.slice(0, moment.settled)
 
-/** "block 2, step 3: 5 of 8 tokens settled", for those who hear it. */
+/** "block 2, step 3: 5 of 8 tokens settled": both counted from one, as people do. */
 export function describe({ block, step, cells }: Moment): string {
   const fixed = cells.filter((cell) => cell.fixed).length
   const tokens = `${fixed} of ${cells.length} ${cells.length === 1 ? "token" : "tokens"} settled`
   if (step === undefined) return `${cells.length} ${cells.length === 1 ? "token" : "tokens"} became final`
-  return `block ${block}, step ${step}: ${tokens}`
+  return `block ${(block ?? 0) + 1}, step ${step + 1}: ${tokens}`
 }
 
 /** Blanks and breaks of a token under way are marks: which token holds them is part of what is seen. */

@@ -70,6 +70,12 @@ export const NUMBER_FIELDS: readonly NumberField[] = [
   { key: "seed", label: "Seed", hint: "of the sampling", least: 0, whole: true, diffusion: false },
 ]
 
+/** The orders in which masked tokens become final, by the paradigm that decodes. */
+export const ORDERS: Record<string, readonly string[]> = {
+  "block-diffusion": ["low_confidence_static", "low_confidence_dynamic", "sequential_dynamic"],
+  "full-diffusion": ["low_confidence", "random"],
+}
+
 /** What is wrong with a number as typed, in a sentence; undefined where it fits or is empty. */
 export function fieldProblem({ least, most, whole }: NumberField, typed: string): string | undefined {
   if (typed.trim() === "") return undefined

@@ -35,10 +35,12 @@ export async function listRuns(access: Access): Promise<RunEntry[]> {
 
 /** The log of a run from a byte on. */
 export async function readMetrics(name: string, from: number, access: Access): Promise<string> {
-  return (await ask(`runs/${encodeURIComponent(name)}/metrics?from=${from}`, access)).text()
+  return (await ask(`${runAddress(name)}/metrics?from=${from}`, access)).text()
 }
 
-export const reportAddress = (name: string): string => `runs/${encodeURIComponent(name)}/report.html`
+/** A name is a path below the server's folder. */
+const runAddress = (name: string): string => `runs/${name.split("/").map(encodeURIComponent).join("/")}`
+export const reportAddress = (name: string): string => `${runAddress(name)}/report.html`
 
 export async function readReport(name: string, access: Access): Promise<Blob> {
   return (await ask(reportAddress(name), access)).blob()

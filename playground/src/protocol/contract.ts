@@ -13,11 +13,14 @@ export interface DecodingDefaults {
 export interface ServedModel {
   id: string
   diffusion?: {
-    paradigm: string
+    /** Null until it is loaded, and so are the defaults. */
+    paradigm: string | null
     images: boolean
-    default: DecodingDefaults
+    default: DecodingDefaults | null
     modes: string[]
     ready: boolean
+    /** Why it cannot be loaded. */
+    error?: string
     /** Of loading, 0 to 1. */
     progress?: number
   }
@@ -57,9 +60,10 @@ export interface Usage {
   prompt_tokens: number
   completion_tokens: number
   prompt_tokens_details?: { cached_tokens?: number }
+  diffusion?: AnswerCost
 }
 
-/** What an answer cost, from the stream's last chunk. */
+/** What an answer cost. */
 export interface AnswerCost {
   forwards?: number
   nfe_per_token?: number
@@ -71,7 +75,6 @@ export interface AnswerCost {
 export interface Chunk {
   choices?: { delta?: { content?: string | null }; finish_reason?: string | null }[]
   usage?: Usage | null
-  diffusion?: AnswerCost
   error?: ErrorBody
 }
 

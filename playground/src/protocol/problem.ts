@@ -30,7 +30,7 @@ export async function problemOfResponse(response: Response): Promise<Problem> {
   const body = await response.text().catch(() => "")
   const said = errorIn(body)?.message
   const { status } = response
-  if (status === 401 || status === 403) return { what: "The server wants an API key, or another one.", way: "key" }
+  if (status === 401) return { what: "The server wants an API key, or another one.", way: "key" }
   if (status === 413) return { what: said ?? "The pictures are too large for the server.", way: "pictures" }
   if (status === 429 || status === 503) {
     const after = Number(response.headers.get("retry-after") ?? Number.NaN)

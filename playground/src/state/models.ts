@@ -17,6 +17,8 @@ export const modelOf = (id: string): ServedModel | undefined => models.value?.fi
 /** Whether a model can answer now; the server says nothing about models it does not load. */
 export const isReady = (model: ServedModel | undefined): boolean => model?.diffusion?.ready ?? true
 
+export const isLoading = (model: ServedModel): boolean => !isReady(model) && !model.diffusion?.error
+
 let timer: ReturnType<typeof setTimeout> | undefined
 
 export async function loadModels(): Promise<void> {
@@ -24,7 +26,7 @@ export async function loadModels(): Promise<void> {
   try {
     models.value = await listModels({ key: apiKey.value })
     modelsProblem.value = undefined
-    if (!models.value.every(isReady)) timer = setTimeout(loadModels, 700)
+    if (models.value.some(isLoading)) timer = setTimeout(loadModels, 700)
   } catch (error) {
     modelsProblem.value = problemOf(error)
     // A server that is starting, or was restarted, is found again; a missing key has to be typed.

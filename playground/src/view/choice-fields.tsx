@@ -1,5 +1,13 @@
 import type { Signal } from "@preact/signals"
-import { type Choice, denoises, fieldProblem, NO_CHOICE, NUMBER_FIELDS, type NumberField } from "../protocol/choice.js"
+import {
+  type Choice,
+  denoises,
+  fieldProblem,
+  NO_CHOICE,
+  NUMBER_FIELDS,
+  type NumberField,
+  ORDERS,
+} from "../protocol/choice.js"
 import type { DecodingDefaults } from "../protocol/contract.js"
 import { modelOf, models } from "../state/models.js"
 
@@ -7,12 +15,6 @@ const DEFAULTS: Partial<Record<NumberField["key"], keyof DecodingDefaults>> = {
   blockSize: "block_size",
   steps: "steps",
   threshold: "threshold",
-}
-
-/** The orders in which masked tokens become final, by what the model was trained for. */
-const ORDERS: Record<string, string[]> = {
-  "block-diffusion": ["low_confidence_static", "low_confidence_dynamic", "sequential_dynamic"],
-  "full-diffusion": ["low_confidence", "random"],
 }
 
 /** Which model answers and how. */

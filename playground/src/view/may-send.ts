@@ -13,6 +13,7 @@ export function reasonNotToSend({ pictures }: Question, choices: readonly Choice
   for (const { model } of choices) {
     const served = modelOf(model)
     if (!served) return "The server has no such model."
+    if (served.diffusion?.error) return `${model} could not be loaded.`
     if (!isReady(served)) return `${model} is still loading.`
     if (pictures.length > 0 && served.diffusion?.images === false)
       return `${model} sees no pictures: remove them, or choose another model.`

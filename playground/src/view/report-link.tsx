@@ -7,10 +7,16 @@ import { runsProblem } from "../state/trainings.js"
 export function ReportLink({ name }: { name: string }) {
   const words = (
     <>
-      Report<span class="unseen"> of {name}</span>
+      Report<span class="unseen"> of {name}, in a new tab</span>
     </>
   )
-  if (!apiKey.value) return <a href={reportAddress(name)}>{words}</a>
+  if (!apiKey.value)
+    return (
+      // Elsewhere, so that the conversation stays.
+      <a href={reportAddress(name)} target="_blank" rel="noopener">
+        {words}
+      </a>
+    )
   return (
     <button type="button" class="quiet" onClick={() => save(name)}>
       {words}
