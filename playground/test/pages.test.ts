@@ -55,7 +55,9 @@ describePage("the playground", (tools) => {
     await send(page, "What is this?")
     await page.getByText("Waits for the other").waitFor()
     expect(tools.mock.requests).toHaveLength(1)
-    await page.getByText(/^Right against left: 0\.\d+ times the tokens per second, 1\.\d+ times/).waitFor()
+    await page
+      .getByText(/^Left is 1\.\d+ times as fast as right, with 0\.\d+ times the forwards per token\.$/)
+      .waitFor()
     expect(tools.mock.requests.map(({ model }) => model)).toEqual(["emoji-diffusion", "emoji-ar"])
     for (const name of ["Left", "Right"]) {
       const side = page.getByRole("region", { name })

@@ -1,4 +1,4 @@
-import { useLayoutEffect, useRef } from "preact/hooks"
+import { useEffect } from "preact/hooks"
 import { isRunning } from "../answer/answer.js"
 import { again, choice, clear, send, stop, system, type Turn, turns } from "../state/conversation.js"
 import { chatDraft } from "../state/drafts.js"
@@ -14,6 +14,7 @@ import { Welcome } from "./welcome.js"
 export function Chat() {
   useKnownModel([choice])
   const all = turns.value
+  useEnd(all)
   const running = all.some(({ answer }) => isRunning(answer.value))
   return (
     <div class="chat">
@@ -31,7 +32,6 @@ export function Chat() {
             />
           </article>
         ))}
-        <End turns={all} />
       </section>
       <Settings>
         <ChoiceFields choice={choice} id="chat" />
@@ -54,13 +54,15 @@ export function Chat() {
   )
 }
 
+let isAtEnd = true
+addEventListener("scroll", () => {
+  isAtEnd = innerHeight + scrollY > document.documentElement.scrollHeight - 40
+})
+
 /** Whoever is at the end of the conversation stays there while it grows; elsewhere nothing moves. */
-function End({ turns }: { turns: readonly Turn[] }) {
-  const end = useRef<HTMLDivElement>(null)
+function useEnd(turns: readonly Turn[]): void {
   const newest = turns.at(-1)?.answer.value
-  const wasAtEnd = innerHeight + scrollY > document.documentElement.scrollHeight - 60
-  useLayoutEffect(() => {
-    if (newest && (wasAtEnd || newest.status === "waiting")) end.current?.scrollIntoView({ block: "end" })
+  useEffect(() => {
+    if (newest && (isAtEnd || newest.status === "waiting")) scrollTo(0, document.documentElement.scrollHeight)
   }, [newest])
-  return <div ref={end} class="end" />
 }

@@ -5,7 +5,7 @@ import type { Question } from "../protocol/request.js"
 import { modelOf } from "../state/models.js"
 import { reasonNotToSend } from "./may-send.js"
 
-const TEXT = "What is this?"
+const TEXT = "Describe it."
 
 /** Before the first question: what there is to see, and one to try. */
 export function Welcome({ choice, onTry }: { choice: Choice; onTry: (question: Question) => void }) {
