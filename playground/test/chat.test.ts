@@ -3,17 +3,20 @@
 import { readFileSync } from "node:fs"
 import { expect, it } from "vitest"
 import type { ContentPart } from "../src/protocol/contract.js"
-import { answers, describePage, PANDA, question, SENTENCE, send } from "./describe-page.js"
+import { answers, describePage, held, PANDA, question, SENTENCE, send } from "./describe-page.js"
 import { giveFiles } from "./in-page.js"
 
 describePage("the chat", (tools) => {
   it("a conversation: the block is seen denoising, then the text is solid, and the next question tells what was said", async () => {
-    tools.mock.reply = () => ({ text: SENTENCE, pause: 60 })
+    const { reply, letOn } = held(1)
+    tools.mock.reply = () => reply
     const page = await tools.open()
     await send(page, "What is this?")
     await page.locator(".cell.masked").first().waitFor()
     await page.locator(".cell.fixed").first().waitFor()
     expect(await page.locator(".cell.fixed").first().getAttribute("title")).toMatch(/^“.+”, \d+ %$/)
+    expect(await page.getByRole("status").textContent()).toBe("The question was sent.")
+    letOn()
     await page.getByText("tokens/s").waitFor()
     expect(await page.locator(".answer .text").textContent()).toBe(SENTENCE)
     expect(await page.locator(".cell").count()).toBe(0)
@@ -75,13 +78,16 @@ describePage("the chat", (tools) => {
     const page = await tools.open()
     await page.getByLabel("Picture", { exact: true }).setInputFiles(PANDA)
     await send(page, "What is this?")
-    await page.getByText("emoji-diffusion sees no pictures: remove them, or choose another model.").waitFor()
+    await page
+      .getByRole("status")
+      .getByText("emoji-diffusion sees no pictures: remove them, or choose another model.")
+      .waitFor()
     expect(tools.mock.requests).toEqual([])
     expect(await question(page).inputValue()).toBe("What is this?")
   })
 
   it("stopped: the server notices, what was said stays, and a next question can be asked", async () => {
-    tools.mock.reply = () => ({ text: SENTENCE, pause: 150 })
+    tools.mock.reply = () => held(2).reply
     const page = await tools.open()
     await send(page, "What is this?")
     await page.locator(".cell").first().waitFor()
@@ -118,7 +124,7 @@ describePage("the chat", (tools) => {
     await page.getByLabel("Threshold").fill("2")
     await page.getByText("It must be a number between 0 and 1.").waitFor()
     await send(page, "Hi")
-    await page.getByText("A number in the settings does not fit.").waitFor()
+    await page.getByRole("status").getByText("A number in the settings does not fit.").waitFor()
     await page.getByLabel("Threshold").fill("0.6")
     await page.getByLabel("Block size").fill("4")
     await page.getByLabel("Longest answer").fill("32")
@@ -145,6 +151,10 @@ describePage("the chat", (tools) => {
     expect(await slider.getAttribute("aria-valuetext")).toBe("block 1, step 1: 2 of 8 tokens settled")
     expect(await page.locator(".answer .text .cell").count()).toBe(8)
     expect(await page.locator(".answer .text .cell.fixed").count()).toBe(2)
+    await page.getByText("Tokens in words").click()
+    const listed = await page.getByRole("listitem").allTextContents()
+    expect(listed).toHaveLength(8)
+    expect(listed.filter((words) => /^“ ?\w+,?”, \d+ %, settled$/.test(words))).toHaveLength(2)
     await slider.press("ArrowRight")
     expect(await page.locator(".answer .text .cell.fixed").count()).toBe(4)
     await slider.press("End")

@@ -64,3 +64,13 @@ export async function send(page: Page, text: string): Promise<void> {
   await question(page).fill(text)
   await question(page).press("Enter")
 }
+
+/** A reply that stops before one of its steps, until it is let on. */
+export function held(before: number): { reply: { text: string; step(step: number): Promise<void> }; letOn(): void } {
+  let letOn = () => {}
+  const gate = new Promise<void>((resolve) => {
+    letOn = resolve
+  })
+  const step = async (at: number) => (at === before ? gate : undefined)
+  return { reply: { text: SENTENCE, step }, letOn: () => letOn() }
+}

@@ -1,13 +1,12 @@
 /** An answer of the mock server: its text is denoised block by block, the most certain tokens first, as a model would. */
 
 import type { ServerResponse } from "node:http"
-import { setTimeout as pause } from "node:timers/promises"
 import type { ChatRequest, DraftToken } from "../src/protocol/contract.js"
 
 export interface Reply {
   text: string
-  /** Milliseconds between steps. @default 0 */
-  pause?: number
+  /** Called before each step, which waits for it. */
+  step?: (step: number) => Promise<void>
   /** Refused with this status; the text is the message. */
   status?: number
   retryAfter?: number
@@ -28,10 +27,12 @@ export async function writeAnswer(response: ServerResponse, reply: Reply, asked:
     write({ object: "chat.completion.chunk", choices: [{ index: 0, delta: { content }, finish_reason: finish }] })
   chunk("")
   let forwards = 1
+  let step = 0
+  const next = async () => reply.step?.(step++)
   for (let start = 0; start < tokens.length && !response.destroyed; start += size) {
     const block = tokens.slice(start, start + size)
-    if (!alone) forwards += await writeDrafts(block, start, size, reply.pause ?? 0, write)
-    else await pause(reply.pause ?? 0)
+    if (!alone) forwards += await writeDrafts(block, start, size, next, write)
+    else await next()
     const committed = block.map((text, i) => ({ position: start + i, text, confidence: sureness(start + i) }))
     write({ index: 0, start, end: start + block.length, text: block.join(""), tokens: committed }, "commit")
     chunk(block.join(""))
@@ -63,12 +64,13 @@ async function writeDrafts(
   block: readonly string[],
   start: number,
   size: number,
-  wait: number,
+  next: () => Promise<void>,
   write: (data: unknown, event: string) => void,
 ): Promise<number> {
   const order = block.map((_, i) => i).sort((a, b) => sureness(start + b) - sureness(start + a))
   const steps = Math.ceil(block.length / 2)
   for (let step = 0; step < steps; step++) {
+    await next()
     const fixed = new Set(order.slice(0, 2 * (step + 1)))
     const tokens = block.map((text, i): DraftToken => {
       const isKnown = fixed.has(i) || step > 0 || fixed.has(i - 1) || fixed.has(i + 1)
@@ -81,7 +83,6 @@ async function writeDrafts(
       }
     })
     write({ index: 0, block: start / size, step, start, end: start + block.length, tokens }, "draft")
-    await pause(wait)
   }
   return steps
 }

@@ -1,7 +1,7 @@
 /** The other pages, what is around them, and who can use them. */
 
 import { expect, it } from "vitest"
-import { describePage, PANDA, question, SENTENCE, send } from "./describe-page.js"
+import { describePage, held, PANDA, question, SENTENCE, send } from "./describe-page.js"
 import { faults, nameOfFocus } from "./in-page.js"
 
 describePage("the playground", (tools) => {
@@ -41,7 +41,7 @@ describePage("the playground", (tools) => {
     const page = await tools.open()
     await page.getByText("40 %").waitFor()
     await send(page, "What is this?")
-    await page.getByText("emoji-diffusion is still loading.").waitFor()
+    await page.getByRole("status").getByText("emoji-diffusion is still loading.").waitFor()
     Object.assign(diffusion ?? {}, { ready: true })
     await page.getByText("40 %").waitFor({ state: "detached" })
     expect(tools.mock.requests).toEqual([])
@@ -50,11 +50,13 @@ describePage("the playground", (tools) => {
   })
 
   it("a comparison: one question to two models, one after the other, with their numbers side by side", async () => {
-    tools.mock.reply = () => ({ text: SENTENCE, pause: 60 })
+    const { reply, letOn } = held(1)
+    tools.mock.reply = () => reply
     const page = await tools.open("#compare")
     await send(page, "What is this?")
     await page.getByText("Waits for the other").waitFor()
     expect(tools.mock.requests).toHaveLength(1)
+    letOn()
     await page
       .getByText(/^Left is 1\.\d+ times as fast as right, with 0\.\d+ times the forwards per token\.$/)
       .waitFor()
@@ -68,7 +70,8 @@ describePage("the playground", (tools) => {
     await page.getByRole("region", { name: "Right" }).getByLabel("Model").selectOption("emoji-diffusion")
     await page.getByRole("region", { name: "Right" }).getByLabel("Threshold").fill("0.5")
     await page.getByLabel("both at once").check()
-    await send(page, "And now?")
+    tools.mock.reply = () => held(1).reply
+    await page.getByRole("button", { name: "Ask again" }).click()
     await expect.poll(() => tools.mock.requests.length).toBe(4)
     expect(tools.mock.requests[3]).toMatchObject({ model: "emoji-diffusion", diffusion: { threshold: 0.5 } })
     await page.getByRole("button", { name: "Stop" }).click()

@@ -5,6 +5,7 @@ import { type Answer, ended, heard, newAnswer, toForget } from "../answer/answer
 import { streamAnswer } from "../protocol/client.js"
 import type { ChatRequest } from "../protocol/contract.js"
 import { problemOf } from "../protocol/problem.js"
+import { announce } from "./announce.js"
 import { apiKey } from "./models.js"
 
 export interface Asked {
@@ -25,6 +26,7 @@ export function ask(request: ChatRequest): Asked {
     old.value = { ...old.value, timeline: undefined }
     recent = recent.filter((one) => one !== old)
   }
+  announce("The question was sent.")
   const aborter = new AbortController()
   return { request, answer, finished: listen(request, answer, aborter.signal), stop: () => aborter.abort() }
 }
@@ -49,4 +51,11 @@ async function listen(request: ChatRequest, shown: Signal<Answer>, signal: Abort
   }
   cancelAnimationFrame(frame)
   show()
+  announce(spoken(answer))
+}
+
+/** What is said of an answer that ended; a failure speaks for itself. */
+function spoken({ status, text }: Answer): string {
+  if (status === "failed") return ""
+  return status === "stopped" ? `Stopped. Answer so far: ${text}` : `Answer: ${text}`
 }

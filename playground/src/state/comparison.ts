@@ -2,8 +2,7 @@
 
 import { computed, signal } from "@preact/signals"
 import { isRunning } from "../answer/answer.js"
-import { type Choice, NO_CHOICE } from "../protocol/choice.js"
-import type { ServedModel } from "../protocol/contract.js"
+import { NO_CHOICE } from "../protocol/choice.js"
 import { type Question, requestOf } from "../protocol/request.js"
 import { type Asked, ask } from "./asking.js"
 import { system } from "./conversation.js"
@@ -46,19 +45,4 @@ export async function compare(question: Question): Promise<void> {
 export function stopComparing(): void {
   stopped = true
   for (const one of compared.peek()?.asked ?? []) one?.stop()
-}
-
-/** Two ways that differ, from what the server has: two modes of a model, two models, or two thresholds. */
-export function twoWays(models: readonly ServedModel[]): [Choice, Choice] {
-  const [first, second = first] = models
-  const several = models.find(({ diffusion }) => (diffusion?.modes.length ?? 0) > 1)
-  const way = (model: ServedModel | undefined, more: Partial<Choice>) => ({
-    ...NO_CHOICE,
-    model: model?.id ?? "",
-    ...more,
-  })
-  if (first !== second) return [way(first, {}), way(second, {})]
-  if (several?.diffusion)
-    return [way(several, { mode: several.diffusion.modes[0] }), way(several, { mode: several.diffusion.modes[1] })]
-  return [way(first, { threshold: "0.95" }), way(first, { threshold: "0.6" })]
 }

@@ -1,8 +1,7 @@
-import { useEffect, useState } from "preact/hooks"
+import { useState } from "preact/hooks"
 import { type Answer, isRunning } from "../answer/answer.js"
 import { settledBefore } from "../answer/timeline.js"
 import type { Picture } from "../protocol/request.js"
-import { announce } from "../state/announce.js"
 import type { Asked } from "../state/asking.js"
 import { Cells } from "./cells.js"
 import { Commands } from "./commands.js"
@@ -25,9 +24,6 @@ export function AnswerView({ asked, pictures, newest, onAgain }: AnswerViewProps
   const running = isRunning(answer)
   /** The moment that is replayed; undefined for the answer as it is. */
   const [moment, setMoment] = useState<number>()
-  useEffect(() => {
-    if (answer.status !== "streaming") announce(spoken(answer))
-  }, [answer.status])
   const { request } = asked
   return (
     <div class="answer">
@@ -69,10 +65,4 @@ function Body({ answer, moment }: { answer: Answer; moment: number | undefined }
       <Cells cells={shown.cells} />
     </p>
   )
-}
-
-function spoken({ status, text }: Answer): string {
-  if (status === "waiting") return "The question was sent."
-  if (status === "done") return `Answer: ${text}`
-  return status === "stopped" ? `Stopped. Answer so far: ${text}` : ""
 }

@@ -1,5 +1,6 @@
 import { useEffect } from "preact/hooks"
 import { verdict } from "../answer/verdict.js"
+import { twoWays } from "../protocol/two-ways.js"
 import {
   compare,
   compared,
@@ -9,7 +10,6 @@ import {
   sides,
   stopComparing,
   together,
-  twoWays,
 } from "../state/comparison.js"
 import { system } from "../state/conversation.js"
 import { comparisonDraft } from "../state/drafts.js"
@@ -53,6 +53,11 @@ export function Compare() {
           />
           both at once
         </label>
+        {shown && !isComparing.value && (
+          <button type="button" class="quiet" onClick={() => compare(shown.question)}>
+            Ask again
+          </button>
+        )}
       </Composer>
       <SystemField value={system} />
       <p class="hint">

@@ -44,6 +44,7 @@ export function Composer({ draft, running, onSend, onStop, reason, children }: C
 
   const submit = () => {
     if (running) return onStop()
+    if (complaint) announce(complaint)
     if (isEmpty || hindrance) return field.current?.focus()
     onSend(question)
     draft.text.value = ""

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks"
 import { type Answer, KEPT_TIMELINES } from "../answer/answer.js"
-import { describe } from "../answer/timeline.js"
+import { describe, type Moment, title } from "../answer/timeline.js"
 import { Legend } from "./cells.js"
 
 interface ReplayProps {
@@ -60,6 +60,24 @@ export function Replay({ answer: { timeline }, moment, onChange }: ReplayProps) 
         {timeline.every > 1 && ` (one of ${timeline.every} steps was kept)`}
       </span>
       {at < count && <Legend />}
+      {at < count && <InWords moment={timeline.moments[at]} />}
     </div>
+  )
+}
+
+/** What shades and bars show, for those who read it. */
+function InWords({ moment }: { moment: Moment }) {
+  return (
+    <details class="tokens">
+      <summary>Tokens in words</summary>
+      <ol>
+        {moment.cells.map((cell, i) => (
+          <li key={i}>
+            {title(cell)}
+            {cell.fixed ? ", settled" : ""}
+          </li>
+        ))}
+      </ol>
+    </details>
   )
 }
