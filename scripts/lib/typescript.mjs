@@ -46,7 +46,7 @@ export async function buildTypeScript(root, progress) {
 }
 
 /** Output whose source is gone would otherwise stay importable. */
-function removeOrphans(root, files) {
+export function removeOrphans(root, files) {
   const dist = join(root, "dist")
   const expected = new Set(files.map((file) => relative(join(root, "src"), file).replace(/\.(ts|json)$/, "")))
   // The page is another step's output.
