@@ -1,7 +1,7 @@
 /** The server's API over fetch: failures become RequestFailed with a sentence. */
 
 import type { ChatRequest, Chunk, CommitEvent, DraftEvent, RunEntry, ServedModel } from "./contract.js"
-import { BROKEN_OFF, problemOfResponse, RequestFailed, UNREACHABLE } from "./problem.js"
+import { BROKEN_OFF, problemOfResponse, RequestFailed, sentence, UNREACHABLE } from "./problem.js"
 import { serverEvents } from "./sse.js"
 
 /** What a stream says, event by event. */
@@ -61,7 +61,7 @@ export async function* streamAnswer(request: ChatRequest, access: Access): Async
       if (event === "commit") yield { type: "commit", commit: JSON.parse(data) }
       if (event === "message") {
         const chunk: Chunk = JSON.parse(data)
-        if (chunk.error) throw new RequestFailed({ what: chunk.error.message })
+        if (chunk.error) throw new RequestFailed({ what: sentence(chunk.error.message) })
         yield { type: "chunk", chunk }
       }
     }

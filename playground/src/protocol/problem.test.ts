@@ -16,7 +16,7 @@ test("each status has its sentence and its way on", async () => {
   })
   expect(await problemOfResponse(said("The queue is full.", 429))).toEqual({ what: "The queue is full." })
   expect(await problemOfResponse(said("steps must be at least 1", 400))).toEqual({
-    what: "steps must be at least 1",
+    what: "Steps must be at least 1.",
     way: "settings",
   })
 })

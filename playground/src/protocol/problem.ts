@@ -28,7 +28,8 @@ export const BROKEN_OFF: Problem = { what: "The answer broke off: the connection
 /** The problem that a response with an error status reports. */
 export async function problemOfResponse(response: Response): Promise<Problem> {
   const body = await response.text().catch(() => "")
-  const said = errorIn(body)?.message
+  const error = errorIn(body)
+  const said = error && sentence(error.message)
   const { status } = response
   if (status === 401) return { what: "The server wants an API key, or another one.", way: "key" }
   if (status === 413) return { what: said ?? "The pictures are too large for the server.", way: "pictures" }
@@ -39,6 +40,12 @@ export async function problemOfResponse(response: Response): Promise<Problem> {
   }
   if (status >= 400 && status < 500 && said) return { what: said, way: "settings" }
   return { what: said ?? `The server answered with status ${status} and no explanation.` }
+}
+
+/** A message of the server's, which may stand before another sentence. */
+export function sentence(message: string): string {
+  const begun = message.charAt(0).toUpperCase() + message.slice(1)
+  return /[.!?]$/.test(begun) ? begun : `${begun}.`
 }
 
 /** The error that a body, or a chunk of a stream, says in OpenAI's form. */

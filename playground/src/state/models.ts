@@ -11,7 +11,7 @@ export const models = signal<readonly ServedModel[] | undefined>(undefined)
 export const modelsProblem = signal<Problem | undefined>(undefined)
 export const apiKey = stored("api-key", "")
 
-/** What decodes requests when none is named. */
+/** A served model by its name. */
 export const modelOf = (id: string): ServedModel | undefined => models.value?.find((model) => model.id === id)
 
 /** Whether a model can answer now; the server says nothing about models it does not load. */

@@ -1,3 +1,4 @@
+import { sentence } from "../protocol/problem.js"
 import { isLoading, loadModels, models, modelsProblem } from "../state/models.js"
 import { ProblemNotice } from "./problem-notice.js"
 
@@ -11,7 +12,7 @@ export function ModelsNotice() {
   return (
     <>
       {broken.map(({ id, diffusion }) => (
-        <ProblemNotice key={id} problem={{ what: `${id}: ${diffusion?.error}.` }} onAgain={loadModels} />
+        <ProblemNotice key={id} problem={{ what: sentence(`${id}: ${diffusion?.error}`) }} onAgain={loadModels} />
       ))}
       {loading.map(({ id, diffusion }) => (
         <p class="notice" key={id}>

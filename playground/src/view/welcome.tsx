@@ -2,7 +2,7 @@ import panda from "../../../examples/pictures/panda.png"
 import { readPicture } from "../picture/read.js"
 import type { Choice } from "../protocol/choice.js"
 import type { Question } from "../protocol/request.js"
-import { modelOf } from "../state/models.js"
+import { loadModels, modelOf } from "../state/models.js"
 import { reasonNotToSend } from "./may-send.js"
 
 const TEXT = "Describe it."
@@ -12,8 +12,13 @@ export function Welcome({ choice, onTry }: { choice: Choice; onTry: (question: Q
   const sees = modelOf(choice.model)?.diffusion?.images ?? false
   const isReady = reasonNotToSend({ text: TEXT, pictures: [] }, [choice]) === undefined
   const tryIt = async () => {
-    const file = await (await fetch(panda)).blob()
-    onTry({ text: TEXT, pictures: [await readPicture(new File([file], "panda.png", { type: "image/png" }))] })
+    try {
+      const file = await (await fetch(panda)).blob()
+      onTry({ text: TEXT, pictures: [await readPicture(new File([file], "panda.png", { type: "image/png" }))] })
+    } catch {
+      // The server is gone, which the list of its models will say.
+      loadModels()
+    }
   }
   return (
     <div class="welcome">
