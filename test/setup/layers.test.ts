@@ -24,6 +24,7 @@ const FORBIDDEN = [
   ["src/cli/commands/file.ts", "../../../examples/emoji/demo.js"],
   ["src/eval/file.ts", "../torch/native.js"],
   ["examples/emoji/file.ts", "../../src/torch/native.js"],
+  ["playground/src/file.ts", "../../src/generate/session.js"],
 ]
 const ALLOWED = [
   ["src/nn/allowed.ts", "../torch/index.js"],
@@ -33,6 +34,7 @@ const ALLOWED = [
   ["src/train/allowed.ts", "../checkpoint/safetensors.js"],
   ["src/data/allowed.ts", "../errors.js"],
   ["examples/emoji/allowed.ts", "../../src/cli/ui/table.js"],
+  ["playground/src/allowed.ts", "../../src/report/svg.js"],
   ["test/golden/allowed.ts", "../../src/nn/attention-pattern.js"],
 ]
 
