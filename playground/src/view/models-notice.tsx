@@ -12,7 +12,11 @@ export function ModelsNotice() {
   return (
     <>
       {broken.map(({ id, diffusion }) => (
-        <ProblemNotice key={id} problem={{ what: sentence(`${id}: ${diffusion?.error}`) }} onAgain={loadModels} />
+        <ProblemNotice
+          key={id}
+          problem={{ what: sentence(`the model ${id} cannot be used: ${diffusion?.error}`) }}
+          onAgain={loadModels}
+        />
       ))}
       {loading.map(({ id, diffusion }) => (
         <p class="notice" key={id}>
