@@ -4,7 +4,7 @@ import { signal } from "@preact/signals"
 import { type Access, listRuns, readMetrics } from "../protocol/client.js"
 import type { RunEntry } from "../protocol/contract.js"
 import { type Problem, problemOf } from "../protocol/problem.js"
-import { MetricsLog } from "../runs/metrics-log.js"
+import { MetricsLog } from "../training/metrics-log.js"
 import { apiKey } from "./models.js"
 
 export const runs = signal<readonly RunEntry[] | undefined>(undefined)

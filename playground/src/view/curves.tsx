@@ -1,9 +1,9 @@
 import { signal } from "@preact/signals"
 import { useMemo } from "preact/hooks"
 import { xyChart } from "../../../src/report/svg.js"
-import { metricName, metricsOf, seriesOf, shown } from "../runs/charts.js"
 import { stored } from "../state/stored.js"
 import { logs } from "../state/trainings.js"
+import { metricName, metricsOf, seriesOf, shown } from "../training/charts.js"
 
 const metrics = stored<readonly string[]>("metrics", ["loss", "learningRate"])
 const isLog = stored("log-scale", false)

@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals"
 import { useEffect } from "preact/hooks"
-import { ago } from "../runs/charts.js"
 import { MOST_RUNS, runs, runsProblem, shownRuns, watchRuns } from "../state/trainings.js"
+import { ago } from "../training/charts.js"
 import { Curves } from "./curves.js"
 import { ProblemNotice } from "./problem-notice.js"
 import { ReportLink } from "./report-link.js"
