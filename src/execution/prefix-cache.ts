@@ -77,6 +77,7 @@ export class PrefixCache {
 
   /** Keeps the first tokens of a sequence, whole blocks, from its cache; the first of them where not all have room. */
   keep(kind: PrefixKind, content: Content, tokens: number, cache: KvCache): void {
+    if (tokens > content.end) throw new RangeError(`${tokens} tokens are more than the ${content.end} that are named`)
     const whole = Math.floor(tokens / kind.block) * kind.block
     const way = this.#way(kind, content, whole)
     this.#use(way)

@@ -76,7 +76,8 @@ export class Slot {
     const known = this.#known
     known.tokens = Math.min(known.tokens, start)
     this.#following.length = Math.min(this.#following.length, Math.max(0, known.tokens - this.promptTokens))
-    if (commit === 0 || this.cache.length !== start + commit || known.tokens !== start) return
+    // Not behind a block that was left out, or is not as it would be in a prompt.
+    if (commit === 0 || known.tokens !== start) return
     if (start === 0) known.kind = kind
     // Tokens of a block that is not whole would see others where it is.
     if (!kind || !isSameKind(kind, known.kind) || start % kind.block !== 0) return
