@@ -2,7 +2,7 @@
 
 import fc from "fast-check"
 import { beforeAll, describe, expect, it } from "vitest"
-import { ask, counting, type How, NOTHING_KEPT, sum } from "../../test/support/asking.js"
+import { ask, counting, decodingOf, type How, NOTHING_KEPT, sum } from "../../test/support/asking.js"
 import { promptOf, tinyConfig, tinyModel } from "../../test/support/tiny-model.js"
 import { newModel } from "../models/registry.js"
 import type { LanguageModel } from "../models/types.js"
@@ -59,6 +59,29 @@ describe("a second request", () => {
     const { prefixes } = executor.statistics()
     expect(prefixes.cachedTokens).toBe(known + later)
     expect(prefixes.hits).toBe(Number(known > 0) + Number(later > 0))
+  })
+
+  it("is as sure of every token as without, but for the rounding of sums", async () => {
+    const confidences = async (executor: Executor, how: How): Promise<number[]> => {
+      const found: number[] = []
+      for await (const event of executor.run(promptOf(21, 3), decodingOf(promptOf(21, 3), how)))
+        if (event.type === "step") found.push(...event.confidences)
+      return found
+    }
+    for (const blockSize of [0, 4])
+      for (const shift of ["same", "next"] as const) {
+        const executor = new Executor(model)
+        await confidences(executor, { blockSize, shift })
+        const [own, apart] = [executor, new Executor(model, NOTHING_KEPT)]
+        const [known, expected] = [
+          await confidences(own, { blockSize, shift }),
+          await confidences(apart, { blockSize, shift }),
+        ]
+        expect(known).toHaveLength(expected.length)
+        // In float64, told in float32.
+        for (const [i, value] of known.entries()) expect(Math.abs(value - expected[i])).toBeLessThan(1e-7)
+        expect(executor.statistics().prefixes.hits).toBe(1)
+      }
   })
 
   it("with another picture, other positions or other blocks finds nothing behind them", async () => {
