@@ -4,7 +4,7 @@
  */
 
 import { parseArgs } from "node:util"
-import { type AnswerFormat, type DecodingOptions, generateText, openModel } from "../src/index.js"
+import { type AnswerFormat, type DecodingOptions, generate, openModel } from "../src/index.js"
 
 const FORMATS: Record<string, AnswerFormat | undefined> = {
   "no format": undefined,
@@ -34,27 +34,33 @@ const { values } = parseArgs({
 })
 const session = await openModel(values.model)
 const strategy = values.remasking as DecodingOptions["strategy"]
-const times: Record<string, { first: number; steps: number[]; tokens: number }> = {}
+/** Milliseconds from one step to the next, in the first answer, which makes the automaton, and in later ones. */
+const times = Object.fromEntries(
+  Object.keys(FORMATS).map((name) => [name, { first: [] as number[], later: [] as number[] }]),
+)
 for (let round = 0; round <= Number(values.rounds); round++)
   for (const [name, format] of Object.entries(FORMATS)) {
-    const started = performance.now()
-    const { stats } = await generateText(session, {
-      messages: [{ role: "user", content: "What is it? Answer as JSON." }],
+    const request = {
+      messages: [{ role: "user" as const, content: "What is it? Answer as JSON." }],
       maxTokens: Number(values["max-tokens"]),
       strategy,
       format,
-    })
-    const perStep = (performance.now() - started - stats.prepareMilliseconds) / stats.forwards
-    // The first answer makes the automaton; it is told by itself.
-    if (round === 0) times[name] = { first: perStep, steps: [], tokens: stats.tokens }
-    else times[name].steps.push(perStep)
+    }
+    let before: number | undefined
+    for await (const event of generate(session, request)) {
+      // Where tokens hide, text comes with a step.
+      if (event.type === "done" || (session.paradigm.masks && event.type === "text")) continue
+      const now = performance.now()
+      // The first step has the prompt in it.
+      if (before !== undefined) times[name][round === 0 ? "first" : "later"].push(now - before)
+      before = now
+    }
   }
-const median = (numbers: number[]): number => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]
+const median = (numbers: number[]): number => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0
 console.log(`${session.name} · ${session.paradigm.noun} · vocabulary ${session.model.vocabSize}`)
-for (const [name, { first, steps, tokens }] of Object.entries(times)) {
-  const step = median(steps)
-  const ratio = step / median(times["no format"].steps)
+for (const [name, { first, later }] of Object.entries(times)) {
+  const ratio = median(later) / median(times["no format"].later)
   console.log(
-    `${name.padEnd(16)} ${step.toFixed(2)} ms per step (${ratio.toFixed(2)} ×), in the first answer ${first.toFixed(2)}; ${tokens} tokens`,
+    `${name.padEnd(16)} ${median(later).toFixed(2)} ms per step (${ratio.toFixed(2)} ×); slowest step of the first answer ${Math.max(...first).toFixed(1)} ms`,
   )
 }
