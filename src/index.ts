@@ -18,6 +18,7 @@ export { type ImageSource, type PrepareOptions, preparePrompt } from "./generate
 export { type AnswerSize, requestBytes } from "./generate/request-bytes.js"
 export { type AnswerScore, scoreAnswers } from "./generate/score.js"
 export { loadSession, openModel, type Session, type SessionOptions } from "./generate/session.js"
+export type { AnswerFormat } from "./grammar/format.js"
 export type { DownloadOptions, HubEvent } from "./hub/download.js"
 export type { Proxies } from "./hub/proxy.js"
 export type { ResolveOptions } from "./hub/resolve.js"
@@ -116,6 +117,8 @@ export {
 export type { ProcessorOptions, ProcessorState } from "./paradigms/autoregressive/logits-processors.js"
 export { type BlockDecoderOptions, blockDecoding } from "./paradigms/block-diffusion/decoder.js"
 export type { BlockChoice } from "./paradigms/block-diffusion/denoiser.js"
+export type { Constraint } from "./paradigms/constraint.js"
+export { type ConstraintOptions, constraintOf } from "./paradigms/constraint-of.js"
 export type {
   CommitEvent,
   DecodeDone,

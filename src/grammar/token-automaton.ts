@@ -46,14 +46,20 @@ export class Vocabulary {
   readonly pieces: TokenPieces
   readonly inside: TokenTree
   readonly first: TokenTree
-  /** 1 for each byte that is a token by itself, [256]. */
+  /** 1 for each byte that is a token by itself, or a part of a character that is one, [256]. */
   readonly typeable = new Uint8Array(256)
+  /** Whether all of these are tokens by themselves: then no text takes more tokens than it has bytes. */
+  readonly byBytes: boolean
 
   constructor(pieces: TokenPieces) {
     this.pieces = pieces
     this.inside = tokenTree(pieces.inside)
     this.first = pieces.first === pieces.inside ? this.inside : tokenTree(pieces.first)
     for (const piece of pieces.inside) if (piece?.length === 1) this.typeable[piece[0]] = 1
+    const bytes = this.typeable.slice()
+    for (const piece of pieces.inside)
+      if (piece && isCharacter(piece)) for (const byte of piece) this.typeable[byte] = 1
+    this.byBytes = this.typeable.every((isTypeable, byte) => isTypeable === bytes[byte])
   }
 }
 
@@ -128,7 +134,7 @@ export class TokenAutomaton {
    */
   canComplete(state: number, tokens: number): boolean {
     const shortest = this.#bytes.shortest(this.#byteState(state))
-    if (state !== START && shortest <= tokens) return true
+    if (this.#vocabulary.byBytes && state !== START && shortest <= tokens) return true
     if (shortest > tokens * Math.max(this.#vocabulary.inside.longest, this.#vocabulary.first.longest)) return false
     return this.completion(state) <= tokens
   }
@@ -200,6 +206,10 @@ export class TokenAutomaton {
     return made
   }
 }
+
+/** Whether the bytes are one character: a first byte, and others that only go on. */
+const isCharacter = (bytes: Uint8Array): boolean =>
+  bytes.length > 1 && bytes[0] >= 0xc0 && bytes.subarray(1).every((byte) => (byte & 0xc0) === 0x80)
 
 /** [length, token] of the tokens that the bytes from a place on begin with. */
 function* prefixes(

@@ -21,7 +21,9 @@ const LONGEST = 1024
 export function tokenTree(pieces: readonly (Uint8Array | undefined)[]): TokenTree {
   const ids: number[] = []
   for (const [id, piece] of pieces.entries()) if (piece && piece.length > 0 && piece.length <= LONGEST) ids.push(id)
-  ids.sort((a, b) => Buffer.compare(pieces[a]!, pieces[b]!))
+  // As texts of one character per byte, which are compared much faster.
+  const keys = pieces.map((piece) => (piece ? Buffer.from(piece).toString("latin1") : ""))
+  ids.sort((a, b) => (keys[a] < keys[b] ? -1 : keys[a] > keys[b] ? 1 : a - b))
   const [depths, bytes, firsts, ends]: number[][] = [[], [], [], []]
   const open: number[] = []
   let before = new Uint8Array(0)

@@ -22,8 +22,15 @@ interface Known {
 
 const known = new WeakMap<object, Known>()
 
+export interface ConstraintOptions {
+  /** Is told of the format. */
+  report: DecodingReport
+  /** Tokens that are never taken. */
+  suppress?: readonly number[]
+}
+
 /**
- * @param options.suppress tokens that are never taken
+ * A format over the tokens of a model, for the settings of a paradigm.
  * @returns undefined where no format is asked for
  * @throws UserError when no answer of the format fits into so many tokens
  */
@@ -31,7 +38,7 @@ export function constraintOf(
   model: OpenedModel,
   format: AnswerFormat | undefined,
   genLength: number,
-  { report, suppress = [] }: { report: DecodingReport; suppress?: readonly number[] },
+  { report, suppress = [] }: ConstraintOptions,
 ): Constraint | undefined {
   if (format === undefined) return undefined
   const { vocabSize } = model.config.text

@@ -10,6 +10,7 @@ const root = resolve(import.meta.dirname, "../..")
 
 const FORBIDDEN = [
   ["src/text/file.ts", "../torch/index.js"],
+  ["src/grammar/file.ts", "../torch/index.js"],
   ["src/checkpoint/layouts/file.ts", "../../models/types.js"],
   ["src/torch/file.ts", "../nn/linear.js"],
   ["src/nn/file.ts", "../models/types.js"],
