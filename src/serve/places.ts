@@ -58,42 +58,45 @@ export class Places {
       })
     this.#tickets++
     let held = 0
-    let left = false
+    const left = new AbortController()
     return {
-      start: async (count, signal) => {
-        await this.#place(count, signal)
-        held = count
-      },
+      start: (count, signal) =>
+        this.#place(count, signal ? AbortSignal.any([signal, left.signal]) : left.signal, () => {
+          held = count
+        }),
       leave: () => {
-        if (left) return
-        left = true
+        if (left.signal.aborted) return
         this.#tickets--
         this.#running -= held
+        left.abort(new Error("it left"))
         this.#next()
       },
     }
   }
 
-  #place(count: number, signal?: AbortSignal): Promise<void> {
-    signal?.throwIfAborted()
+  /** @param hold called at the moment at which the places are taken */
+  async #place(count: number, signal: AbortSignal, hold: () => void): Promise<void> {
+    signal.throwIfAborted()
     if (this.#queue.length === 0 && this.#fits(count)) {
       this.#running += count
-      return Promise.resolve()
+      hold()
+      return
     }
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         this.#queue.splice(this.#queue.indexOf(waiting), 1)
-        reject(signal?.reason)
+        reject(signal.reason)
         this.#next()
       }
       const waiting: Waiting = {
         count,
         start: () => {
-          signal?.removeEventListener("abort", leave)
+          signal.removeEventListener("abort", leave)
+          hold()
           resolve()
         },
       }
-      signal?.addEventListener("abort", leave, { once: true })
+      signal.addEventListener("abort", leave, { once: true })
       this.#queue.push(waiting)
     })
   }

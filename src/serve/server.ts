@@ -1,11 +1,11 @@
 /** A server: an engine in a process of its own, and HTTP in this one. */
 
-import type { Server as HttpServer } from "node:http"
+import { createServer, type Server as HttpServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { basename, resolve } from "node:path"
-import { createAdaptorServer } from "@hono/node-server"
+import { getRequestListener } from "@hono/node-server"
 import { UserError } from "../errors.js"
-import { ApiError } from "./api-error.js"
+import { ApiError, invalid } from "./api-error.js"
 import type { ModelToServe } from "./engine/messages.js"
 import { type EngineEvent, EngineProcess } from "./engine/process.js"
 import { createApp } from "./http/app.js"
@@ -15,6 +15,7 @@ import { isLoopback, LOOPBACK_NAMES } from "./http/guards.js"
 import { Metrics } from "./http/metrics.js"
 import { PAGE } from "./http/page.js"
 import { Places } from "./places.js"
+import { errorBody } from "./protocol/errors.js"
 import type { RunningServer } from "./running-server.js"
 import {
   DEFAULT_GRACE_MS,
@@ -65,12 +66,12 @@ export async function startServer(options: ServeOptions = {}): Promise<RunningSe
     page: options.page ?? PAGE,
     isEnding: false,
   }
+  const { fetch } = createApp(server)
   // Response objects of this program stay Node's own.
-  const http = createAdaptorServer({
-    fetch: createApp(server).fetch,
-    overrideGlobalObjects: false,
-    hostname: host,
-  }) as HttpServer
+  const listener = getRequestListener(fetch, { hostname: host, overrideGlobalObjects: false, errorHandler: refuse })
+  const http = createServer(listener)
+  // What a client expects beside an answer is passed over.
+  http.on("checkExpectation", listener)
   Object.assign(http, { requestTimeout: REQUEST_MS, headersTimeout: HEADERS_MS })
   try {
     await listen(http, host, port)
@@ -94,6 +95,12 @@ export async function startServer(options: ServeOptions = {}): Promise<RunningSe
     },
   }
 }
+
+/** What is no request at all, such as one whose host is no name. */
+const refuse = (): Response =>
+  Response.json(errorBody("openai", invalid("the request cannot be read: its address or host is none"), ""), {
+    status: 400,
+  })
 
 async function end(server: Server, http: HttpServer, graceMs: number): Promise<void> {
   server.isEnding = true

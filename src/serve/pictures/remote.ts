@@ -24,6 +24,17 @@ export async function fetchPicture(
   url: string,
   { bytes, timeoutMs = 15_000, signal, isAllowed = publicAddresses() }: RemoteOptions,
 ): Promise<Uint8Array> {
+  try {
+    return await follow(url, { bytes, timeoutMs, signal, isAllowed })
+  } catch (error) {
+    throw signal?.aborted ? signal.reason : error
+  }
+}
+
+async function follow(
+  url: string,
+  { bytes, timeoutMs, signal, isAllowed }: Required<Omit<RemoteOptions, "signal">> & { signal?: AbortSignal },
+): Promise<Uint8Array> {
   const late = AbortSignal.timeout(timeoutMs)
   const stop = signal ? AbortSignal.any([late, signal]) : late
   let at = parsed(url)
@@ -37,7 +48,7 @@ export async function fetchPicture(
     } else if (statusCode !== 200) {
       response.destroy()
       throw refused(`the answer has the status ${statusCode}`)
-    } else return await read(response, bytes)
+    } else return await read(response, bytes, stop)
   }
 }
 
@@ -66,17 +77,15 @@ function ask(url: URL, signal: AbortSignal, isAllowed: (address: string) => bool
     }
     const request: ClientRequest = get(url, options, resolve)
     request.on("error", (error) =>
-      reject(error instanceof NotPublic ? refused("its address is not public") : unreachable(error)),
+      reject(error instanceof NotPublic ? refused("its address is not public") : unreachable(signal)),
     )
   })
 }
 
 class NotPublic extends Error {}
 
-const unreachable = (error: Error): Error =>
-  refused(
-    error.name === "AbortError" || error.name === "TimeoutError" ? "it took too long" : "its server cannot be reached",
-  )
+const unreachable = (signal: AbortSignal): Error =>
+  refused(signal.aborted ? "it took too long" : "its server cannot be reached")
 
 /** The address that is looked at is the one that is connected to. */
 function publicLookup(isAllowed: (address: string) => boolean): LookupFunction {
@@ -90,7 +99,7 @@ function publicLookup(isAllowed: (address: string) => boolean): LookupFunction {
     })
 }
 
-async function read(response: IncomingMessage, most: number): Promise<Uint8Array> {
+async function read(response: IncomingMessage, most: number, signal: AbortSignal): Promise<Uint8Array> {
   const chunks: Buffer[] = []
   let size = 0
   try {
@@ -100,7 +109,7 @@ async function read(response: IncomingMessage, most: number): Promise<Uint8Array
       chunks.push(chunk as Buffer)
     }
   } catch (error) {
-    throw (error as Error).name === "ApiError" ? error : unreachable(error as Error)
+    throw (error as Error).name === "ApiError" ? error : unreachable(signal)
   } finally {
     response.destroy()
   }

@@ -16,6 +16,7 @@ export const TARGETS: readonly Target[] = [
   { name: "demo-recipes", share: 2, load: () => import("./demo-recipes.js") },
   { name: "hub", share: 2, load: () => import("./hub.js") },
   { name: "options", share: 3, load: () => import("./options.js") },
+  { name: "requests", share: 3, load: () => import("./requests.js") },
   { name: "training-folders", share: 2, load: () => import("./training-folders.js") },
 ]
 
