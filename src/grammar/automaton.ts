@@ -4,16 +4,14 @@
  */
 
 import { UserError } from "../errors.js"
-import { type Bytes, type Call, type Node, nodesOf, type Repeat, rulesOf } from "./nodes.js"
+import { type Bytes, type Node, nodesOf, type Repeat } from "./nodes.js"
 
 /** No text leads on from here. */
 export const DEAD = -1
 
 const UNKNOWN = -2
-/** Bytes that are told apart lead to tables this wide; states beyond would fill the memory. */
-const MOST_STATES = 200_000
-/** Ways in which one text may be read at the same time. */
-const MOST_READINGS = 20_000
+/** Of all states together: how many ways of reading on they have, and how many were gone through to find them. */
+const MOST_READINGS = 2_000_000
 
 /** A list of nodes that must follow one another. */
 interface Follow {
@@ -46,12 +44,12 @@ export class Automaton {
   /** Bytes that no node tells apart are one class. */
   readonly #classOf: Uint8Array
   readonly #classes: number
-  readonly #ruleShortest: ReadonlyMap<object, number>
-  readonly #nodeShortest = new Map<Node, number>()
+  readonly #shortest: ReadonlyMap<Node, number>
   readonly #follows = new Map<string, Follow>()
   readonly #readings = new Map<Follow, Readings>()
   readonly #states: State[] = []
   readonly #stateIds = new Map<string, number>()
+  #size = 0
 
   /**
    * @param typeable 1 for each byte that can be written by itself, [256]: `shortest` and `guide` go by these alone. All if
@@ -61,13 +59,13 @@ export class Automaton {
     this.#typeable = typeable
     const nodes = nodesOf(root)
     ;[this.#classOf, this.#classes] = classesOf(nodes)
-    this.#ruleShortest = this.#shortestRules(root)
+    this.#shortest = shortestOf(nodes, typeable)
     this.start = this.#state([this.#follow(root, 0, undefined)])
   }
 
-  /** States that have been made so far. */
+  /** How much has been made so far: ways of reading on of all states. */
   get size(): number {
-    return this.#states.length
+    return this.#size
   }
 
   /**
@@ -118,14 +116,19 @@ export class Automaton {
     const key = `${accepts} ${sorted.map(({ id }) => id).join(" ")}`
     const known = this.#stateIds.get(key)
     if (known !== undefined) return known
-    if (this.#states.length === MOST_STATES || sorted.length > MOST_READINGS)
-      throw new UserError("the format can be read in too many ways to be followed", {
-        fix: "make it say more exactly what it means: bounded repetitions, alternatives that begin differently",
-      })
+    this.#count(1 + sorted.length)
     const shortest = accepts ? 0 : sorted.reduce((least, head) => Math.min(least, head.shortest), Infinity)
     const next = new Int32Array(this.#classes).fill(UNKNOWN)
     this.#stateIds.set(key, this.#states.length)
     return this.#states.push({ heads: sorted, accepts, next, shortest }) - 1
+  }
+
+  #count(readings: number): void {
+    this.#size += readings
+    if (this.#size > MOST_READINGS)
+      throw new UserError("the format can be read in too many ways to be followed", {
+        fix: "make it say more exactly what it means: bounded repetitions, alternatives that begin differently",
+      })
   }
 
   /** What may come first of a list: everything that takes no byte is gone through. */
@@ -164,75 +167,62 @@ export class Automaton {
           if (count < node.most) add(this.#follow(node.body, 0, this.#follow(node, countedOn(node, count), rest)))
       }
     }
+    this.#count(seen.size)
     const readings = { heads, accepts }
     this.#readings.set(root, readings)
     return readings
+  }
+
+  #shortestOf(node: Node): number {
+    return this.#shortest.get(node) ?? Number.POSITIVE_INFINITY
   }
 
   #follow(node: Node, count: number, rest: Follow | undefined): Follow {
     const key = `${node.id} ${count} ${rest?.id ?? ""}`
     const known = this.#follows.get(key)
     if (known) return known
-    const own = node.kind === "repeat" ? times(node, count, this.#shortest(node.body)) : this.#shortest(node)
+    const own = node.kind === "repeat" ? times(node, count, this.#shortestOf(node.body)) : this.#shortestOf(node)
     const made = { id: this.#follows.size, node, count, rest, shortest: own + (rest?.shortest ?? 0) }
     this.#follows.set(key, made)
     return made
   }
+}
 
-  #shortest(node: Node): number {
-    const known = this.#nodeShortest.get(node)
-    if (known !== undefined) return known
-    const shortest = this.#measure(node, this.#ruleShortest, this.#nodeShortest)
-    return shortest
-  }
-
-  /** The fewest bytes of a node, by what is known of rules. Walks along sequences, which may be long. */
-  #measure(node: Node, rules: ReadonlyMap<object, number>, known: Map<Node, number>): number {
-    const spine: Node[] = []
-    let last = node
-    for (; last.kind === "sequence" && !known.has(last); last = last.rest) spine.push(last)
-    let total = known.get(last) ?? this.#measureOne(last, rules, known)
-    known.set(last, total)
-    for (const part of spine.reverse()) {
-      if (part.kind === "sequence") total += this.#measure(part.first, rules, known)
-      known.set(part, total)
-    }
-    return total
-  }
-
-  #measureOne(node: Node, rules: ReadonlyMap<object, number>, known: Map<Node, number>): number {
+/**
+ * The fewest bytes of each node. Nodes are made behind what they are made of, so one pass goes from parts to wholes; what
+ * calls a rule is measured again until no rule becomes shorter.
+ */
+function shortestOf(nodes: readonly Node[], typeable: Uint8Array): Map<Node, number> {
+  const fromParts = [...nodes].sort((a, b) => a.id - b.id)
+  const known = new Map<Node, number>()
+  const of = (node: Node): number => known.get(node) ?? Number.POSITIVE_INFINITY
+  const measure = (node: Node): number => {
     switch (node.kind) {
-      case "bytes":
-        return node.set.some((isMember, byte) => isMember === 1 && this.#typeable[byte] === 1)
-          ? 1
-          : Number.POSITIVE_INFINITY
-      case "choice":
-        return node.options.reduce((least, option) => Math.min(least, this.#measure(option, rules, known)), Infinity)
-      case "call":
-        return rules.get((node as Call).rule) ?? Number.POSITIVE_INFINITY
-      case "repeat":
-        return times(node, 0, this.#measure(node.body, rules, known))
-      default:
+      case "empty":
         return 0
+      case "bytes":
+        return node.set.some((isMember, byte) => isMember === 1 && typeable[byte] === 1) ? 1 : Number.POSITIVE_INFINITY
+      case "sequence":
+        return of(node.first) + of(node.rest)
+      case "choice":
+        return node.options.reduce((least, option) => Math.min(least, of(option)), Number.POSITIVE_INFINITY)
+      case "repeat":
+        return times(node, 0, of(node.body))
+      case "call":
+        return of(node.rule.body as Node)
     }
   }
-
-  /** Rules may use one another: measured until nothing becomes shorter. */
-  #shortestRules(root: Node): Map<object, number> {
-    const rules = rulesOf(root)
-    const shortest = new Map<object, number>()
-    for (let changed = true; changed; ) {
-      changed = false
-      const known = new Map<Node, number>()
-      for (const rule of rules) {
-        const found = this.#measure(rule.body as Node, shortest, known)
-        if (found >= (shortest.get(rule) ?? Number.POSITIVE_INFINITY)) continue
-        shortest.set(rule, found)
+  for (let changed = true; changed; ) {
+    changed = false
+    for (const node of fromParts) {
+      const shortest = measure(node)
+      if (shortest < of(node)) {
+        known.set(node, shortest)
         changed = true
       }
     }
-    return shortest
   }
+  return known
 }
 
 /** Bytes of what a repetition must still go through; of none at all where it need not, be it impossible. */

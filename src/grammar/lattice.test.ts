@@ -87,6 +87,29 @@ describe("the completions of some positions", () => {
     )
   })
 
+  it("stay accepted where most states are left out, and then the likeliest that are followed", () => {
+    fc.assert(
+      fc.property(
+        stretches,
+        fc.integer({ min: 1, max: 3 }),
+        fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true })),
+        (stretch, mostStates, uniforms) => {
+          const ways = new Set(allWays(stretch).map(({ ids }) => ids.join()))
+          const lattice = new Lattice({ ...stretch, mostStates })
+          expect(ways.has(lattice.likeliest().join())).toBe(true)
+          const pick = (_: number, weights: Float64Array): number => {
+            const open = [...weights.keys()].filter((id) => weights[id] > Number.NEGATIVE_INFINITY)
+            return open[Math.floor(uniforms.next().value * 0.999 * open.length)]
+          }
+          expect(ways.has(lattice.draw(pick).join())).toBe(true)
+          for (const [position, token] of lattice.likeliest().entries())
+            expect(lattice.logProbability(position, token)).toBeGreaterThan(Number.NEGATIVE_INFINITY)
+        },
+      ),
+      { numRuns: 300, seed: 9 },
+    )
+  })
+
   it("are drawn as likely as they are", () => {
     const tokens = new TokenAutomaton(compileFormat({ type: "regex", pattern: "(a|b)*abb" }), vocabulary)
     const logits = [0.3, -0.2, 0.5, 0, 0.1, -0.4, 0.2, 0]

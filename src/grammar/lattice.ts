@@ -12,6 +12,8 @@ export const END = -3
 
 /** States of a position that are followed further, the likeliest first. */
 const MOST_STATES = 256
+/** Edges of all positions together: memory. */
+const MOST_EDGES = 2_000_000
 /** Nodes of the token tree that are gone through for one position, counted whether their result is at hand or not. */
 const MOST_VISITS = 4_000_000
 
@@ -29,6 +31,8 @@ export interface Stretch {
   left: number
   /** Tokens of all positions that are known to be accepted: they stay, however many others are left out. */
   witness: ArrayLike<number>
+  /** States of a position that are followed further. @default 256 */
+  mostStates?: number
 }
 
 /** All tokens that lead from one state to another. */
@@ -175,15 +179,20 @@ export class Lattice {
 
   /** Indices of the states to go on from: that of the witness, and the likeliest as far as the work goes. */
   #followed({ states, best }: Layer, witness: number, isKnown: boolean): number[] {
+    const { tokens, cells, mostStates = MOST_STATES } = this.#stretch
     const order = Array.from(states.keys())
     if (isKnown) return order
     const first = states.indexOf(witness)
     order.sort((a, b) => Number(b === first) - Number(a === first) || best[b] - best[a] || a - b)
     const chosen: number[] = []
-    let visits = 0
+    let [visits, found] = [0, 0]
     for (const i of order) {
-      if (chosen.length === MOST_STATES || visits > MOST_VISITS) break
-      if (states[i] !== END) visits += this.#stretch.tokens.successors(states[i]).visited
+      if (chosen.length === mostStates || visits > MOST_VISITS || found > MOST_EDGES / cells.length) break
+      if (states[i] !== END) {
+        const { visited, edges } = tokens.successors(states[i])
+        visits += visited
+        found += edges.length
+      }
       chosen.push(i)
     }
     return chosen.sort((a, b) => a - b)

@@ -97,13 +97,15 @@ export class GrammarBuilder {
     for (const word of words)
       if (word.length === from) options.push(this.empty)
       else if (!next.get(word[from])?.push(word)) next.set(word[from], [word])
-    // What only one word says is no fork: long words make no deep recursion.
-    for (const [byte, longer] of next)
-      options.push(
-        longer.length === 1
-          ? this.sequence(...Array.from(longer[0].subarray(from), (byte) => this.bytes([byte])))
-          : this.sequence(this.bytes([byte]), this.#words(longer, from + 1)),
-      )
+    for (const longer of next.values()) {
+      // What all of them say is no fork: long words make no deep recursion.
+      const [one] = longer
+      let fork = from + 1
+      while (fork < one.length && longer.every((word) => word[fork] === one[fork])) fork++
+      const common = Array.from(one.subarray(from, fork), (byte) => this.bytes([byte]))
+      this.#count(common.length * longer.length)
+      options.push(this.sequence(...common, this.#words(longer, fork)))
+    }
     return this.choice(...options)
   }
 
@@ -209,8 +211,9 @@ export class GrammarBuilder {
     return this.#node(`call ${rule.name}`, (id) => ({ kind: "call", id, nullable: false, rule }))
   }
 
-  #count(): void {
-    if (++this.#parts > MOST_PARTS)
+  #count(parts = 1): void {
+    this.#parts += parts
+    if (this.#parts > MOST_PARTS)
       throw new UserError(`the format is too large: it has more than ${MOST_PARTS} parts`, {
         fix: "ask for less at a time: fewer alternatives, smaller classes and enums",
       })

@@ -167,7 +167,10 @@ describe("patterns", () => {
     const nested = `${"(?:".repeat(150)}a?b?c?d?${")*".repeat(150)}`
     expect(matcher(nested)("abcdcba")).toBe(true)
     expect(() => compileFormat({ type: "regex", pattern: "a?".repeat(60_000) })).toThrow("characters")
-    expect(() => matcher(`(?:${"\\p{L}?".repeat(5000)}){2}`)).toThrow("too large")
+    expect(() => matcher(`(?:${"\\p{L}?".repeat(5000)}){2}`)).toThrow("too many parts")
+    expect(() => matcher(`[${"\\p{L}".repeat(5000)}]`)).toThrow("too many parts")
+    const ambiguous = matcher("(a|aa|aaa){3000}b|(?:a?){3000}c")
+    expect(() => ambiguous("a".repeat(3000))).toThrow("too many ways")
     expect(performance.now() - started).toBeLessThan(20_000)
   })
 })

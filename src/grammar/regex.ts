@@ -29,6 +29,8 @@ export interface RegexOptions {
 
 const DEEPEST = 200
 const MOST_REPEATS = 1_000_000
+/** Ranges of characters in all classes together: \p{L} alone has hundreds. */
+const MOST_RANGES = 200_000
 const ANY: CodePoints = [[0, 0x10ffff]]
 
 const SHORTHANDS: Record<string, CodePoints> = {
@@ -53,6 +55,7 @@ class RegexReader {
   readonly #options: RegexOptions
   #at = 0
   #depth = 0
+  #ranges = 0
 
   constructor(builder: GrammarBuilder, pattern: string, options: RegexOptions) {
     this.#builder = builder
@@ -123,18 +126,27 @@ class RegexReader {
     return [least, most]
   }
 
+  #encode(set: CodePoints): Node {
+    return this.#options.encode(this.#counted(set))
+  }
+
+  #counted(set: CodePoints): CodePoints {
+    this.#ranges += 1 + set.length
+    if (this.#ranges > MOST_RANGES) throw this.#refused("its classes have too many parts")
+    return set
+  }
+
   #atom(): Node {
-    const { encode } = this.#options
     const character = this.#pattern[this.#at++]
     switch (character) {
       case "(":
         return this.#group()
       case "[":
-        return encode(this.#class())
+        return this.#encode(this.#class())
       case ".":
-        return encode(NO_LINE_END)
+        return this.#encode(NO_LINE_END)
       case "\\":
-        return encode(this.#escape(false))
+        return this.#encode(this.#escape(false))
       case "^":
       case "$":
         this.#at--
@@ -148,7 +160,7 @@ class RegexReader {
         this.#at--
         throw this.#refused("there is nothing to repeat")
       default:
-        return encode(charactersOf(character))
+        return this.#encode(charactersOf(character))
     }
   }
 
@@ -173,13 +185,13 @@ class RegexReader {
 
   #class(): CodePoints {
     const negated = this.#takes("^")
-    let set: CodePoints[] = []
+    const members: CodePoints[] = []
     while (!this.#takes("]")) {
       if (this.#peek() === undefined) throw this.#refused("a class has no end")
       const first = this.#classPart()
       const isRange = this.#peek() === "-" && this.#pattern[this.#at + 1] !== "]"
       if (!isRange) {
-        set.push(first)
+        members.push(this.#counted(first))
         continue
       }
       this.#at++
@@ -187,10 +199,10 @@ class RegexReader {
       const [from, to] = [single(first), single(last)]
       if (from === undefined || to === undefined || from > to)
         throw this.#refused("a range in a class must go from one character up to another")
-      set.push([[from, to]])
+      members.push(this.#counted([[from, to]]))
     }
-    set = [union(...set)]
-    return negated ? complement(set[0]) : set[0]
+    const set = union(...members)
+    return negated ? complement(set) : set
   }
 
   #classPart(): CodePoints {

@@ -5,7 +5,10 @@
 
 import type { Node } from "./nodes.js"
 import type { SchemaCompiler } from "./schema-compiler.js"
-import type { Schema, SchemaPath } from "./schema-keywords.js"
+import { refused, type Schema, type SchemaPath } from "./schema-keywords.js"
+
+/** Names that others must differ from, character by character. */
+const LONGEST_NAME = 200
 
 export function objectGrammar(compiler: SchemaCompiler, schema: Schema, path: SchemaPath): Node {
   const { builder, json } = compiler
@@ -24,6 +27,12 @@ export function objectGrammar(compiler: SchemaCompiler, schema: Schema, path: Sc
     name,
     pair: builder.sequence(json.literal(name), json.colon, compiler.compile(value, at)),
   }))
+  const long = members.find(({ name }) => name.length > LONGEST_NAME)
+  if (additional !== false && long)
+    throw refused(
+      [...path, "properties"],
+      `names of more than ${LONGEST_NAME} characters beside others are not supported`,
+    )
   const other =
     additional === false
       ? builder.never

@@ -276,6 +276,14 @@ describe("what cannot be followed is refused by its place", () => {
     expect(() =>
       compileFormat({ type: "json_schema", schema: JSON.parse(`${'{"items":'.repeat(300)}{}${"}".repeat(300)}`) }),
     ).toThrow("nested")
+    const properties = Object.fromEntries(Array.from({ length: 3000 }, (_, i) => [`p${i}`, { type: "null" }]))
+    expect(() => compileFormat({ type: "json_schema", schema: { properties } })).toThrow("the format is too large")
+    const named = { properties: { ["n".repeat(300)]: {} }, additionalProperties: true }
+    expect(() => compileFormat({ type: "json_schema", schema: named })).toThrow("names of more than 200 characters")
+    const words = ["a".repeat(40_000), `${"a".repeat(40_000)}b`]
+    expect(accepts(automatonOf({ enum: words }), JSON.stringify(words[1]))).toBe(true)
+    const chain = Object.fromEntries(Array.from({ length: 90 }, (_, i) => [`p${i}`, { type: "null" }]))
+    expect(accepts(automatonOf({ properties: chain }), '{"p3":null,"p80":null}')).toBe(true)
     expect(performance.now() - started).toBeLessThan(20_000)
   })
 })

@@ -77,7 +77,7 @@ export class TokenAutomaton {
     this.start = vocabulary.first === vocabulary.inside ? this.#bytes.start : START
   }
 
-  /** States that have been made so far. */
+  /** How much has been made so far. */
   get size(): number {
     return this.#bytes.size
   }

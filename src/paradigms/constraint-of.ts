@@ -9,8 +9,8 @@ import type { OpenedModel } from "./paradigm.js"
 
 /** Formats of a model that are kept with what was found out about them: the same is mostly asked for again. */
 const KEPT = 16
-/** An automaton that has grown beyond is made anew for the next answer: its states stay in memory. */
-const MOST_STATES = 50_000
+/** An automaton that has grown beyond (`Automaton.size`) is made anew for the next answer: its states stay in memory. */
+const LARGEST = 500_000
 
 /** What a tokenizer's formats share. */
 interface Known {
@@ -69,7 +69,7 @@ function automatonOf(model: OpenedModel, format: AnswerFormat, suppress: readonl
   const key = formatKey(format)
   const last = automata.get(key)
   automata.delete(key)
-  const automaton = last && last.size < MOST_STATES ? last : new TokenAutomaton(compileFormat(format), vocabulary)
+  const automaton = last && last.size < LARGEST ? last : new TokenAutomaton(compileFormat(format), vocabulary)
   automata.set(key, automaton)
   if (automata.size > KEPT) automata.delete(automata.keys().next().value as string)
   return automaton
