@@ -12,7 +12,13 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ["src/**/*.test.ts", "test/**/*.test.ts", "examples/**/*.test.ts", "recipes/**/*.test.ts"],
+    include: [
+      "src/**/*.test.ts",
+      "test/**/*.test.ts",
+      "examples/**/*.test.ts",
+      "recipes/**/*.test.ts",
+      "playground/**/*.test.ts",
+    ],
     pool: "forks",
     // A test that compared nothing, such as a loop over an empty list, has not passed.
     expect: { requireAssertions: true },

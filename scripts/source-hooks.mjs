@@ -1,5 +1,5 @@
 /**
- * Module hooks for programs that are no part of the package: TypeScript below examples/, test/ and recipes/ is stripped of its types,
+ * Module hooks for programs that are no part of the package: TypeScript below bench/, examples/, recipes/ and test/ is stripped of its types,
  * what it imports from src/ is the compiled dist/.
  */
 
@@ -9,7 +9,7 @@ import { mkdir, readFile, rename, writeFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 
 const root = new URL("../", import.meta.url).href
-const folders = ["examples/", "test/", "recipes/"].map((folder) => `${root}${folder}`)
+const folders = ["bench/", "examples/", "recipes/", "test/"].map((folder) => `${root}${folder}`)
 const stripped = new URL("build/stripped/", root)
 
 export async function resolve(specifier, context, next) {

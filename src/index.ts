@@ -15,8 +15,10 @@ export {
   type RequestEvent,
 } from "./generate/generate.js"
 export { type ImageSource, type PrepareOptions, preparePrompt } from "./generate/prepare.js"
+export { type AnswerSize, requestBytes } from "./generate/request-bytes.js"
 export { type AnswerScore, scoreAnswers } from "./generate/score.js"
 export { loadSession, openModel, type Session, type SessionOptions } from "./generate/session.js"
+export type { AnswerFormat } from "./grammar/format.js"
 export type { DownloadOptions, HubEvent } from "./hub/download.js"
 export type { Proxies } from "./hub/proxy.js"
 export type { ResolveOptions } from "./hub/resolve.js"
@@ -98,7 +100,15 @@ export { finishedModel, type TrainingEvent, type TrainOptions, train } from "./t
 
 // Decode token ids, step by step.
 
-export { Executor, type PrefillOptions, type Prefix, type RunOptions } from "./execution/executor.js"
+export type { PrefixCacheOptions } from "./execution/cache-limits.js"
+export {
+  Executor,
+  type ExecutorOptions,
+  type PromptFeatures,
+  type RequestSize,
+  type RunOptions,
+} from "./execution/executor.js"
+export type { ExecutorStatistics, KeptStatistics } from "./execution/statistics.js"
 export {
   type AutoregressiveDecoderOptions,
   autoregressiveDecoding,
@@ -107,6 +117,8 @@ export {
 export type { ProcessorOptions, ProcessorState } from "./paradigms/autoregressive/logits-processors.js"
 export { type BlockDecoderOptions, blockDecoding } from "./paradigms/block-diffusion/decoder.js"
 export type { BlockChoice } from "./paradigms/block-diffusion/denoiser.js"
+export type { Constraint } from "./paradigms/constraint.js"
+export { type ConstraintOptions, constraintOf } from "./paradigms/constraint-of.js"
 export type {
   CommitEvent,
   DecodeDone,
@@ -120,6 +132,7 @@ export type { DecodeLoop, Decoding, ForwardRequest, ForwardResult } from "./para
 export type { FullChoice } from "./paradigms/full-diffusion/choice.js"
 export { type FullDiffusionDecoderOptions, fullDiffusionDecoding } from "./paradigms/full-diffusion/decoder.js"
 export type { Prompt } from "./paradigms/prompt.js"
+export type { PromptBeginning, PromptStore } from "./paradigms/prompt-store.js"
 export { type Predictions, type SamplingOptions, sampleTokens, type UniformSource } from "./paradigms/sampling.js"
 
 // Compare texts, and metrics of one's own: docs/guide/ablate.md.
@@ -226,6 +239,7 @@ export { LikelihoodForward } from "./paradigms/likelihood.js"
 export type {
   DecodingSettings,
   LayoutSettings,
+  LikelihoodOptions,
   ObjectiveFunction,
   ObjectiveOptions,
   OpenedModel,

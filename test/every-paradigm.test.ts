@@ -72,7 +72,8 @@ describe.each(combinations)("$paradigm.name on $family", ({ family, paradigm }) 
       join(folder, "tokenizer.json"),
       JSON.stringify({ model: { type: "BPE", vocab: letters, merges: [] } }),
     )
-    const session = loadSession(folder, { dtype: "float32", device: "cpu" })
+    // Nothing is known of the prompt before: sums are the same to the last bit.
+    const session = loadSession(folder, { dtype: "float32", device: "cpu", prefixCache: { bytes: 0 } })
     expect(session.paradigm).toBe(paradigm)
     expect(session.config.paradigm).toEqual(config.paradigm)
     const prompt = { ids: ids.slice(0, 6) }

@@ -8,11 +8,12 @@ import { cachedTorchFolders, hasNvidiaGpu, installTorch, VERSION } from "./insta
 import { withLock } from "./lock.mjs"
 import { installPackages, linkCommand, packagesAreCurrent } from "./npm-packages.mjs"
 import { cacheFolder, isCheckout } from "./paths.mjs"
+import { buildPlayground, isPlaygroundBuilt } from "./playground.mjs"
 import { buildTypeScript, isBuilt } from "./typescript.mjs"
 
 /** Whether the program can start as it lies: nothing missing, nothing older than its sources. Milliseconds. */
 export function isReady(root) {
-  return currentBuild(root) !== undefined && (!isCheckout(root) || isBuilt(root))
+  return currentBuild(root) !== undefined && (!isCheckout(root) || (isBuilt(root) && isPlaygroundBuilt(root)))
 }
 
 /**
@@ -27,7 +28,9 @@ export async function setUp({ root, report, torchOnly = false, force = false }) 
       const torch = await torchStep(root, report, force)
       if (torchOnly) return
       await addonStep(root, report, torch, force)
-      if (isCheckout(root)) await typeScriptStep(root, report, force)
+      if (!isCheckout(root)) return
+      await typeScriptStep(root, report, force)
+      await playgroundStep(root, report, force)
     },
     { onWait },
   )
@@ -89,4 +92,11 @@ async function typeScriptStep(root, report, force) {
   step.done("built")
   if (errors.length > 0)
     report.note(`  with ${errors.length} type ${errors.length === 1 ? "error" : "errors"}, first: ${errors[0]}`)
+}
+
+async function playgroundStep(root, report, force) {
+  const step = report.step("playground")
+  if (!force && isPlaygroundBuilt(root)) return step.done("built", { worked: false })
+  await buildPlayground(root)
+  step.done("built")
 }

@@ -1,7 +1,7 @@
 // Compiles src/ to dist/ when a source changed.
 
 import { existsSync, rmSync } from "node:fs"
-import { join, relative } from "node:path"
+import { basename, join, relative, sep } from "node:path"
 import { run, tail } from "./run.mjs"
 import { SetupError } from "./setup-error.mjs"
 import { compare, listFiles, marksOf, readJson, writeJson } from "./stamp.mjs"
@@ -46,10 +46,14 @@ export async function buildTypeScript(root, progress) {
 }
 
 /** Output whose source is gone would otherwise stay importable. */
-function removeOrphans(root, files) {
+export function removeOrphans(root, files) {
   const dist = join(root, "dist")
   const expected = new Set(files.map((file) => relative(join(root, "src"), file).replace(/\.(ts|json)$/, "")))
-  for (const path of listFiles(dist, (name) => /\.(js|d\.ts|json)$/.test(name) && !name.endsWith(".stamp.json"))) {
+  // The page is another step's output.
+  const page = join(dist, "playground") + sep
+  const isOutput = (path) =>
+    /\.(js|d\.ts|json)$/.test(path) && !basename(path).startsWith(".") && !path.startsWith(page)
+  for (const path of listFiles(dist, isOutput)) {
     if (!expected.has(relative(dist, path).replace(/\.(js|d\.ts|json)$/, ""))) rmSync(path)
   }
 }

@@ -37,7 +37,7 @@ export function answerer(
     const start = performance.now()
     // No token ends this: every run makes the same number of tokens.
     const decoding = blockDecoding(prompt, { maskToken, eos: [], blockSize, steps, genLength: length })
-    for await (const event of new Executor(model).run({ ids }, decoding, { signal }))
+    for await (const event of new Executor(model, { prefixCache: { bytes: 0 } }).run({ ids }, decoding, { signal }))
       if (event.type === "done") return { seconds: (performance.now() - start) / 1000, forwards: event.stats.forwards }
     throw new Error("decoding ended without a result")
   }

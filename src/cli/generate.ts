@@ -9,11 +9,12 @@ import type { DecodingOptions } from "../paradigms/decoding-options.js"
 import type { DecodingReport } from "../paradigms/decoding-report.js"
 import { imagePrompt, type Message } from "../text/conversation.js"
 import { PlainFormat } from "../text/plain-format.js"
+import { answerFormat, type FormatFlags } from "./answer-format.js"
 import { interruptible } from "./interrupt.js"
 import { type ModelOptions, openForCommand } from "./open-model.js"
 import { DenoiseView } from "./ui/denoise.js"
 
-export interface GenerateCommandOptions extends ModelOptions, DecodingFlags {
+export interface GenerateCommandOptions extends ModelOptions, DecodingFlags, FormatFlags {
   model: string
   system?: string
   image?: string[]
@@ -23,7 +24,7 @@ export interface GenerateCommandOptions extends ModelOptions, DecodingFlags {
 }
 
 /** Decoding as the command line names it. */
-export interface DecodingFlags extends Omit<DecodingOptions, "strategy" | "noRepeatNgramSize"> {
+export interface DecodingFlags extends Omit<DecodingOptions, "strategy" | "noRepeatNgramSize" | "format"> {
   remasking?: DecodingOptions["strategy"]
   /** `--no-repeat-ngram-size n`; true when it is not given. */
   repeatNgramSize?: number | true
@@ -51,6 +52,7 @@ export async function generateCommand(given: string | undefined, options: Genera
     throw new UserError("there is nothing to answer", {
       fix: 'for example: diffusionvl generate --image cat.png "What is this?"',
     })
+  const format = answerFormat(options)
   await interruptible(async (signal) => {
     const session = await openForCommand(options.model, options, signal)
     if (session.format instanceof PlainFormat)
@@ -63,6 +65,7 @@ export async function generateCommand(given: string | undefined, options: Genera
       images,
       signal,
       ...decodingOptions(options),
+      format,
     }
     if (options.json) {
       const { text, stats, decoding } = await generateText(session, request)
@@ -139,10 +142,11 @@ export async function streamAnswer(session: Session, request: GenerateOptions): 
 
 /** One line: what it cost. */
 export function statistics(session: Session, stats: GenerateStats): string {
-  const { promptTokens, prepareMilliseconds, tokens, milliseconds, forwards, forwardsToEnd } = stats
+  const { promptTokens, cachedTokens, prepareMilliseconds, tokens, milliseconds, forwards, forwardsToEnd } = stats
+  const known = cachedTokens > 0 ? `, ${cachedTokens} of them known from before` : ""
   const parts = [
     `${session.name} · ${session.dtype} · ${session.device}`,
-    `prompt ${promptTokens} tokens, prepared in ${(prepareMilliseconds / 1000).toFixed(2)} s`,
+    `prompt ${promptTokens} tokens${known}, prepared in ${(prepareMilliseconds / 1000).toFixed(2)} s`,
     `${tokens} tokens in ${(milliseconds / 1000).toFixed(2)} s (${(tokens / Math.max(milliseconds / 1000, 1e-9)).toFixed(1)} tokens/s)`,
     `${forwards} forwards, ${(forwardsToEnd / Math.max(tokens, 1)).toFixed(2)} per token`,
   ]

@@ -85,6 +85,8 @@ export class Measurement {
   }
 
   /**
+   * Begins with nothing that the session has kept, so that ways of decoding which answer the same questions in turns can be
+   * compared; what its own prompts share is computed once.
    * @param most answers that are asked for now
    * @throws the reason of `signal` when it is aborted
    */
@@ -92,6 +94,7 @@ export class Measurement {
     const { concurrent, signal, onAnswer } = this.#options
     const missing = [...this.#questions.keys()].filter((index) => !this.#kept.answers.has(index)).slice(0, most)
     const requests = missing.map((index) => this.#request(index))
+    session.executor.clear()
     let last = performance.now()
     for await (const { index, answer } of answerAll(session, requests, concurrent)) {
       const now = performance.now()

@@ -86,6 +86,8 @@ const PLAIN: Asked = {
   threshold: 0.3,
 }
 
+const NOTHING_KEPT = { prefixCache: { bytes: 0 } }
+
 /** What was made since is gone; what others dropped before may be gone too. */
 function expectNothingLeft(before: ReturnType<typeof memory>): void {
   expect(memory().tensors).toBeLessThanOrEqual(before.tensors)
@@ -101,7 +103,7 @@ describe("an executor", () => {
         fc.constantFrom(4, 16, 512),
         async (requests, mostRows) => {
           const alone: number[][] = []
-          for (const request of requests) alone.push(await ask(new Executor(model), request))
+          for (const request of requests) alone.push(await ask(new Executor(model, NOTHING_KEPT), request))
           const executor = new Executor(model, { mostRows })
           expect(await Promise.all(requests.map((request) => ask(executor, request)))).toEqual(alone)
           together += requests.length
@@ -110,29 +112,6 @@ describe("an executor", () => {
       { numRuns: 50, seed: 8 },
     )
     expect(together).toBeGreaterThan(80)
-  })
-
-  it("computes a prompt once for several answers", async () => {
-    for (const [blockSize, context] of [
-      [0, "block"],
-      [4, "block"],
-      [4, "causal"],
-    ] as const) {
-      const what: Asked = { ...PLAIN, length: 21, seed: 3, genLength: 9, blockSize, context, temperature: 0.8 }
-      const prompt = promptOf(what.length, what.seed)
-      const executor = new Executor(model)
-      const causally = context === "causal"
-      const prefix = await executor.prefill(prompt, { tokens: 20, blockSize: Math.max(1, blockSize), causally })
-      const seeds = [1, 2, 3]
-      const run = (seed: number, options = {}) =>
-        answerOf(executor.run(prompt, decodingOf(prompt, { ...what, seed }), options))
-      const shared = await Promise.all(seeds.map((seed) => run(seed, { prefix })))
-      prefix.dispose()
-      const own = await Promise.all(seeds.map((seed) => run(seed)))
-      expect(shared).toEqual(own)
-      expect(new Set(own.map(String)).size).toBeGreaterThan(1)
-    }
-    await expect(new Executor(model).prefill(promptOf(9, 1), { tokens: 9, blockSize: 4 })).rejects.toThrow(RangeError)
   })
 
   it("leaves no tensor of full diffusion behind, its companion's and its cache's included", async () => {

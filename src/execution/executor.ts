@@ -1,127 +1,187 @@
 /**
  * Runs the decoding loops of any number of requests on one model: collects what they ask for, computes it in one forward,
- * and tells each what was predicted. A sequence gets the same tokens alone or among others.
+ * and tells each what was predicted. A sequence gets the same tokens alone or among others, and whether its beginning was
+ * computed for an earlier one or not.
  */
 
 import { inTurns } from "../in-turns.js"
-import type { LanguageModel } from "../models/types.js"
+import type { ImageInput, LanguageModel } from "../models/types.js"
 import type { DecodeEvent } from "../paradigms/decode-events.js"
 import type { Decoding, ForwardRequest, ForwardResult } from "../paradigms/decode-loop.js"
 import type { Prompt } from "../paradigms/prompt.js"
-import { noGrad, Scope } from "../torch/index.js"
+import type { PromptStore } from "../paradigms/prompt-store.js"
+import { noGrad, Scope, tidy } from "../torch/index.js"
+import { type Asked, behind, type Part, takeBatch } from "./batch.js"
+import { cacheLimits, type PrefixCacheOptions } from "./cache-limits.js"
 import { forwardSlots } from "./forward.js"
+import { PictureCache } from "./picture-cache.js"
+import { Reuse } from "./reuse.js"
 import { Slot } from "./slot.js"
+import type { ExecutorStatistics } from "./statistics.js"
 
 /** Rows of a forward, over all its sequences; a longer prompt is computed in pieces, so that it can be aborted and shares the device. */
 const MOST_ROWS = 512
 
 interface Waiting {
   slot: Slot
-  request: ForwardRequest & { length?: number }
+  request: Asked
   choose: Decoding["choose"]
   signal: AbortSignal | undefined
+  /** Spent on the parts before. */
+  milliseconds: number
   resolve(result: ForwardResult): void
   reject(error: unknown): void
 }
 
+export interface ExecutorOptions {
+  /** Rows of a forward, over all its sequences. @default 512 */
+  mostRows?: number
+  /** What is kept of requests for later ones. */
+  prefixCache?: PrefixCacheOptions
+}
+
 export interface RunOptions {
   signal?: AbortSignal
-  /** A prompt that was computed before, of which this one may be the same: its tokens are not computed again. */
-  prefix?: Prefix
 }
 
-export interface PrefillOptions {
-  /** How many: whole blocks. */
-  tokens: number
-  /** As the answers will be decoded: 1 for autoregressive ones. */
-  blockSize: number
-  /** Whether the model sees its prompt causally, whatever the block size. @default false */
-  causally?: boolean
-  signal?: AbortSignal
+/** What a request takes, known before it runs. */
+export interface RequestSize {
+  /** Tokens of the prompt, those of pictures included. */
+  promptTokens: number
+  /** Of these, those of pictures. @default 0 */
+  pictureTokens?: number
+  /** Positions of prompt and answer together: `Decoding.length`. */
+  length: number
 }
 
-/** The keys and values of a prompt's beginning, for any number of answers. */
-export interface Prefix {
-  /** @internal */
-  readonly slot: Slot
-  dispose(): void
-}
+/** Features of pictures for a prompt. */
+export type PromptFeatures = Required<Pick<Prompt, "features" | "featureNames">>
+
+const NOTHING: ForwardResult = { ids: new Int32Array(), confidences: new Float32Array(), milliseconds: 0 }
 
 export class Executor {
   readonly #model: LanguageModel
   readonly #mostRows: number
+  readonly #reuse: Reuse
+  readonly #pictures: PictureCache
+  readonly #slots = new Set<Slot>()
   #waiting: Waiting[] = []
   /** A forward is under way, or will be in the next turn of the event loop. */
   #busy = false
 
-  constructor(model: LanguageModel, { mostRows = MOST_ROWS }: { mostRows?: number } = {}) {
+  /** @throws RangeError for limits that cannot be */
+  constructor(model: LanguageModel, { mostRows = MOST_ROWS, prefixCache = {} }: ExecutorOptions = {}) {
+    const limits = cacheLimits(prefixCache, model.newCache(1).device)
     this.#model = model
     this.#mostRows = mostRows
+    this.#reuse = new Reuse(model, limits.prefixes)
+    this.#pictures = new PictureCache(model, limits.pictures)
   }
 
   /**
    * Decodes one answer; others may be decoded at the same time. Memory is given back when the loop ends, throws, is
-   * aborted, or nobody listens any more.
+   * aborted, or nobody listens any more; what later requests may begin with is kept within the limit.
    * @throws what the loop throws; the reason of `signal` when it is aborted
    */
   async *run(
     prompt: Prompt,
     { loop, length, choose }: Decoding,
-    { signal, prefix }: RunOptions = {},
+    { signal }: RunOptions = {},
   ): AsyncGenerator<DecodeEvent, void, undefined> {
     signal?.throwIfAborted()
-    const slot = new Slot(this.#model, prompt, length, prefix?.slot)
+    const slot = new Slot(this.#model, prompt, length)
+    this.#slots.add(slot)
     try {
-      let next = loop.next({ ids: new Int32Array(), confidences: new Float32Array(), milliseconds: 0 })
+      let next = loop.next(NOTHING)
       while (!next.done) {
         const value = next.value
         if (value.type === "forward") next = loop.next(await this.#forward(slot, value, choose, signal))
         else {
-          yield value
-          next = loop.next({ ids: new Int32Array(), confidences: new Float32Array(), milliseconds: 0 })
+          // Before it is told: nobody may listen any more behind it.
+          if (value.type === "done") this.#reuse.keepSlot(slot)
+          yield value.type === "done" ? { ...value, stats: { ...value.stats, cachedTokens: slot.cachedTokens } } : value
+          next = loop.next(NOTHING)
         }
       }
     } finally {
+      this.#slots.delete(slot)
       slot.dispose()
     }
   }
 
-  /** Computes the first tokens of a prompt, for several answers to it. */
-  async prefill(prompt: Prompt, { tokens, blockSize, causally = false, signal }: PrefillOptions): Promise<Prefix> {
-    if (tokens % blockSize !== 0) throw new RangeError(`${tokens} tokens are no whole blocks of ${blockSize}`)
-    const slot = new Slot(this.#model, prompt, tokens)
-    try {
-      const ids = prompt.ids.slice(0, tokens)
-      const request = { start: 0, ids, blockSize, commit: tokens, commitCausally: causally, wanted: new Int32Array() }
-      await this.#forward(slot, { type: "forward", ...request }, neverChoose, signal)
-      return { slot, dispose: () => slot.dispose() }
-    } catch (error) {
-      slot.dispose()
-      throw error
+  /**
+   * Features of prepared pictures; those of pictures that were seen are not computed again.
+   * @returns handles of their own for whoever asks, to be disposed of or left to the garbage collector
+   * @throws UserError for pictures that the model cannot see; the reason of `signal` when it is aborted
+   */
+  async features(images: readonly ImageInput[], { signal }: RunOptions = {}): Promise<PromptFeatures> {
+    const found = images.length > 0 ? await this.#pictures.features(images, signal) : []
+    return { features: found.map(({ features }) => features), featureNames: found.map(({ name }) => name) }
+  }
+
+  /**
+   * Bytes that a request holds while it runs, known before: its cache, its embedded prompt, its pictures' features and the
+   * logits that it may keep. What a forward needs beside them for a moment is not among them: it depends on the rows of all
+   * requests together.
+   */
+  requestBytes({ length, promptTokens, pictureTokens = 0 }: RequestSize): number {
+    const row = noGrad(() => tidy(() => this.#model.embed(Int32Array.of(0)).bytes))
+    const logits = (row / this.#model.hiddenSize) * this.#model.vocabSize
+    return this.#model.newCache(length).bytes + (promptTokens + pictureTokens) * row + logits
+  }
+
+  /** Beginnings of prompts, for whatever else is computed of them (`Paradigm.likelihoods`). */
+  get prompts(): PromptStore {
+    return this.#reuse
+  }
+
+  /** What was asked for, found and kept so far, and what runs now. */
+  statistics(): ExecutorStatistics {
+    const { asked, reused, bytes, limit, evictions } = this.#pictures
+    return {
+      ...this.#reuse.statistics(),
+      pictures: { asked, reused, bytes, limit, evictions },
+      running: {
+        sequences: this.#slots.size,
+        bytes: [...this.#slots].reduce((sum, slot) => sum + slot.bytes, 0),
+      },
     }
   }
 
-  /** In pieces where it is long: all but the last only fill the cache. */
+  /** Gives back all that is kept of requests that have ended: to measure without it, or when the model's weights have changed. */
+  clear(): void {
+    this.#reuse.clear()
+    this.#pictures.clear()
+  }
+
+  /** `clear`, and nothing is kept from now on. Requests under way go on. */
+  dispose(): void {
+    this.clear()
+    this.#reuse.limit = 0
+    this.#pictures.limit = 0
+  }
+
+  /** Without what is known of an earlier request, in parts where it is long. */
   async #forward(
     slot: Slot,
     whole: ForwardRequest,
     choose: Decoding["choose"],
     signal: AbortSignal | undefined,
   ): Promise<ForwardResult> {
-    let milliseconds = 0
-    for (const request of slot.pieces(whole, this.#mostRows)) {
-      signal?.throwIfAborted()
+    const asked: Asked = { ...whole, length: whole.start + whole.ids.length }
+    const begun = await this.#reuse.beginSlot(slot, asked, signal)
+    try {
       const result = await new Promise<ForwardResult>((resolve, reject) => {
-        this.#waiting.push({ slot, request, choose, signal, resolve, reject })
+        signal?.throwIfAborted()
+        const request = behind(asked, begun.tokens)
+        this.#waiting.push({ slot, request, choose, signal, milliseconds: 0, resolve, reject })
         this.#schedule()
       })
-      milliseconds += result.milliseconds
-      if (request.last) {
-        signal?.throwIfAborted()
-        return { ...result, milliseconds }
-      }
+      signal?.throwIfAborted()
+      return result
+    } finally {
+      begun.end()
     }
-    throw new Error("a forward has no last piece")
   }
 
   /** One forward after the other, in turns with the event loop, so that timers, signals and sockets are served. */
@@ -129,57 +189,58 @@ export class Executor {
     if (this.#busy) return
     this.#busy = true
     setImmediate(async () => {
-      await this.#compute(this.#take())
+      const { taken, left } = takeBatch(this.#waiting.filter(isWanted), this.#mostRows)
+      this.#waiting = left
+      await this.#compute(taken)
       this.#busy = false
       if (this.#waiting.length > 0) this.#schedule()
     })
   }
 
-  /** The oldest requests that fit into one forward. */
-  #take(): Waiting[] {
-    let rows = 0
-    const fits = this.#waiting.findIndex(({ request }, i) => {
-      rows += request.ids.length + (request.companion?.length ?? 0)
-      return i > 0 && rows > this.#mostRows
-    })
-    return this.#waiting.splice(0, fits < 0 ? this.#waiting.length : fits)
-  }
-
   /** Never rejects: each of the batch is told what became of it. */
-  async #compute(batch: readonly Waiting[]): Promise<void> {
-    const live = batch.filter(({ slot, reject }) => {
-      if (slot.isDisposed) reject(new Error("the sequence was given up"))
-      return !slot.isDisposed
-    })
-    if (live.length === 0) return
+  async #compute(batch: readonly { from: Waiting; part: Part }[]): Promise<void> {
+    if (batch.length === 0) return
     const started = performance.now()
     const scope = new Scope()
     try {
-      const results = await inTurns(forwardSlots(this.#model, live), {
+      const work = forwardSlots(
+        this.#model,
+        batch.map(({ from: { slot, choose }, part: request }) => ({ slot, choose, request })),
+      )
+      const results = await inTurns(work, {
         within: (piece) => noGrad(() => scope.within(piece)),
-        signal: unlessAllAborted(live),
+        signal: unlessAllAborted(batch),
       })
       const milliseconds = performance.now() - started
-      for (const [i, { resolve, reject }] of live.entries()) {
+      for (const [i, { from, part }] of batch.entries()) {
         const result = results[i]
-        if (result instanceof Error) reject(result)
-        else resolve({ ...result, milliseconds })
+        from.milliseconds += milliseconds
+        if (result instanceof Error) from.reject(result)
+        else {
+          this.#reuse.computed(from.slot, part)
+          if (part.last) from.resolve({ ...result, milliseconds: from.milliseconds })
+          else this.#waiting.push({ ...from, request: behind(from.request, part.ids.length) })
+        }
       }
     } catch (error) {
-      for (const { reject } of live) reject(error)
+      for (const { from } of batch) from.reject(error)
     } finally {
       scope.dispose()
     }
   }
 }
 
+/** Tells whoever is not wanted any more. */
+function isWanted({ slot, signal, reject }: Waiting): boolean {
+  if (slot.isDisposed) reject(new Error("the sequence was given up"))
+  else if (signal?.aborted) reject(signal.reason)
+  else return true
+  return false
+}
+
 /** A forward is given up when nobody wants it any more. Each request looks at its own signal when it is done. */
-const unlessAllAborted = (live: readonly Waiting[]): { throwIfAborted(): void } => ({
+const unlessAllAborted = (batch: readonly { from: Waiting }[]): { throwIfAborted(): void } => ({
   throwIfAborted() {
-    if (live.every(({ signal }) => signal?.aborted)) live[0].signal?.throwIfAborted()
+    if (batch.every(({ from }) => from.signal?.aborted)) batch[0].from.signal?.throwIfAborted()
   },
 })
-
-const neverChoose = (): never => {
-  throw new Error("nothing is predicted while a prompt is computed")
-}

@@ -7,11 +7,12 @@ import type { KvCache } from "../nn/kv-cache.js"
 import type { Decoding, ForwardRequest } from "../paradigms/decode-loop.js"
 import type { Predictions } from "../paradigms/sampling.js"
 import { cat, type Tensor } from "../torch/index.js"
+import type { Asked } from "./batch.js"
 import type { Slot } from "./slot.js"
 
 export interface SlotRequest {
   slot: Slot
-  request: ForwardRequest & { length?: number }
+  request: Asked
   choose: Decoding["choose"]
 }
 
@@ -72,13 +73,12 @@ function wantedOf({ start, wanted }: ForwardRequest): Wanted {
   return { fromBefore, positions: wanted.subarray(fromBefore ? 1 : 0).map((position) => position - start) }
 }
 
-function segmentOf(slot: Slot, request: SlotRequest["request"], outputPositions: Int32Array): Segment {
+function segmentOf(slot: Slot, request: Asked, outputPositions: Int32Array): Segment {
   const past = slot.cache.length
-  const { ids, commit } = request
+  const { ids, commit, length } = request
   const pattern = patternOf(request, ids.length, past)
   // What neither sees earlier tokens nor leaves any needs no memory for them.
   const cache = past + commit > 0 ? slot.cache : undefined
-  const length = request.length ?? request.start + ids.length
   return {
     embeddings: slot.embed(request),
     positions: slot.positions(request),

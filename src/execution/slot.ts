@@ -5,70 +5,88 @@ import type { KvCache } from "../nn/kv-cache.js"
 import type { ForwardRequest } from "../paradigms/decode-loop.js"
 import { embedPrompt, type Prompt, promptPositions } from "../paradigms/prompt.js"
 import { cat, noGrad, type Tensor, tidy, untidied } from "../torch/index.js"
-
-/** A part of a request that is computed at once. */
-export interface Piece extends ForwardRequest {
-  /** Whether it is the one that predicts. */
-  last: boolean
-  /** Tokens of the sequence up to the end of the whole request. */
-  length: number
-}
+import type { Asked } from "./batch.js"
+import { type Content, contentOf, featureNamesOf } from "./content.js"
+import type { PrefixKind } from "./prefix-cache.js"
 
 export class Slot {
   readonly cache: KvCache
+  readonly promptTokens: number
+  /** Tokens that were in the cache before they were asked for. */
+  cachedTokens = 0
   readonly #model: LanguageModel
   readonly #prompt: Prompt
-  /** [P, H] */
+  /** [P, E] */
   readonly #embeddings: Tensor
-  /** Tokens that were in the cache before the loop asked for them. */
-  readonly #shared: number
+  /** Tokens behind the prompt that are in the cache. */
+  readonly #following: number[] = []
+  #pictures: readonly string[] | undefined
+  #known: { kind: PrefixKind | undefined; tokens: number } = { kind: undefined, tokens: 0 }
   #kept: { position: number; logits: Tensor } | undefined
   #disposed = false
 
   /** @param length tokens that the cache must have room for */
-  constructor(model: LanguageModel, prompt: Prompt, length: number, prefix?: Slot) {
+  constructor(model: LanguageModel, prompt: Prompt, length: number) {
     this.#model = model
     this.#prompt = prompt
+    this.promptTokens = prompt.ids.length
     this.#embeddings = untidied(() => noGrad(() => tidy(() => embedPrompt(model, prompt))))
-    this.#shared = prefix ? prefix.cache.length : 0
-    this.cache = prefix ? prefix.cache.clone() : model.newCache(length)
+    this.cache = model.newCache(length)
   }
 
   get isDisposed(): boolean {
     return this.#disposed
   }
-
-  /**
-   * The request without what a shared prefix holds already, in pieces of at most `mostRows` tokens where its beginning only
-   * fills the cache. They end with blocks, so that every token sees what it would see in one forward.
-   */
-  *pieces(request: ForwardRequest, mostTokens: number): Generator<Piece> {
-    const { blockSize, wanted } = request
-    let { start, ids, commit } = request
-    const length = start + ids.length
-    const skip = start === 0 ? Math.min(this.#shared, commit, (wanted[0] ?? commit) - start) : 0
-    const cut = (tokens: number): void => {
-      start += tokens
-      ids = ids.subarray(tokens)
-      commit -= tokens
-    }
-    // The first blocks that are shared; a prediction from the last of them needs it computed.
-    if (skip > 0) cut(Number.isFinite(blockSize) ? skip - (skip % blockSize) : 0)
-    const step = Math.max(1, Math.floor(mostTokens / blockSize)) * blockSize
-    while (
-      Number.isFinite(blockSize) &&
-      ids.length > mostTokens &&
-      commit >= step &&
-      (wanted[0] ?? Infinity) >= start + step
-    ) {
-      const piece = { start, ids: ids.subarray(0, step), commit: step, wanted: new Int32Array() }
-      cut(step)
-      yield { ...request, ...piece, keep: undefined, companion: undefined, choice: undefined, last: false, length }
-    }
-    yield { ...request, start, ids, commit, last: true, length }
+  /** Of what it holds while it runs, once something is in the cache. */
+  get bytes(): number {
+    return this.cache.bytes + this.#embeddings.bytes + (this.#kept?.logits.bytes ?? 0)
   }
 
-  /** Positions [start, start + L) as the model sees them, [L, H]. */
+  /**
+   * What the first tokens of the cache are worth: `tokens` of them, from position 0 on, have the keys and values that they have
+   * wherever a sequence of this kind begins with them. Undefined where none do.
+   */
+  get known(): { kind: PrefixKind; tokens: number } | undefined {
+    const { kind, tokens } = this.#known
+    return kind && tokens > 0 ? { kind, tokens } : undefined
+  }
+
+  /** The prompt, and of what follows it the tokens in the cache. */
+  content(): Content {
+    this.#pictures ??= featureNamesOf(this.#prompt)
+    return contentOf(this.#prompt, this.#pictures, this.#following)
+  }
+
+  /** What the keys and values of a request depend on beside its tokens; undefined where they depend on tokens behind them too. */
+  kindOf({ blockSize, commitCausally, length }: Asked): PrefixKind | undefined {
+    const block = commitCausally ? 1 : blockSize
+    return Number.isFinite(block) ? { block, lengthKey: this.#model.lengthKey?.(length) ?? 0 } : undefined
+  }
+
+  /** The first tokens are in the cache already. */
+  reused(kind: PrefixKind, tokens: number): void {
+    this.#known = { kind, tokens }
+    this.cachedTokens = tokens
+  }
+
+  /** A forward has computed a request: what it left in the cache goes on what was known, or ends it. */
+  computed(request: Asked): void {
+    const { start, ids, commit } = request
+    const kind = this.kindOf(request)
+    const known = this.#known
+    known.tokens = Math.min(known.tokens, start)
+    this.#following.length = Math.min(this.#following.length, Math.max(0, known.tokens - this.promptTokens))
+    // Not behind a block that was left out, or is not as it would be in a prompt.
+    if (commit === 0 || known.tokens !== start) return
+    if (start === 0) known.kind = kind
+    // Tokens of a block that is not whole would see others where it is.
+    if (!kind || !isSameKind(kind, known.kind) || start % kind.block !== 0) return
+    known.tokens += commit - (commit % kind.block)
+    for (let position = Math.max(start, this.promptTokens); position < known.tokens; position++)
+      this.#following.push(ids[position - start])
+  }
+
+  /** Positions [start, start + L) as the model sees them, [L, E]. */
   embed({ start, ids }: ForwardRequest): Tensor {
     const [prompt] = this.#embeddings.shape
     const inPrompt = Math.min(ids.length, Math.max(0, prompt - start))
@@ -102,3 +120,6 @@ export class Slot {
     this.cache.dispose()
   }
 }
+
+const isSameKind = (a: PrefixKind, b: PrefixKind | undefined): boolean =>
+  a.block === b?.block && a.lengthKey === b.lengthKey

@@ -1,6 +1,7 @@
 /** Resolves how an answer will be decoded: options, else the model's own settings, else defaults. */
 
 import type { GenerationConfig } from "../checkpoint/generation-config.js"
+import { UserError } from "../errors.js"
 import type { DecodingOptions } from "../paradigms/decoding-options.js"
 import { DecodingReport } from "../paradigms/decoding-report.js"
 import type { DecodingSettings } from "../paradigms/paradigm.js"
@@ -18,5 +19,9 @@ export function resolveDecoding(session: Unloaded, options: DecodingOptions, pro
   const report = new DecodingReport()
   const generation = options.generationConfig === false ? NOTHING : session.generation
   const settings = session.paradigm.settings({ ...session, generation }, options, promptTokens, report)
+  if (options.format !== undefined && !settings.constraint)
+    throw new UserError(`${session.name} is ${session.paradigm.noun}: it cannot be held to a format`, {
+      fix: "leave the format out, and say in the prompt what the answer should look like",
+    })
   return { settings, report }
 }

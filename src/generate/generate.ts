@@ -31,6 +31,8 @@ export interface GenerateOptions extends DecodingOptions {
 export interface GenerateStats extends DecodeStats {
   /** Tokens of the prompt, those of images included. */
   promptTokens: number
+  /** Of these, those at its beginning that an earlier request had computed. */
+  cachedTokens: number
   /** Time from the images and messages to the embedded prompt. */
   prepareMilliseconds: number
 }
@@ -95,7 +97,20 @@ async function* generateOne(
   requireOptions(session, options)
   const started = performance.now()
   const prompt = await preparePrompt(session, options.messages, options.images, options)
-  const prepareMilliseconds = performance.now() - started
+  try {
+    yield* answerPrompt(session, prompt, performance.now() - started, options)
+  } finally {
+    // Handles of this request alone.
+    for (const features of prompt.features ?? []) features.dispose()
+  }
+}
+
+async function* answerPrompt(
+  session: Session,
+  prompt: Prompt,
+  prepareMilliseconds: number,
+  options: GenerateOptions,
+): AsyncGenerator<GenerateEvent, void, undefined> {
   const promptTokens = prompt.ids.length
   const decoding = resolveDecoding(session, options, promptTokens)
   const { genLength, eos, maskToken, stop } = decoding.settings
@@ -117,7 +132,7 @@ async function* generateOne(
     type: "done",
     text: view.text,
     ids: answer,
-    stats: { ...stats, promptTokens, prepareMilliseconds },
+    stats: { ...stats, promptTokens, cachedTokens: stats.cachedTokens ?? 0, prepareMilliseconds },
     decoding: report,
   }
 }

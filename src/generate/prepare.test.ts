@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type SmallData, writeSmallVlm } from "../../test/support/small-vlm.js"
+import { Executor } from "../execution/executor.js"
 import type { RgbImage } from "../image/decode.js"
 import type { Work } from "../in-turns.js"
 import { imageProcessorOf } from "../models/images.js"
@@ -109,7 +110,8 @@ describe("an abort", () => {
     })
     let encoded = 0
     const model = Object.create(session.model, { encodeImagesInPieces: { value: () => encoded++ } })
-    const prepared = preparePrompt({ ...session, model }, shown, [picture(90, 60)], { signal: abort.signal })
+    const executor = new Executor(model)
+    const prepared = preparePrompt({ ...session, model, executor }, shown, [picture(90, 60)], { signal: abort.signal })
     await expect(prepared).rejects.toThrow(enough)
     expect(encoded).toBe(0)
   })
@@ -132,7 +134,9 @@ describe("an abort", () => {
         },
       },
     })
-    const prepare = (signal?: AbortSignal) => preparePrompt({ ...session, model }, shown, [picture(90, 60)], { signal })
+    const executor = new Executor(model)
+    const prepare = (signal?: AbortSignal) =>
+      preparePrompt({ ...session, model, executor }, shown, [picture(90, 60)], { signal })
     await expect(prepare(abort.signal)).rejects.toThrow(enough)
     const heardAfter = pieces
     await prepare()

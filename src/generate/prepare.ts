@@ -4,14 +4,12 @@ import { named } from "../data/llava.js"
 import { UserError } from "../errors.js"
 import { decodeImage, type RgbImage } from "../image/decode.js"
 import { readableName } from "../image/file.js"
-import { inTurns } from "../in-turns.js"
 import { requireImages } from "../models/images.js"
 import type { ImageInput } from "../models/types.js"
 import type { Prompt } from "../paradigms/prompt.js"
 import { encodePrompt, IGNORE, type Message, partsOf } from "../text/conversation.js"
 import { spanOf } from "../text/image-span.js"
 import { layOut } from "../text/layout.js"
-import { noGrad } from "../torch/index.js"
 import { checkMessages } from "./check-request.js"
 import type { Session } from "./session.js"
 
@@ -78,8 +76,8 @@ export async function preparePrompt(
     prepared.push(await requireImages(session.images).prepare(picture, { among }))
     signal?.throwIfAborted()
   }
-  const features = await inTurns(model.encodeImagesInPieces(prepared), { within: noGrad, signal })
-  return { ids: layout.ids, features, positions: session.images?.positions?.(ids, prepared) }
+  const features = await session.executor.features(prepared, { signal })
+  return { ids: layout.ids, ...features, positions: session.images?.positions?.(ids, prepared) }
 }
 
 /** Which of several pictures an error is about. */

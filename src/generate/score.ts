@@ -18,7 +18,7 @@ export interface AnswerScore {
 }
 
 /**
- * Scores answers to one prompt, all in one forward. A block-diffusion model reveals each from left to right, one token
+ * Scores answers to one prompt, all in one forward, without what is known of the prompt's beginning. A block-diffusion model reveals each from left to right, one token
  * per step.
  * @param answers whole answers; the token that ends them is added, as the model's conversations have it
  * @throws UserError when an answer is too long for the model's positions, or with the likely cause when the model's numbers are not finite
@@ -48,7 +48,7 @@ export function scoreAnswers(
       { fix: "shorten the prompt or the answer" },
     )
   try {
-    const sums = paradigm.likelihoods(model, prompt, ids, config, options)
+    const sums = paradigm.likelihoods(model, prompt, ids, config, { ...options, store: session.executor.prompts })
     return sums.map((logLikelihood, i) => ({ logLikelihood, tokens: ids[i].length }))
   } catch (error) {
     throw explainDecodingError(error, session, prompt)

@@ -3,6 +3,7 @@
 import { basename } from "node:path"
 import { readGenerationConfig, requireKnownTokens } from "../checkpoint/generation-config.js"
 import { UserError } from "../errors.js"
+import type { PrefixCacheOptions } from "../execution/cache-limits.js"
 import { Executor } from "../execution/executor.js"
 import type { ResolveOptions } from "../hub/resolve.js"
 import { modelFolders } from "../models/adapter-folders.js"
@@ -44,7 +45,10 @@ export interface Session extends OpenedModel {
 export type Unloaded = Omit<Session, "model" | "executor">
 
 /** Type to compute in, device, and the base of an adapter, as for `loadModel`. */
-export type SessionOptions = Pick<LoadOptions, "dtype" | "device" | "base">
+export interface SessionOptions extends Pick<LoadOptions, "dtype" | "device" | "base"> {
+  /** What the session keeps of requests for later ones. */
+  prefixCache?: PrefixCacheOptions
+}
 
 /**
  * Finds a model by folder, built-in name or hub id, downloads it if it must, and loads it. Of an adapter the same goes for the model that it belongs
@@ -61,7 +65,7 @@ export async function openModel(name: string, options: SessionOptions & ResolveO
 }
 
 /** Loads a model folder, or an adapter's with its base. */
-export function loadSession(folder: string, { dtype, device, base: given }: SessionOptions = {}): Session {
+export function loadSession(folder: string, { dtype, device, base: given, prefixCache }: SessionOptions = {}): Session {
   // Before the weights: the quick part fails first.
   requireBaseOfAdapter(folder, given)
   const { base, texts, pictures, generation: settings } = modelFolders(folder, given)
@@ -85,7 +89,7 @@ export function loadSession(folder: string, { dtype, device, base: given }: Sess
     model: loaded.model,
     images,
     paradigm,
-    executor: new Executor(loaded.model),
+    executor: new Executor(loaded.model, { prefixCache }),
     format,
     eos: paradigm.ends(opened),
     dtype: loaded.dtype,

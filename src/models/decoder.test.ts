@@ -115,10 +115,12 @@ describe("the text decoder", () => {
           caches: [cache],
         })
         cache.commit(cached[i])
-        // A clone sees the same and is changed by nobody else.
-        const clone = cache.clone()
+        // A copy of its tokens sees the same and is changed by nobody else; it grows where there is no room.
+        const copy = model.newCache(i === 2 ? 3 : 20)
+        copy.append(cache.copy(0, 2))
+        copy.append(cache.copy(2, cached[i]))
         cache.dispose()
-        return clone
+        return copy
       })
       const input = {
         embeddings: model.embed(Int32Array.from(parts.flatMap((ids) => [...ids]))).unsqueeze(0),

@@ -144,6 +144,11 @@ export class Decoder implements LanguageModel {
     return onThreadsFor({ rows: hidden.shape[0], weights: this.#head.weight.size }, compute)
   }
 
+  lengthKey(length: number): number {
+    const scaling = this.#text.ropeScaling
+    return scaling?.type === "dynamic" && length > scaling.maxPositions ? length : 0
+  }
+
   newCache(capacity: number): KvCache {
     const { layers, kvHeads: heads, headDim } = this.#text
     return new KvCache({ layers, heads, headDim, capacity, dtype: this.dtype, device: this.#embedding.device })

@@ -52,6 +52,11 @@ export interface LanguageModel {
   forwardInPieces(input: ForwardInput): Work<Tensor>
   /** Hidden states [n, H] → logits [n, V]. */
   logits(hidden: Tensor): Tensor
+  /**
+   * What keys depend on beside tokens and positions before theirs: in sequences of two lengths (`lengths`) with the same number they
+   * are the same. @default the length does not matter
+   */
+  lengthKey?(length: number): number
   /** A cache for one sequence, with room for `capacity` tokens. */
   newCache(capacity: number): KvCache
   /**

@@ -67,6 +67,9 @@ export class VisionLanguageModel<C extends ModelConfig = ModelConfig, V extends 
   logits(hidden: Tensor): Tensor {
     return this.text.logits(hidden)
   }
+  lengthKey(length: number): number {
+    return this.text.lengthKey?.(length) ?? 0
+  }
   newCache(capacity: number): KvCache {
     return this.text.newCache(capacity)
   }

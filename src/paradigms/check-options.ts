@@ -2,6 +2,7 @@
 
 import { penaltyRange, temperatureRange } from "../checkpoint/generation-config.js"
 import { UserError } from "../errors.js"
+import { compileFormat } from "../grammar/format.js"
 import { shown } from "../readable.js"
 import type { DecodingOptions } from "./decoding-options.js"
 import type { AnyParadigm } from "./registry.js"
@@ -85,6 +86,7 @@ export function checkOptions(
   if (options.shift !== undefined && options.shift !== "same" && options.shift !== "next")
     throw new UserError(`shift must be same or next, not ${shown(options.shift)}`)
   model.paradigm.checkOptions?.(options)
+  if (options.format !== undefined) compileFormat(options.format)
   // Before a prompt is made ready or a schedule of this length is.
   for (const key of ["maxTokens", "blockSize", "steps"] as const) {
     const value = options[key]

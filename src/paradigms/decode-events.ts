@@ -11,8 +11,10 @@ export interface ForwardTrace {
 
 export interface DecodeStats {
   forwards: number
-  /** Rows of all forwards together. */
+  /** Rows of all forwards together, those included that were known from an earlier request. */
   tokensComputed: number
+  /** Tokens at the prompt's beginning that were known so: the executor fills it in. */
+  cachedTokens?: number
   /** Tokens before the first end-of-sequence token, or all. */
   tokens: number
   /** Forwards after which these tokens and the end were known; decoding may have gone on. */

@@ -1,5 +1,6 @@
 /** What people may ask of a decoder. A paradigm says which of the options that not all have are its own. */
 
+import type { AnswerFormat } from "../grammar/format.js"
 import type { WarperOptions } from "./autoregressive/warpers.js"
 import type { TokenShift } from "./block-diffusion/needed-positions.js"
 import type { RemaskingStrategy } from "./block-diffusion/remasking.js"
@@ -20,6 +21,11 @@ export interface DecodingOptions extends SamplingOptions, WarperOptions {
   seed?: number
   /** false: as if the model had no generation_config.json; its end tokens stay. @default true */
   generationConfig?: boolean
+  /**
+   * What the answer must be: JSON that satisfies a schema, any JSON object, or a text that a pattern matches. Tokens are chosen, and how
+   * sure the model is of them is told, among those that leave such an answer within `maxTokens` (docs/guide/structured-output.md).
+   */
+  format?: AnswerFormat
   // Autoregressive models only, beside what only sampling looks at (minP and what follows):
   /** Makes tokens that occur already, in the prompt too, less likely (above 1) or more likely (below). @default 1 */
   repetitionPenalty?: number

@@ -10,10 +10,12 @@ import type { ImageSpan } from "../text/image-span.js"
 import type { SequenceLayout } from "../text/layout.js"
 import type { Tokenizer } from "../text/tokenizer.js"
 import type { LossUnit, Objective, TrainingBatch } from "./batch.js"
+import type { Constraint } from "./constraint.js"
 import type { Decoding } from "./decode-loop.js"
 import type { DecodingOptions } from "./decoding-options.js"
 import type { DecodingReport } from "./decoding-report.js"
 import type { Prompt } from "./prompt.js"
+import type { PromptStore } from "./prompt-store.js"
 import type { UniformSource } from "./sampling.js"
 
 /** A model that is opened for decoding, as far as a paradigm looks at it. */
@@ -22,7 +24,7 @@ export interface OpenedModel {
   config: ModelConfig
   /** Ids that end an answer. */
   eos: readonly number[]
-  tokenizer: Pick<Tokenizer, "encode">
+  tokenizer: Pick<Tokenizer, "encode" | "tokenBytes">
   /** How the model wants to be decoded, as its folder says. */
   generation: GenerationConfig
 }
@@ -35,8 +37,15 @@ export interface DecodingSettings {
   genLength: number
   /** A prediction of it leaves its position masked. */
   maskToken?: number
+  /** The format that the answer must have; given wherever one is asked for. */
+  constraint?: Constraint
   /** Sequences of tokens; the answer ends before the first that is found in it. */
   stop?: readonly (readonly number[])[]
+}
+
+export interface LikelihoodOptions extends DecodingOptions {
+  /** Of the beginnings of prompts, for paradigms whose prompts can be known before what follows them. */
+  store?: PromptStore
 }
 
 export interface ObjectiveOptions<R> {
@@ -133,7 +142,7 @@ export interface Paradigm<R extends object = object, S extends DecodingSettings 
     prompt: Prompt,
     answers: readonly Int32Array[],
     config: ModelConfig,
-    options: DecodingOptions,
+    options: LikelihoodOptions,
   ): number[]
 }
 

@@ -9,6 +9,8 @@ export interface Prompt {
   ids: Int32Array
   /** What stands on the image rows, in order: [tokens, H] per image. */
   features?: readonly Tensor[]
+  /** What these are known by: the same name, the same features. @default hashes of them */
+  featureNames?: readonly string[]
   /** Positions on three axes, for models that use M-RoPE; row numbers if not given. */
   positions?: MropePositions
 }

@@ -10,6 +10,7 @@ import { normalizerOf } from "./normalizer.js"
 import { regexesOf } from "./pattern.js"
 import { type PreTokenize, preTokenizerOf } from "./pre-tokenizer.js"
 import { OutOfTime, withTimeLimit } from "./time-limit.js"
+import { type Pieces, piecesOf } from "./token-pieces.js"
 import { addedTokens, checkDefinition, endsOf, readTokenizerFiles } from "./tokenizer-file.js"
 import { Vocabulary } from "./vocabulary.js"
 
@@ -22,6 +23,7 @@ export class Tokenizer {
   readonly #preTokenize: PreTokenize
   readonly #vocabulary: Vocabulary
   readonly #decode: Decode
+  readonly #textPieces: Pieces | undefined
   /** Every added token, special or not. */
   readonly #added: ReadonlyMap<string, number>
   readonly #addedIds: ReadonlySet<number>
@@ -66,6 +68,7 @@ export class Tokenizer {
     const added = addedTokens(definition, config)
     this.#preTokenize = preTokenizerOf(preTokenizer)
     this.#decode = decoderOf(decoder)
+    this.#textPieces = piecesOf(decoder)
     this.#vocabulary = new Vocabulary(definition.model as Json, config, added)
     const normalize = normalizerOf(normalizer)
     this.#addedTokens = this.#limited(0, () => new AddedTokens(added, normalize))
@@ -166,6 +169,29 @@ export class Tokenizer {
   /** The token of an id as the vocabulary has it, or undefined where there is none. */
   token(id: number): string | undefined {
     return this.#vocabulary.token(id)
+  }
+
+  /**
+   * The bytes that each token stands for in a text, by id, also as its first token: undefined for added tokens and ids
+   * without a token. Made anew at every call.
+   * @throws UserError for a tokenizer whose tokens stand for other text beside other tokens
+   */
+  tokenBytes(): Record<"inside" | "first", (Uint8Array | undefined)[]> {
+    const pieces = this.#textPieces
+    if (!pieces)
+      throw new UserError("the tokens of this tokenizer are no fixed pieces of text", {
+        where: this.#path,
+        fix: "use a model whose tokens are bytes or SentencePiece's: no format can be asked of this one",
+      })
+    return this.#limited(this.size, () => {
+      const all = (piece: Pieces["inside"]): (Uint8Array | undefined)[] =>
+        Array.from({ length: this.size }, (_, id) => {
+          const token = this.#addedIds.has(id) ? undefined : this.token(id)
+          return token === undefined ? undefined : piece(token)
+        })
+      const inside = all(pieces.inside)
+      return { inside, first: pieces.first === pieces.inside ? inside : all(pieces.first) }
+    })
   }
 
   /** Whether the id belongs to an added token, special or not. */

@@ -10,6 +10,7 @@ const root = resolve(import.meta.dirname, "../..")
 
 const FORBIDDEN = [
   ["src/text/file.ts", "../torch/index.js"],
+  ["src/grammar/file.ts", "../torch/index.js"],
   ["src/checkpoint/layouts/file.ts", "../../models/types.js"],
   ["src/torch/file.ts", "../nn/linear.js"],
   ["src/nn/file.ts", "../models/types.js"],
@@ -24,6 +25,7 @@ const FORBIDDEN = [
   ["src/cli/commands/file.ts", "../../../examples/emoji/demo.js"],
   ["src/eval/file.ts", "../torch/native.js"],
   ["examples/emoji/file.ts", "../../src/torch/native.js"],
+  ["playground/src/file.ts", "../../src/generate/session.js"],
 ]
 const ALLOWED = [
   ["src/nn/allowed.ts", "../torch/index.js"],
@@ -33,6 +35,7 @@ const ALLOWED = [
   ["src/train/allowed.ts", "../checkpoint/safetensors.js"],
   ["src/data/allowed.ts", "../errors.js"],
   ["examples/emoji/allowed.ts", "../../src/cli/ui/table.js"],
+  ["playground/src/allowed.ts", "../../src/report/svg.js"],
   ["test/golden/allowed.ts", "../../src/nn/attention-pattern.js"],
 ]
 

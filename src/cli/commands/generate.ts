@@ -1,7 +1,7 @@
 /** `diffusionvl generate` and `chat`: their descriptions; what they do is in ../generate.ts and ../chat.ts. */
 
 import type { Command } from "commander"
-import { collect, numberBetween, temperature, wholeNumber } from "../options.js"
+import { collect, numberBetween, pathOf, temperature, wholeNumber } from "../options.js"
 
 /** The options both commands share. */
 function withDecoding(command: Command): Command {
@@ -59,6 +59,9 @@ export function register(program: Command): void {
     .argument("[prompt]", "the question; read from standard input if left out", undefined)
     .option("--image <file>", "a picture to show; may be given several times", collect)
     .option("--json", "print one JSON object with the text and the statistics")
+    .option("--json-schema <file>", "the answer is JSON that satisfies the JSON Schema in the file", pathOf("file"))
+    .option("--json-object", "the answer is any JSON object")
+    .option("--regex <pattern>", "the answer is a text that the whole pattern matches")
     .option("--no-stream", "print the answer when it is whole")
     .action(async (prompt: string | undefined, _, command: Command) => {
       const { generateCommand } = await import("../generate.js")

@@ -1,6 +1,7 @@
 /** Autoregressive decoding: one token after the other, each from the row before it, over cached keys and values. */
 
 import { randomFrom } from "../../data/prng.js"
+import { type Constraint, onlyAllowed } from "../constraint.js"
 import type { DecodeLoop, Decoding } from "../decode-loop.js"
 import { ModelLogits } from "../model-logits.js"
 import { NotFiniteError, NothingLeftError } from "../not-finite.js"
@@ -12,6 +13,8 @@ import { checkWarpers, type WarperOptions, warpLogits } from "./warpers.js"
 export interface AutoregressiveDecoderOptions extends WarperOptions, ProcessorOptions {
   /** Decoding ends behind any of these. */
   eos: readonly number[]
+  /** The format that the answer must have. */
+  constraint?: Constraint
   /** Tokens to generate at most. @default 128 */
   genLength?: number
   /** What image rows count as in rules about the tokens so far. @default nothing */
@@ -24,6 +27,8 @@ export interface AutoregressiveDecoderOptions extends WarperOptions, ProcessorOp
 export interface NextTokenChoice {
   state: ProcessorState
   uniform: number
+  /** State of the answer's format. */
+  format?: number
 }
 
 /**
@@ -43,9 +48,12 @@ export function autoregressiveDecoding(
   return {
     loop: decode(ids, { ...options, genLength }),
     length: ids.length + genLength,
-    choose(logits, { state, uniform }) {
+    choose(logits, { state, uniform, format }) {
       const modelLogits = new ModelLogits(logits)
-      const scores = processLogits(modelLogits.values, options, state)
+      const processed = processLogits(modelLogits.values, options, state)
+      const left = genLength - (state.ids.length - state.promptLength)
+      const scores =
+        format === undefined ? processed : onlyAllowed(processed, options.constraint as Constraint, format, left)
       try {
         if (!options.temperature) return readGreedy(scores, modelLogits)
         return readDrawn(draw(warpLogits(scores, options), [uniform]), modelLogits)
@@ -62,11 +70,12 @@ function* decode(
   prompt: Int32Array,
   options: AutoregressiveDecoderOptions & { genLength: number },
 ): DecodeLoop<NextTokenChoice> {
-  const { eos, genLength, imageToken, temperature, uniform = randomFrom(0) } = options
+  const { eos, genLength, imageToken, temperature, uniform = randomFrom(0), constraint } = options
   const promptIds = Array.from(prompt, (id) => (id < 0 ? (imageToken ?? id) : id)).filter((id) => id >= 0)
   const answer: number[] = []
   const stats = { forwards: 0, tokensComputed: 0, milliseconds: 0 }
   let ended = false
+  let format = constraint?.tokens.start
   while (answer.length < genLength && !ended) {
     const position = prompt.length + answer.length
     // The prompt at first, then the last token.
@@ -80,7 +89,7 @@ function* decode(
       blockSize: 1,
       commit: length,
       wanted: Int32Array.of(position - 1),
-      choice: { state, uniform: temperature ? uniform() : 0 },
+      choice: { state, uniform: temperature ? uniform() : 0, format },
     }
     stats.forwards++
     stats.tokensComputed += length
@@ -88,6 +97,7 @@ function* decode(
     if (answer.length === 0) yield { type: "prefill", tokens: length }
     answer.push(predicted.ids[0])
     ended = eos.includes(predicted.ids[0])
+    if (!ended && format !== undefined) format = constraint?.tokens.next(format, predicted.ids[0])
     yield {
       type: "step",
       block: answer.length - 1,

@@ -4,6 +4,7 @@ import type { LanguageModel } from "../../models/types.js"
 import { causal } from "../../nn/attention-pattern.js"
 import { LikelihoodForward } from "../likelihood.js"
 import type { Prompt } from "../prompt.js"
+import type { PromptStore } from "../prompt-store.js"
 
 /**
  * log p(answer | prompt) = Σ log p(token | prompt, tokens before it), per answer. An answer that should be a whole one
@@ -13,11 +14,13 @@ export function autoregressiveLikelihoods(
   model: LanguageModel,
   prompt: Prompt,
   answers: readonly Int32Array[],
+  store?: PromptStore,
 ): number[] {
   const forward = new LikelihoodForward()
   const promptTokens = prompt.ids.length
   for (let position = 0; position < promptTokens; position++) forward.addPrompt(position)
   forward.spans.push(...causal(promptTokens).spans)
+  forward.beginning = { tokens: promptTokens, blockSize: 1 }
   answers.forEach((tokens, answer) => {
     const start = forward.length
     tokens.forEach((token, i) => {
@@ -34,5 +37,5 @@ export function autoregressiveLikelihoods(
       })
     })
   })
-  return forward.sum(model, prompt, answers.length)
+  return forward.sum(model, prompt, answers.length, store)
 }

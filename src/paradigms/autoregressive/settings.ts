@@ -3,6 +3,7 @@
 import { join } from "node:path"
 import type { GenerationConfig, GenerationValues } from "../../checkpoint/generation-config.js"
 import { UserError } from "../../errors.js"
+import { constraintOf } from "../constraint-of.js"
 import { type DecodingOptions, MAX_TOKENS } from "../decoding-options.js"
 import type { DecodingReport } from "../decoding-report.js"
 import type { OpenedModel } from "../paradigm.js"
@@ -40,13 +41,28 @@ export function autoregressiveSettings(
   const { file = "", values, unsupported } = generation
   for (const { key, value, why } of unsupported) report.leaveOut(key, value, file, why, true)
   const genLength = longest(model, options, promptTokens, report)
+  const known = withinVocabulary(model, file, values, report)
   return {
     eos: model.eos,
     genLength,
     imageToken: config.tokens.imagePad,
-    ...processors(file, withinVocabulary(model, file, values, report), options, promptTokens, report),
+    constraint: constraintOf(model, options.format, genLength, { report, suppress: known.suppress_tokens }),
+    ...endedByFormat(options, processors(file, known, options, promptTokens, report), report),
     ...sampling(folder, generation, options, report),
   }
+}
+
+/** A format says itself where an answer may end. */
+function endedByFormat({ format }: DecodingOptions, rules: ProcessorOptions, report: DecodingReport): ProcessorOptions {
+  if (format === undefined) return rules
+  const { minTokens, forcedEos, lengthDecay, ...others } = rules
+  for (const [name, value] of Object.entries({ minTokens: minTokens || undefined, forcedEos, lengthDecay })) {
+    const setting = report.applied[name]
+    if (value === undefined || !setting) continue
+    delete report.applied[name]
+    report.leaveOut(name, value, setting.from, "the format says where the answer ends")
+  }
+  return others
 }
 
 /** Tokens to generate at most: `max_new_tokens`, else what `max_length` leaves; what a file wants ends with the positions. */

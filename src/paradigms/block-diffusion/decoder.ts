@@ -5,6 +5,8 @@
  */
 
 import { randomFrom } from "../../data/prng.js"
+import { ConstrainedAnswer, constrainedRows } from "../constrained-answer.js"
+import type { Constraint } from "../constraint.js"
 import { doneEvent } from "../decode-events.js"
 import type { DecodeLoop, Decoding } from "../decode-loop.js"
 import { checkSampling, type SamplingOptions, sampleTokens, type UniformSource } from "../sampling.js"
@@ -27,6 +29,8 @@ export interface BlockDecoderOptions extends SamplingOptions {
   strategy?: RemaskingStrategy
   /** Confidence above which a dynamic strategy makes a token final. @default 0.85 */
   threshold?: number
+  /** The format that the answer must have. */
+  constraint?: Constraint
   /** One number per row of the block in each step, masked or not. @default a generator seeded with 0 */
   uniform?: UniformSource
   /** Which row predicts a token: its own, as the authors', or the one before. @default "same" */
@@ -60,12 +64,15 @@ export function blockDecoding(promptLength: number, options: BlockDecoderOptions
   const { dropCache = false, singleBlockSchedule = "blockSize" } = options
   const draws = Boolean(options.temperature)
   const denoiser = new Denoiser(sequence, { blockSize, shift, context, draws, uniform, dropCache })
+  const { constraint } = options
+  const constrained = constraint && new ConstrainedAnswer(constraint, sequence, { start: promptLength, genLength })
   const loop = options.reference ? referenceLoop : fastLoop
   const schedule = transferSchedule(sequence.full && singleBlockSchedule === "genLength" ? genLength : blockSize, steps)
   return {
     loop: decode(sequence, denoiser, loop(sequence, denoiser, { schedule, strategy, threshold, dropCache })),
     length: sequence.length,
-    choose(logits, { uniforms }) {
+    choose(logits, { positions, uniforms }) {
+      if (constrained) return constrained.choose(constrainedRows(logits), positions, uniforms, options)
       // Nothing trained with the shift ever predicts the mask; without it, the authors let it happen.
       return sampleTokens(logits, options, uniforms, shift === "next" ? maskToken : undefined)
     },

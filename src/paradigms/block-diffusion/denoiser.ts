@@ -6,8 +6,10 @@ import type { Predictions, UniformSource } from "../sampling.js"
 import type { CleanContext, TokenShift } from "./needed-positions.js"
 import type { BlockSequence } from "./sequence.js"
 
-/** One number in [0, 1) for each wanted position; none in greedy decoding. */
 export interface BlockChoice {
+  /** Whose tokens are predicted, ascending. */
+  positions: Int32Array
+  /** One number in [0, 1) for each of them; of no account in greedy decoding. */
   uniforms: readonly number[]
 }
 
@@ -71,7 +73,7 @@ export class Denoiser {
     const { shift, draws, uniform } = this.#options
     const positions = this.#sequence.maskedIn(start, end)
     const drawn = draws ? Array.from({ length: end - start }, uniform) : []
-    const choice = { uniforms: Array.from(positions, (position) => drawn[position - start] ?? 0) }
+    const choice = { positions, uniforms: Array.from(positions, (position) => drawn[position - start] ?? 0) }
     if (shift === "same") {
       const asked = yield* this.#ask(start - pending, end, pending, positions, choice)
       return { positions, ...asked }

@@ -4,6 +4,7 @@ import type { LanguageModel } from "../../models/types.js"
 import { blockCausal, type Interval } from "../../nn/attention-pattern.js"
 import { LikelihoodForward } from "../likelihood.js"
 import type { Prompt } from "../prompt.js"
+import type { PromptStore } from "../prompt-store.js"
 import { type CleanContext, cleanBlockSize, type TokenShift } from "./needed-positions.js"
 
 export interface BlockLikelihoodOptions {
@@ -13,6 +14,8 @@ export interface BlockLikelihoodOptions {
   shift?: TokenShift
   /** @default "block" */
   context?: CleanContext
+  /** Of the beginnings of prompts. */
+  store?: PromptStore
 }
 
 /**
@@ -28,7 +31,7 @@ export function blockLikelihoods(
   model: LanguageModel,
   prompt: Prompt,
   answers: readonly Int32Array[],
-  { blockSize, maskToken, shift = "same", context = "block" }: BlockLikelihoodOptions,
+  { blockSize, maskToken, shift = "same", context = "block", store }: BlockLikelihoodOptions,
 ): number[] {
   const forward = new LikelihoodForward()
   const promptTokens = prompt.ids.length
@@ -36,6 +39,7 @@ export function blockLikelihoods(
   for (let position = 0; position < prefix; position++) forward.addPrompt(position)
   const cleanBlock = cleanBlockSize(blockSize, context)
   forward.spans.push(...blockCausal(prefix, cleanBlock).spans)
+  forward.beginning = { tokens: prefix, blockSize: cleanBlock }
 
   answers.forEach((tokens, answer) => {
     const first = forward.length
@@ -74,5 +78,5 @@ export function blockLikelihoods(
       addBlock(position - offset, position, blockSize)
     })
   })
-  return forward.sum(model, prompt, answers.length)
+  return forward.sum(model, prompt, answers.length, store)
 }

@@ -50,6 +50,10 @@ export class BlockSequence {
     for (let row = start; row < end; row++) if (this.#masked[row]) found.push(row)
     return Int32Array.from(found)
   }
+  /** The token at a position of the answer, undefined while it is masked. */
+  known(row: number): number | undefined {
+    return this.#masked[row] ? undefined : this.#ids[row]
+  }
   /** Makes a prediction final. A predicted mask token leaves its row masked, as in the authors' code. */
   unmask(row: number, id: number): void {
     if (id === this.#options.maskToken) return

@@ -5,6 +5,7 @@ import { maskToken } from "../../checkpoint/config.js"
 import type { GenerationConfig } from "../../checkpoint/generation-config.js"
 import { UserError } from "../../errors.js"
 import { shown } from "../../readable.js"
+import { constraintOf } from "../constraint-of.js"
 import { type DecodingOptions, MAX_TOKENS } from "../decoding-options.js"
 import type { DecodingReport } from "../decoding-report.js"
 import { leaveOutUnread, samplingSettings } from "../diffusion-settings.js"
@@ -45,11 +46,12 @@ export function remaskingDefaults(
 
 /** The authors' decoder reads none of the sampling settings of generation_config.json, and neither does this. */
 export function blockSettings(
-  { config, generation, folder, eos }: OpenedModel,
+  opened: OpenedModel,
   options: DecodingOptions,
   _promptTokens: number,
   report: DecodingReport,
 ): BlockSettings {
+  const { config, generation, folder, eos } = opened
   const { file = "", values } = generation
   const why = "block diffusion decodes as its authors' code, which does not read it"
   leaveOutUnread(generation, options, report, USED, why)
@@ -78,6 +80,7 @@ export function blockSettings(
     eos,
     genLength,
     maskToken: maskToken(config),
+    constraint: constraintOf(opened, options.format, genLength, { report }),
     blockSize,
     steps: report.choose("steps", [["option", options.steps], ["default", blockSize] as const]),
     strategy: report.choose("strategy", [

@@ -14,8 +14,10 @@ export interface FullChoiceOptions {
   guidance?: number
 }
 
-/** One number in [0, 1) for each wanted position, of which all its noise is made; none when there is no noise. */
 export interface FullChoice {
+  /** Whose tokens are predicted, ascending. */
+  positions: Int32Array
+  /** One number in [0, 1) for each of them, of which all its noise is made; none when there is no noise. */
   uniforms: readonly number[]
 }
 
@@ -32,7 +34,7 @@ export interface FullPredictions extends Predictions {
 export function chooseTokens(
   logits: Tensor,
   { temperature = 0, suppress = [], guidance = 0 }: FullChoiceOptions,
-  { uniforms }: FullChoice,
+  { uniforms }: Pick<FullChoice, "uniforms">,
   companion?: Tensor,
 ): FullPredictions {
   const modelLogits = new ModelLogits(logits)

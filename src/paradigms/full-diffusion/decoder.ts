@@ -5,6 +5,8 @@
  */
 
 import { randomFrom } from "../../data/prng.js"
+import { ConstrainedAnswer, constrainedRows } from "../constrained-answer.js"
+import type { Constraint } from "../constraint.js"
 import { doneEvent } from "../decode-events.js"
 import type { DecodeLoop, Decoding } from "../decode-loop.js"
 import { checkSampling, type UniformSource } from "../sampling.js"
@@ -17,6 +19,8 @@ export interface FullDiffusionDecoderOptions extends FullChoiceOptions {
   maskToken: number
   /** The text ends behind any of these: decoding ends when one is final and everything before it. */
   eos?: readonly number[]
+  /** The format that the answer must have. */
+  constraint?: Constraint
   /** Sequences of tokens. The answer ends before the first that is found in it, and nothing behind it is decided. */
   stop?: readonly (readonly number[])[]
   /** Tokens to generate. @default 128 */
@@ -58,6 +62,8 @@ export function fullDiffusionDecoding(
   const { blockSize = genLength, steps = genLength } = options
   checkOptions({ ...options, genLength, blockSize, steps }, promptLength)
   const sequence = new FullSequence({ promptLength, genLength, maskToken, eos, stop })
+  const { constraint } = options
+  const constrained = constraint && new ConstrainedAnswer(constraint, sequence, { start: promptLength, genLength })
   const { remasking = "low_confidence", shift = "same", uniform = randomFrom(0), reference = false } = options
   const { threshold, prefixRefresh } = options
   const loop: FullLoopOptions = {
@@ -76,7 +82,12 @@ export function fullDiffusionDecoding(
   return {
     loop: decode(sequence, loop),
     length: sequence.length,
-    choose: (logits, choice, companion) => chooseTokens(logits, options, choice, companion),
+    choose(logits, choice, companion) {
+      if (!constrained) return chooseTokens(logits, options, choice, companion)
+      const rows = constrainedRows(logits, companion && { logits: companion, scale: guidance })
+      const sampling = { temperature, confidenceFrom: "unmodified" as const }
+      return constrained.choose(rows, choice.positions, choice.uniforms, sampling)
+    },
   }
 }
 

@@ -75,7 +75,7 @@ function* denoise(
     commit,
     wanted: positions.map((position) => position - before),
     companion,
-    choice: { uniforms: draws ? Array.from(positions, (position) => drawn[position - promptLength]) : [] },
+    choice: { positions, uniforms: draws ? Array.from(positions, (position) => drawn[position - promptLength]) : [] },
   }
   const scores = scoresOf(remasking, positions, sequence.length, logConfidences ?? confidences, uniform)
   const order = ranking(scores)

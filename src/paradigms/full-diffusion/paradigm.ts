@@ -42,7 +42,11 @@ export const fullDiffusion: Paradigm<FullDiffusionRecipe, FullSettings> = {
   },
   nothingLearned: ["was masked", "raise full_diffusion.noise_range, or train more steps"],
   options: ["blockSize", "steps", "strategy", "threshold", "shift", "reference", "guidance", "prefixRefresh", "stop"],
-  checkOptions({ strategy, stop = [] }) {
+  checkOptions({ strategy, stop = [], format }) {
+    if (format !== undefined && stop.length > 0)
+      throw new UserError("an answer that has a format ends where the format does, not before a text", {
+        fix: "leave stop or the format out",
+      })
     if (!Array.isArray(stop) || !stop.every((text) => typeof text === "string" && text !== ""))
       throw new UserError(`stop must be texts that are not empty, not ${shown(stop)}`, {
         fix: "leave it out where the answer ends by itself",

@@ -32,6 +32,10 @@ export class FullSequence {
     for (let position = start; position < end; position++) if (this.#masked[position]) found.push(position)
     return Int32Array.from(found)
   }
+  /** The token at a position of the answer, undefined while it is masked. */
+  known(position: number): number | undefined {
+    return this.#masked[position] ? undefined : this.#ids[position]
+  }
   /** Makes a prediction final. A predicted mask token leaves its position masked, as in the authors' code. */
   fix(position: number, id: number): void {
     if (id === this.#options.maskToken) return

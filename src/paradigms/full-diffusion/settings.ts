@@ -2,6 +2,7 @@
 
 import { maskToken } from "../../checkpoint/config.js"
 import { UserError } from "../../errors.js"
+import { constraintOf } from "../constraint-of.js"
 import { type DecodingOptions, MAX_TOKENS } from "../decoding-options.js"
 import type { DecodingReport } from "../decoding-report.js"
 import { leaveOutUnread, samplingSettings } from "../diffusion-settings.js"
@@ -17,11 +18,12 @@ export type FullSettings = Omit<FullDiffusionDecoderOptions, "uniform"> & { genL
  * @throws UserError when the answer is no whole number of blocks
  */
 export function fullSettings(
-  { config, generation, eos, tokenizer }: OpenedModel,
+  opened: OpenedModel,
   options: DecodingOptions,
   _promptTokens: number,
   report: DecodingReport,
 ): FullSettings {
+  const { config, generation, eos, tokenizer } = opened
   const why = "full diffusion decodes as its authors' code, which does not read it"
   leaveOutUnread(generation, options, report, ["eos_token_id"], why)
   for (const name of ["topK", "topP"] as const)
@@ -40,6 +42,7 @@ export function fullSettings(
     eos,
     genLength,
     maskToken: mask,
+    constraint: constraintOf(opened, options.format, genLength, { report, suppress: config.tokens.suppress }),
     blockSize,
     steps: steps * (genLength / blockSize),
     stop: stop.filter((ids) => ids.length > 0),

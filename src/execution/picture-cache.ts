@@ -1,0 +1,128 @@
+/** Features of pictures, kept by what the tower is given: a picture that was seen is not computed again, whatever stands before it. */
+
+import { inTurns } from "../in-turns.js"
+import type { ImageInput, LanguageModel } from "../models/types.js"
+import { dispose, noGrad, Scope, type Tensor, untidied } from "../torch/index.js"
+import { nameOfContent } from "./content-name.js"
+import { untilAborted } from "./until-aborted.js"
+
+/** What a picture gives a prompt. */
+export interface PictureFeatures {
+  /** [tokens, E]: whoever asked disposes of them, or leaves them to the garbage collector. */
+  features: Tensor
+  /** The same name, the same features. */
+  name: string
+}
+
+export class PictureCache {
+  asked = 0
+  reused = 0
+  evictions = 0
+  #bytes = 0
+  readonly #model: LanguageModel
+  /** Least recently used first. */
+  readonly #kept = new Map<string, Tensor>()
+  /** Pictures that are being computed for somebody. */
+  readonly #pending = new Map<string, Promise<unknown>>()
+
+  /** @param limit bytes of features; 0: nothing is kept */
+  constructor(
+    model: LanguageModel,
+    public limit: number,
+  ) {
+    this.#model = model
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /**
+   * Features of each picture. Those that are not known are computed as one batch; one that another request computes already
+   * is waited for.
+   * @throws the reason of `signal` when it is aborted
+   */
+  async features(images: readonly ImageInput[], signal?: AbortSignal): Promise<PictureFeatures[]> {
+    const names = images.map(nameOfContent)
+    for (;;) {
+      const others = names.flatMap((name) => (this.#kept.has(name) ? [] : (this.#pending.get(name) ?? [])))
+      if (others.length === 0) break
+      await untilAborted(Promise.allSettled(others), signal)
+    }
+    signal?.throwIfAborted()
+    const given = new Map<string, Tensor>()
+    const missing = new Map<string, ImageInput>()
+    for (const [i, name] of names.entries()) {
+      const kept = this.#use(name)
+      if (kept && !given.has(name)) given.set(name, aliasOf(kept))
+      if (!kept) missing.set(name, images[i])
+    }
+    this.asked += images.length
+    this.reused += images.length - missing.size
+    try {
+      if (missing.size > 0) for (const [name, own] of await this.#compute(missing, signal)) given.set(name, own)
+    } catch (error) {
+      dispose(given.values())
+      throw error
+    }
+    const taken = new Set<string>()
+    return names.map((name) => {
+      const own = given.get(name) as Tensor
+      // A picture that is shown twice has two handles, which are disposed of one by one.
+      const features = taken.has(name) ? aliasOf(own) : own
+      taken.add(name)
+      return { features, name }
+    })
+  }
+
+  /** Gives everything back; what was handed out stays. */
+  clear(): void {
+    dispose(this.#kept.values())
+    this.#kept.clear()
+    this.#bytes = 0
+  }
+
+  async #compute(missing: ReadonlyMap<string, ImageInput>, signal?: AbortSignal): Promise<Map<string, Tensor>> {
+    const scope = new Scope()
+    const work = inTurns(this.#model.encodeImagesInPieces([...missing.values()]), {
+      within: (piece) => noGrad(() => scope.within(piece)),
+      signal,
+    })
+    if (this.limit > 0) for (const name of missing.keys()) this.#pending.set(name, work)
+    try {
+      const features = await work
+      return new Map([...missing.keys()].map((name, i) => [name, this.#keep(name, features[i])]))
+    } finally {
+      for (const name of missing.keys()) this.#pending.delete(name)
+      scope.dispose()
+    }
+  }
+
+  /** What is kept under a name, as the last that was used. */
+  #use(name: string): Tensor | undefined {
+    const kept = this.#kept.get(name)
+    if (!kept) return undefined
+    this.#kept.delete(name)
+    this.#kept.set(name, kept)
+    return kept
+  }
+
+  /** @returns features of their own, kept if they have room: as a part of a batch they would hold the whole of it */
+  #keep(name: string, part: Tensor): Tensor {
+    const own = untidied(() => noGrad(() => part.clone()))
+    if (own.bytes > this.limit) return own
+    for (const [oldest, features] of this.#kept) {
+      if (this.#bytes + own.bytes <= this.limit) break
+      this.#kept.delete(oldest)
+      this.#bytes -= features.bytes
+      features.dispose()
+      this.evictions++
+    }
+    this.#kept.set(name, own)
+    this.#bytes += own.bytes
+    return aliasOf(own)
+  }
+}
+
+/** Another handle to the same numbers, which lives as long as it is held. */
+const aliasOf = (features: Tensor): Tensor => untidied(() => features.detach())

@@ -1,0 +1,93 @@
+/** From the format that is asked for to one over the tokens of a model, kept for the next answer. */
+
+import { UserError } from "../errors.js"
+import { type AnswerFormat, compileFormat, formatKey } from "../grammar/format.js"
+import { TokenAutomaton, Vocabulary } from "../grammar/token-automaton.js"
+import type { Constraint } from "./constraint.js"
+import type { DecodingReport } from "./decoding-report.js"
+import type { OpenedModel } from "./paradigm.js"
+
+/** Formats of a model that are kept with what was found out about them: the same is mostly asked for again. */
+const KEPT = 16
+/** An automaton that has grown beyond is made anew for the next answer: its states stay in memory. */
+const MOST_STATES = 50_000
+
+/** What a tokenizer's formats share. */
+interface Known {
+  /** What the vocabulary leaves out. */
+  excluded: string
+  vocabulary: Vocabulary
+  automata: Map<string, TokenAutomaton>
+}
+
+const known = new WeakMap<object, Known>()
+
+export interface ConstraintOptions {
+  /** Is told of the format. */
+  report: DecodingReport
+  /** Tokens that are never taken. */
+  suppress?: readonly number[]
+}
+
+/**
+ * A format over the tokens of a model, for the settings of a paradigm.
+ * @returns undefined where no format is asked for
+ * @throws UserError when no answer of the format fits into so many tokens
+ */
+export function constraintOf(
+  model: OpenedModel,
+  format: AnswerFormat | undefined,
+  genLength: number,
+  { report, suppress = [] }: ConstraintOptions,
+): Constraint | undefined {
+  if (format === undefined) return undefined
+  const { vocabSize } = model.config.text
+  const ends = model.eos.filter((id) => id < vocabSize && !suppress.includes(id)).sort((a, b) => a - b)
+  if (ends.length === 0)
+    throw new UserError("the model has no token that ends an answer, and so cannot be held to a format", {
+      where: model.folder,
+      fix: "name one in config.json (eos_token_id)",
+    })
+  const tokens = automatonOf(model, format, suppress)
+  const needed = tokens.completion(tokens.start)
+  if (needed === Number.POSITIVE_INFINITY)
+    throw new UserError("the model has no tokens for what the format asks for", {
+      where: model.folder,
+      fix: "ask for a format of other characters, or use another model",
+    })
+  if (!tokens.canComplete(tokens.start, genLength))
+    throw new UserError(
+      `the shortest answer of this format takes ${needed} tokens, and ${genLength} may be generated`,
+      { fix: `ask for more tokens (--max-tokens ${needed}), or for less` },
+    )
+  report.choose("format", [["option", format.type]])
+  return { tokens, ends: { ids: Int32Array.from(ends) } }
+}
+
+function automatonOf(model: OpenedModel, format: AnswerFormat, suppress: readonly number[]): TokenAutomaton {
+  const { vocabulary, automata } = vocabularyOf(model, suppress)
+  const key = formatKey(format)
+  const last = automata.get(key)
+  automata.delete(key)
+  const automaton = last && last.size < MOST_STATES ? last : new TokenAutomaton(compileFormat(format), vocabulary)
+  automata.set(key, automaton)
+  if (automata.size > KEPT) automata.delete(automata.keys().next().value as string)
+  return automaton
+}
+
+/** Of special tokens and ends, and of ids that the model does not know, nothing is ever text. */
+function vocabularyOf({ tokenizer, config, eos }: OpenedModel, suppress: readonly number[]): Known {
+  const { vocabSize } = config.text
+  const without = [...new Set([...eos, ...suppress, ...(config.tokens.mask === undefined ? [] : [config.tokens.mask])])]
+  const excluded = `${vocabSize} ${without.sort((a, b) => a - b).join(" ")}`
+  const last = known.get(tokenizer)
+  if (last?.excluded === excluded) return last
+  const pieces = tokenizer.tokenBytes()
+  for (const part of new Set([pieces.inside, pieces.first])) {
+    part.length = Math.min(part.length, vocabSize)
+    for (const id of without) if (id < part.length) part[id] = undefined
+  }
+  const made = { excluded, vocabulary: new Vocabulary(pieces), automata: new Map() }
+  known.set(tokenizer, made)
+  return made
+}
