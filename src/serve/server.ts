@@ -160,6 +160,7 @@ const engineOptions = (models: ModelToServe[], { dtype, device }: ServeOptions, 
   promptTokens: limits.promptTokens,
   answerTokens: limits.answerTokens,
   cacheBytes: limits.cacheBytes,
+  ...(limits.prefixBytes !== undefined && { prefixBytes: limits.prefixBytes }),
 })
 
 /** On a loopback address a page of another site could name this machine as it likes. */

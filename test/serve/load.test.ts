@@ -12,7 +12,7 @@ import { eventsOf, health, type SmallServer, startSmallServer, until } from "../
 const folder = mkdtempSync(join(tmpdir(), "dvl-load-"))
 let server: SmallServer
 beforeAll(async () => {
-  const limits = { concurrent: 8, queue: 120, unreadBytes: 20_000, unreadMs: 1500 }
+  const limits = { concurrent: 8, queue: 120, unreadBytes: 20_000, unreadMs: 1500, prefixBytes: 0 }
   server = await startSmallServer(folder, { limits })
 })
 afterAll(async () => {
