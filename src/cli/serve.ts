@@ -22,6 +22,7 @@ export interface ServeCommandOptions {
   maxImages: number
   maxPixels: number
   cacheMemory: number
+  prefixMemory?: number
   timeout: number
   grace: number
   stuck: number
@@ -80,6 +81,7 @@ function settingsOf(models: readonly string[], options: ServeCommandOptions): Se
       promptTokens: options.maxPromptTokens,
       answerTokens: options.maxTokens,
       cacheBytes: cacheMemory * MIB,
+      ...(options.prefixMemory !== undefined && { prefixBytes: options.prefixMemory * MIB }),
       requestMs: 1000 * timeout,
       stuckMs: 1000 * stuck,
     },

@@ -99,7 +99,9 @@ export class Executor {
         else {
           // Before it is told: nobody may listen any more behind it.
           if (value.type === "done") this.#reuse.keepSlot(slot)
-          yield value.type === "done" ? { ...value, stats: { ...value.stats, cachedTokens: slot.cachedTokens } } : value
+          const { cachedTokens } = slot
+          if (value.type === "done") yield { ...value, stats: { ...value.stats, cachedTokens } }
+          else yield value.type === "prefill" ? { ...value, cachedTokens } : value
           next = loop.next(NOTHING)
         }
       }

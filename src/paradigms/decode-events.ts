@@ -45,7 +45,13 @@ export interface DecodeDone {
 }
 
 /** `forward` is missing where the work was done by the forward of another event. */
-export type PrefillEvent = { type: "prefill"; tokens: number; forward?: ForwardTrace }
+export type PrefillEvent = {
+  type: "prefill"
+  tokens: number
+  forward?: ForwardTrace
+  /** Of these, those that an earlier request had computed. */
+  cachedTokens?: number
+}
 
 /** One denoising step of a block; in autoregressive decoding every token is a block of one step. */
 export interface StepEvent {

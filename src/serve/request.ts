@@ -6,12 +6,6 @@ import type { Message } from "../text/message.js"
 /** A picture's file: its bytes, or those in base64 as they came. */
 export type Picture = { bytes: Uint8Array } | { base64: string | Uint8Array }
 
-/** What the form of an answer is held to. */
-export type AnswerFormat =
-  | { type: "json_object" }
-  | { type: "json_schema"; schema: Record<string, unknown> }
-  | { type: "regex"; pattern: string }
-
 /** Decoding that a request may ask for; how long an answer gets is decided with its prompt at hand. */
 export type AskedDecoding = Omit<DecodingOptions, "maxTokens" | "stop" | "reference" | "dropCache">
 
@@ -33,7 +27,6 @@ export interface AnswerRequest {
   logProbabilities?: number
   /** Whether drafts and commits are told. */
   progress: boolean
-  format?: AnswerFormat
 }
 
 /** A token of a draft. */

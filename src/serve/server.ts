@@ -31,6 +31,8 @@ import {
 /** How long a client may take to send a request, in milliseconds. */
 const REQUEST_MS = 60_000
 const HEADERS_MS = 20_000
+/** How long a connection may wait for another request: longer than proxies keep theirs, so that none is closed while a request is on its way. */
+const IDLE_MS = 75_000
 
 /** `serve` of ./serve.js, which loads this when it is called. */
 export async function startServer(options: ServeOptions = {}): Promise<RunningServer> {
@@ -72,7 +74,7 @@ export async function startServer(options: ServeOptions = {}): Promise<RunningSe
   const http = createServer(listener)
   // What a client expects beside an answer is passed over.
   http.on("checkExpectation", listener)
-  Object.assign(http, { requestTimeout: REQUEST_MS, headersTimeout: HEADERS_MS })
+  Object.assign(http, { requestTimeout: REQUEST_MS, headersTimeout: HEADERS_MS, keepAliveTimeout: IDLE_MS })
   try {
     await listen(http, host, port)
   } catch (error) {
@@ -158,6 +160,7 @@ const engineOptions = (models: ModelToServe[], { dtype, device }: ServeOptions, 
   promptTokens: limits.promptTokens,
   answerTokens: limits.answerTokens,
   cacheBytes: limits.cacheBytes,
+  ...(limits.prefixBytes !== undefined && { prefixBytes: limits.prefixBytes }),
 })
 
 /** On a loopback address a page of another site could name this machine as it likes. */

@@ -50,8 +50,10 @@ export interface ServeLimits {
   promptTokens: number
   /** Tokens of an answer. */
   answerTokens: number
-  /** Memory for keys and values of all answers under way, in bytes. */
+  /** Memory for all answers under way, in bytes. */
   cacheBytes: number
+  /** Memory for what is kept of earlier requests, of each model, in bytes. @default an eighth of what is free, at most 4 GiB; 1 GiB on a GPU */
+  prefixBytes?: number
   /** Time of a request, in milliseconds. */
   requestMs: number
   /** Bytes that may wait for a slow reader, and how long, in milliseconds. */

@@ -76,7 +76,10 @@ describe("the client of OpenAI", () => {
     }
     expect(text).toBe(message.content)
     expect(reasons).toEqual([finish_reason])
-    expect({ ...usage, diffusion: null }).toEqual({ ...whole.usage, diffusion: null })
+    // The second time the prompt is known.
+    const own = { diffusion: null, prompt_tokens_details: null }
+    expect({ ...usage, ...own }).toEqual({ ...whole.usage, ...own })
+    expect(usage!.prompt_tokens_details!.cached_tokens).toBeGreaterThan(0)
     expect(usage!.completion_tokens).toBeLessThanOrEqual(10)
     expect(usage).toMatchObject({
       prompt_tokens_details: { cached_tokens: expect.any(Number) },
@@ -110,6 +113,22 @@ describe("the client of OpenAI", () => {
       finish_reason: "stop",
       message: { content: text.slice(0, text.indexOf(stop)) },
     })
+  })
+
+  it("gives JSON as a schema wants it", async () => {
+    const schema = {
+      type: "object",
+      properties: { colour: { enum: ["red", "blue"] } },
+      required: ["colour"],
+      additionalProperties: false,
+    }
+    const { choices } = await openai.chat.completions.create({
+      model: "bd",
+      messages,
+      max_tokens: 40,
+      response_format: { type: "json_schema", json_schema: { name: "colour", schema, strict: true } },
+    })
+    expect(["red", "blue"]).toContain(JSON.parse(choices[0].message.content!).colour)
   })
 
   it("continues a text", async () => {
@@ -168,9 +187,12 @@ describe("the client of Anthropic", () => {
     })
     stream.on("streamEvent", ({ type }) => types.push(type))
     const final = await stream.finalMessage()
-    expect({ ...final, id: null, parsed_output: null }).toEqual({
+    const { input_tokens: input, cache_read_input_tokens: known } = final.usage
+    expect(input + known!).toBe(whole.usage.input_tokens + whole.usage.cache_read_input_tokens!)
+    expect({ ...final, id: null, usage: null, parsed_output: null }).toEqual({
       ...whole,
       id: null,
+      usage: null,
       parsed_output: null,
       content: final.content,
     })
@@ -197,7 +219,7 @@ describe("the client of Anthropic", () => {
       max_tokens: 3,
       messages: [{ role: "user", content }],
     })
-    expect(usage.input_tokens).toBeGreaterThan(20)
+    expect(usage.input_tokens + usage.cache_read_input_tokens!).toBeGreaterThan(20)
     expect(usage.output_tokens).toBeLessThanOrEqual(3)
     const whole = await anthropic.messages.create({ model: "ar", max_tokens: 12, messages })
     const text = (whole.content[0] as { text: string }).text

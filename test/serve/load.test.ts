@@ -12,7 +12,7 @@ import { eventsOf, health, type SmallServer, startSmallServer, until } from "../
 const folder = mkdtempSync(join(tmpdir(), "dvl-load-"))
 let server: SmallServer
 beforeAll(async () => {
-  const limits = { concurrent: 8, queue: 120, unreadBytes: 20_000, unreadMs: 1500 }
+  const limits = { concurrent: 8, queue: 120, unreadBytes: 20_000, unreadMs: 1500, prefixBytes: 0 }
   server = await startSmallServer(folder, { limits })
 })
 afterAll(async () => {
@@ -89,14 +89,14 @@ it("says that it is busy, and when to come again", async () => {
   const all = Array.from({ length: 140 }, async () => {
     const response = await ask(body({ max_tokens: 450 }), leaving.signal)
     if (response.status === 429) refused.push(response)
-  })
+  }).map((asking) => asking.catch(() => {}))
   await until(() => refused.length > 0)
   expect(Number(refused[0].headers.get("retry-after"))).toBeGreaterThan(0)
   expect(await refused[0].json()).toMatchObject({ error: { type: "rate_limit_error", code: "rate_limit_exceeded" } })
   expect(server.counts.requests).toBeLessThanOrEqual(128)
   expect(server.counts.running).toBeLessThanOrEqual(8)
   leaving.abort()
-  await Promise.allSettled(all)
+  await Promise.all(all)
   await nothingLeft()
   expect(server.counts).toEqual({ running: 0, waiting: 0, requests: 0 })
 }, 120_000)
@@ -160,4 +160,23 @@ it("an engine that is killed fails what it was doing, and comes back by itself",
   expect(server.enginePid).not.toBe(enginePid)
   expect(textOf(await (await ask(body())).text())).not.toBe("")
   expect(server.log.map(({ event }) => event)).toContain("engine_ended")
+}, 120_000)
+
+it("an engine that no longer says anything is started again", async () => {
+  const stuck = await startSmallServer(join(folder, "stuck"), { limits: { stuckMs: 3000 } })
+  try {
+    const { enginePid } = stuck
+    const answer = fetch(`${stuck.url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: body({ max_tokens: 450, stream: false, stream_options: undefined }),
+    })
+    await until(() => stuck.counts.running === 1)
+    process.kill(enginePid!, "SIGSTOP")
+    expect((await answer).status).toBe(500)
+    await until(async () => (await health(stuck.url)).status === "ready")
+    expect(stuck.enginePid).not.toBe(enginePid)
+  } finally {
+    await stuck.close()
+  }
 }, 120_000)

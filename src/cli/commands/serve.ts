@@ -37,7 +37,12 @@ export function register(program: Command): void {
     .option("--max-body <MiB>", "size of a request at most", numberBetween(0.001, 1024), 16)
     .option("--max-images <n>", "pictures of a request at most", wholeNumber(0), 16)
     .option("--max-pixels <n>", "pixels of a picture at most", wholeNumber(1), 32_000_000)
-    .option("--cache-memory <MiB>", "memory for keys and values of all answers under way", numberBetween(1, 1e9), 2048)
+    .option("--cache-memory <MiB>", "memory for all answers under way", numberBetween(1, 1e9), 2048)
+    .option(
+      "--prefix-memory <MiB>",
+      "memory for prompts and pictures that may be asked about again, of each model (default: an eighth of what is free, at most 4096)",
+      numberBetween(0, 1e9),
+    )
     .option("--timeout <s>", "time of a request at most", numberBetween(0.01, 1e6), 600)
     .option("--grace <s>", "time to finish answers when the server ends", numberBetween(0, 1e6), 30)
     .option("--stuck <s>", "an engine that says nothing for so long is started again", numberBetween(1, 1e6), 120)

@@ -21,6 +21,7 @@ export function localClient(session: Session): Client {
       let promptTokens = 0
       try {
         for await (const event of answer(session, await asked(model.id, request), limits, signal)) {
+          signal?.throwIfAborted()
           if (event.type === "started") promptTokens = event.promptTokens
           else if (event.type === "finished") {
             const { reason, statistics } = event

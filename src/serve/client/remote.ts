@@ -37,7 +37,10 @@ export function remoteClient(url: string, apiKey?: string): Client {
       const body = JSON.stringify(await bodyOf(model, request))
       const response = await ask("/v1/chat/completions", { method: "POST", body, signal: request.signal })
       try {
-        yield* events(response)
+        for await (const event of events(response)) {
+          request.signal?.throwIfAborted()
+          yield event
+        }
       } catch (cause) {
         request.signal?.throwIfAborted()
         throw cause instanceof UserError
@@ -67,7 +70,8 @@ async function bodyOf(model: string, request: ClientRequest): Promise<object> {
   const plain: Record<string, unknown> = {}
   const diffusion: Record<string, unknown> = { events: true }
   for (const [key, value] of Object.entries(decoding) as [keyof AskedDecoding, unknown][]) {
-    if (value === undefined) continue
+    // What the server does anyway need not be asked for.
+    if (value === undefined || (key === "generationConfig" && value === true)) continue
     const [name, ofDiffusion] = [NAMES[key], DIFFUSION[key]]
     if (name !== undefined) plain[name] = value
     else if (ofDiffusion !== undefined) diffusion[ofDiffusion] = value
@@ -85,6 +89,7 @@ async function bodyOf(model: string, request: ClientRequest): Promise<object> {
         ),
       })
   }
+  if (!pictures.next().done) throw new UserError("there are more images than the messages show")
   return {
     model,
     messages: parts,

@@ -150,6 +150,7 @@ describe.each(names)("an answer of a small %s model", (name) => {
   it("leaves no tensor behind when nobody listens any more, or it is aborted", async () => {
     const session = sessions.get(name)!
     await collect(name, { maxTokens: 4 })
+    session.executor.clear()
     const before = memory().tensors
     for await (const event of answer(session, asked({ maxTokens: 20 }), LIMITS)) if (event.type === "text") break
     const controller = new AbortController()
@@ -160,7 +161,24 @@ describe.each(names)("an answer of a small %s model", (name) => {
     await expect(async () => {
       for await (const _ of events);
     }).rejects.toThrow("enough")
+    session.executor.clear()
     expect(memory().tensors).toBe(before)
+  })
+
+  it("tells how much of its prompt was known, also when a stop text ended it", async () => {
+    const prompt = { messages: [{ role: "user" as const, content: `What is it? ${name}` }] }
+    const known = async (changes: Partial<AnswerRequest>) =>
+      of(await collect(name, { prompt, maxTokens: 8, ...changes }), "finished")[0].statistics.cachedTokens
+    expect(await known({})).toBe(0)
+    expect(await known({})).toBeGreaterThan(8)
+    const text = textOf(await collect(name, { prompt, maxTokens: 8 }))
+    expect(await known({ stop: [text.slice(0, 1)] })).toBeGreaterThan(8)
+  })
+
+  it("has the format that is asked for", async () => {
+    const format = { type: "regex" as const, pattern: "(yes|no), [0-9]{2}" }
+    const events = await collect(name, { maxTokens: 16, decoding: { format }, logProbabilities: 1 })
+    expect(textOf(events)).toMatch(/^(yes|no), [0-9]{2}$/)
   })
 
   it("refuses in a sentence what cannot be answered", async () => {
@@ -183,6 +201,7 @@ describe.each(names)("an answer of a small %s model", (name) => {
     )
     expect((await failure({ prompt: { text: "it ".repeat(500) } })).code).toBe("context_length_exceeded")
     expect((await failure({ decoding: { guidance: 2 } })).message).toMatch(/guidance/)
+    expect((await failure({ decoding: { format: { type: "regex", pattern: "(" } } })).message).toMatch(/pattern|regex/)
     const memoryLimit = { ...LIMITS, memory: new MemoryBudget(100) }
     expect((await failure({}, memoryLimit)).message).toMatch(/cache/)
     expect(memoryLimit.memory.used).toBe(0)

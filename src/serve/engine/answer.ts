@@ -4,6 +4,7 @@ import { UserError } from "../../errors.js"
 import { resolveDecoding } from "../../generate/decoding.js"
 import { decode, requireOptions } from "../../generate/generate.js"
 import { merged } from "../../generate/merged.js"
+import { requestBytes } from "../../generate/request-bytes.js"
 import type { Session } from "../../generate/session.js"
 import type { DecodeDone } from "../../paradigms/decode-events.js"
 import type { DecodingOptions } from "../../paradigms/decoding-options.js"
@@ -12,7 +13,7 @@ import type { Prompt } from "../../paradigms/prompt.js"
 import { invalid } from "../api-error.js"
 import type { AnswerEvent, AnswerRequest } from "../request.js"
 import { type AnswerLength, answerLength } from "./length.js"
-import { type MemoryBudget, requestBytes } from "./memory.js"
+import type { MemoryBudget } from "./memory.js"
 import { type PromptLimits, promptOf, sentenceOf } from "./prompt.js"
 import { AnswerTrack } from "./track.js"
 
@@ -33,19 +34,32 @@ export async function* answer(
   limits: AnswerLimits,
   signal?: AbortSignal,
 ): AsyncGenerator<AnswerEvent, void, undefined> {
-  const { n, decoding } = request
-  asApiError(() => requireOptions(session, decoding))
+  asApiError(() => requireOptions(session, request.decoding))
   const prompt = await promptOf(session, request, limits, signal)
+  try {
+    yield* answers(session, prompt, request, limits, signal)
+  } finally {
+    // Handles of this request alone.
+    for (const features of prompt.features ?? []) features.dispose()
+  }
+}
+
+async function* answers(
+  session: Session,
+  prompt: Prompt,
+  request: AnswerRequest,
+  { answerTokens, memory }: AnswerLimits,
+  signal?: AbortSignal,
+): AsyncGenerator<AnswerEvent, void, undefined> {
+  const { n, decoding } = request
   const promptTokens = prompt.ids.length
-  const length = answerLength(session, promptTokens, {
-    asked: request.maxTokens,
-    limit: limits.answerTokens,
-    blockSize: decoding.blockSize,
-  })
+  const { blockSize } = decoding
+  const length = answerLength(session, promptTokens, { asked: request.maxTokens, limit: answerTokens, blockSize })
   const options = { ...decoding, maxTokens: length.decoded }
   // What cannot be decoded is refused before anything is told.
   asApiError(() => resolveDecoding(session, options, promptTokens))
-  const release = await limits.memory?.take(n * requestBytes(session, promptTokens, length.decoded), signal)
+  const pictureTokens = prompt.ids.reduce((count, id) => count + (id < 0 ? 1 : 0), 0)
+  const release = await memory?.take(n * requestBytes(session, { ...options, promptTokens, pictureTokens }), signal)
   try {
     yield { type: "started", promptTokens, maxTokens: length.most }
     // Answers to one question differ by the seed alone; the first is the one that is given alone.
@@ -82,10 +96,11 @@ async function* oneAnswer(
   const promptTokens = prompt.ids.length
   const track = new AnswerTrack(session.tokenizer, { index, promptTokens, most, eos, maskToken, stop, progress })
   let done: DecodeDone | undefined
-  const counts = { forwards: 0, milliseconds: 0 }
+  const counts = { forwards: 0, milliseconds: 0, cachedTokens: 0 }
   const started = performance.now()
   for await (const event of decode(session, prompt, { ...options, signal, logProbabilities })) {
     if (event.type === "done") done = event
+    if (event.type === "prefill") counts.cachedTokens = event.cachedTokens ?? 0
     if (event.type !== "step") continue
     if (event.forward) counts.forwards++
     yield* track.step(event)
@@ -95,16 +110,12 @@ async function* oneAnswer(
   counts.milliseconds = performance.now() - started
   const { ids, eosIndex } = done ?? { ids: new Int32Array(), eosIndex: undefined }
   yield* track.finish(ids.slice(0, eosIndex))
-  const { forwards, milliseconds } = done?.stats ?? counts
+  const { forwards, milliseconds, cachedTokens = 0 } = done?.stats ?? counts
   yield {
     type: "finished",
     index,
     reason: track.reason(eosIndex !== undefined && eosIndex < most),
     ...(track.stopped !== undefined && { stop: track.stopped }),
-    statistics: { tokens: track.tokens, forwards, milliseconds, cachedTokens: cachedTokens(done) },
+    statistics: { tokens: track.tokens, forwards, milliseconds, cachedTokens },
   }
 }
-
-/** Tokens of the prompt that were taken from an earlier one's cache. */
-const cachedTokens = (done: DecodeDone | undefined): number =>
-  (done?.stats as { cachedTokens?: number } | undefined)?.cachedTokens ?? 0

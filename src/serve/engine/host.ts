@@ -33,6 +33,7 @@ export class EngineHost {
       cacheBytes: this.#memory?.used ?? 0,
       tensors,
       tensorBytes: bytes,
+      reuse: reuseCounts([...this.#sessions.values()]),
     }
   }
 
@@ -44,6 +45,7 @@ export class EngineHost {
         const session = await openModel(source, {
           ...({ dtype: options.dtype, device: options.device } as SessionOptions),
           base,
+          ...(options.prefixBytes !== undefined && { prefixCache: { bytes: options.prefixBytes } }),
           onEvent: (event) => this.#send({ type: "download", model: id, event }),
         })
         this.#sessions.set(id, session)
@@ -75,6 +77,17 @@ export class EngineHost {
       this.#running.delete(id)
     }
   }
+}
+
+function reuseCounts(sessions: readonly Session[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const { executor } of sessions) {
+    const { prefixes, pictures } = executor.statistics()
+    for (const [kind, numbers] of Object.entries({ prefixes, pictures }))
+      for (const [name, value] of Object.entries(numbers))
+        counts[`${kind}.${name}`] = (counts[`${kind}.${name}`] ?? 0) + value
+  }
+  return counts
 }
 
 /** Only an ApiError is for whoever asked. */

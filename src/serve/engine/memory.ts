@@ -1,11 +1,6 @@
 /** Memory for keys and values of the answers under way: a limit for all of them together, in the order in which they came. */
 
-import type { Session } from "../../generate/session.js"
 import { ApiError } from "../api-error.js"
-
-/** Bytes that an answer's cache takes at most. */
-export const requestBytes = ({ model }: Pick<Session, "model">, promptTokens: number, answerTokens: number): number =>
-  (promptTokens + answerTokens) * model.newCache(1).bytesPerToken
 
 interface Waiting {
   bytes: number

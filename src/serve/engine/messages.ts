@@ -23,8 +23,10 @@ export interface EngineOptions {
   promptTokens: number
   /** Tokens of an answer at most. */
   answerTokens: number
-  /** Memory for keys and values of all answers under way, in bytes. */
+  /** Memory for all answers under way, in bytes. */
   cacheBytes: number
+  /** Memory for what is kept of earlier requests, of each model. @default what the executor takes */
+  prefixBytes?: number
 }
 
 export type ToEngine =
@@ -51,8 +53,8 @@ export interface EngineCounts {
   /** Live tensors and their bytes. */
   tensors: number
   tensorBytes: number
-  /** Reuse of prompts, where the executor counts it. */
-  prefix?: Record<string, number>
+  /** What was kept of earlier requests and found again, of all models together. */
+  reuse: Record<string, number>
 }
 
 export type FromEngine =

@@ -94,8 +94,6 @@ function requireModel(server: Server, id: string, { mode, request }: Asked): Ser
     throw invalid(`the model ${id} can be decoded as ${model.modes.join(", ")}`, "diffusion.mode")
   if (request.pictures.length > 0 && !model.images)
     throw invalid(`the model ${id} reads text only: it cannot see pictures`, "messages", "unsupported_image")
-  if (request.format)
-    throw invalid("structured answers are not available on this server", "response_format", "unsupported_parameter")
   return model
 }
 

@@ -59,7 +59,7 @@ export class Metrics {
       })
     gauge("running", "Answers under way", () => places.running)
     gauge("waiting", "Requests that wait for a place", () => places.waiting)
-    gauge("cache_bytes", "Memory promised to keys and values of answers under way", () => engine.counts()?.cacheBytes)
+    gauge("cache_bytes", "Memory promised to answers under way", () => engine.counts()?.cacheBytes)
     gauge("engine_resident_bytes", "Resident memory of the process that computes", () => engine.counts()?.residentBytes)
     gauge("engine_tensors", "Live tensors of the process that computes", () => engine.counts()?.tensors)
     gauge("engine_tensor_bytes", "Memory of live tensors", () => engine.counts()?.tensorBytes)
@@ -67,13 +67,13 @@ export class Metrics {
     gauge("event_loop_delay_seconds", "Longest delay of the server's event loop since it was last asked", () =>
       this.#longestDelay(),
     )
-    const prefix = new Gauge({
-      name: "diffusionvl_prefix",
-      help: "Reuse of prompts: counts of the executor",
+    const reuse = new Gauge({
+      name: "diffusionvl_reuse",
+      help: "What is kept of earlier requests and was found again, of all models together",
       labelNames: ["count"],
       registers,
       collect() {
-        for (const [count, value] of Object.entries(engine.counts()?.prefix ?? {})) prefix.set({ count }, value)
+        for (const [count, value] of Object.entries(engine.counts()?.reuse ?? {})) reuse.set({ count }, value)
       },
     })
     this.#delay.enable()

@@ -2,7 +2,7 @@
 
 import { z } from "zod"
 import { invalid } from "../api-error.js"
-import type { AnswerFormat, AskedDecoding } from "../request.js"
+import type { AskedDecoding } from "../request.js"
 import { optional } from "./read.js"
 
 /** Texts of `stop`; OpenAI takes four. */
@@ -73,8 +73,8 @@ export const responseFormat = optional(
   ]),
 )
 
-/** The form that an answer is held to; undefined for any text. */
-export function formatOf(format: z.infer<typeof responseFormat>): AnswerFormat | undefined {
-  if (format === undefined || format.type === "text") return undefined
-  return format.type === "json_schema" ? { type: "json_schema", schema: format.json_schema.schema } : format
+/** The format that an answer is held to; nothing for any text. */
+export function formatDecoding(format: z.infer<typeof responseFormat>): AskedDecoding {
+  if (format === undefined || format.type === "text") return {}
+  return { format: format.type === "json_schema" ? { type: "json_schema", schema: format.json_schema.schema } : format }
 }

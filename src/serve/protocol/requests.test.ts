@@ -65,7 +65,6 @@ describe("readChat", () => {
         n: 2,
         logProbabilities: 3,
         progress: true,
-        format: undefined,
       },
       stream: true,
       mode: "block-diffusion",
@@ -154,7 +153,7 @@ describe("readChat", () => {
   })
 
   it("reads forms of answers", () => {
-    const format = (response_format: object) => chat({ response_format }).request.format
+    const format = (response_format: object) => chat({ response_format }).request.decoding.format
     expect(format({ type: "text" })).toBeUndefined()
     expect(format({ type: "json_object" })).toEqual({ type: "json_object" })
     expect(
