@@ -1,8 +1,8 @@
 /** Runs a server until a signal ends it: the first lets answers be finished, the second ends everything at once. */
 
 import { serve } from "../serve/serve.js"
-import type { LogEntry, ServeOptions } from "../serve/settings.js"
-import { EXIT_INTERRUPTED } from "./errors.js"
+import { DEFAULT_MODELS, type LogEntry, type ServeOptions } from "../serve/settings.js"
+import { EXIT_FAILED, EXIT_INTERRUPTED } from "./errors.js"
 
 export interface ServeCommandOptions {
   port: number
@@ -35,10 +35,22 @@ const MIB = 2 ** 20
 
 export async function serveCommand(models: readonly string[], options: ServeCommandOptions): Promise<void> {
   const write = process.stderr.isTTY ? writeLine : writeJson
-  const server = await serve({ ...settingsOf(models, options), log: write })
+  const settings = settingsOf(models, options)
+  const missing = new Map<unknown, unknown>()
+  let ended: (() => void) | undefined
+  const server = await serve({
+    ...settings,
+    log: (entry) => {
+      write(entry)
+      if (entry.event === "engine_unavailable") missing.set(entry.model, entry.reason)
+      // A server of nothing is a mistake on the command line.
+      if (missing.size === (settings.models ?? DEFAULT_MODELS).length) ended?.()
+    },
+  })
   process.stderr.write(`listening on ${server.url}\n`)
   await new Promise<void>((done) => {
     let ending = false
+    ended = () => void server.close().then(done)
     const onSignal = (): void => {
       if (ending) {
         if (server.enginePid !== undefined) process.kill(server.enginePid, "SIGKILL")
@@ -51,7 +63,8 @@ export async function serveCommand(models: readonly string[], options: ServeComm
     process.on("SIGINT", onSignal)
     process.on("SIGTERM", onSignal)
   })
-  process.exit(0)
+  for (const [model, reason] of missing) process.stderr.write(`error: ${model}: ${reason}\n`)
+  process.exit(missing.size === (settings.models ?? DEFAULT_MODELS).length ? EXIT_FAILED : 0)
 }
 
 function settingsOf(models: readonly string[], options: ServeCommandOptions): ServeOptions {

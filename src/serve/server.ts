@@ -85,6 +85,7 @@ export async function startServer(options: ServeOptions = {}): Promise<RunningSe
   let ending: Promise<void> | undefined
   return {
     url: urlOf(http.address() as AddressInfo),
+    ready: engine.settled,
     get enginePid() {
       return engine.pid
     },

@@ -109,6 +109,8 @@ it("wants a key where other machines could ask, and says what is in its way", as
   const open = await runProgram(folder, ["serve", "--host", "0.0.0.0", "--port", "0"]).result
   expect(open.code).toBe(1)
   expect(open.err).toMatch(/nobody would need a key[\s\S]*--api-key/)
+  const none = await runProgram(folder, ["serve", "./none", "--port", "0"]).result
+  expect([none.code, none.err]).toEqual([1, expect.stringMatching(/error: none: .*there is no such model/)])
   const twice = await runProgram(folder, ["serve", "a=x", "a=y"]).result
   expect(twice.err).toMatch(/two models would be called a/)
 }, 120_000)

@@ -19,7 +19,7 @@ export async function startSmallServer(folder: string, options: ServeOptions = {
     { id: "bd", source: diffusion },
   ]
   const server = await serve({ port: 0, models, dtype: "float32", log: (entry) => log.push(entry), ...options })
-  if (wait) await until(async () => (await health(server.url)).status === "ready")
+  if (wait) await server.ready
   return Object.assign(server, { log })
 }
 

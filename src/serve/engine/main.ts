@@ -16,7 +16,8 @@ const waiting: FromEngine[] = []
 /** Messages of one turn of the event loop travel together. */
 function send(message: FromEngine): void {
   if (waiting.push(message) > 1) return
-  setImmediate(() => process.send?.(waiting.splice(0)))
+  // Where the server is gone the end of the channel says so.
+  setImmediate(() => process.send?.(waiting.splice(0), undefined, undefined, () => {}))
 }
 
 const host = new EngineHost(send)

@@ -45,6 +45,9 @@ export class EngineProcess implements Engine {
   readonly #stuckMs: number
   readonly #backoffMs: number
   readonly #onEvent: (event: EngineEvent) => void
+  /** Once all models are loaded, or cannot be, for the first time. */
+  readonly settled: Promise<void>
+  #wasSettled = (): void => {}
   readonly #inFlight = new Map<number, InFlight>()
   readonly #models = new Map<string, ModelState>()
   readonly #watch: NodeJS.Timeout
@@ -65,6 +68,9 @@ export class EngineProcess implements Engine {
     this.#stuckMs = stuckMs
     this.#backoffMs = backoffMs
     this.#onEvent = onEvent
+    this.settled = new Promise((resolve) => {
+      this.#wasSettled = resolve
+    })
     this.#start()
     this.#watch = setInterval(() => this.#look(), Math.min(1000, stuckMs / 4)).unref()
   }
@@ -107,6 +113,7 @@ export class EngineProcess implements Engine {
     clearInterval(this.#watch)
     clearTimeout(this.#restart)
     this.state = "stopped"
+    this.#wasSettled()
     const child = this.#child
     if (!child) return
     const ended = new Promise<void>((resolve) => {
@@ -181,7 +188,9 @@ export class EngineProcess implements Engine {
 
   /** All models are loaded, or cannot be. */
   #settle(): void {
-    if (this.models().every(({ model, error }) => model ?? error)) this.state = "ready"
+    if (!this.models().every(({ model, error }) => model ?? error)) return
+    this.state = "ready"
+    this.#wasSettled()
   }
 
   #release(id: number, error?: unknown): void {

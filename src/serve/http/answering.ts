@@ -53,14 +53,14 @@ export async function answerRequest(c: Asking, endpoint: Endpoint, server: Serve
     const waiting = performance.now()
     await ticket.start(request.n, flight.signal)
     record.queueMs = performance.now() - waiting
-    const answer = new Answer(c, endpoint, asked, flight)
+    const answer = new Answer(c, endpoint, asked, flight, server)
     const events = server.engine.answer({ ...request, pictures } satisfies AnswerRequest, flight.signal)
     if (!asked.stream) return c.json(await answer.whole(events))
     // An answer that cannot begin is an error with a status of its own.
     const first = await events.next()
     begun = true
     c.set("isStreaming", true)
-    void answer.stream(first, events, server).finally(leave)
+    void answer.stream(first, events).finally(leave)
     return RESPONSE_ALREADY_SENT
   } catch (error) {
     throw flight.signal.aborted ? flight.signal.reason : error
@@ -106,11 +106,13 @@ class Answer {
   readonly #c: Asking
   readonly #endpoint: Endpoint
   readonly #flight: Flight
+  readonly #server: Server
   readonly #writer: AnswerWriter
   #finished = 0
   readonly #n: number
 
-  constructor(c: Asking, endpoint: Endpoint, asked: Asked, flight: Flight) {
+  constructor(c: Asking, endpoint: Endpoint, asked: Asked, flight: Flight, server: Server) {
+    this.#server = server
     this.#c = c
     this.#endpoint = endpoint
     this.#flight = flight
@@ -134,8 +136,8 @@ class Answer {
   async stream(
     first: IteratorResult<AnswerEvent, void>,
     rest: AsyncGenerator<AnswerEvent, void, undefined>,
-    server: Server,
   ): Promise<void> {
+    const server = this.#server
     const { unreadBytes, unreadMs } = server.limits
     const stream = new EventStream(this.#c.env.outgoing as ServerResponse, {
       headers: this.#c.get("headers"),
@@ -174,7 +176,7 @@ class Answer {
       return
     }
     const told = error instanceof ApiError ? error : internalError(error)
-    Object.assign(record, { status: told.status, error: told.message, reason: reasonOf(told) })
+    noteError(record, told, this.#server)
     const body = errorBody(this.#endpoint.protocol, told, record.id)
     stream.send(this.#endpoint.protocol === "anthropic" ? { event: "error", data: body } : { data: body })
   }
@@ -202,10 +204,12 @@ class Answer {
   }
 }
 
-/** For the log, of an error that is told in fewer words. */
-export function reasonOf({ cause }: ApiError): string | undefined {
-  if (cause === undefined) return undefined
-  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
+/** An error for the log: what was wrong with a request may quote what was said in it, so of that only the kind is told. */
+export function noteError(record: RequestRecord, told: ApiError, { logPrompts }: Pick<Server, "logPrompts">): void {
+  const { status, code, param, cause, message } = told
+  const isTheirs = status < 500 && !logPrompts
+  Object.assign(record, { status, error: isTheirs ? (code ?? "invalid_request") : message, ...(isTheirs && { param }) })
+  if (cause !== undefined) record.reason = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
 }
 
 export const logLine = (c: Asking) => ({

@@ -11,7 +11,7 @@ import { chatWriter, completionWriter } from "../protocol/openai-answer.js"
 import { readChat } from "../protocol/openai-chat.js"
 import { readCompletion } from "../protocol/openai-completions.js"
 import type { AnswerIdentity } from "../protocol/writer.js"
-import { answerRequest, type Endpoint, logLine, reasonOf } from "./answering.js"
+import { answerRequest, type Endpoint, logLine, noteError } from "./answering.js"
 import type { Asking, Environment, Server } from "./context.js"
 import { Gone } from "./flights.js"
 import { isAllowedOrigin, requireKey, requireKnownPlace } from "./guards.js"
@@ -140,7 +140,7 @@ function fail(c: Asking, server: Server, error: unknown): Response {
     return c.body(null, 400)
   }
   const told = error instanceof ApiError ? error : internalError(error)
-  Object.assign(record, { status: told.status, error: told.message, reason: reasonOf(told) })
+  noteError(record, told, server)
   if (told.retryAfter !== undefined) c.header("retry-after", String(told.retryAfter))
   if (server.isEnding || told.status === 413) c.header("connection", "close")
   return c.json(errorBody(c.get("protocol"), told, record.id), told.status)

@@ -43,7 +43,9 @@ async function readBytes(request: Request, most: number): Promise<Uint8Array> {
   let size = 0
   const reader = request.body?.getReader()
   for (;;) {
-    const step = await reader?.read()
+    const step = await reader?.read().catch((cause: unknown) => {
+      throw new ApiError(400, "the body of the request ended early", { cause })
+    })
     if (!step || step.done) break
     size += step.value.length
     if (size > most) {

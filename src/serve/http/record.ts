@@ -17,8 +17,9 @@ export interface RequestRecord {
   decodeMs?: number
   /** Why its answers ended. */
   finish?: string[]
-  /** What its client was told. */
+  /** What its client was told; of a mistake of theirs only its kind, and the key of the request that is at fault. */
   error?: string
+  param?: string
   /** What its client was not told. */
   reason?: string
   /** Only where prompts are logged. */
