@@ -95,7 +95,10 @@ function publicLookup(isAllowed: (address: string) => boolean): LookupFunction {
       if (addresses.length === 0 || !addresses.every(({ address }) => isAllowed(address)))
         return callback(new NotPublic(), [])
       if (options.all) callback(null, addresses)
-      else callback(null, addresses[0].address, addresses[0].family)
+      else {
+        const [{ address, family }] = addresses
+        callback(null, address, family)
+      }
     })
 }
 
