@@ -24,7 +24,7 @@ export interface PromptLimits {
 const WHOLE_PICTURES = 4
 /** Of a decoded picture. */
 const BYTES_PER_PIXEL = 3
-/** What decoding takes beside the result, one picture after the other: twice what the usual formats take. */
+/** What decoding takes beside the results, one picture after the other: WebP, the most of the usual formats. */
 const DECODING_BYTES_PER_PIXEL = 8
 /** Texts of more bytes for each token that there may be are refused before they are tokenised: words of most languages have 3 to 8. */
 const BYTES_PER_TOKEN = 16
