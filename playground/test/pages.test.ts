@@ -84,7 +84,7 @@ describePage("the playground", (tools) => {
         { length: to - from },
         (_, i) => `${JSON.stringify({ step: from + i, loss: 4 / (1 + from + i) })}\n`,
       ).join("")
-    tools.mock.runs = [{ name: "first/run", path: "runs/first/run", updated: Date.now(), steps: 20, report: true }]
+    tools.mock.runs = [{ name: "first/run", updated: Date.now(), steps: 20, report: true }]
     tools.mock.logs.set("first/run", lines(0, 20))
     const page = await tools.goTo("#training")
     await page.getByRole("cell", { name: "19", exact: true }).waitFor()

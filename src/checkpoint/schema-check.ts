@@ -22,12 +22,17 @@ const KINDS: Record<string, string> = {
 export function check<T>(schema: z.ZodType<T>, value: unknown, at: string, where?: string): T {
   const result = schema.safeParse(value)
   if (result.success) return result.data
-  const sentences = essentialIssues(result.error.issues).map((issue) => {
+  throw new UserError(problemsOf(essentialIssues(result.error.issues), value, at), { where })
+}
+
+/** What is wrong with a value, as sentences that name the keys. `at` is the key that it stands under. */
+export function problemsOf(issues: readonly z.core.$ZodIssue[], value: unknown, at: string): string {
+  const sentences = issues.slice(0, MOST).map((issue) => {
     const key = [at, ...issue.path.map(String)].filter((part) => part !== "").join(".")
     return `${key || "it"}: ${problemOf(issue, valueAt(value, issue.path))}`
   })
-  const more = sentences.length - MOST
-  throw new UserError(sentences.slice(0, MOST).join("; ") + (more > 0 ? `; and ${more} more` : ""), { where })
+  const more = issues.length - MOST
+  return sentences.join("; ") + (more > 0 ? `; and ${more} more` : "")
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {

@@ -49,13 +49,18 @@ export class Places {
   }
 
   /** @throws ApiError 429 where as many wait as may */
-  enter(): Ticket {
+  requireRoom(): void {
     const { running, waiting } = this.#options
     if (this.#tickets >= running + waiting)
       throw new ApiError(429, `${this.#tickets} requests are being answered or wait; try again in a moment`, {
         code: "rate_limit_exceeded",
         retryAfter: 1,
       })
+  }
+
+  /** @throws ApiError 429 where as many wait as may */
+  enter(): Ticket {
+    this.requireRoom()
     this.#tickets++
     let held = 0
     const left = new AbortController()

@@ -3,12 +3,14 @@
 import { createServer, type Server as HttpServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { basename, resolve } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import { getRequestListener } from "@hono/node-server"
 import { UserError } from "../errors.js"
 import { ApiError, invalid } from "./api-error.js"
 import type { ModelToServe } from "./engine/messages.js"
 import { type EngineEvent, EngineProcess } from "./engine/process.js"
 import { createApp } from "./http/app.js"
+import { Bodies } from "./http/bodies.js"
 import type { Server } from "./http/context.js"
 import { Flights } from "./http/flights.js"
 import { isLoopback, LOOPBACK_NAMES } from "./http/guards.js"
@@ -28,8 +30,7 @@ import {
   type ServeOptions,
 } from "./settings.js"
 
-/** How long a client may take to send a request, in milliseconds. */
-const REQUEST_MS = 60_000
+/** How long a client may take to send headers, in milliseconds. */
 const HEADERS_MS = 20_000
 /** How long a connection may wait for another request: longer than proxies keep theirs, so that none is closed while a request is on its way. */
 const IDLE_MS = 75_000
@@ -45,11 +46,13 @@ export async function startServer(options: ServeOptions = {}): Promise<RunningSe
     onEvent: (event) => log(engineLine(event)),
   })
   const places = new Places({ running: limits.concurrent, waiting: limits.queue })
+  const bodies = new Bodies({ bytes: limits.bodyBytes, milliseconds: limits.bodyMs })
   const server: Server = {
     engine,
     places,
+    bodies,
     flights: new Flights(),
-    metrics: new Metrics(engine, places),
+    metrics: new Metrics(engine, places, bodies),
     limits,
     pictures: {
       count: limits.pictures,
@@ -74,7 +77,11 @@ export async function startServer(options: ServeOptions = {}): Promise<RunningSe
   const http = createServer(listener)
   // What a client expects beside an answer is passed over.
   http.on("checkExpectation", listener)
-  Object.assign(http, { requestTimeout: REQUEST_MS, headersTimeout: HEADERS_MS, keepAliveTimeout: IDLE_MS })
+  Object.assign(http, {
+    requestTimeout: HEADERS_MS + limits.bodyMs,
+    headersTimeout: HEADERS_MS,
+    keepAliveTimeout: IDLE_MS,
+  })
   try {
     await listen(http, host, port)
   } catch (error) {
@@ -99,6 +106,9 @@ export async function startServer(options: ServeOptions = {}): Promise<RunningSe
   }
 }
 
+/** What was told to end has so long to let go, in milliseconds: an engine that hangs is not waited for. */
+const LAST_MS = 10_000
+
 /** What is no request at all, such as one whose host is no name. */
 const refuse = (): Response =>
   Response.json(errorBody("openai", invalid("the request cannot be read: its address or host is none"), ""), {
@@ -113,7 +123,12 @@ async function end(server: Server, http: HttpServer, graceMs: number): Promise<v
     () => server.flights.endAll(new ApiError(503, "the server is ending", { code: "server_ending" })),
     graceMs,
   )
-  await server.flights.idle()
+  const given = new AbortController()
+  await Promise.race([
+    server.flights.idle(),
+    sleep(graceMs + LAST_MS, undefined, { signal: given.signal }).catch(() => {}),
+  ])
+  given.abort()
   clearTimeout(late)
   http.closeIdleConnections()
   // What was sent last is on its way; a client that keeps its connection open has had its answer.

@@ -43,6 +43,8 @@ export interface ServeLimits {
   queue: number
   /** Bytes of a request. */
   bodyBytes: number
+  /** Time in which a request's body has to come, in milliseconds. */
+  bodyMs: number
   /** Pictures of a request, and pixels of each. */
   pictures: number
   pixels: number
@@ -75,6 +77,7 @@ export const DEFAULT_LIMITS: ServeLimits = {
   concurrent: 16,
   queue: 64,
   bodyBytes: 16 * 2 ** 20,
+  bodyMs: 60_000,
   pictures: 16,
   pixels: 32_000_000,
   promptTokens: 32_768,

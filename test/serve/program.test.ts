@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest"
 import { program, start as runProgram } from "../support/program.js"
 import { type SmallAnswerers, writeSmallAnswerers } from "../support/small-answerers.js"
@@ -15,7 +16,10 @@ const children: ChildProcess[] = []
 beforeAll(async () => {
   models = await writeSmallAnswerers(folder)
 })
+/** Engines that were held: one that is never let go would never end. */
+const held: number[] = []
 afterEach(() => {
+  for (const pid of held.splice(0)) if (isAlive(pid)) process.kill(pid, "SIGCONT")
   for (const child of children.splice(0)) child.kill("SIGKILL")
 })
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -75,34 +79,46 @@ it("answers at once that its models are being loaded, and SIGTERM under load los
     expect(answer).toMatchObject({ choices: [{ finish_reason: expect.stringMatching(/stop|length/) }] })
   expect(eventsOf(await stream).at(-1)).toEqual({ data: "[DONE]" })
   expect(await ended).toBe(0)
-  const pid = JSON.parse(
-    error()
-      .split("\n")
-      .find((line) => line.includes("engine_started"))!,
-  ).pid
+  const pid = enginePid({ error })
   await until(() => !isAlive(pid))
 }, 240_000)
 
+/** Answers that do not end by themselves for hundreds of tokens. */
+const long = {
+  stream: true,
+  model: "ar",
+  max_tokens: 400,
+  n: 8,
+  response_format: { type: "regex", pattern: "[a-z]{400}" },
+}
+
 it("ends streams cleanly when the grace time is over, and at once with the second signal", async () => {
-  const first = await start("--grace", "0.2", "--max-tokens", "480")
+  // Engines that are held: no answer is done before its time, however quick the machine is.
+  const first = await start("--grace", "0.2")
   await until(async () => (await health(first.url)).status === "ready")
-  const text = ask(first.url, { stream: true, model: "ar", max_tokens: 480, n: 8 }).then((response) => response.text())
-  await until(async () => (await health(first.url)).running === 8)
+  const cut = await ask(first.url, long)
+  const firstEngine = enginePid(first)
+  hold(firstEngine)
   first.child.kill("SIGTERM")
-  expect(JSON.parse(eventsOf(await text).at(-1)!.data).error).toMatchObject({ code: "server_ending" })
+  await until(() => /ending/.test(first.error()))
+  await sleep(1000)
+  process.kill(firstEngine, "SIGCONT")
+  expect(JSON.parse(eventsOf(await cut.text()).at(-1)!.data).error).toMatchObject({ code: "server_ending" })
   expect(await first.ended).toBe(0)
 
   const second = await start()
   await until(async () => (await health(second.url)).status === "ready")
-  const lost = ask(second.url, { stream: true, model: "ar", max_tokens: 480, n: 8 })
-    .then((response) => response.text())
-    .catch(() => "lost")
-  await until(async () => (await health(second.url)).running === 8)
+  const answer = await ask(second.url, long)
+  const lost = answer.text().catch(() => "lost")
+  const secondEngine = enginePid(second)
+  hold(secondEngine)
   second.child.kill("SIGINT")
   await until(() => /ending/.test(second.error()))
   second.child.kill("SIGINT")
   expect(await second.ended).toBe(130)
   expect(await lost).toBe("lost")
+  process.kill(secondEngine, "SIGCONT")
+  await until(() => !isAlive(secondEngine))
 }, 240_000)
 
 it("wants a key where other machines could ask, and says what is in its way", async () => {
@@ -114,6 +130,19 @@ it("wants a key where other machines could ask, and says what is in its way", as
   const twice = await runProgram(folder, ["serve", "a=x", "a=y"]).result
   expect(twice.err).toMatch(/two models would be called a/)
 }, 120_000)
+
+/** Stops a process until it is told to go on. */
+function hold(pid: number): void {
+  held.push(pid)
+  process.kill(pid, "SIGSTOP")
+}
+
+function enginePid({ error }: Pick<Started, "error">): number {
+  const started = error()
+    .split("\n")
+    .find((line) => line.includes("engine_started"))!
+  return JSON.parse(started).pid
+}
 
 function isAlive(pid: number): boolean {
   try {

@@ -87,7 +87,6 @@ export interface ErrorBody {
 /** An entry of `GET runs`. */
 export interface RunEntry {
   name: string
-  path: string
   /** Milliseconds since 1970, or a date as text. */
   updated: number | string
   steps?: number

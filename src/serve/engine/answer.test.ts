@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { writeSmallAnswerers } from "../../../test/support/small-answerers.js"
 import { generateText } from "../../generate/generate.js"
 import { loadSession, type Session } from "../../generate/session.js"
+import { decodedSize } from "../../image/decode.js"
 import { fullDiffusion } from "../../paradigms/full-diffusion/paradigm.js"
 import { asParadigm } from "../../paradigms/translate.js"
 import { memory } from "../../torch/index.js"
@@ -202,8 +203,22 @@ describe.each(names)("an answer of a small %s model", (name) => {
     expect((await failure({ prompt: { text: "it ".repeat(500) } })).code).toBe("context_length_exceeded")
     expect((await failure({ decoding: { guidance: 2 } })).message).toMatch(/guidance/)
     expect((await failure({ decoding: { format: { type: "regex", pattern: "(" } } })).message).toMatch(/pattern|regex/)
+    const many = Array.from({ length: 5 }, () => ({ type: "image" as const }))
+    const pictures = many.map(() => ({ bytes: png }))
+    const { width, height } = await decodedSize(png, "image")
+    const together = await failure(
+      { prompt: { messages: [{ role: "user", content: many }] }, pictures },
+      { ...LIMITS, pixels: width * height },
+    )
+    expect([together.code, together.message]).toEqual(["image_too_large", expect.stringMatching(/together/)])
+    const little = { ...LIMITS, memory: new MemoryBudget(3 * width * height) }
+    expect((await failure({ ...picture, pictures: [{ bytes: png }] }, little)).message).toMatch(/^the pictures/)
+    expect(little.memory.used).toBe(0)
+    expect((await failure({ prompt: { text: "it ".repeat(1e6) } })).message).toMatch(/3000000 bytes/)
+    const long = { messages: [{ role: "user" as const, content: "x".repeat(1e6) }] }
+    expect((await failure({ prompt: long })).code).toBe("context_length_exceeded")
     const memoryLimit = { ...LIMITS, memory: new MemoryBudget(100) }
-    expect((await failure({}, memoryLimit)).message).toMatch(/cache/)
+    expect((await failure({}, memoryLimit)).message).toMatch(/prompt and answer .* of memory/)
     expect(memoryLimit.memory.used).toBe(0)
     for (const { message } of [await failure({ decoding: { topP: 7 } })]) expect(message).not.toContain(folder)
   })

@@ -13,15 +13,12 @@ import type { Prompt } from "../../paradigms/prompt.js"
 import { invalid } from "../api-error.js"
 import type { AnswerEvent, AnswerRequest } from "../request.js"
 import { type AnswerLength, answerLength } from "./length.js"
-import type { MemoryBudget } from "./memory.js"
 import { type PromptLimits, promptOf, sentenceOf } from "./prompt.js"
 import { AnswerTrack } from "./track.js"
 
 export interface AnswerLimits extends PromptLimits {
   /** Tokens of an answer at most. */
   answerTokens: number
-  /** Memory for all answers under way; without one there is no limit. */
-  memory?: MemoryBudget
 }
 
 /**

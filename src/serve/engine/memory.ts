@@ -1,10 +1,19 @@
-/** Memory for keys and values of the answers under way: a limit for all of them together, in the order in which they came. */
+/** Memory for pictures that are being prepared, and for keys and values of the answers under way: a limit for all of them together, in the order in which they came. */
 
 import { ApiError } from "../api-error.js"
 
 interface Waiting {
   bytes: number
   start(): void
+}
+
+const KINDS = {
+  answers: {
+    what: "prompt and answer",
+    fix: "shorten the prompt or ask for fewer tokens",
+    code: "context_length_exceeded",
+  },
+  pictures: { what: "the pictures", fix: "send fewer or smaller ones", code: "image_too_large" },
 }
 
 export class MemoryBudget {
@@ -21,17 +30,20 @@ export class MemoryBudget {
 
   /**
    * Waits until there is room.
+   * @param kind what it is for
    * @returns gives the room back
    * @throws ApiError for more than there will ever be; the reason of `signal` when it is aborted
    */
-  async take(bytes: number, signal?: AbortSignal): Promise<() => void> {
+  async take(bytes: number, signal?: AbortSignal, kind: keyof typeof KINDS = "answers"): Promise<() => void> {
     signal?.throwIfAborted()
-    if (bytes > this.limit)
+    if (bytes > this.limit) {
+      const { what, fix, code } = KINDS[kind]
       throw new ApiError(
         400,
-        `prompt and answer would take ${mebibytes(bytes)} of cache, more than the ${mebibytes(this.limit)} that this server has; shorten the prompt or ask for fewer tokens`,
-        { code: "context_length_exceeded" },
+        `${what} would take ${mebibytes(bytes)} of memory, more than the ${mebibytes(this.limit)} that this server has for requests; ${fix}`,
+        { code },
       )
+    }
     if (this.#waiting.length > 0 || this.#used + bytes > this.limit) await this.#wait(bytes, signal)
     else this.#used += bytes
     let given = true

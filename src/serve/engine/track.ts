@@ -73,7 +73,10 @@ export class AnswerTrack {
     if (!this.#options.progress) return
     const draft = this.#draft(event)
     // A token that is a block of its own was never hidden.
-    if (draft && this.#options.maskToken !== undefined) yield draft
+    if (draft && this.#options.maskToken !== undefined) {
+      const end = Math.max(draft.start, Math.min(draft.end, this.#end()))
+      yield { ...draft, end, tokens: draft.tokens.slice(0, end - draft.start) }
+    }
     if (draft && this.#isKnown(draft.start, draft.end)) yield* this.#commit(draft.end)
   }
 
@@ -91,7 +94,7 @@ export class AnswerTrack {
       this.#written += waiting.length
       text += this.#filter.push(waiting) + this.#filter.finish()
     }
-    yield* this.#text(text)
+    yield* this.#text(text, true)
     if (this.#options.progress) yield* this.#commit(this.#starts.length)
   }
 
@@ -137,16 +140,25 @@ export class AnswerTrack {
     return this.#filter.push(text)
   }
 
-  *#text(text: string): Generator<Told> {
-    if (text === "") return
+  /** @param isLast whether nothing comes behind it: tokens without a text are listed too */
+  *#text(text: string, isLast = false): Generator<Told> {
     this.#given += text.length
     this.#sinceCommit += text
     const tokens: TokenLogProbability[] = []
-    for (; this.#listed < this.#starts.length && this.#starts[this.#listed] < this.#given; this.#listed++) {
+    const end = Math.min(this.#starts.length, this.#end())
+    for (; this.#listed < end && (isLast || this.#starts[this.#listed] < this.#given); this.#listed++) {
       const logs = this.#known[this.#listed]?.logs
       if (logs) tokens.push(logs)
     }
+    if (text === "" && tokens.length === 0) return
     yield { type: "text", index: this.#options.index, text, ...(tokens.length > 0 && { tokens }) }
+  }
+
+  /** The position at which a stop text ended the answer: behind it there is none. */
+  #end(): number {
+    if (this.stopped === undefined) return Number.POSITIVE_INFINITY
+    const end = this.#starts.findIndex((start) => start >= this.#given)
+    return end < 0 ? this.#starts.length : end
   }
 
   #draft(event: StepWithLogProbabilities): Extract<Told, { type: "draft" }> | undefined {
@@ -187,9 +199,7 @@ export class AnswerTrack {
     const last = Math.min(end, this.#starts.length)
     if (last <= start && this.#sinceCommit === "") return
     const tokens: CommittedToken[] = []
-    for (let position = start; position < last; position++) {
-      // Behind the place at which a stop text begins there is no answer.
-      if (this.stopped !== undefined && this.#starts[position] >= this.#given) break
+    for (let position = start; position < Math.min(last, this.#end()); position++) {
       const known = this.#known[position]
       if (known) tokens.push(this.#shown(position, known))
     }

@@ -5,6 +5,7 @@ import type { ServerResponse } from "node:http"
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response"
 import { ApiError, internalError, invalid } from "../api-error.js"
 import { findPictures } from "../pictures/find.js"
+import type { Ticket } from "../places.js"
 import type { Asked } from "../protocol/asked.js"
 import { errorBody, type Protocol } from "../protocol/errors.js"
 import type { AnswerIdentity, AnswerWriter, SentEvent } from "../protocol/writer.js"
@@ -32,10 +33,12 @@ const PING_MS = 15_000
 /** @throws ApiError before anything was sent */
 export async function answerRequest(c: Asking, endpoint: Endpoint, server: Server): Promise<Response> {
   const record = c.get("record")
-  const ticket = server.places.enter()
+  // Too many are told before they are read; a place is taken with the request at hand, so that slow senders hold none.
+  server.places.requireRoom()
   const flight = server.flights.begin(server.limits.requestMs)
+  let ticket: Ticket | undefined
   const leave = (): void => {
-    ticket.leave()
+    ticket?.leave()
     server.flights.done(flight)
   }
   const { outgoing } = c.env
@@ -44,11 +47,12 @@ export async function answerRequest(c: Asking, endpoint: Endpoint, server: Serve
   })
   let begun = false
   try {
-    const { value, find } = await readBody(c.req.raw, server.limits.bodyBytes)
+    const { value, find } = await readBody(c.req.raw, server.bodies, flight.signal)
     const asked = endpoint.read(value)
     const { request } = asked
     requireModel(server, request.model, asked)
     note(record, asked, server)
+    ticket = server.places.enter()
     const pictures = await findPictures(request.pictures, server.pictures, find, flight.signal)
     const waiting = performance.now()
     await ticket.start(request.n, flight.signal)

@@ -142,7 +142,7 @@ function fail(c: Asking, server: Server, error: unknown): Response {
   const told = error instanceof ApiError ? error : internalError(error)
   noteError(record, told, server)
   if (told.retryAfter !== undefined) c.header("retry-after", String(told.retryAfter))
-  if (server.isEnding || told.status === 413) c.header("connection", "close")
+  if (server.isEnding || [408, 413].includes(told.status)) c.header("connection", "close")
   return c.json(errorBody(c.get("protocol"), told, record.id), told.status)
 }
 

@@ -2,6 +2,7 @@
 
 import { isUtf8 } from "node:buffer"
 import { ApiError, invalid } from "../api-error.js"
+import type { Bodies } from "./bodies.js"
 import { liftLongStrings } from "./lifted.js"
 
 /** Text of a megabyte is parsed in a few milliseconds; more of it is no prompt. */
@@ -13,8 +14,11 @@ export interface Body {
   find(name: string): Uint8Array | undefined
 }
 
-/** @throws ApiError for what is no JSON of at most so many bytes */
-export async function readBody(request: Request, most: number): Promise<Body> {
+/**
+ * @param signal ends it
+ * @throws ApiError for what is no JSON, or none that can be read now; the reason of `signal` when it is aborted
+ */
+export async function readBody(request: Request, bodies: Bodies, signal: AbortSignal): Promise<Body> {
   const type = request.headers.get("content-type")
   if (type !== null && !/^application\/(?:[\w.-]+\+)?json\b/i.test(type))
     throw new ApiError(415, "the body must be JSON, with content-type: application/json", {
@@ -23,7 +27,7 @@ export async function readBody(request: Request, most: number): Promise<Body> {
   const encoding = request.headers.get("content-encoding")
   if (encoding !== null && encoding !== "identity")
     throw new ApiError(415, "compressed bodies are not supported", { code: "unsupported_media_type" })
-  const bytes = await readBytes(request, most)
+  const bytes = await bodies.read(request, signal)
   if (!isUtf8(bytes)) throw invalid("the body is not UTF-8")
   const { json, find } = liftLongStrings(bytes)
   if (json.length > MOST_TEXT)
@@ -33,26 +37,4 @@ export async function readBody(request: Request, most: number): Promise<Body> {
   } catch {
     throw invalid("the body is not JSON")
   }
-}
-
-async function readBytes(request: Request, most: number): Promise<Uint8Array> {
-  const tooLarge = (): ApiError =>
-    new ApiError(413, `the body of a request has ${most} bytes at most`, { code: "request_too_large" })
-  if (Number(request.headers.get("content-length") ?? 0) > most) throw tooLarge()
-  const chunks: Uint8Array[] = []
-  let size = 0
-  const reader = request.body?.getReader()
-  for (;;) {
-    const step = await reader?.read().catch((cause: unknown) => {
-      throw new ApiError(400, "the body of the request ended early", { cause })
-    })
-    if (!step || step.done) break
-    size += step.value.length
-    if (size > most) {
-      await reader?.cancel()
-      throw tooLarge()
-    }
-    chunks.push(step.value)
-  }
-  return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)
 }

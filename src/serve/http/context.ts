@@ -7,6 +7,7 @@ import type { PictureRules } from "../pictures/find.js"
 import type { Places } from "../places.js"
 import type { Protocol } from "../protocol/errors.js"
 import type { LogEntry, ServeLimits } from "../settings.js"
+import type { Bodies } from "./bodies.js"
 import type { Flights } from "./flights.js"
 import type { GuardOptions } from "./guards.js"
 import type { Metrics } from "./metrics.js"
@@ -15,6 +16,7 @@ import type { RequestRecord } from "./record.js"
 export interface Server {
   engine: Engine
   places: Places
+  bodies: Bodies
   flights: Flights
   metrics: Metrics
   limits: ServeLimits

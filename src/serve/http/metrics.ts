@@ -4,6 +4,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks"
 import { Counter, Gauge, Histogram, Registry } from "prom-client"
 import type { Engine } from "../engine/engine.js"
 import type { Places } from "../places.js"
+import type { Bodies } from "./bodies.js"
 import type { RequestRecord } from "./record.js"
 
 const SECONDS = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300]
@@ -19,7 +20,7 @@ export class Metrics {
   readonly #forwards: Histogram
   readonly #delay = monitorEventLoopDelay({ resolution: 10 })
 
-  constructor(engine: Engine, places: Places) {
+  constructor(engine: Engine, places: Places, bodies: Bodies) {
     const registers = [this.registry]
     this.#requests = new Counter({
       name: "diffusionvl_requests_total",
@@ -59,6 +60,7 @@ export class Metrics {
       })
     gauge("running", "Answers under way", () => places.running)
     gauge("waiting", "Requests that wait for a place", () => places.waiting)
+    gauge("bodies", "Requests that are still being sent", () => bodies.count)
     gauge("cache_bytes", "Memory promised to answers under way", () => engine.counts()?.cacheBytes)
     gauge("engine_resident_bytes", "Resident memory of the process that computes", () => engine.counts()?.residentBytes)
     gauge("engine_tensors", "Live tensors of the process that computes", () => engine.counts()?.tensors)

@@ -39,9 +39,10 @@ export function oneModel(states: readonly ModelState[], id: string): object {
   return describe(state)
 }
 
-/** 503 where nothing could be answered now or soon: the engine has ended, or the server is ending. */
+/** 503 where nothing could be answered now or soon: the engine has ended, no model could be loaded, or the server is ending. */
 export function health({ engine, places, isEnding }: Server): { status: 200 | 503; body: object } {
-  const state = isEnding ? "ending" : engine.state
+  const isUseless = engine.state === "ready" && engine.models().every(({ model }) => model === undefined)
+  const state = isEnding ? "ending" : isUseless ? "unavailable" : engine.state
   return {
     status: state === "ready" || state === "loading" ? 200 : 503,
     body: {

@@ -7,7 +7,6 @@ import { ApiError } from "../api-error.js"
 export interface Run {
   /** Its path below the folder, with "/". */
   name: string
-  path: string
   /** When its metrics last grew, as ISO 8601. */
   updated: string
   /** The last step that was logged. */
@@ -22,8 +21,9 @@ const MOST_RUNS = 1000
 const MOST_FOLDERS = 5000
 /** The last line of a log is shorter. */
 const TAIL = 4096
-/** Of metrics in one answer; the next begins behind it. */
+/** Of metrics in one answer; the next begins behind it. A line is told whole: one that is longer makes its answer longer. */
 const MOST_METRICS = 4 * 2 ** 20
+const LONGEST_LINE = 64 * 2 ** 20
 const MOST_REPORT = 64 * 2 ** 20
 
 /** Newest first. A folder that is not there has none. */
@@ -37,7 +37,11 @@ export async function listRuns(root: string): Promise<Run[]> {
       if (++seen > MOST_FOLDERS || runs.length >= MOST_RUNS) break
       const entries = await readdir(join(root, name), { withFileTypes: true }).catch(() => [])
       const files = new Set(entries.filter((entry) => entry.isFile()).map((entry) => entry.name))
-      if (name !== "" && files.has(METRICS)) runs.push(await runAt(root, name, files.has(REPORT)))
+      if (name !== "" && files.has(METRICS)) {
+        // It may be gone by now.
+        const run = await runAt(root, name, files.has(REPORT)).catch(() => undefined)
+        if (run) runs.push(run)
+      }
       for (const entry of entries)
         if (entry.isDirectory() && !entry.name.startsWith("."))
           below.push(name === "" ? entry.name : `${name}/${entry.name}`)
@@ -51,7 +55,7 @@ async function runAt(root: string, name: string, report: boolean): Promise<Run> 
   const path = join(root, name)
   const { mtime, size } = await stat(join(path, METRICS))
   const steps = lastStep(await readPiece(join(path, METRICS), Math.max(0, size - TAIL), TAIL))
-  return { name, path, updated: mtime.toISOString(), ...(steps !== undefined && { steps }), report }
+  return { name, updated: mtime.toISOString(), ...(steps !== undefined && { steps }), report }
 }
 
 /** A line that is being written does not count yet. */
@@ -69,8 +73,13 @@ function lastStep(tail: Uint8Array): number | undefined {
  * @throws ApiError for a run that is not there
  */
 export async function readRunMetrics(root: string, name: string, from: number): Promise<Uint8Array> {
-  const bytes = await readPiece(await fileOf(root, name, METRICS), from, MOST_METRICS)
-  return bytes.subarray(0, bytes.lastIndexOf(10) + 1)
+  const path = await fileOf(root, name, METRICS)
+  for (let most = MOST_METRICS; ; most *= 2) {
+    const bytes = await readPiece(path, from, most)
+    const end = bytes.lastIndexOf(10) + 1
+    // Who begins at the end of the line before, to see that it is the same log, must get further too.
+    if (end > 1 || bytes.length < most || most >= LONGEST_LINE) return bytes.subarray(0, end)
+  }
 }
 
 /** @throws ApiError for a run that is not there or has no report */

@@ -19,6 +19,7 @@ beforeAll(async () => {
     else if (request.url === "/circle") response.writeHead(302, { location: "/circle" }).end()
     else if (request.url === "/file") response.writeHead(302, { location: "file:///etc/passwd" }).end()
     else if (request.url === "/large") response.end("x".repeat(5000))
+    else if (request.url === "/late") setTimeout(() => response.end("picture"), 250)
     else if (request.url === "/slow") response.write("x")
     else response.writeHead(404).end()
   })
@@ -47,7 +48,7 @@ describe("fetchPicture", () => {
     ["/file", /http or https/],
     ["/circle", /redirects too often/],
     ["/none", /status 404/],
-    ["/large", /more than 100 bytes/],
+    ["/large", /more than the 100 bytes/],
     ["/slow", /too long/],
   ])("refuses %s", async (path, message) => {
     await expect(fetchPicture(base + path, { bytes: 100, isAllowed, timeoutMs: 500 })).rejects.toEqual(refused(message))
@@ -117,13 +118,24 @@ describe("findPictures", () => {
 
   it("follows nothing that it was not told to", async () => {
     await expect(find("https://example.com/a.png")).rejects.toMatchObject({ code: "remote_images_not_allowed" })
-    await expect(find(`file://${root}/large.png`)).rejects.toEqual(refused(/more than 100 bytes/))
+    await expect(find(`file://${root}/large.png`)).rejects.toEqual(refused(/more than the 100 bytes/))
     for (const url of ["", "ftp://x/y", "javascript:1", "/etc/passwd", "data:image/png,x", "//x"])
       await expect(find(url)).rejects.toEqual(refused(/data URI/))
     await expect(
       findPictures([{ type: "url", url: `file://${root}/sub/a.png` }], { ...rules, root: undefined }, () => undefined),
     ).rejects.toEqual(refused(/data URI/))
     await expect(find("a", "b", "c")).rejects.toEqual(refused(/more than the 2/))
+  })
+
+  it("has bytes and a time for all pictures of a request together", async () => {
+    writeFileSync(join(root, "half.png"), "x".repeat(60))
+    const url = `file://${root}/half.png`
+    expect(await find(url)).toHaveLength(1)
+    await expect(find(url, url)).rejects.toEqual(refused(/more than the 40 bytes left/))
+    const remote = { ...rules, remote: true, isAllowed, milliseconds: 400 }
+    const slow = Array.from({ length: 2 }, () => ({ type: "url" as const, url: `${base}/late` }))
+    await expect(findPictures(slow.slice(1), remote, () => undefined)).resolves.toHaveLength(1)
+    await expect(findPictures(slow, remote, () => undefined)).rejects.toEqual(refused(/too long/))
   })
 
   it("takes what was taken out of the body by its name", async () => {

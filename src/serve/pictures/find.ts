@@ -9,8 +9,10 @@ import { fetchPicture } from "./remote.js"
 export interface PictureRules {
   /** Pictures of a request at most. */
   count: number
-  /** Bytes of each that is fetched. */
+  /** Bytes of all that are opened for a request. */
   bytes: number
+  /** Time in which all of a request have to be there, in milliseconds. @default 30 000 */
+  milliseconds?: number
   /** Whether http and https are followed. */
   remote: boolean
   /** Folder of pictures that may be named by file:///…. */
@@ -18,6 +20,8 @@ export interface PictureRules {
   /** Which addresses may be asked. @default public ones only */
   isAllowed?: (address: string) => boolean
 }
+
+const MILLISECONDS = 30_000
 
 /**
  * @param find bytes of what was taken out of the body
@@ -35,9 +39,16 @@ export async function findPictures(
       "messages",
     )
   const pictures: Picture[] = []
+  const end = performance.now() + (rules.milliseconds ?? MILLISECONDS)
+  let left = rules.bytes
   for (const reference of references) {
     if (reference.type === "base64") pictures.push({ base64: find(reference.data) ?? reference.data })
-    else pictures.push({ bytes: await open(reference.url, rules, signal) })
+    else {
+      const timeoutMs = Math.max(0, Math.ceil(end - performance.now()))
+      const bytes = await open(reference.url, { ...rules, bytes: left }, timeoutMs, signal)
+      left -= bytes.length
+      pictures.push({ bytes })
+    }
   }
   return pictures
 }
@@ -45,6 +56,7 @@ export async function findPictures(
 async function open(
   url: string,
   { bytes, remote, root, isAllowed }: PictureRules,
+  timeoutMs: number,
   signal?: AbortSignal,
 ): Promise<Uint8Array> {
   if (/^https?:/i.test(url)) {
@@ -57,7 +69,7 @@ async function open(
           code: "remote_images_not_allowed",
         },
       )
-    return fetchPicture(url, { bytes, signal, isAllowed })
+    return fetchPicture(url, { bytes, timeoutMs, signal, isAllowed })
   }
   if (/^file:/i.test(url) && root !== undefined) return readLocalPicture(url, root, bytes)
   throw invalid(

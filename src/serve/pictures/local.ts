@@ -25,7 +25,12 @@ export async function readLocalPicture(url: string, root: string, bytes: number)
   try {
     const stats = await file.stat()
     if (!stats.isFile()) throw missing()
-    if (stats.size > bytes) throw invalid(`a picture has more than ${bytes} bytes`, "messages", "image_too_large")
+    if (stats.size > bytes)
+      throw invalid(
+        `a picture has more than the ${bytes} bytes left for the pictures of a request`,
+        "messages",
+        "image_too_large",
+      )
     return await file.readFile()
   } finally {
     await file.close()

@@ -108,7 +108,7 @@ async function read(response: IncomingMessage, most: number, signal: AbortSignal
   try {
     for await (const chunk of response) {
       size += (chunk as Buffer).length
-      if (size > most) throw refused(`it has more than ${most} bytes`)
+      if (size > most) throw refused(`it has more than the ${most} bytes left for the pictures of a request`)
       chunks.push(chunk as Buffer)
     }
   } catch (error) {

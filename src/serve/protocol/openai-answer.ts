@@ -14,7 +14,7 @@ interface Form {
   chunk: string
   /** The members of a choice that hold text. */
   text(text: string, tokens: readonly TokenLogProbability[], withLogs: boolean): object
-  delta(text: string, tokens: readonly TokenLogProbability[], withLogs: boolean, before: string): object
+  delta(text: string, tokens: readonly TokenLogProbability[], withLogs: boolean, before: number): object
   /** What each choice of a stream begins and ends with. */
   first?: object
   last: object
@@ -55,9 +55,10 @@ const CHAT: Form = {
   last: { delta: {}, logprobs: null },
 }
 
-function completionLogs(tokens: readonly TokenLogProbability[], withLogs: boolean, before: string): object {
+/** @param before characters of the tokens that were listed before: the text itself may be held back behind them, or be ahead */
+function completionLogs(tokens: readonly TokenLogProbability[], withLogs: boolean, before: number): object {
   if (!withLogs) return { logprobs: null }
-  let offset = before.length
+  let offset = before
   const offsets = tokens.map(({ token }) => {
     const at = offset
     offset += token.length
@@ -78,7 +79,7 @@ function completionLogs(tokens: readonly TokenLogProbability[], withLogs: boolea
 const COMPLETION: Form = {
   whole: "text_completion",
   chunk: "text_completion",
-  text: (text, tokens, withLogs) => ({ text, ...completionLogs(tokens, withLogs, "") }),
+  text: (text, tokens, withLogs) => ({ text, ...completionLogs(tokens, withLogs, 0) }),
   delta: (text, tokens, withLogs, before) => ({ text, ...completionLogs(tokens, withLogs, before) }),
   last: { text: "", logprobs: null },
 }
@@ -95,6 +96,8 @@ export interface OpenAiOptions extends AnswerIdentity {
 interface Choice {
   text: string
   tokens: TokenLogProbability[]
+  /** Characters of the tokens. */
+  listed: number
   finish: "stop" | "length" | null
 }
 
@@ -107,7 +110,7 @@ class OpenAiWriter implements AnswerWriter {
   constructor(form: Form, options: OpenAiOptions) {
     this.#form = form
     this.#options = options
-    this.#choices = Array.from({ length: options.n }, () => ({ text: "", tokens: [], finish: null }))
+    this.#choices = Array.from({ length: options.n }, () => ({ text: "", tokens: [], listed: 0, finish: null }))
   }
 
   take(event: AnswerEvent): SentEvent[] {
@@ -150,9 +153,10 @@ class OpenAiWriter implements AnswerWriter {
 
   #text({ index, text, tokens = [] }: Extract<AnswerEvent, { type: "text" }>): SentEvent {
     const choice = this.#choices[index]
-    const delta = this.#form.delta(text, tokens, this.#options.logs, choice.text)
+    const delta = this.#form.delta(text, tokens, this.#options.logs, choice.listed)
     choice.text += text
     choice.tokens.push(...tokens)
+    for (const { token } of tokens) choice.listed += token.length
     return this.#chunk({ index, ...delta, finish_reason: null })
   }
 

@@ -1,8 +1,7 @@
 /** Requests of every protocol, checked against their schema: one sentence for what is wrong, as an ApiError. */
 
 import { z } from "zod"
-import { check } from "../../checkpoint/schema-check.js"
-import { UserError } from "../../errors.js"
+import { problemsOf } from "../../checkpoint/schema-check.js"
 import { label } from "../../readable.js"
 import { essentialIssues } from "../../schema-issues.js"
 import { invalid } from "../api-error.js"
@@ -15,31 +14,38 @@ export const ignored = z.unknown().optional()
 
 /** Deeper than any request: what walks through a value must come to an end. */
 const DEEPEST = 100
+/** Lists and objects: messages, their parts, schemas. */
+const MOST_PARTS = 16_384
+/** What is wrong that is told; there may be thousands. */
+const MOST_ISSUES = 5
 
 /** @throws ApiError naming the first key that cannot be right */
 export function readRequest<T>(schema: z.ZodType<T>, value: unknown): T {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw invalid("the body of the request must be a JSON object")
-  if (isDeeperThan(value, DEEPEST)) throw invalid(`the body of the request is nested more than ${DEEPEST} levels deep`)
+  requireModest(value)
   const result = schema.safeParse(value)
   if (result.success) return result.data
-  const [issue] = essentialIssues(result.error.issues)
+  const issues = essentialIssues(result.error.issues.slice(0, MOST_ISSUES))
+  const [issue] = issues
   const at = issue.path.map(String).join(".")
   if (issue.code === "unrecognized_keys") {
     const key = [...issue.path.map(String), issue.keys[0]].join(".")
     throw invalid(`Unrecognized request argument supplied: ${label(key)}`, key.slice(0, 100))
   }
-  try {
-    check(schema, value, "")
-  } catch (error) {
-    throw error instanceof UserError ? invalid(error.message, at.slice(0, 100) || undefined) : error
-  }
-  throw invalid("the request cannot be read", at)
+  throw invalid(problemsOf(issues, value, ""), at.slice(0, 100) || undefined)
 }
 
-function isDeeperThan(value: unknown, levels: number): boolean {
-  if (typeof value !== "object" || value === null) return false
-  return levels === 0 || Object.values(value).some((inside) => isDeeperThan(inside, levels - 1))
+/** Checking against a schema takes a while for each part, whether it is right or not. */
+function requireModest(value: object): void {
+  let parts = 0
+  const look = (inside: unknown, levels: number): void => {
+    if (typeof inside !== "object" || inside === null) return
+    if (levels === 0) throw invalid(`the body of the request is nested more than ${DEEPEST} levels deep`)
+    if (++parts > MOST_PARTS) throw invalid(`the body of the request has more than ${MOST_PARTS} lists and objects`)
+    for (const one of Object.values(inside)) look(one, levels - 1)
+  }
+  look(value, DEEPEST)
 }
 
 /** @throws ApiError for each key that is there and asks for what this server cannot do */

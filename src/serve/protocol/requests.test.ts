@@ -242,3 +242,28 @@ describe("readCompletion", () => {
     expect(failure(() => readCompletion({ model: "m", prompt: "x", ...changes })).message).toMatch(/\w+/)
   })
 })
+
+describe("a request of very many parts", () => {
+  const bad = (messages: number, parts: number) => ({
+    messages: Array.from({ length: messages }, () => ({
+      role: "user",
+      content: Array.from({ length: parts }, () => ({})),
+    })),
+  })
+
+  it("is refused at once", () => {
+    expect(failure(() => chat(bad(2000, 1000))).message).toMatch(/more than 16384 lists and objects/)
+  })
+
+  it.each([
+    ["chat", () => chat(bad(80, 200))],
+    ["messages", () => message(bad(80, 200))],
+  ])("is checked once, and told with the first that is wrong: %s", (_, work) => {
+    const started = performance.now()
+    const { message: sentence, param } = failure(work)
+    expect(performance.now() - started).toBeLessThan(1000)
+    expect(sentence).toMatch(/^messages\.0\.content/)
+    expect(sentence.length).toBeLessThan(1000)
+    expect(param).toMatch(/^messages\.0\.content/)
+  })
+})
