@@ -78,7 +78,9 @@ it("every number within bounds can be written, and no other", () => {
       (schema, others, picks) => {
         const isValid = judge(schema)
         const { type, ...bounds } = schema
-        const near = Object.values(bounds).flatMap((bound) => [bound, Math.floor(bound), Math.ceil(bound)].map(String))
+        const near = (Object.values(bounds) as number[]).flatMap((bound) =>
+          [bound, Math.floor(bound), Math.ceil(bound)].map(String),
+        )
         let automaton: Automaton
         try {
           automaton = automatonOf(schema)
