@@ -38,6 +38,9 @@ interface Completion {
   next: number
 }
 
+/** Bytes of memory, about, with their places in maps. */
+const SIZES = { completion: 90, successors: 120, edge: 40, set: 200 }
+
 const COMPLETE: Completion = { tokens: 0, next: -1 }
 const IMPOSSIBLE: Completion = { tokens: Number.POSITIVE_INFINITY, next: -1 }
 
@@ -70,6 +73,7 @@ export class TokenAutomaton {
   readonly #successors = new Map<number, Successors>()
   readonly #completions = new Map<number, Completion>()
   readonly #sets = new Map<number, TokenSet[]>()
+  #size = 0
 
   constructor(root: Node, vocabulary: Vocabulary) {
     this.#bytes = new Automaton(root, vocabulary.typeable)
@@ -77,9 +81,9 @@ export class TokenAutomaton {
     this.start = vocabulary.first === vocabulary.inside ? this.#bytes.start : START
   }
 
-  /** How much has been made so far. */
+  /** Bytes of memory that what has been found out so far takes, about. */
   get size(): number {
-    return this.#bytes.size
+    return this.#bytes.size + this.#size + this.#completions.size * SIZES.completion
   }
 
   accepts(state: number): boolean {
@@ -125,7 +129,14 @@ export class TokenAutomaton {
     }))
     const successors = { edges, visited }
     this.#successors.set(state, successors)
+    this.#size += SIZES.successors + edges.length * SIZES.edge
     return successors
+  }
+
+  /** Tokens that a completion has at least, by its bytes alone: nothing is made to find out. Infinite where there is none. */
+  least(state: number): number {
+    const longest = Math.max(this.#vocabulary.inside.longest, this.#vocabulary.first.longest)
+    return Math.ceil(this.#bytes.shortest(this.#byteState(state)) / longest)
   }
 
   /**
@@ -135,7 +146,7 @@ export class TokenAutomaton {
   canComplete(state: number, tokens: number): boolean {
     const shortest = this.#bytes.shortest(this.#byteState(state))
     if (this.#vocabulary.byBytes && state !== START && shortest <= tokens) return true
-    if (shortest > tokens * Math.max(this.#vocabulary.inside.longest, this.#vocabulary.first.longest)) return false
+    if (this.least(state) > tokens) return false
     return this.completion(state) <= tokens
   }
 
@@ -202,6 +213,7 @@ export class TokenAutomaton {
     const known = alike.find((set) => set.ids.length === ids.length && set.ids.every((id, i) => id === ids[i]))
     if (known) return known
     const made = { ids }
+    this.#size += SIZES.set + ids.byteLength
     this.#sets.set(hash, [...alike, made])
     return made
   }
