@@ -1,8 +1,8 @@
 /** A grammar over the tokens of a vocabulary: which may follow a state, where they lead, and how many complete the text. */
 
 import { Automaton, DEAD } from "./automaton.js"
-import type { Node } from "./nodes.js"
-import { type TokenTree, tokenTree } from "./vocabulary.js"
+import { type Node, nodesOf } from "./nodes.js"
+import { longestOf, type TokenTree, tokenTree } from "./vocabulary.js"
 
 /** Before the first token, which may lose a blank at its beginning. */
 const START = -2
@@ -70,6 +70,8 @@ export class TokenAutomaton {
   readonly start: number
   readonly #bytes: Automaton
   readonly #vocabulary: Vocabulary
+  /** Bytes of the longest token that may be part of a text. */
+  readonly #longest: number
   readonly #successors = new Map<number, Successors>()
   readonly #completions = new Map<number, Completion>()
   readonly #sets = new Map<number, TokenSet[]>()
@@ -78,6 +80,10 @@ export class TokenAutomaton {
   constructor(root: Node, vocabulary: Vocabulary) {
     this.#bytes = new Automaton(root, vocabulary.typeable)
     this.#vocabulary = vocabulary
+    const used = new Uint8Array(256)
+    for (const node of nodesOf(root))
+      if (node.kind === "bytes") for (const [byte, is] of node.set.entries()) used[byte] |= is
+    this.#longest = Math.max(longestOf(vocabulary.inside, used), longestOf(vocabulary.first, used))
     this.start = vocabulary.first === vocabulary.inside ? this.#bytes.start : START
   }
 
@@ -135,8 +141,8 @@ export class TokenAutomaton {
 
   /** Tokens that a completion has at least, by its bytes alone: nothing is made to find out. Infinite where there is none. */
   least(state: number): number {
-    const longest = Math.max(this.#vocabulary.inside.longest, this.#vocabulary.first.longest)
-    return Math.ceil(this.#bytes.shortest(this.#byteState(state)) / longest)
+    const shortest = this.#bytes.shortest(this.#byteState(state))
+    return shortest === 0 ? 0 : Math.ceil(shortest / this.#longest)
   }
 
   /**
@@ -163,7 +169,6 @@ export class TokenAutomaton {
   #complete(state: number): Completion {
     const known = this.#completions.get(state)
     if (known) return known
-    const { longest } = this.#vocabulary.inside
     // Along the shortest text, until enough of what follows is known already.
     const states = [this.#byteState(state)]
     const bytes: number[] = []
@@ -172,7 +177,7 @@ export class TokenAutomaton {
       const shortest = this.#bytes.shortest(at)
       if (shortest === 0 || shortest === Number.POSITIVE_INFINITY) break
       run = this.#completions.has(at) ? run + 1 : 0
-      if (run > longest) break
+      if (run > this.#longest) break
       const byte = this.#bytes.guide(at)
       bytes.push(byte)
       at = this.#bytes.next(at, byte)

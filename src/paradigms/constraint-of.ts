@@ -10,6 +10,8 @@ import type { OpenedModel } from "./paradigm.js"
 
 /** Bytes of memory for the formats of a model, with what was found out about them: the same is mostly asked for again. */
 const KEPT = 128 * 2 ** 20
+/** Tokens that are counted exactly, also where fewer may be generated. */
+const COUNTED = 1000
 
 /** What a tokenizer's formats share. */
 interface Known {
@@ -52,7 +54,7 @@ export function constraintOf(
   const tokens = automata.get(key) ?? new TokenAutomaton(compileFormat(format), vocabulary)
   const least = tokens.least(tokens.start)
   // The exact number takes going through the shortest answer, however long that is.
-  const isFar = Number.isFinite(least) && least > genLength
+  const isFar = least > Math.max(genLength, COUNTED)
   const needed = isFar ? least : tokens.completion(tokens.start)
   if (needed === Number.POSITIVE_INFINITY)
     throw new UserError("the model has no tokens for what the format asks for", {
