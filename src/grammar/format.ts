@@ -1,11 +1,12 @@
 /** What an answer must be: the formats that people ask for, compiled to grammars. */
 
 import { UserError } from "../errors.js"
+import { Kept } from "../kept.js"
 import { shown } from "../readable.js"
 import { Automaton } from "./automaton.js"
 import { utf8 } from "./code-points.js"
 import { JsonText } from "./json-text.js"
-import { GrammarBuilder, type Node } from "./nodes.js"
+import { GrammarBuilder, NODE_BYTES, type Node, nodesOf } from "./nodes.js"
 import { regexGrammar } from "./regex.js"
 import { schemaGrammar } from "./schema.js"
 
@@ -21,10 +22,10 @@ export type AnswerFormat =
 const TYPES = ["json_schema", "json_object", "regex"]
 /** Characters of a pattern or a schema, before anything is made of it. */
 const LONGEST = 100_000
-/** Compiled formats that are kept: the same is mostly asked for again. */
-const KEPT = 16
+/** Bytes of memory for compiled formats: the same is mostly asked for again. */
+const KEPT = 64 * 2 ** 20
 
-const compiled = new Map<string, Node>()
+const compiled = new Kept<{ grammar: Node; bytes: number }>(KEPT, ({ bytes }) => bytes)
 
 /** What tells two formats apart. */
 export const formatKey = (format: AnswerFormat): string => JSON.stringify(format)
@@ -33,10 +34,9 @@ export const formatKey = (format: AnswerFormat): string => JSON.stringify(format
 export function compileFormat(format: AnswerFormat): Node {
   const key = checkedKey(format)
   const known = compiled.get(key)
-  if (known) compiled.delete(key)
-  const grammar = known ?? compile(format)
-  compiled.set(key, grammar)
-  if (compiled.size > KEPT) compiled.delete(compiled.keys().next().value as string)
+  if (known) return known.grammar
+  const grammar = compile(format)
+  compiled.set(key, { grammar, bytes: nodesOf(grammar).length * NODE_BYTES })
   return grammar
 }
 

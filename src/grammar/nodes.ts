@@ -52,6 +52,9 @@ export type Node = Empty | Bytes | Sequence | Choice | Repeat | Call
 /** Parts that a grammar may be made of: counted as they are asked for, before anything is done with them. */
 const MOST_PARTS = 500_000
 
+/** Memory that a node takes, about. */
+export const NODE_BYTES = 200
+
 const encoder = new TextEncoder()
 
 export class GrammarBuilder {

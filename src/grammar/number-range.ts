@@ -2,7 +2,7 @@
 
 import type { GrammarBuilder, Node } from "./nodes.js"
 
-/** Whole digits of a number that has no bound on that side. */
+/** Digits that are told apart for sure when a number is read. */
 const MOST_DIGITS = 15
 /** Digits behind the point, where no bound has more. */
 const DECIMALS = 6
@@ -23,9 +23,12 @@ export function boundOf(value: number, exclusive = false): Bound | undefined {
   return { negative: value < 0, whole, decimals, exclusive }
 }
 
-/** Whole numbers from one to another, both included; as far as 15 digits go where there is no bound. */
+/** The largest number that is written where there is no bound on that side: always beyond the other one. */
+const largestBeside = (other = ""): string => "9".repeat(Math.max(MOST_DIGITS, other.length + 1))
+
+/** Whole numbers from one to another, both included. */
 export function integersBetween(builder: GrammarBuilder, least?: bigint, most?: bigint): Node {
-  const largest = 10n ** BigInt(MOST_DIGITS) - 1n
+  const largest = BigInt(largestBeside(String(least ?? most).replace("-", "")))
   const [from, to] = [least ?? -largest, most ?? largest]
   const digits = new Digits(builder)
   const positive = from > 0n ? from : 0n
@@ -43,7 +46,7 @@ export function decimalsBetween(builder: GrammarBuilder, least: Bound | undefine
   const decimals = Math.max(DECIMALS, least?.decimals.length ?? 0, most?.decimals.length ?? 0)
   const digits = new Digits(builder)
   const zero: Bound = { negative: false, whole: "0", decimals: "", exclusive: false }
-  const far: Bound = { ...zero, whole: "9".repeat(Math.max(1, MOST_DIGITS - decimals)) }
+  const far: Bound = { ...zero, whole: largestBeside((least ?? most)?.whole) }
   const positive = most?.negative
     ? builder.never
     : digits.decimals(least && !least.negative ? least : zero, most ?? far, decimals)
@@ -87,7 +90,7 @@ class Digits {
     )
   }
 
-  /** Numbers of 0 and more, with up to so many decimals. */
+  /** Numbers of 0 and more, with up to so many decimals as long as all digits can be told apart. */
   decimals(from: Bound, to: Bound, most: number): Node {
     const { sequence, choice, empty, never } = this.#bound()
     const [a, b] = [BigInt(from.whole), BigInt(to.whole)]
@@ -95,13 +98,21 @@ class Digits {
       choice(decimals.nullable ? empty : never, sequence(this.#builder.text("."), this.#builder.nonEmpty(decimals)))
     const lower = { digits: from.decimals, exclusive: from.exclusive }
     const upper = { digits: to.decimals, exclusive: to.exclusive }
+    const room = ({ length }: string): number => Math.max(0, Math.min(most, MOST_DIGITS - length))
+    const end = ({ whole }: Bound, lower?: Tail, upper?: Tail): Node =>
+      sequence(this.integers(whole, whole), point(this.#tail(lower, upper, room(whole))))
     if (a > b) return never
-    if (a === b) return sequence(this.integers(from.whole, from.whole), point(this.#tail(lower, upper, most)))
-    return choice(
-      sequence(this.integers(from.whole, from.whole), point(this.#tail(lower, undefined, most))),
-      a + 1n <= b - 1n ? sequence(this.integers(String(a + 1n), String(b - 1n)), point(this.#any(0, most))) : never,
-      sequence(this.integers(to.whole, to.whole), point(this.#tail(undefined, upper, most))),
-    )
+    if (a === b) return end(from, lower, upper)
+    const between: Node[] = []
+    for (let least = a + 1n; least < b; ) {
+      // As many digits as have the same room behind them.
+      const digits = Math.max(MOST_DIGITS - most, String(least).length)
+      const behind = 10n ** BigInt(digits)
+      const last = behind < b ? behind - 1n : b - 1n
+      between.push(sequence(this.integers(String(least), String(last)), point(this.#any(0, room(String(last))))))
+      least = last + 1n
+    }
+    return choice(end(from, lower), ...between, end(to, undefined, upper))
   }
 
   /** Up to so many decimals, of a number between two others: none at all are zeros. */

@@ -1,8 +1,8 @@
 /** A grammar over the tokens of a vocabulary: which may follow a state, where they lead, and how many complete the text. */
 
 import { Automaton, DEAD } from "./automaton.js"
-import type { Node } from "./nodes.js"
-import { type TokenTree, tokenTree } from "./vocabulary.js"
+import { type Node, nodesOf } from "./nodes.js"
+import { longestOf, type TokenTree, tokenTree } from "./vocabulary.js"
 
 /** Before the first token, which may lose a blank at its beginning. */
 const START = -2
@@ -38,6 +38,9 @@ interface Completion {
   next: number
 }
 
+/** Bytes of memory, about, with their places in maps. */
+const SIZES = { completion: 90, successors: 120, edge: 40, set: 200 }
+
 const COMPLETE: Completion = { tokens: 0, next: -1 }
 const IMPOSSIBLE: Completion = { tokens: Number.POSITIVE_INFINITY, next: -1 }
 
@@ -67,19 +70,26 @@ export class TokenAutomaton {
   readonly start: number
   readonly #bytes: Automaton
   readonly #vocabulary: Vocabulary
+  /** Bytes of the longest token that may be part of a text. */
+  readonly #longest: number
   readonly #successors = new Map<number, Successors>()
   readonly #completions = new Map<number, Completion>()
   readonly #sets = new Map<number, TokenSet[]>()
+  #size = 0
 
   constructor(root: Node, vocabulary: Vocabulary) {
     this.#bytes = new Automaton(root, vocabulary.typeable)
     this.#vocabulary = vocabulary
+    const used = new Uint8Array(256)
+    for (const node of nodesOf(root))
+      if (node.kind === "bytes") for (const [byte, is] of node.set.entries()) used[byte] |= is
+    this.#longest = Math.max(longestOf(vocabulary.inside, used), longestOf(vocabulary.first, used))
     this.start = vocabulary.first === vocabulary.inside ? this.#bytes.start : START
   }
 
-  /** How much has been made so far. */
+  /** Bytes of memory that what has been found out so far takes, about. */
   get size(): number {
-    return this.#bytes.size
+    return this.#bytes.size + this.#size + this.#completions.size * SIZES.completion
   }
 
   accepts(state: number): boolean {
@@ -125,7 +135,14 @@ export class TokenAutomaton {
     }))
     const successors = { edges, visited }
     this.#successors.set(state, successors)
+    this.#size += SIZES.successors + edges.length * SIZES.edge
     return successors
+  }
+
+  /** Tokens that a completion has at least, by its bytes alone: nothing is made to find out. Infinite where there is none. */
+  least(state: number): number {
+    const shortest = this.#bytes.shortest(this.#byteState(state))
+    return shortest === 0 ? 0 : Math.ceil(shortest / this.#longest)
   }
 
   /**
@@ -135,7 +152,7 @@ export class TokenAutomaton {
   canComplete(state: number, tokens: number): boolean {
     const shortest = this.#bytes.shortest(this.#byteState(state))
     if (this.#vocabulary.byBytes && state !== START && shortest <= tokens) return true
-    if (shortest > tokens * Math.max(this.#vocabulary.inside.longest, this.#vocabulary.first.longest)) return false
+    if (this.least(state) > tokens) return false
     return this.completion(state) <= tokens
   }
 
@@ -152,7 +169,6 @@ export class TokenAutomaton {
   #complete(state: number): Completion {
     const known = this.#completions.get(state)
     if (known) return known
-    const { longest } = this.#vocabulary.inside
     // Along the shortest text, until enough of what follows is known already.
     const states = [this.#byteState(state)]
     const bytes: number[] = []
@@ -161,7 +177,7 @@ export class TokenAutomaton {
       const shortest = this.#bytes.shortest(at)
       if (shortest === 0 || shortest === Number.POSITIVE_INFINITY) break
       run = this.#completions.has(at) ? run + 1 : 0
-      if (run > longest) break
+      if (run > this.#longest) break
       const byte = this.#bytes.guide(at)
       bytes.push(byte)
       at = this.#bytes.next(at, byte)
@@ -202,6 +218,7 @@ export class TokenAutomaton {
     const known = alike.find((set) => set.ids.length === ids.length && set.ids.every((id, i) => id === ids[i]))
     if (known) return known
     const made = { ids }
+    this.#size += SIZES.set + ids.byteLength
     this.#sets.set(hash, [...alike, made])
     return made
   }

@@ -10,8 +10,6 @@ export interface TokenTree {
   /** Where a node's tokens begin in `tokens`; those of the next begin where they end. */
   firsts: Uint32Array
   tokens: Int32Array
-  /** Bytes of the longest token. */
-  longest: number
 }
 
 /** Longer tokens are never asked for: runs of blanks, mostly. */
@@ -27,10 +25,8 @@ export function tokenTree(pieces: readonly (Uint8Array | undefined)[]): TokenTre
   const [depths, bytes, firsts, ends]: number[][] = [[], [], [], []]
   const open: number[] = []
   let before = new Uint8Array(0)
-  let longest = 0
   for (const [place, id] of ids.entries()) {
     const piece = pieces[id]!
-    longest = Math.max(longest, piece.length)
     let shared = 0
     while (shared < before.length && shared < piece.length && before[shared] === piece[shared]) shared++
     while (open.length > shared) ends[open.pop()!] = depths.length
@@ -50,6 +46,22 @@ export function tokenTree(pieces: readonly (Uint8Array | undefined)[]): TokenTre
     ends: Uint32Array.from(ends),
     firsts: Uint32Array.from([...firsts, ids.length]),
     tokens: Int32Array.from(ids),
-    longest,
   }
+}
+
+/**
+ * Bytes of the longest token that is made of some bytes only.
+ * @param used 1 for each of them, [256]
+ */
+export function longestOf({ depths, bytes, ends, firsts }: TokenTree, used: Uint8Array): number {
+  let longest = 0
+  for (let node = 0; node < depths.length; ) {
+    if (!used[bytes[node]]) {
+      node = ends[node]
+      continue
+    }
+    if (firsts[node + 1] > firsts[node]) longest = Math.max(longest, depths[node])
+    node++
+  }
+  return longest
 }

@@ -3,21 +3,22 @@
 import { UserError } from "../errors.js"
 import { type AnswerFormat, compileFormat, formatKey } from "../grammar/format.js"
 import { TokenAutomaton, Vocabulary } from "../grammar/token-automaton.js"
+import { Kept } from "../kept.js"
 import type { Constraint } from "./constraint.js"
 import type { DecodingReport } from "./decoding-report.js"
 import type { OpenedModel } from "./paradigm.js"
 
-/** Formats of a model that are kept with what was found out about them: the same is mostly asked for again. */
-const KEPT = 16
-/** An automaton that has grown beyond (`Automaton.size`) is made anew for the next answer: its states stay in memory. */
-const LARGEST = 500_000
+/** Bytes of memory for the formats of a model, with what was found out about them: the same is mostly asked for again. */
+const KEPT = 128 * 2 ** 20
+/** Tokens that are counted exactly, also where fewer may be generated. */
+const COUNTED = 1000
 
 /** What a tokenizer's formats share. */
 interface Known {
   /** What the vocabulary leaves out. */
   excluded: string
   vocabulary: Vocabulary
-  automata: Map<string, TokenAutomaton>
+  automata: Kept<TokenAutomaton>
 }
 
 const known = new WeakMap<object, Known>()
@@ -48,31 +49,27 @@ export function constraintOf(
       where: model.folder,
       fix: "name one in config.json (eos_token_id)",
     })
-  const tokens = automatonOf(model, format, suppress)
-  const needed = tokens.completion(tokens.start)
+  const { vocabulary, automata } = vocabularyOf(model, suppress)
+  const key = formatKey(format)
+  const tokens = automata.get(key) ?? new TokenAutomaton(compileFormat(format), vocabulary)
+  const least = tokens.least(tokens.start)
+  // The exact number takes going through the shortest answer, however long that is.
+  const isFar = least > Math.max(genLength, COUNTED)
+  const needed = isFar ? least : tokens.completion(tokens.start)
   if (needed === Number.POSITIVE_INFINITY)
     throw new UserError("the model has no tokens for what the format asks for", {
       where: model.folder,
       fix: "ask for a format of other characters, or use another model",
     })
-  if (!tokens.canComplete(tokens.start, genLength))
+  if (needed > genLength)
     throw new UserError(
-      `the shortest answer of this format takes ${needed} tokens, and ${genLength} may be generated`,
-      { fix: `ask for more tokens (--max-tokens ${needed}), or for less` },
+      `the shortest answer of this format takes ${isFar ? "at least " : ""}${needed} tokens, and ${genLength} may be generated`,
+      { fix: `ask for more tokens (--max-tokens${isFar ? "" : ` ${needed}`}), or for less` },
     )
+  // What is refused is not worth keeping.
+  automata.set(key, tokens)
   report.choose("format", [["option", format.type]])
   return { tokens, ends: { ids: Int32Array.from(ends) } }
-}
-
-function automatonOf(model: OpenedModel, format: AnswerFormat, suppress: readonly number[]): TokenAutomaton {
-  const { vocabulary, automata } = vocabularyOf(model, suppress)
-  const key = formatKey(format)
-  const last = automata.get(key)
-  automata.delete(key)
-  const automaton = last && last.size < LARGEST ? last : new TokenAutomaton(compileFormat(format), vocabulary)
-  automata.set(key, automaton)
-  if (automata.size > KEPT) automata.delete(automata.keys().next().value as string)
-  return automaton
 }
 
 /** Of special tokens and ends, and of ids that the model does not know, nothing is ever text. */
@@ -87,7 +84,11 @@ function vocabularyOf({ tokenizer, config, eos }: OpenedModel, suppress: readonl
     part.length = Math.min(part.length, vocabSize)
     for (const id of without) if (id < part.length) part[id] = undefined
   }
-  const made = { excluded, vocabulary: new Vocabulary(pieces), automata: new Map() }
+  const made = {
+    excluded,
+    vocabulary: new Vocabulary(pieces),
+    automata: new Kept<TokenAutomaton>(KEPT, ({ size }) => size),
+  }
   known.set(tokenizer, made)
   return made
 }

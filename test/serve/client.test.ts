@@ -69,6 +69,25 @@ it("gives the same events here and from a server, pictures included", async () =
   }
 })
 
+it("has answers of a format, here and from a server", async () => {
+  const messages = [{ role: "user" as const, content: "What is it?" }]
+  const properties = { colour: { enum: ["red", "blue"] } }
+  for (const [format, expected] of [
+    [
+      { type: "json_schema", schema: { type: "object", properties, required: ["colour"] } },
+      /^{"colour": ?"(red|blue)"}$/,
+    ],
+    [{ type: "json_object" }, /^{.*}$/s],
+    [{ type: "regex", pattern: "[ab]{3}" }, /^[ab]{3}$/],
+  ] as const) {
+    const [here, there] = await Promise.all(
+      [local, remote].map(async (client) => (await answer(client, { messages, maxTokens: 24, format })).at(-1)),
+    )
+    expect(there).toMatchObject({ type: "done", text: expect.stringMatching(expected) })
+    expect(there).toMatchObject({ text: (here as { text: string }).text })
+  }
+})
+
 it("says what is wrong in a sentence", async () => {
   const messages = [{ role: "user" as const, content: "x" }]
   for (const client of [local, remote]) {

@@ -117,6 +117,13 @@ describe("the client of OpenAI", () => {
       response_format: { type: "json_schema", json_schema: { name: "colour", schema, strict: true } },
     })
     expect(["red", "blue"]).toContain(JSON.parse(choices[0].message.content!).colour)
+    const { content } = await anthropic.messages.create({
+      model: "bd",
+      messages,
+      max_tokens: 40,
+      output_config: { format: { type: "json_schema", schema } },
+    })
+    expect(["red", "blue"]).toContain(JSON.parse((content[0] as Anthropic.TextBlock).text).colour)
   })
 
   it("continues a text", async () => {

@@ -1,6 +1,7 @@
 /** A client of a server, over OpenAI's API with drafts and commits. */
 
 import { UserError } from "../../errors.js"
+import type { AnswerFormat } from "../../grammar/format.js"
 import { readPicture } from "../../image/file.js"
 import { shown } from "../../readable.js"
 import { partsOf } from "../../text/message.js"
@@ -57,6 +58,7 @@ const NAMES: Partial<Record<keyof AskedDecoding, string>> = {
   topP: "top_p",
   topK: "top_k",
   seed: "seed",
+  format: "response_format",
 }
 const DIFFUSION: Partial<Record<keyof AskedDecoding, string>> = {
   blockSize: "block_size",
@@ -73,7 +75,7 @@ async function bodyOf(model: string, request: ClientRequest): Promise<object> {
     // What the server does anyway need not be asked for.
     if (value === undefined || (key === "generationConfig" && value === true)) continue
     const [name, ofDiffusion] = [NAMES[key], DIFFUSION[key]]
-    if (name !== undefined) plain[name] = value
+    if (name !== undefined) plain[name] = key === "format" ? responseFormat(value as AnswerFormat) : value
     else if (ofDiffusion !== undefined) diffusion[ofDiffusion] = value
     else throw new UserError(`${key} cannot be asked of a server`, { fix: "leave it out, or load the model here" })
   }
@@ -101,6 +103,10 @@ async function bodyOf(model: string, request: ClientRequest): Promise<object> {
     diffusion,
   }
 }
+
+/** OpenAI's schemas have a name. */
+const responseFormat = (format: AnswerFormat): object =>
+  format.type === "json_schema" ? { type: format.type, json_schema: { name: "answer", schema: format.schema } } : format
 
 async function pictureOf(image: string | Uint8Array | undefined): Promise<object> {
   if (image === undefined) throw new UserError("there are fewer images than the messages show")

@@ -224,15 +224,14 @@ describe.each(names)("an answer of a small %s model", (name) => {
   })
 })
 
-it("a whole answer is decoded in whole blocks, and gives no more tokens than were asked for", async () => {
+function fullSession(): Session {
   const source = sessions.get("block-diffusion")!
   const config = asParadigm(source.config, fullDiffusion)
-  const session: Session = {
-    ...source,
-    config,
-    paradigm: fullDiffusion,
-    eos: fullDiffusion.ends({ ...source, config }),
-  }
+  return { ...source, config, paradigm: fullDiffusion, eos: fullDiffusion.ends({ ...source, config }) }
+}
+
+it("a whole answer is decoded in whole blocks, and gives no more tokens than were asked for", async () => {
+  const session = fullSession()
   for (const [maxTokens, blockSize] of [
     [5, 4],
     [8, 4],
@@ -252,4 +251,25 @@ it("a whole answer is decoded in whole blocks, and gives no more tokens than wer
     expect(whole.text.startsWith(textOf(events))).toBe(true)
     expect(of(events, "commit").at(-1)!.end).toBe(tokens)
   }
+})
+
+it("a whole answer with a format is never cut: it gets the whole blocks that fit", async () => {
+  const session = fullSession()
+  const collected = async (maxTokens: number, blockSize: number, limit = 64): Promise<AnswerEvent[]> => {
+    const format = { type: "regex" as const, pattern: "[ab]{5,}!" }
+    const request = asked({ maxTokens, decoding: { blockSize, format } })
+    const events: AnswerEvent[] = []
+    for await (const event of answer(session, request, { ...LIMITS, answerTokens: limit })) events.push(event)
+    return events
+  }
+  for (const [maxTokens, blockSize, limit, decoded] of [
+    [13, 8, 64, 8],
+    [12, 12, 64, 12],
+    [60, 8, 21, 16],
+  ]) {
+    const events = await collected(maxTokens, blockSize, limit)
+    expect(textOf(events)).toMatch(/^[ab]{5,}!$/)
+    expect(of(events, "started")[0].maxTokens).toBe(decoded)
+  }
+  await expect(collected(13, 16)).rejects.toMatchObject({ param: "max_tokens", message: /no block of 16 tokens/ })
 })

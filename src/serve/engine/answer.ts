@@ -50,8 +50,9 @@ async function* answers(
 ): AsyncGenerator<AnswerEvent, void, undefined> {
   const { n, decoding } = request
   const promptTokens = prompt.ids.length
-  const { blockSize } = decoding
-  const length = answerLength(session, promptTokens, { asked: request.maxTokens, limit: answerTokens, blockSize })
+  const { blockSize, format } = decoding
+  const limits = { asked: request.maxTokens, limit: answerTokens, blockSize, uncut: format !== undefined }
+  const length = answerLength(session, promptTokens, limits)
   const options = { ...decoding, maxTokens: length.decoded }
   // What cannot be decoded is refused before anything is told.
   asApiError(() => resolveDecoding(session, options, promptTokens))

@@ -7,19 +7,25 @@ import { invalid } from "../api-error.js"
 export interface AnswerLength {
   /** Tokens of the answer at most. */
   most: number
-  /** Tokens that are decoded: as many, or the whole blocks that hold them. */
+  /** Tokens that are decoded: as many, or the whole blocks that hold them; with a format the whole blocks within them. */
   decoded: number
 }
 
 /**
  * @param asked tokens at most, if anything was said
  * @param limit the server's
- * @throws ApiError when the prompt fills the context
+ * @param uncut whether the end must not be cut off: the answer has a format
+ * @throws ApiError when the prompt fills the context, or no block fits
  */
 export function answerLength(
   { paradigm, config }: Pick<Session, "paradigm" | "config">,
   promptTokens: number,
-  { asked, limit, blockSize = 1 }: { asked?: number; limit: number; blockSize?: number },
+  {
+    asked,
+    limit,
+    blockSize = 1,
+    uncut = false,
+  }: { asked?: number; limit: number; blockSize?: number; uncut?: boolean },
 ): AnswerLength {
   const { maxPositions } = config.text
   const room = maxPositions - promptTokens
@@ -33,6 +39,11 @@ export function answerLength(
       "context_length_exceeded",
     )
   if (!paradigm.wholeAnswer) return { most, decoded: most }
-  const blocks = Math.min(Math.ceil(most / blockSize), Math.floor(room / blockSize))
+  if (uncut && most < blockSize)
+    throw invalid(
+      `an answer with a format is not cut off, and no block of ${blockSize} tokens fits into the ${most} that may be generated`,
+      "max_tokens",
+    )
+  const blocks = Math.min((uncut ? Math.floor : Math.ceil)(most / blockSize), Math.floor(room / blockSize))
   return { most: Math.min(most, blocks * blockSize), decoded: blocks * blockSize }
 }

@@ -4,7 +4,17 @@ import { z } from "zod"
 import type { Message } from "../../text/message.js"
 import { invalid } from "../api-error.js"
 import type { Asked } from "./asked.js"
-import { diffusion, diffusionDecoding, sampling, stopTexts, temperature, topK, topP } from "./decoding.js"
+import {
+  diffusion,
+  diffusionDecoding,
+  formatDecoding,
+  outputFormat,
+  sampling,
+  stopTexts,
+  temperature,
+  topK,
+  topP,
+} from "./decoding.js"
 import { TOOLS } from "./openai-chat.js"
 import { type ContentPart, type PictureReference, pictureOf, written } from "./parts.js"
 import { ignored, optional, readRequest, refuse } from "./read.js"
@@ -26,6 +36,9 @@ const schema = z.strictObject({
   stop_sequences: optional(z.array(z.string()).max(16)),
   stream: optional(z.boolean()),
   thinking: optional(z.looseObject({ type: z.string() })),
+  output_config: optional(z.strictObject({ format: outputFormat, effort: ignored })),
+  /** Where older clients write it. */
+  output_format: outputFormat,
   diffusion,
   tools: ignored,
   mcp_servers: ignored,
@@ -35,7 +48,6 @@ const schema = z.strictObject({
   container: ignored,
   context_management: ignored,
   metadata: ignored,
-  output_config: ignored,
   service_tier: ignored,
   inference_geo: ignored,
   speed: ignored,
@@ -47,6 +59,8 @@ export function readMessages(body: unknown): Asked {
   refuse(asked, { tools: TOOLS, mcp_servers: TOOLS })
   if (asked.thinking && asked.thinking.type !== "disabled")
     throw invalid("thinking is not supported: these models answer at once", "thinking", "unsupported_parameter")
+  if (asked.output_config?.format && asked.output_format)
+    throw invalid("output_config.format and output_format are the same: give one of them", "output_format")
   const pictures: PictureReference[] = []
   const system = asked.system === undefined ? [] : [systemMessage(asked.system)]
   const messages = asked.messages.map((one, i) => readMessage(one, `messages.${i}`, pictures))
@@ -58,6 +72,7 @@ export function readMessages(body: unknown): Asked {
       decoding: {
         ...sampling({ temperature: asked.temperature, topP: asked.top_p, topK: asked.top_k }),
         ...diffusionDecoding(asked.diffusion),
+        ...formatDecoding(asked.output_config?.format ?? asked.output_format),
       },
       maxTokens: asked.max_tokens,
       stop: stopTexts(asked.stop_sequences, "stop_sequences"),

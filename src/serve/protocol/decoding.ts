@@ -64,17 +64,26 @@ export function stopTexts(value: string | readonly string[] | undefined, param =
   return texts
 }
 
+const jsonSchema = z.union([z.record(z.string(), z.unknown()), z.boolean()])
+const jsonObject = z.object({ type: z.literal("json_object") })
+const regex = z.object({ type: z.literal("regex"), pattern: z.string() })
+
+/** As OpenAI has it. */
 export const responseFormat = optional(
   z.union([
     z.object({ type: z.literal("text") }),
-    z.object({ type: z.literal("json_object") }),
-    z.object({ type: z.literal("json_schema"), json_schema: z.object({ schema: z.record(z.string(), z.unknown()) }) }),
-    z.object({ type: z.literal("regex"), pattern: z.string() }),
+    z.object({ type: z.literal("json_schema"), json_schema: z.object({ schema: jsonSchema }) }),
+    jsonObject,
+    regex,
   ]),
+)
+/** As Anthropic has it, and what OpenAI's knows beside. */
+export const outputFormat = optional(
+  z.union([z.object({ type: z.literal("json_schema"), schema: jsonSchema }), jsonObject, regex]),
 )
 
 /** The format that an answer is held to; nothing for any text. */
-export function formatDecoding(format: z.infer<typeof responseFormat>): AskedDecoding {
+export function formatDecoding(format: z.infer<typeof responseFormat | typeof outputFormat>): AskedDecoding {
   if (format === undefined || format.type === "text") return {}
-  return { format: format.type === "json_schema" ? { type: "json_schema", schema: format.json_schema.schema } : format }
+  return { format: "json_schema" in format ? { type: "json_schema", schema: format.json_schema.schema } : format }
 }

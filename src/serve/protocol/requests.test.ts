@@ -167,6 +167,16 @@ describe("readChat", () => {
 })
 
 describe("readMessages", () => {
+  it("reads forms of answers, wherever clients write them", () => {
+    const formatOf = (changes: object) => message(changes).request.decoding.format
+    const asked = { type: "json_schema", schema: { type: "object" } }
+    expect(formatOf({ output_config: { effort: "low", format: asked } })).toEqual(asked)
+    expect(formatOf({ output_format: asked })).toEqual(asked)
+    expect(formatOf({ output_config: { format: { type: "regex", pattern: "a+" } } })).toMatchObject({ pattern: "a+" })
+    for (const none of [null, {}, { effort: "low" }, { format: null }])
+      expect(formatOf({ output_config: none })).toBeUndefined()
+  })
+
   it("reads a system message, blocks, pictures and stop sequences", () => {
     const source = { type: "base64", media_type: "image/png", data: "QUJD" }
     const asked = message({
@@ -218,8 +228,16 @@ describe("readMessages", () => {
       "messages.0.content.0",
     ],
     [{ temperature: 1.5 }, "temperature"],
+    [{ output_config: { format: { type: "xml" } } }, "output_config.format"],
+    [{ output_config: { format: { type: "json_schema" } } }, "output_config.format"],
+    [{ output_config: { formats: {} } }, "output_config.formats"],
+    [{ output_format: "json" }, "output_format"],
+    [{ output_config: { format: { type: "json_object" } }, output_format: { type: "json_object" } }, "output_format"],
   ])("refuses %j by its key", (changes, param) => {
-    expect(failure(() => message(changes)).param?.startsWith(param)).toBe(true)
+    const { message: sentence, param: told } = failure(() => message(changes))
+    expect(told?.startsWith(param)).toBe(true)
+    expect(sentence).toMatch(/\w \S/)
+    expect(sentence).not.toMatch(/undefined|\[object|Invalid input/)
   })
 })
 
@@ -229,7 +247,14 @@ describe("readCompletion", () => {
     expect(asked.request).toMatchObject({ prompt: { text: "Once" }, maxTokens: 16, logProbabilities: 2, n: 1 })
   })
 
+  it("reads forms of answers", () => {
+    const format = { type: "regex", pattern: "a+" }
+    expect(readCompletion({ model: "m", prompt: "x", response_format: format }).request.decoding.format).toEqual(format)
+    expect(readCompletion({ model: "m", prompt: "x" }).request.decoding).toEqual({})
+  })
+
   it.each([
+    { response_format: { type: "xml" } },
     { prompt: [] },
     { prompt: [1, 2] },
     { prompt: ["a", "b"] },
