@@ -131,6 +131,12 @@ describe("generating", () => {
     for (const cells of steps) expect(cells.length).toBeLessThanOrEqual((options.blockSize ?? 4) + 7)
   })
 
+  it("says that a text is the answer to one request", async () => {
+    await expect(generateText(diffusion, [{ messages: [] }] as never)).rejects.toThrow(
+      /answers one request, and was given a list/,
+    )
+  })
+
   it("gives the same answer as the authors' loop, and again for the same seed", async () => {
     const options = { messages: question, maxTokens: 20, temperature: 0.8, seed: 5 }
     const fast = await generateText(diffusion, options)

@@ -142,6 +142,10 @@ export async function generateText(
   session: Session,
   options: GenerateOptions,
 ): Promise<{ text: string; ids: Int32Array; stats: GenerateStats; decoding: DecodingReport }> {
+  if (Array.isArray(options))
+    throw new UserError("generateText() answers one request, and was given a list", {
+      fix: "give { messages, images }, or use generate() for several requests",
+    })
   for await (const event of generate(session, options)) {
     if (event.type === "done") {
       const { type: _, ...result } = event

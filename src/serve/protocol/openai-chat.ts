@@ -4,21 +4,8 @@ import { z } from "zod"
 import type { Message } from "../../text/message.js"
 import { invalid } from "../api-error.js"
 import type { Asked } from "./asked.js"
-import {
-  answers,
-  diffusion,
-  diffusionDecoding,
-  formatDecoding,
-  maxTokens,
-  responseFormat,
-  sampling,
-  seed,
-  stop,
-  stopTexts,
-  temperature,
-  topK,
-  topP,
-} from "./decoding.js"
+import { maxTokens, stopTexts } from "./decoding.js"
+import { COMMON_REFUSED, commonFields, decodingOf } from "./openai-fields.js"
 import { type ContentPart, type PictureReference, pictureOf, written } from "./parts.js"
 import { ignored, optional, readRequest, refuse } from "./read.js"
 
@@ -32,22 +19,11 @@ const message = z.looseObject({
 })
 
 const schema = z.strictObject({
-  model: z.string().min(1),
+  ...commonFields,
   messages: z.array(message).min(1).max(MOST_MESSAGES),
-  max_tokens: maxTokens,
   max_completion_tokens: maxTokens,
-  temperature: temperature(2),
-  top_p: topP,
-  top_k: topK,
-  seed,
-  stop,
-  n: answers,
-  stream: optional(z.boolean()),
-  stream_options: optional(z.strictObject({ include_usage: optional(z.boolean()), include_obfuscation: ignored })),
   logprobs: optional(z.boolean()),
   top_logprobs: optional(z.int().min(0).max(20)),
-  response_format: responseFormat,
-  diffusion,
   // Refused where they ask for something.
   tools: ignored,
   tool_choice: ignored,
@@ -56,9 +32,6 @@ const schema = z.strictObject({
   modalities: ignored,
   audio: ignored,
   web_search_options: ignored,
-  frequency_penalty: ignored,
-  presence_penalty: ignored,
-  logit_bias: ignored,
   // Known, and without a meaning here.
   metadata: ignored,
   parallel_tool_calls: ignored,
@@ -69,20 +42,16 @@ const schema = z.strictObject({
   safety_identifier: ignored,
   service_tier: ignored,
   store: ignored,
-  user: ignored,
   verbosity: ignored,
 })
 
 export const TOOLS = "tools are not supported: these models answer with text"
-const PENALTIES = "penalties and biases are not supported: leave them out, or set them to 0"
 const REFUSED = {
+  ...COMMON_REFUSED,
   tools: TOOLS,
   functions: TOOLS,
   audio: "audio is not supported: these models read text and pictures and answer with text",
   web_search_options: "searching the web is not supported",
-  frequency_penalty: PENALTIES,
-  presence_penalty: PENALTIES,
-  logit_bias: PENALTIES,
 }
 
 /** @throws ApiError for what is no request, or asks for what these models cannot do */
@@ -100,11 +69,7 @@ export function readChat(body: unknown): Asked {
       model: asked.model,
       prompt: { messages },
       pictures,
-      decoding: {
-        ...sampling({ temperature: asked.temperature, topP: asked.top_p, topK: asked.top_k, seed: asked.seed }),
-        ...diffusionDecoding(asked.diffusion),
-        ...formatDecoding(asked.response_format),
-      },
+      decoding: decodingOf(asked),
       maxTokens: asked.max_completion_tokens ?? asked.max_tokens,
       stop: stopTexts(asked.stop),
       n: asked.n ?? 1,

@@ -3,56 +3,26 @@
 import { z } from "zod"
 import { invalid } from "../api-error.js"
 import type { Asked } from "./asked.js"
-import {
-  answers,
-  diffusion,
-  diffusionDecoding,
-  formatDecoding,
-  maxTokens,
-  responseFormat,
-  sampling,
-  seed,
-  stop,
-  stopTexts,
-  temperature,
-  topK,
-  topP,
-} from "./decoding.js"
+import { stopTexts } from "./decoding.js"
+import { COMMON_REFUSED, commonFields, decodingOf } from "./openai-fields.js"
 import { ignored, optional, readRequest, refuse } from "./read.js"
 
 /** As OpenAI has it. */
 const MAX_TOKENS = 16
 
 const schema = z.strictObject({
-  model: z.string().min(1),
+  ...commonFields,
   prompt: z.union([z.string(), z.array(z.unknown())]),
-  max_tokens: maxTokens,
-  temperature: temperature(2),
-  top_p: topP,
-  top_k: topK,
-  seed,
-  stop,
-  n: answers,
-  stream: optional(z.boolean()),
-  stream_options: optional(z.strictObject({ include_usage: optional(z.boolean()), include_obfuscation: ignored })),
   logprobs: optional(z.int().min(0).max(20)),
-  response_format: responseFormat,
-  diffusion,
   best_of: optional(z.int().min(1)),
   echo: ignored,
   suffix: ignored,
-  frequency_penalty: ignored,
-  presence_penalty: ignored,
-  logit_bias: ignored,
-  user: ignored,
 })
 
 const REFUSED = {
+  ...COMMON_REFUSED,
   echo: "echo is not supported: the prompt is not told again",
   suffix: "suffix is not supported: these models continue a text at its end",
-  frequency_penalty: "penalties are not supported: leave them out, or set them to 0",
-  presence_penalty: "penalties are not supported: leave them out, or set them to 0",
-  logit_bias: "biases are not supported: leave them out",
 }
 
 /** @throws ApiError for what is no request, or asks for what these models cannot do */
@@ -66,11 +36,7 @@ export function readCompletion(body: unknown): Asked {
       model: asked.model,
       prompt: { text: promptText(asked.prompt) },
       pictures: [],
-      decoding: {
-        ...sampling({ temperature: asked.temperature, topP: asked.top_p, topK: asked.top_k, seed: asked.seed }),
-        ...diffusionDecoding(asked.diffusion),
-        ...formatDecoding(asked.response_format),
-      },
+      decoding: decodingOf(asked),
       maxTokens: asked.max_tokens ?? MAX_TOKENS,
       stop: stopTexts(asked.stop),
       n: asked.n ?? 1,
