@@ -1,0 +1,101 @@
+/**
+ * A benchmark is one object: where its documents are, what each asks, and how answers are read, counted and put together. It
+ * knows nothing of models, files of answers or reports.
+ */
+
+import type { PythonRandom } from "./python-random.js"
+
+/** A row of a data file: column -> value. Pictures are as they lie in the file, not yet decoded. */
+export type Doc = Readonly<Record<string, unknown>>
+
+/** A picture of a document. */
+export interface DocPicture {
+  /** The encoded file. */
+  bytes: Uint8Array
+  /** What the document calls it, for errors and reports. */
+  name: string
+  /** Whether an orientation that its EXIF tag asks for is applied; the hub's image columns are, plain bytes are not. @default true */
+  upright?: boolean
+}
+
+/** Where a task's documents come from when the user names no file: a dataset of the hub. */
+export interface HubSource {
+  dataset: string
+  /** Folder or start of the files' names inside the dataset, such as "data/test-". */
+  files: string
+  /** What users of the hub call them. */
+  config?: string
+  split: string
+  /** How many documents the published data has, where it is known. */
+  count?: number
+}
+
+/** What is asked of a model about one document, without any chat template or picture placeholder added. */
+export interface Asked {
+  context: string
+  pictures: readonly DocPicture[]
+  /** The answers to choose from, for tasks that are scored by likelihood; each continues the context. */
+  choices?: readonly string[]
+}
+
+/** What a model answered. */
+export interface Answered {
+  /** The answer, cleaned as the wrapper does (evaluation.md 3.6) and filtered; outer whitespace is gone. */
+  text: string
+  /** Of each choice, where there are choices: log-likelihood, and over how many tokens. */
+  likelihoods?: readonly { logLikelihood: number; tokens: number; bytes: number }[]
+}
+
+/** How strictly the authors' oddities are followed. */
+export interface Compat {
+  /** Draws where the authors' code guesses at random; undefined: never guess, what cannot be read is wrong. */
+  draw?: PythonRandom
+}
+
+/** What one answer counts. */
+export interface Counted {
+  /** By the metrics' names; what `aggregate` of the metric gets, and what the samples' file records. */
+  values: Readonly<Record<string, unknown>>
+  /** Nothing could be read from the answer: it counts as wrong, or was guessed. */
+  unread?: boolean
+}
+
+export interface TaskMetric {
+  name: string
+  higherIsBetter: boolean
+  /**
+   * The score of all values, in the order of the documents.
+   * @returns null where there is nothing to score
+   * @throws UserError when the values cannot be put together, such as half of a pair
+   */
+  aggregate(values: readonly unknown[], compat: Compat): number | null
+  /** Of tasks whose score is the plain mean of numbers: the number of a value. They get a standard error. */
+  number?(value: unknown): number
+  /** What a score of 1 in the paper's tables is multiplied by. @default 100 */
+  scale?: number
+}
+
+export interface Task {
+  /** What --tasks calls it, as lmms-eval does. */
+  name: string
+  title: string
+  /** As lmms-eval's results write it. */
+  version: number | string
+  source?: HubSource
+  /** Columns without which nothing can be asked or scored; checked before the model is loaded. */
+  columns: readonly string[]
+  /** The filter's name in the keys of results. @default "none" */
+  filter?: string
+  /** The task file's options of generation, as the authors have them (evaluation.md 3.4). */
+  generation: Readonly<Record<string, unknown>>
+  /** @throws UserError when the document lacks what is asked with */
+  ask(doc: Doc): Asked
+  /** What is right, as samples' files write it. */
+  target(doc: Doc): unknown
+  /** What the filter makes of an answer. @default the answer */
+  filtered?(answer: string, doc: Doc): string
+  count(doc: Doc, answered: Answered, compat: Compat): Counted
+  metrics: readonly TaskMetric[]
+  /** Documents that only make sense together, such as two questions about a picture: the unit of resampling. @default each its own */
+  cluster?(doc: Doc): string
+}
