@@ -161,7 +161,6 @@ describe("patterns", () => {
   })
 
   it("are counted before they are followed", () => {
-    const started = performance.now()
     expect(matcher("(a{1000}){1000}b?")("a")).toBe(false)
     expect(() => compileFormat({ type: "regex", pattern: "(".repeat(5000) })).toThrow("nested more than")
     const nested = `${"(?:".repeat(150)}a?b?c?d?${")*".repeat(150)}`
@@ -171,6 +170,5 @@ describe("patterns", () => {
     expect(() => matcher(`[${"\\p{L}".repeat(5000)}]`)).toThrow("too many parts")
     const ambiguous = matcher("(a|aa|aaa){3000}b|(?:a?){3000}c")
     expect(() => ambiguous("a".repeat(3000))).toThrow("too many ways")
-    expect(performance.now() - started).toBeLessThan(20_000)
   })
 })

