@@ -75,6 +75,7 @@ export async function startServer(options: ServeOptions = {}): Promise<RunningSe
   // Response objects of this program stay Node's own.
   const listener = getRequestListener(fetch, { hostname: host, overrideGlobalObjects: false, errorHandler: refuse })
   const http = createServer(listener)
+  server.metrics.watch(http)
   // What a client expects beside an answer is passed over.
   http.on("checkExpectation", listener)
   Object.assign(http, {

@@ -28,9 +28,14 @@ export class EngineHost {
 
   counts(): EngineCounts {
     const { tensors, bytes } = memory()
+    const running = [...this.#sessions.values()].map(({ executor }) => executor.statistics().running)
     return {
       residentBytes: process.memoryUsage.rss(),
       cacheBytes: this.#memory?.used ?? 0,
+      mostCacheBytes: this.#memory?.most ?? 0,
+      requests: this.#running.size,
+      sequences: running.reduce((sum, { sequences }) => sum + sequences, 0),
+      sequenceBytes: running.reduce((sum, { bytes }) => sum + bytes, 0),
       tensors,
       tensorBytes: bytes,
       reuse: reuseCounts([...this.#sessions.values()]),
@@ -75,6 +80,8 @@ export class EngineHost {
       this.#send({ type: "end", id, ...(!controller.signal.aborted && { error: told(error) }) })
     } finally {
       this.#running.delete(id)
+      // What is told of an engine that has nothing to do is how it is now.
+      if (this.#running.size === 0) this.#send({ type: "beat", counts: this.counts() })
     }
   }
 }

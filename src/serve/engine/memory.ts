@@ -18,6 +18,7 @@ const KINDS = {
 
 export class MemoryBudget {
   #used = 0
+  #most = 0
   readonly #waiting: Waiting[] = []
 
   /** @param limit in bytes, of all answers together */
@@ -26,6 +27,10 @@ export class MemoryBudget {
   /** Bytes that are promised to answers under way. */
   get used(): number {
     return this.#used
+  }
+  /** The most that ever was. */
+  get most(): number {
+    return this.#most
   }
 
   /**
@@ -45,7 +50,7 @@ export class MemoryBudget {
       )
     }
     if (this.#waiting.length > 0 || this.#used + bytes > this.limit) await this.#wait(bytes, signal)
-    else this.#used += bytes
+    else this.#promise(bytes)
     let given = true
     return () => {
       if (!given) return
@@ -78,9 +83,14 @@ export class MemoryBudget {
   #startNext(): void {
     while (this.#waiting.length > 0 && this.#used + this.#waiting[0].bytes <= this.limit) {
       const next = this.#waiting.shift()!
-      this.#used += next.bytes
+      this.#promise(next.bytes)
       next.start()
     }
+  }
+
+  #promise(bytes: number): void {
+    this.#used += bytes
+    this.#most = Math.max(this.#most, this.#used)
   }
 }
 

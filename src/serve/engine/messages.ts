@@ -47,9 +47,15 @@ export interface ToldError {
 
 /** Counts of the engine, for `/metrics`. */
 export interface EngineCounts {
-  /** Resident memory of the process, and what is promised to answers under way. */
+  /** Resident memory of the process. */
   residentBytes: number
+  /** Memory that is promised to answers under way, and the most that ever was. */
   cacheBytes: number
+  mostCacheBytes: number
+  /** Requests that are worked on, the sequences that are decoded for them, and the memory that these hold. */
+  requests: number
+  sequences: number
+  sequenceBytes: number
   /** Live tensors and their bytes. */
   tensors: number
   tensorBytes: number

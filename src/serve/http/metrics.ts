@@ -1,6 +1,8 @@
 /** Numbers for Prometheus. */
 
+import type { Server } from "node:http"
 import { monitorEventLoopDelay } from "node:perf_hooks"
+import { promisify } from "node:util"
 import { Counter, Gauge, Histogram, Registry } from "prom-client"
 import type { Engine } from "../engine/engine.js"
 import type { Places } from "../places.js"
@@ -62,6 +64,14 @@ export class Metrics {
     gauge("waiting", "Requests that wait for a place", () => places.waiting)
     gauge("bodies", "Requests that are still being sent", () => bodies.count)
     gauge("cache_bytes", "Memory promised to answers under way", () => engine.counts()?.cacheBytes)
+    gauge(
+      "cache_bytes_most",
+      "The most that was promised since the engine started",
+      () => engine.counts()?.mostCacheBytes,
+    )
+    gauge("engine_requests", "Requests that the process that computes works on", () => engine.counts()?.requests)
+    gauge("engine_sequences", "Sequences that it decodes for them", () => engine.counts()?.sequences)
+    gauge("engine_sequence_bytes", "Memory that these sequences hold", () => engine.counts()?.sequenceBytes)
     gauge("engine_resident_bytes", "Resident memory of the process that computes", () => engine.counts()?.residentBytes)
     gauge("engine_tensors", "Live tensors of the process that computes", () => engine.counts()?.tensors)
     gauge("engine_tensor_bytes", "Memory of live tensors", () => engine.counts()?.tensorBytes)
@@ -79,6 +89,18 @@ export class Metrics {
       },
     })
     this.#delay.enable()
+  }
+
+  /** Counts the connections of a server, too. */
+  watch(http: Server): void {
+    const connections = new Gauge({
+      name: "diffusionvl_connections",
+      help: "Open connections, idle ones and the one that asks included",
+      registers: [this.registry],
+      async collect() {
+        connections.set(await promisify(http.getConnections.bind(http))())
+      },
+    })
   }
 
   record(
