@@ -16,7 +16,7 @@ export {
 } from "./generate/generate.js"
 export { type ImageSource, type PrepareOptions, preparePrompt } from "./generate/prepare.js"
 export { type AnswerSize, requestBytes } from "./generate/request-bytes.js"
-export { type AnswerScore, scoreAnswers } from "./generate/score.js"
+export { type AnswerScore, type ScoreOptions, scoreAnswers } from "./generate/score.js"
 export { loadSession, openModel, type Session, type SessionOptions } from "./generate/session.js"
 export type { AnswerFormat } from "./grammar/format.js"
 export type { DownloadOptions, HubEvent } from "./hub/download.js"

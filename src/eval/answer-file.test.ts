@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, expect, it } from "vitest"
-import { AnswerFile, hashedName } from "./answer-file.js"
+import { AnswerFile, hashedName, readAnswerFile } from "./answer-file.js"
 
 const folder = mkdtempSync(join(tmpdir(), "answers-"))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -11,7 +11,7 @@ const answer = (index: number) => ({ index, text: `é ${index}\n`, tokens: 3, fo
 
 it("keeps answers in any order; a line that was cut short was never there", () => {
   const place = { folder, key: "model x", dependsOn: ["x", { steps: 4 }], about: { model: "x" } }
-  const open = (): AnswerFile => new AnswerFile(place)
+  const open = (): AnswerFile<ReturnType<typeof answer>> => new AnswerFile(place)
   const first = open()
   first.add(answer(2))
   first.add(answer(0))
@@ -28,4 +28,15 @@ it("keeps answers in any order; a line that was cut short was never there", () =
     kept.add(answer(1))
     expect([...open().answers.values()].at(-1)).toEqual(answer(1))
   }
+})
+
+it("says which line is damaged, and goes by the last of several answers to one question", () => {
+  const place = { folder, key: "damaged", dependsOn: 1, about: {} }
+  const file = join(folder, `${hashedName("damaged", 1)}.jsonl`)
+  const kept = new AnswerFile<ReturnType<typeof answer>>(place)
+  kept.add(answer(0))
+  kept.add({ ...answer(0), tokens: 4 })
+  expect([...readAnswerFile(file).answers.values()]).toEqual([{ ...answer(0), tokens: 4 }])
+  writeFileSync(file, `${readFileSync(file, "utf8")}{"index": 1, "te\n{"index":2}\n`)
+  expect(() => new AnswerFile(place)).toThrow(/no JSON/)
 })

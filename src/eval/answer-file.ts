@@ -4,14 +4,7 @@ import { createHash } from "node:crypto"
 import { appendFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { explaining } from "../checkpoint/files.js"
-import type { Answer } from "./answers.js"
-
-export interface KeptAnswer extends Answer {
-  /** Which question it is to. */
-  index: number
-  /** Seconds since the answer before it, or since the first question was asked. */
-  seconds: number
-}
+import { UserError } from "../errors.js"
 
 export interface AnswerPlace {
   folder: string
@@ -28,19 +21,18 @@ export function hashedName(key: string, dependsOn: unknown): string {
   return `${key}-${createHash("sha256").update(JSON.stringify(dependsOn)).digest("hex").slice(0, 12)}`
 }
 
-export class AnswerFile<Kept extends { index: number } = KeptAnswer> {
-  readonly answers = new Map<number, Kept>()
+export class AnswerFile<Kept extends { index: number }> {
+  readonly answers: Map<number, Kept>
   readonly #file: string
 
   /** What is in the file is not asked again, but for a line that was cut short. */
   constructor({ folder, key, dependsOn, about }: AnswerPlace) {
     this.#file = join(folder, `${hashedName(key, dependsOn)}.jsonl`)
-    const lines = wholeLines(this.#file)
-    if (lines.length === 0) explaining(this.#file, () => writeFileSync(this.#file, `${JSON.stringify(about)}\n`))
-    for (const line of lines.slice(1)) {
-      const kept = JSON.parse(line) as Kept
-      this.answers.set(kept.index, kept)
-    }
+    const { begun, answers, end, length } = readAnswerFile<Kept>(this.#file)
+    this.answers = answers
+    // So that the next one begins a line.
+    if (end < length) explaining(this.#file, () => truncateSync(this.#file, end))
+    if (!begun) explaining(this.#file, () => writeFileSync(this.#file, `${JSON.stringify(about)}\n`))
   }
 
   add(answer: Kept): void {
@@ -49,13 +41,42 @@ export class AnswerFile<Kept extends { index: number } = KeptAnswer> {
   }
 }
 
-/** Lines of a file that is appended to; one that was cut short is cut off, so that the next begins a line. */
-function wholeLines(file: string): string[] {
-  return explaining(file, () => {
-    if (!existsSync(file)) return []
-    const text = readFileSync(file, "utf8")
-    const end = text.lastIndexOf("\n") + 1
-    if (end < text.length) truncateSync(file, Buffer.byteLength(text.slice(0, end)))
-    return text.slice(0, end).split("\n").slice(0, -1)
-  })
+export interface FoundAnswers<Kept> {
+  /** The first line, where the file has one. */
+  begun: boolean
+  about?: unknown
+  /** By question; of several to one the last. */
+  answers: Map<number, Kept>
+  /** Bytes of the whole lines, and of the file. */
+  end: number
+  length: number
+}
+
+/**
+ * The whole lines of a file of answers, which somebody may be appending to.
+ * @throws UserError for a line that is damaged
+ */
+export function readAnswerFile<Kept extends { index: number }>(file: string): FoundAnswers<Kept> {
+  const answers = new Map<number, Kept>()
+  const bytes = explaining(file, () => (existsSync(file) ? readFileSync(file) : Buffer.alloc(0)))
+  const end = bytes.lastIndexOf("\n") + 1
+  const [first, ...lines] = bytes.toString("utf8", 0, end).split("\n").slice(0, -1)
+  for (const [i, line] of lines.entries()) {
+    const kept = parse(line, `${file}, line ${i + 2}`) as Kept
+    answers.set(kept.index, kept)
+  }
+  const begun = first !== undefined
+  return { begun, ...(begun && { about: parse(first, `${file}, line 1`) }), answers, end, length: bytes.length }
+}
+
+function parse(line: string, where: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch (cause) {
+    throw new UserError("the line is damaged: it is no JSON", {
+      where,
+      fix: "delete the line, and its question is asked again",
+      cause,
+    })
+  }
 }

@@ -6,8 +6,8 @@ import { explaining } from "../checkpoint/files.js"
 import type { Session } from "../generate/session.js"
 import type { DecodingOptions } from "../paradigms/decoding-options.js"
 import type { Device, DType } from "../torch/index.js"
-import { AnswerFile, type KeptAnswer } from "./answer-file.js"
-import { type AnswerRequest, answerAll } from "./answers.js"
+import { AnswerFile } from "./answer-file.js"
+import { type Answer, type AnswerRequest, answerAll } from "./answers.js"
 import type { NamedMetric } from "./metrics.js"
 import type { Question } from "./questions.js"
 
@@ -58,11 +58,19 @@ export interface MeasureOptions {
   onAnswer?: (seconds: number, done: number) => void
 }
 
+/** A line of the answers' file. */
+export interface MeasuredAnswer extends Answer {
+  /** Which question it is to. */
+  index: number
+  /** Seconds since the answer before it, or since the first question was asked. */
+  seconds: number
+}
+
 /** Goes on behind the answers that are known already. */
 export class Measurement {
   readonly #questions: readonly Question[]
   readonly #options: MeasureOptions
-  readonly #kept: AnswerFile
+  readonly #kept: AnswerFile<MeasuredAnswer>
 
   constructor(questions: readonly Question[], options: MeasureOptions) {
     this.#questions = questions
@@ -109,7 +117,7 @@ export class Measurement {
   /** Of all questions, which must be answered. */
   async result(): Promise<Measured> {
     const { metrics, signal } = this.#options
-    const answers = this.#questions.map((_, index) => this.#kept.answers.get(index) as KeptAnswer)
+    const answers = this.#questions.map((_, index) => this.#kept.answers.get(index) as MeasuredAnswer)
     const judged = answers.map(({ text }, index) => ({ answer: text, references: this.#questions[index].references }))
     const scores: Measured["scores"] = {}
     for (const metric of metrics) scores[metric.name] = scoreOf(await metric.score(judged, signal))

@@ -9,7 +9,7 @@ import sharp from "sharp"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { expectedImages, imagePath, sha256 } from "../../test/support/images.js"
 import { UserError } from "../errors.js"
-import { decodeImage } from "./decode.js"
+import { decodeImage, isTurnedByExif } from "./decode.js"
 
 const names = Object.keys(expectedImages.decoded)
 const bytesOf = (name: string): Uint8Array => new Uint8Array(readFileSync(imagePath(name)))
@@ -266,4 +266,39 @@ it("lossless files come back as they were written", async () => {
     }),
     { numRuns: 60 },
   )
+})
+
+describe("pictures as datasets of the hub have them", () => {
+  const gradient = (): Uint8Array => Uint8Array.from({ length: 12 * 7 * 3 }, (_, i) => (i * 37) % 251)
+  const file = (orientation: number, format: "png" | "webp") =>
+    sharp(gradient(), { raw: { width: 12, height: 7, channels: 3 } })
+      .withMetadata({ orientation })
+      .toFormat(format, { lossless: true })
+      .toBuffer()
+
+  it("are turned as EXIF says where that is asked for, and known before they are decoded", async () => {
+    for (const format of ["png", "webp"] as const)
+      for (let orientation = 1; orientation <= 8; orientation++) {
+        const bytes = await file(orientation, format)
+        const plain = await decodeImage(bytes)
+        expect([plain.width, plain.height]).toEqual([12, 7])
+        const { data, info } = await sharp(bytes).rotate().raw().toBuffer({ resolveWithObject: true })
+        const upright = await decodeImage(bytes, { upright: true })
+        expect([upright.width, upright.height]).toEqual([info.width, info.height])
+        expect(sha256(upright.data)).toBe(sha256(new Uint8Array(data)))
+        expect(await isTurnedByExif(bytes, "it")).toBe(orientation > 1)
+      }
+  })
+
+  it("may end too early", async () => {
+    const noise = Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * 7919) % 251)
+    const whole = await sharp(noise, { raw: { width: 64, height: 64, channels: 3 } })
+      .jpeg()
+      .toBuffer()
+    const bytes = whole.subarray(0, whole.length >> 1)
+    await failure(bytes)
+    const [expected, cut] = [await decodeImage(whole), await decodeImage(bytes, { cut: true })]
+    expect(cut.data.subarray(0, 64 * 8 * 3)).toEqual(expected.data.subarray(0, 64 * 8 * 3))
+    expect(cut.data).toHaveLength(expected.data.length)
+  })
 })

@@ -19,6 +19,13 @@ export type { RgbImage } from "./rgb.js"
 
 const FORMATS = new Set<string | undefined>(["jpeg", "png", "webp", "gif", "tiff", "heif"])
 
+export interface DecodeImageOptions {
+  /** Turns the picture as its EXIF orientation says, as datasets of the hub do with their image columns. @default false */
+  upright?: boolean
+  /** A file that ends too early gives what is there of it, the rest grey, instead of an error. @default false */
+  cut?: boolean
+}
+
 /**
  * Decodes JPEG, PNG, WebP, GIF, TIFF and AVIF, the first frame of an animation. As Pillow does and the authors rely
  * on: embedded colour profiles are ignored; nothing is turned but TIFF, which Pillow turns as its orientation says;
@@ -26,11 +33,18 @@ const FORMATS = new Set<string | undefined>(["jpeg", "png", "webp", "gif", "tiff
  * @param source a path, or the bytes of a file
  * @throws UserError for a missing, damaged, unsupported or absurdly large image
  */
-export async function decodeImage(source: string | Uint8Array): Promise<RgbImage> {
+export async function decodeImage(source: string | Uint8Array, options: DecodeImageOptions = {}): Promise<RgbImage> {
   const where = typeof source === "string" ? readableName(source) : "image"
   const bytes = typeof source === "string" ? await readPicture(source) : source
-  return decoding(where, async () => (await openImage(bytes, where)).decode())
+  return decoding(where, async () => (await openImage(bytes, where, options)).decode())
 }
+
+/** Whether `upright` makes another picture of it, by the file's header. */
+export const isTurnedByExif = (bytes: Uint8Array, where: string): Promise<boolean> =>
+  decoding(where, async () => {
+    if (isGif(bytes) || asPillowReadsTiff(bytes, where)) return false
+    return isTurned((await sharp(bytes, { limitInputPixels: false }).metadata()).orientation ?? 1)
+  })
 
 /**
  * Width and height of the picture that `decodeImage` gives, from the file's header.
@@ -48,7 +62,11 @@ interface ImageFile {
   decode(): Promise<RgbImage>
 }
 
-async function openImage(bytes: Uint8Array, where: string): Promise<ImageFile> {
+async function openImage(
+  bytes: Uint8Array,
+  where: string,
+  { upright = false, cut = false }: DecodeImageOptions = {},
+): Promise<ImageFile> {
   if (bytes.length === 0) throw new UserError("the image file is empty", { where, fix: "get the file again" })
   if (bytes[0] === 0x42 && bytes[1] === 0x4d) {
     throw new UserError("BMP images are not supported", { where, fix: "convert it to PNG" })
@@ -56,17 +74,19 @@ async function openImage(bytes: Uint8Array, where: string): Promise<ImageFile> {
   if (isGif(bytes)) return openGif(bytes, where)
   const tiff = asPillowReadsTiff(bytes, where)
   const avif = asPillowReadsAvif(bytes)
-  const turning = tiff && isTurned(tiff.orientation) ? TURNED_BYTES_PER_PIXEL : 0
-  const opened = await openPicture(tiff?.bytes ?? avif?.bytes ?? withoutGrey16Key(bytes), where, turning)
+  const turning = upright || (tiff && isTurned(tiff.orientation)) ? TURNED_BYTES_PER_PIXEL : 0
+  const stored = tiff?.bytes ?? avif?.bytes ?? withoutGrey16Key(bytes)
+  const opened = await openPicture(stored, where, { more: turning, cut })
   const { width, height } = opened.metadata
   const colour = avif?.colour
-  if (colour) return { width, height, decode: () => decodeAvif(opened.image, colour, where) }
-  if (!tiff) return { width, height, decode: () => decodeOpened(opened) }
-  const onItsSide = tiff.orientation >= 5 && isTurned(tiff.orientation)
-  return {
-    ...(onItsSide ? { width: height, height: width } : { width, height }),
-    decode: () => decodeTiff(opened, tiff),
+  const orientation = tiff?.orientation ?? (upright ? (opened.metadata.orientation ?? 1) : 1)
+  const decode = async (): Promise<RgbImage> => {
+    if (tiff) return decodeTiff(opened, tiff)
+    const image = await (colour ? decodeAvif(opened.image, colour, where) : decodeOpened(opened))
+    return inTurns(turned(image, orientation))
   }
+  const onItsSide = orientation >= 5 && isTurned(orientation)
+  return { ...(onItsSide ? { width: height, height: width } : { width, height }), decode }
 }
 
 function openGif(bytes: Uint8Array, where: string): ImageFile {
@@ -91,12 +111,17 @@ interface Opened {
 
 /**
  * Reads the header.
- * @param more bytes per pixel that will be needed after decoding
+ * @param options.more bytes per pixel that will be needed after decoding
+ * @param options.cut a file that ends too early is none to complain about
  * @throws UserError for what is no picture, or too much of one
  */
-async function openPicture(bytes: Uint8Array, where: string, more: number): Promise<Opened> {
+async function openPicture(
+  bytes: Uint8Array,
+  where: string,
+  { more, cut }: { more: number; cut: boolean },
+): Promise<Opened> {
   // The limits are ours, checked by the header before anything is decoded.
-  const image = sharp(bytes, { ignoreIcc: true, limitInputPixels: false, failOn: "error", pages: 1 })
+  const image = sharp(bytes, { ignoreIcc: true, limitInputPixels: false, failOn: cut ? "none" : "error", pages: 1 })
   const metadata = await image.metadata()
   const { width, height, format } = metadata
   if (!FORMATS.has(format)) {

@@ -43,6 +43,7 @@ export interface DecodingSettings {
   stop?: readonly (readonly number[])[]
 }
 
+/** `maxTokens`: positions of an answer, where the paradigm sees how many there are. */
 export interface LikelihoodOptions extends DecodingOptions {
   /** Of the beginnings of prompts, for paradigms whose prompts can be known before what follows them. */
   store?: PromptStore

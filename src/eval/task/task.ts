@@ -36,6 +36,8 @@ export interface Asked {
   pictures: readonly DocPicture[]
   /** The answers to choose from, for tasks that are scored by likelihood; each continues the context. */
   choices?: readonly string[]
+  /** The context is text that the model continues as it stands, without its chat template: for base models, and for perplexity. @default false */
+  plain?: boolean
 }
 
 /** What a model answered. */
@@ -88,6 +90,11 @@ export interface Task {
   filter?: string
   /** The task file's options of generation, as the authors have them (evaluation.md 3.4). */
   generation: Readonly<Record<string, unknown>>
+  /**
+   * Answers of several lines are meant, such as reasoning: they end before the first of `generation.until`, and keep their full stops.
+   * @default they are cut at the first line break and lose a full stop, as by the authors' wrapper (evaluation.md 3.6)
+   */
+  whole?: boolean
   /** @throws UserError when the document lacks what is asked with */
   ask(doc: Doc): Asked
   /** What is right, as samples' files write it. */

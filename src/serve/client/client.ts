@@ -50,5 +50,8 @@ export interface Client {
 export type ClientOptions =
   /** A model of this program. */
   | { session: Session }
-  /** A server, such as http://127.0.0.1:8080. */
-  | { url: string; apiKey?: string }
+  /**
+   * A server, such as http://127.0.0.1:8080. Without `events` nothing is asked of it that OpenAI's API does not have, and there are no drafts and
+   * commits (@default true).
+   */
+  | { url: string; apiKey?: string; events?: boolean }

@@ -5,4 +5,4 @@ import { localClient } from "./local.js"
 import { remoteClient } from "./remote.js"
 
 export const createClient = (options: ClientOptions): Client =>
-  "session" in options ? localClient(options.session) : remoteClient(options.url, options.apiKey)
+  "session" in options ? localClient(options.session) : remoteClient(options.url, options)

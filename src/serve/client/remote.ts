@@ -9,8 +9,30 @@ import type { AskedDecoding, ServedModel } from "../request.js"
 import type { Client, ClientEvent, ClientRequest, ClientStatistics } from "./client.js"
 import { serverSentEvents } from "./server-sent.js"
 
+export interface RemoteOptions {
+  apiKey?: string
+  /** Drafts and commits are asked for: other servers than this program's do not know them. @default true */
+  events?: boolean
+}
+
+/** A server answered that it does not answer this. */
+export class ServerRefusal extends UserError {
+  /** @param retryAfter seconds that the server asks for before the next attempt */
+  constructor(
+    what: string,
+    readonly status: number,
+    readonly retryAfter: number | undefined,
+    where: string,
+  ) {
+    super(what, { where })
+  }
+}
+
+/** There is no server, or the connection to it broke. */
+export class ServerLost extends UserError {}
+
 /** @throws UserError for what is no address of a server */
-export function remoteClient(url: string, apiKey?: string): Client {
+export function remoteClient(url: string, { apiKey, events: wanted = true }: RemoteOptions = {}): Client {
   if (!URL.canParse(url) || !/^https?:/.test(url))
     throw new UserError(`${shown(url)} is no address of a server`, { fix: "give one such as http://127.0.0.1:8080" })
   const base = url.replace(/\/+$/, "").replace(/\/v1$/, "")
@@ -21,10 +43,10 @@ export function remoteClient(url: string, apiKey?: string): Client {
   const ask = async (path: string, init: RequestInit = {}): Promise<Response> => {
     const response = await fetch(base + path, { ...init, headers }).catch((cause: unknown) => {
       init.signal?.throwIfAborted()
-      throw new UserError("there is no server, or it cannot be reached", { where: base, cause })
+      throw new ServerLost("there is no server, or it cannot be reached", { where: base, cause })
     })
     if (response.ok) return response
-    throw new UserError(await sentenceOf(response), { where: base })
+    throw new ServerRefusal(await sentenceOf(response), response.status, secondsIn(response), base)
   }
   const models = async (): Promise<ServedModel[]> => {
     const { data } = (await (await ask("/v1/models")).json()) as { data: { id: string; diffusion?: object }[] }
@@ -35,7 +57,7 @@ export function remoteClient(url: string, apiKey?: string): Client {
     async *answer(request) {
       const model = request.model ?? (await models())[0]?.id
       if (model === undefined) throw new UserError("the server has no models", { where: base })
-      const body = JSON.stringify(await bodyOf(model, request))
+      const body = JSON.stringify(await bodyOf(model, request, wanted))
       const response = await ask("/v1/chat/completions", { method: "POST", body, signal: request.signal })
       try {
         for await (const event of events(response)) {
@@ -46,7 +68,7 @@ export function remoteClient(url: string, apiKey?: string): Client {
         request.signal?.throwIfAborted()
         throw cause instanceof UserError
           ? cause
-          : new UserError("the connection to the server broke", { where: base, cause })
+          : new ServerLost("the connection to the server broke", { where: base, cause })
       }
     },
   }
@@ -67,10 +89,10 @@ const DIFFUSION: Partial<Record<keyof AskedDecoding, string>> = {
   strategy: "remasking",
 }
 
-async function bodyOf(model: string, request: ClientRequest): Promise<object> {
+async function bodyOf(model: string, request: ClientRequest, events: boolean): Promise<object> {
   const { model: _, messages, images = [], maxTokens, stop, signal: _signal, ...decoding } = request
   const plain: Record<string, unknown> = {}
-  const diffusion: Record<string, unknown> = { events: true }
+  const diffusion: Record<string, unknown> = events ? { events } : {}
   for (const [key, value] of Object.entries(decoding) as [keyof AskedDecoding, unknown][]) {
     // What the server does anyway need not be asked for.
     if (value === undefined || (key === "generationConfig" && value === true)) continue
@@ -100,7 +122,7 @@ async function bodyOf(model: string, request: ClientRequest): Promise<object> {
     ...(stop !== undefined && { stop }),
     stream: true,
     stream_options: { include_usage: true },
-    diffusion,
+    ...(Object.keys(diffusion).length > 0 && { diffusion }),
   }
 }
 
@@ -131,6 +153,14 @@ async function sentenceOf(response: Response): Promise<string> {
   return body?.error?.message ?? `the server answers with status ${response.status}`
 }
 
+/** Retry-After, in seconds or as a date. */
+function secondsIn({ headers }: Response): number | undefined {
+  const text = headers.get("retry-after")
+  if (text === null) return undefined
+  const seconds = /^\s*\d+(\.\d+)?\s*$/.test(text) ? Number(text) : (Date.parse(text) - Date.now()) / 1000
+  return Number.isFinite(seconds) ? Math.max(0, seconds) : undefined
+}
+
 interface Chunk {
   choices?: { delta?: { content?: string }; finish_reason?: "stop" | "length" | null }[]
   usage?: {
@@ -153,14 +183,14 @@ async function* events(response: Response): AsyncGenerator<ClientEvent, void, un
       continue
     }
     const { choices: [choice] = [], usage, error } = JSON.parse(data) as Chunk
-    if (error) throw new UserError(error.message ?? "the server failed to answer")
+    if (error) throw new ServerLost(error.message ?? "the server failed to answer")
     const more = choice?.delta?.content ?? ""
     if (more !== "") yield { type: "text", text: more }
     text += more
     reason = choice?.finish_reason ?? reason
     if (usage) statistics = statisticsOf(usage)
   }
-  if (reason === undefined) throw new UserError("the server ended before its answer did")
+  if (reason === undefined) throw new ServerLost("the server ended before its answer did")
   const none = { promptTokens: 0, cachedTokens: 0, tokens: 0, forwards: 0, milliseconds: 0 }
   yield { type: "done", text, reason, statistics: statistics ?? none }
 }
