@@ -6,15 +6,19 @@
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import {
+  goldenEvaluationFolder,
+  goldenEvaluationPresent,
   goldenFamiliesFolder,
   goldenFamiliesPresent,
   goldenFolder,
   goldenPresent,
   needsGolden,
+  needsGoldenEvaluation,
   needsGoldenFamilies,
 } from "../support/golden.js"
 import { discoverKinds } from "./discover.js"
 import { FixtureFolder } from "./folder.js"
+import { EVALUATION_STAGES, evaluationKind } from "./kinds/evaluation.js"
 
 const INCLUDED = [
   ...["image decoding", "image processing, Qwen2.5-VL", "image sizes"],
@@ -47,6 +51,8 @@ const FAMILIES = [
   ...["vision features, smolvlm"],
 ]
 
+const EVALUATION = Object.keys(EVALUATION_STAGES).map(evaluationKind)
+
 /** @param expected kinds that the folder must have cases of */
 function testFolder(path: string, expected: readonly string[]): void {
   const kinds = discoverKinds(new FixtureFolder(path))
@@ -64,10 +70,15 @@ function testFolder(path: string, expected: readonly string[]): void {
   }
 }
 
-describe("golden cases in the project", () => testFolder(join(import.meta.dirname, "cases"), INCLUDED))
+describe("golden cases in the project", () =>
+  testFolder(join(import.meta.dirname, "cases"), [...INCLUDED, ...EVALUATION]))
 
 if (goldenPresent) describe("golden cases", () => testFolder(goldenFolder, ALL))
 else needsGolden.it("all golden cases", () => {})
 
 if (goldenFamiliesPresent) describe("golden cases of the families", () => testFolder(goldenFamiliesFolder, FAMILIES))
 else needsGoldenFamilies.it("all golden cases of the families", () => {})
+
+if (goldenEvaluationPresent)
+  describe("golden cases of evaluation", () => testFolder(goldenEvaluationFolder, EVALUATION))
+else needsGoldenEvaluation.it("all golden cases of evaluation", () => {})

@@ -20,6 +20,11 @@ export const goldenFamiliesFolder = resolve(goldenFolder, "..", "fixtures-famili
 export const goldenFamiliesPresent = existsSync(goldenFamiliesFolder)
 export const needsGoldenFamilies = needs(goldenFamiliesPresent, "golden cases in ../shared/fixtures-families")
 
+/** Those of evaluation, beside it. */
+export const goldenEvaluationFolder = resolve(goldenFolder, "..", "fixtures-eval")
+export const goldenEvaluationPresent = existsSync(goldenEvaluationFolder)
+export const needsGoldenEvaluation = needs(goldenEvaluationPresent, "golden cases in ../shared/fixtures-eval")
+
 /** Tests that need this folder. */
 export const needsGolden = needs(
   goldenPresent,

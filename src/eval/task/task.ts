@@ -3,6 +3,7 @@
  * knows nothing of models, files of answers or reports.
  */
 
+import type { TextEncoder } from "../../models/encoders/text-encoder.js"
 import type { PythonRandom } from "./python-random.js"
 
 /** A row of a data file: column -> value. Pictures are as they lie in the file, not yet decoded. */
@@ -33,7 +34,11 @@ export interface HubSource {
 /** What is asked of a model about one document, without any chat template or picture placeholder added. */
 export interface Asked {
   context: string
-  pictures: readonly DocPicture[]
+  /**
+   * Looked up when they are read: the context alone can be had of a document without its pictures.
+   * @throws UserError where there are none, or no pictures
+   */
+  readonly pictures: readonly DocPicture[]
   /** The answers to choose from, for tasks that are scored by likelihood; each continues the context. */
   choices?: readonly string[]
   /** The context is text that the model continues as it stands, without its chat template: for base models, and for perplexity. @default false */
@@ -62,15 +67,41 @@ export interface Counted {
   unread?: boolean
 }
 
+/** What metrics that need a model of their own are computed with. */
+export interface MetricTools {
+  /** The encoder of BERTScore. @throws UserError where there is none */
+  encoder(): Promise<TextEncoder>
+  signal?: AbortSignal
+}
+
+/** The score of a part of the values, such as a subject or a category. */
+export interface PartScore {
+  name: string
+  /** What it is one of, where values are divided in several ways. */
+  by?: string
+  /** How many of what is scored: questions, pairs or pictures. */
+  count: number
+  score: number
+}
+
 export interface TaskMetric {
   name: string
   higherIsBetter: boolean
+  /** Why it is not computed here; its keys are in the results, without a value. */
+  unavailable?: string
+  /**
+   * What needs a model, once for all values, before `aggregate` gets them; resampling does not repeat it.
+   * @throws UserError where `tools` lack what is needed
+   */
+  prepare?(values: readonly unknown[], tools: MetricTools): Promise<readonly unknown[]>
   /**
    * The score of all values, in the order of the documents.
    * @returns null where there is nothing to score
    * @throws UserError when the values cannot be put together, such as half of a pair
    */
   aggregate(values: readonly unknown[], compat: Compat): number | null
+  /** By subjects, categories or tasks, as the authors' program prints them, on the scale of `aggregate`. */
+  parts?(values: readonly unknown[], compat: Compat): readonly PartScore[]
   /** Of tasks whose score is the plain mean of numbers: the number of a value. They get a standard error. */
   number?(value: unknown): number
   /** What a score of 1 in the paper's tables is multiplied by. @default 100 */
@@ -103,6 +134,13 @@ export interface Task {
   filtered?(answer: string, doc: Doc): string
   count(doc: Doc, answered: Answered, compat: Compat): Counted
   metrics: readonly TaskMetric[]
+  /** Names of values that no metric puts together; lmms-eval's results have an empty list for each. */
+  unlisted?: readonly string[]
+  /**
+   * Files for the benchmark's own server or tables: name -> what is written as JSON.
+   * @param values by the metrics' names, in the order of the documents
+   */
+  submissions?(values: Readonly<Record<string, readonly unknown[]>>, compat: Compat): Readonly<Record<string, unknown>>
   /** Documents that only make sense together, such as two questions about a picture: the unit of resampling. @default each its own */
   cluster?(doc: Doc): string
 }

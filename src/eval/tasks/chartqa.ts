@@ -1,0 +1,42 @@
+/** ChartQA: a number may be off by a twentieth (evaluation.md 7.9). */
+
+import { pythonFloat } from "../task/python-number.js"
+import { stripEnd } from "../task/python-text.js"
+import type { Task } from "../task/task.js"
+import { asked, pictureOf, plainOf, textOf } from "./parts/document.js"
+import { meanMetric } from "./parts/mean-metric.js"
+
+/** Of the gold. */
+const LARGEST_CHANGE = 0.05
+
+function numberOf(text: string): number | undefined {
+  if (!text.endsWith("%")) return pythonFloat(text)
+  const percent = pythonFloat(stripEnd(text, "%"))
+  return percent === undefined ? undefined : percent / 100
+}
+
+/** Numbers near the gold's, unless that is 0; else the same text in either case. */
+export function isRelaxedCorrect(answer: string, gold: string): boolean {
+  const [number, wanted] = [numberOf(answer), numberOf(gold)]
+  if (number !== undefined && wanted !== undefined && wanted !== 0)
+    return Math.abs(number - wanted) / Math.abs(wanted) <= LARGEST_CHANGE
+  return answer.toLowerCase() === gold.toLowerCase()
+}
+
+export const chartqa: Task = {
+  name: "chartqa",
+  title: "ChartQA",
+  version: "Yaml",
+  source: { dataset: "lmms-lab/ChartQA", files: "data/test-", split: "test", count: 2500 },
+  columns: ["type", "question", "answer", "image"],
+  generation: { max_new_tokens: 16, temperature: 0, do_sample: false },
+  ask: (doc) =>
+    asked(`${textOf(doc, "question")}\nAnswer the question with a single word.`, () => [pictureOf(doc, "image")]),
+  target: (doc) => plainOf(doc, "answer"),
+  count(doc, { text }) {
+    const score = isRelaxedCorrect(text, textOf(doc, "answer")) ? 1 : 0
+    const split = textOf(doc, "type") === "human_test" ? "relaxed_human_split" : "relaxed_augmented_split"
+    return { values: { relaxed_overall: score, [split]: score }, unread: text === "" }
+  },
+  metrics: ["relaxed_overall", "relaxed_human_split", "relaxed_augmented_split"].map(meanMetric),
+}

@@ -1,0 +1,53 @@
+/** Golden cases of settings, order, records and names. */
+
+import {
+  AUTHORS_OPTIONS,
+  effectiveOptions,
+  type GenerationOptions,
+  taskFileOptions,
+} from "../../../../src/eval/task/generation-settings.js"
+import { resultKeys } from "../../../../src/eval/task/result-keys.js"
+import { sampleRecord, sha256 } from "../../../../src/eval/task/sample-record.js"
+import { tokensPerSecond } from "../../../../src/eval/task/speed.js"
+import { Mismatch } from "../../check.js"
+import type { Json } from "../../json.js"
+import { docIn, listIn, numberIn, type Stage, taskOf, textIn } from "./stage.js"
+
+export const HARNESS_STAGES: Readonly<Record<string, Stage>> = {
+  generation_kwargs(record) {
+    const { generation } = taskOf(record)
+    return {
+      task_file: taskFileOptions(generation),
+      effective: effectiveOptions(generation, record.cli as GenerationOptions),
+    }
+  },
+  result_keys(record) {
+    const keys = new Set(resultKeys(taskOf(record)))
+    const expected = listIn(record, "expected") as string[]
+    // As a set: in the order of what is expected.
+    return [...expected.filter((key) => keys.delete(key)), ...keys]
+  },
+  sample_record(record) {
+    const task = taskOf(record)
+    const options = effectiveOptions(task.generation, AUTHORS_OPTIONS)
+    const sample = {
+      docId: numberIn(record, "doc_id"),
+      doc: docIn(record),
+      answer: textIn(record, "response"),
+      options,
+    }
+    const made = sampleRecord(task, sample, { arguments: "names" })
+    const [keys, expected] = [Object.keys(made), Object.keys(record.expected as Json)].map((names) => names.join(", "))
+    if (keys !== expected) throw new Mismatch(`the keys are ${keys}, not ${expected}`)
+    return made
+  },
+  sha256: (record) => sha256(textIn(record, "text")),
+  speed(record) {
+    const { total, perProcess } = tokensPerSecond({
+      tokens: numberIn(record, "total_tokens"),
+      seconds: numberIn(record, "duration_s"),
+      processes: numberIn(record, "world_size"),
+    })
+    return { tps_total: total, tps_per_gpu: perProcess }
+  },
+}
