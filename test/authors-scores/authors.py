@@ -3,7 +3,7 @@
     python authors.py < {"task": [{"doc": ..., "answer": ...}, ...], ...}   > {"task": {"cases": ..., "metrics": ...}, ...}
 
 Needs: pip install --no-deps lmms-eval==0.3.0; pip install "numpy<2" "pandas<2.3" pyyaml. Of lmms-eval the scoring functions
-alone are run; whatever else it imports is replaced by nothing.
+alone are run; what else it imports is replaced by nothing.
 """
 
 import contextlib
@@ -19,10 +19,10 @@ import warnings
 from pathlib import Path
 from unittest.mock import MagicMock
 
-STUBBED = {
-    "accelerate", "capture_metric", "datasets", "decord", "evaluate", "httpx", "loguru", "openai", "pycocoevalcap", "pycocotools",
-    "requests", "sacrebleu", "sklearn", "sqlitedict", "torch", "tqdm", "transformers", "PIL",
-}  # fmt: skip
+STUBBED = (
+    "PIL accelerate capture_metric datasets decord dotenv evaluate httpx jinja2 loguru nltk openai pycocoevalcap pycocotools requests "
+    "sacrebleu sklearn sqlitedict torch tqdm transformers"
+).split()
 
 
 class Nothing(importlib.abc.MetaPathFinder, importlib.abc.Loader):
