@@ -170,6 +170,8 @@ function number(random: Random): string {
   ]).replace("#", () => plain)
 }
 
+const decorated = (random: Random, letter: string): string => pick(random, DECORATED).replace("#", letter)
+
 /** The gold, or off by about a twentieth. */
 function near(random: Random, gold: string): string {
   const value = Number(gold)
@@ -177,14 +179,23 @@ function near(random: Random, gold: string): string {
   return String(value * pick(random, [1, 1.05, 0.95, 1.051, 0.949, 1.0499999, 0.01]))
 }
 
-/** @param known what an answer may quote */
-export function answerTo(random: Random, known: { options: readonly string[]; gold: string }): string {
+export interface Known {
+  /** What an answer may quote. */
+  options: readonly string[]
+  gold: string
+  /** How many answers are meant to be right. */
+  right: number
+}
+
+export function answerTo(random: Random, known: Known): string {
+  if (random() < known.right)
+    return /^[A-Za-z]$/.test(known.gold) ? decorated(random, known.gold) : near(random, known.gold)
   const letter = (): string => pick(random, [..."ABCDABCDABCDEFJabcd"])
   const option = (): string => pick(random, known.options.length > 0 ? known.options : ["cat"])
   const piece = (): string =>
     pick(random, [
-      () => pick(random, DECORATED).replace("#", letter),
-      () => pick(random, DECORATED).replace("#", letter),
+      () => decorated(random, letter()),
+      () => decorated(random, letter()),
       () => pick(random, SENTENCES),
       () => pick(random, UNICODE),
       () => number(random),

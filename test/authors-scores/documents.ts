@@ -17,7 +17,9 @@ export function scoringCases(task: string, count: number): ScoringCase[] {
   const random = randomFrom(2512, 15713, seed)
   return Array.from({ length: count }, (_, i) => {
     const doc = DOCUMENTS[task](random, i)
-    return { doc, answer: answerTo(random, { options: optionsIn(doc), gold: String(doc.answer ?? "") }) }
+    const known = { options: optionsIn(doc), gold: goldIn(doc) }
+    // Every row of a question must be right.
+    return { doc, answer: answerTo(random, { ...known, right: task === "mmbench_en_dev" ? 0.8 : 0.4 }) }
   })
 }
 
@@ -204,4 +206,10 @@ function optionsIn(doc: Doc): string[] {
     (column) => doc[column] ?? [],
   )
   return listed.length > 0 ? listed.map(String) : OPTIONS
+}
+
+/** What a right answer says. */
+function goldIn({ options, answer }: Doc): string {
+  const index = Array.isArray(options) && typeof answer === "string" && /^\d$/.test(answer) ? Number(answer) : undefined
+  return index === undefined ? String(answer ?? "") : String.fromCharCode(65 + index)
 }
