@@ -30,7 +30,8 @@ function asciiDigit(digit: string): string {
 
 /** round(value, digits): the nearest decimal to the exact value; of two that are as near, the one that ends evenly. */
 export function pythonRound(value: number, digits: number): number {
-  if (!Number.isFinite(value) || Math.abs(value) >= 1e21) return value
+  // toFixed() forgets the sign of 0.
+  if (!Number.isFinite(value) || value === 0 || Math.abs(value) >= 1e21) return value
   const larger = value.toFixed(digits)
   // Halfway are only odd multiples of 1/2^(digits + 1); toFixed takes the one that is farther from 0.
   const isHalfway = Math.abs(value * 2 ** (digits + 1)) % 2 === 1

@@ -2,6 +2,7 @@
 
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { anyText } from "../../../test/support/any-text.js"
 import { failureOf } from "../../../test/support/failure.js"
 import { cleanAnswer, cleanAutoregressiveAnswer } from "./clean.js"
 import { AUTHORS_OPTIONS, argumentNames, effectiveOptions, samplerOptions } from "./generation-settings.js"
@@ -36,7 +37,7 @@ describe("answers", () => {
 
   it("have one line, whatever was written", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary" }), (text) => {
+      fc.property(anyText, (text) => {
         const cleaned = cleanAnswer(text, qwen)
         expect(cleaned).not.toContain("\n")
         expect(text).toContain(cleaned)

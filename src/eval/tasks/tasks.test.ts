@@ -3,6 +3,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { type ScoringCase, scoringCases } from "../../../test/authors-scores/documents.js"
+import { anyText } from "../../../test/support/any-text.js"
 import { failureOf } from "../../../test/support/failure.js"
 import { pythonRandom } from "../task/python-random.js"
 import { filteredAnswer, sampleRecord } from "../task/sample-record.js"
@@ -29,10 +30,10 @@ const UNREADABLE: Readonly<Record<string, string>> = {
 describe("any text", () => {
   it.each(Object.keys(UNREADABLE))("is an answer to %s", (name) => {
     const { metrics, ...one } = task(name)
-    const cases = scoringCases(name, 40).map(({ doc }) => doc)
-    const text = fc.oneof(fc.string({ unit: "binary" }), fc.string(), fc.string({ unit: "grapheme" }))
+    // Of MMBench's rows the first of each question alone is scored.
+    const cases = scoringCases(name, 40).flatMap(({ doc }) => (Number(doc.index) >= 1e6 ? [] : [doc]))
     fc.assert(
-      fc.property(fc.constantFrom(...cases), text, fc.boolean(), (doc, answer, isDrawn) => {
+      fc.property(fc.constantFrom(...cases), anyText, fc.boolean(), (doc, answer, isDrawn) => {
         const { text: read } = filteredAnswer({ metrics, ...one }, answer, doc)
         const compat = isDrawn ? { draw: pythonRandom(0) } : {}
         const { values } = one.count(doc, { text: read }, compat)
