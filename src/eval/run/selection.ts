@@ -8,11 +8,13 @@ export interface Shard {
   count: number
 }
 
-/** Documents that `limit` leaves: below 1 a part of them, rounded up, else so many. */
-export function firstDocuments(documents: number, limit: number | undefined): number {
-  if (limit === undefined) return documents
-  return Math.min(documents, limit < 1 ? Math.ceil(limit * documents) : Math.trunc(limit))
-}
+/** What `limit` means: below 1 a part of the documents, rounded up, else so many. */
+export const limitOf = (documents: number, limit: number): number =>
+  limit < 1 ? Math.ceil(limit * documents) : Math.trunc(limit)
+
+/** Documents that `limit` leaves. */
+export const firstDocuments = (documents: number, limit: number | undefined): number =>
+  limit === undefined ? documents : Math.min(documents, limitOf(documents, limit))
 
 export const isIn = (index: number, shard: Shard | undefined): boolean =>
   shard === undefined || index % shard.count === shard.index - 1

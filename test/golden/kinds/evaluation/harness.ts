@@ -1,5 +1,7 @@
 /** Golden cases of settings, order, records and names. */
 
+import { authorsOrder } from "../../../../src/eval/run/authors-order.js"
+import { firstDocuments, limitOf, selected } from "../../../../src/eval/run/selection.js"
 import {
   AUTHORS_OPTIONS,
   effectiveOptions,
@@ -13,7 +15,24 @@ import { Mismatch } from "../../check.js"
 import type { Json } from "../../json.js"
 import { docIn, listIn, numberIn, type Stage, taskOf, textIn } from "./stage.js"
 
+const limitIn = ({ limit }: Json): number | undefined => (typeof limit === "number" ? limit : undefined)
+
 export const HARNESS_STAGES: Readonly<Record<string, Stage>> = {
+  limit(record) {
+    const limit = limitIn(record)
+    return limit === undefined ? null : limitOf(numberIn(record, "num_docs"), limit)
+  },
+  rank_docs(record) {
+    const first = firstDocuments(numberIn(record, "num_docs"), limitIn(record))
+    return selected(first, { index: numberIn(record, "rank") + 1, count: numberIn(record, "world_size") })
+  },
+  execution_order(record) {
+    const requests = listIn(record, "requests") as { context: string; num_tokens: number; options?: unknown }[]
+    const ours = requests.map(({ context, num_tokens: tokens, options }) => ({
+      ...{ context, tokens, options: JSON.stringify(options) },
+    }))
+    return authorsOrder(ours).map(({ context }) => context)
+  },
   generation_kwargs(record) {
     const { generation } = taskOf(record)
     return {
