@@ -107,11 +107,15 @@ export function generationOf(task: Pick<Task, "generation">, asked: AskedGenerat
   const given = { ...(compat && AUTHORS_OPTIONS), ...kwargs, ...Object.fromEntries(named) }
   const effective = effectiveOptions(task.generation, given)
   const others = Object.fromEntries(
-    Object.entries(options).filter(([key, value]) => value !== undefined && !(key in NAMES)),
+    Object.entries(options).filter(([key, value]) => isSaid(key, value) && !(key in NAMES)),
   )
   const decoding = compat ? authorsDecoding(effective, asked) : ownDecoding(task.generation, given, effective)
   return { given, effective, decoding: { ...decoding, ...others }, stops: textsOf(effective, "stopping_criteria") }
 }
+
+/** That the model's own settings hold is so anyway. */
+const isSaid = (key: string, value: unknown): boolean =>
+  value !== undefined && !(key === "generationConfig" && value === true)
 
 function authorsDecoding(effective: GenerationOptions, { paradigm, options = {} }: AskedGeneration): DecodingOptions {
   const { genLength, steps, temperature, topP, topK, remasking, threshold } = samplerOptions(effective)
