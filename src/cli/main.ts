@@ -8,6 +8,7 @@ import { register as ablate } from "./commands/ablate.js"
 import { register as bench } from "./commands/bench.js"
 import { register as data } from "./commands/data.js"
 import { register as doctor } from "./commands/doctor.js"
+import { register as evaluate } from "./commands/eval.js"
 import { register as generate } from "./commands/generate.js"
 import { register as scripts } from "./commands/scripts.js"
 import { register as serve } from "./commands/serve.js"
@@ -30,8 +31,8 @@ export interface Commands {
 
 export const DIFFUSIONVL: Commands = {
   name: "npx diffusionvl",
-  register: [generate, serve, train, ablate, data, doctor, bench, scripts],
-  writesFiles: ["convert", "train", "translate", "block-size", "steps", "threshold"],
+  register: [generate, serve, train, ablate, evaluate, data, doctor, bench, scripts],
+  writesFiles: ["convert", "train", "translate", "block-size", "steps", "threshold", "eval", "merge"],
 }
 
 export function createProgram({ name, register: commands }: Commands = DIFFUSIONVL): Command {

@@ -64,22 +64,40 @@ export async function openModel(name: string, options: SessionOptions & ResolveO
   return { ...loadSession(folder, { ...options, base }), name }
 }
 
+/** What a model's files say, its weights left aside: enough to check what will be asked of it. */
+export type ModelFiles = Omit<Unloaded, "name" | "eos" | "dtype" | "device">
+
+/**
+ * Reads a model folder, or an adapter's with its base, without its weights.
+ * @throws UserError for files that cannot be right
+ */
+export function readModelFiles(folder: string, given?: string): ModelFiles & { base?: string } {
+  requireBaseOfAdapter(folder, given)
+  const { base, texts, pictures, generation } = modelFolders(folder, given)
+  const tokenizer = Tokenizer.load(texts)
+  const config = base === undefined ? readConfig(folder) : readAdapted(folder, base).checkpoint.config
+  requireConfigTokens(config, tokenizer, folder)
+  return {
+    folder,
+    base,
+    config,
+    tokenizer,
+    images: imageProcessorOf(config, pictures),
+    format: chatFormatOf(config, texts, tokenizer),
+    generation: readGenerationConfig(generation, config.raw),
+    paradigm: paradigmOf(config, folder),
+  }
+}
+
 /** Loads a model folder, or an adapter's with its base. */
 export function loadSession(folder: string, { dtype, device, base: given, prefixCache }: SessionOptions = {}): Session {
   // Before the weights: the quick part fails first.
-  requireBaseOfAdapter(folder, given)
-  const { base, texts, pictures, generation: settings } = modelFolders(folder, given)
-  const tokenizer = Tokenizer.load(texts)
-  const named = base === undefined ? readConfig(folder) : readAdapted(folder, base).checkpoint.config
-  requireConfigTokens(named, tokenizer, folder)
-  const images = imageProcessorOf(named, pictures)
-  const format = chatFormatOf(named, texts, tokenizer)
+  const { base, tokenizer, images, format, generation } = readModelFiles(folder, given)
   const loaded = loadModel(folder, { dtype, device, ...(base !== undefined && { base }) })
   const paradigm = paradigmOf(loaded.checkpoint.config, folder)
   const config = paradigm.masks
     ? withMask(loaded.checkpoint.config, (id) => tokenizer.token(id), folder)
     : loaded.checkpoint.config
-  const generation = readGenerationConfig(settings, config.raw)
   requireKnownTokens(generation, config.text.vocabSize, folder)
   const opened = { folder, config, generation, tokenizer }
   paradigm.checkGeneration?.(opened)

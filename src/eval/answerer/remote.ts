@@ -23,6 +23,12 @@ export interface RemoteOptions {
   onWait?: (reason: string, seconds: number) => void
 }
 
+/** Options of decoding that can travel. */
+const ASKED: ReadonlySet<string> = new Set<keyof DecodingOptions>([
+  ...(["maxTokens", "temperature", "topP", "topK", "seed", "stop"] as const),
+  ...(["blockSize", "steps", "threshold", "strategy"] as const),
+])
+
 /** Waited between attempts where the server does not say: 1, 2, 4, … seconds, at most so many. */
 const LONGEST_WAIT = 60
 /** Statuses that pass by themselves: timed out, conflict, too many requests, and whatever is the server's own trouble. */
@@ -51,13 +57,24 @@ export class RemoteAnswerer implements Answerer {
     return new RemoteAnswerer({ name, fingerprint, url }, client, options)
   }
 
+  /** @throws UserError for what OpenAI's API has no words for */
+  check(decoding: DecodingOptions, { choices, plain }: Asked): void {
+    const refuse = (what: string, fix: string): never => {
+      throw new UserError(what, { where: this.record.url, fix })
+    }
+    if (choices)
+      refuse(
+        "a server cannot be asked how likely given answers are",
+        "give a model of this machine, or leave out tasks that are scored by likelihood",
+      )
+    if (plain) refuse("a server cannot be asked to continue a text", "give a model of this machine")
+    for (const [key, value] of Object.entries(decoding))
+      if (value !== undefined && !ASKED.has(key))
+        refuse(`${key} cannot be asked of a server`, "leave it out, or give a model of this machine")
+  }
+
   async answer(asked: Asked, { decoding, signal }: AskOptions): Promise<Reply | Failed> {
     const { attempts = 8, onWait } = this.options
-    if (asked.choices)
-      throw new UserError("a server cannot be asked how likely given answers are", {
-        where: this.record.url,
-        fix: "give a model of this machine, or leave out tasks that are scored by likelihood",
-      })
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#ask(asked, decoding, signal)

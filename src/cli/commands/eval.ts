@@ -1,0 +1,63 @@
+/** `diffusionvl eval`: the commands' descriptions; what they do is in ../eval.ts. */
+
+import { type Command, InvalidArgumentError } from "commander"
+import { collect, folderPath, programOf, wholeNumber } from "../options.js"
+import { withDecoding } from "./decoding.js"
+
+/** `--limit 100` or `--limit 0.1`. */
+function limit(text: string): number {
+  const value = Number(text)
+  if (text.trim() !== "" && value > 0 && (value < 1 || Number.isSafeInteger(value))) return value
+  throw new InvalidArgumentError("It must be a whole number of documents, or a part of them below 1, such as 0.1.")
+}
+
+const list = (text: string): string[] => {
+  const names = text.split(",").map((name) => name.trim())
+  if (names.every((name) => name !== "")) return names
+  throw new InvalidArgumentError("It must be names with commas between them.")
+}
+
+export function register(program: Command): void {
+  const evaluate = program
+    .command("eval")
+    // So that options behind a command of its own are that command's.
+    .enablePositionalOptions()
+    .description("ask a model a benchmark's questions, and score its answers; goes on where it was stopped")
+    .argument(
+      "[model]",
+      "a folder (also a LoRA adapter's), a .gguf file, a built-in name or a hub id; with --url one of the server's models",
+    )
+    .option("--tasks <list>", "names of tasks or groups with commas between them, such as mmmu_val,ai2d or mm*", list)
+    .option(
+      "--data <task=where>",
+      "a file, folder or dataset of the hub in the place of the task's own; may be given several times",
+      collect,
+    )
+    .option("--limit <n>", "ask the first n documents of each task only; below 1: this part of them", limit)
+    .option("--shard <i/n>", "ask the i-th of n parts only; `eval merge` puts them together")
+    .option("--out <folder>", "where everything is written (default: runs/eval-MODEL)", folderPath)
+    .option("--concurrent <n>", "answers that are decoded at the same time", wholeNumber(1, 1024), 8)
+    .option("--compat", "decode and count as the authors' program does, its random guesses included")
+    .option("--gen-kwargs <options>", "options of generation as lmms-eval has them: JSON, or gen_length=128,steps=8")
+    .option("--url <address>", "ask a server with OpenAI's API instead of loading a model")
+    .option("--api-key <key>", "with --url: the key that the server wants (or DIFFUSIONVL_API_KEY)")
+    .option("--base <name>", "the model that an adapter belongs to (default: the one that it names)")
+    .option("--max-tokens <n>", "tokens of an answer at most (default: 128, or what the task says)", wholeNumber(1))
+  withDecoding(evaluate)
+    .option("--dtype <type>", "auto, float32, bfloat16 or float16", "auto")
+    .option("--device <name>", "auto, cpu, cuda or mps", "auto")
+    .action(async (model: string | undefined, _, command: Command) => {
+      const { evaluateCommand } = await import("../eval.js")
+      await evaluateCommand(model, { ...command.optsWithGlobals(), program: programOf(command) })
+    })
+  evaluate
+    .command("merge")
+    .description("put the shards of a run together, and score them")
+    .argument("<folders...>", "folders of the shards")
+    .requiredOption("--out <folder>", "where the whole run is written", folderPath)
+    .option("--partial", "score what there is: answers may be missing")
+    .action(async (folders: string[], options) => {
+      const { mergeCommand } = await import("../eval.js")
+      await mergeCommand(folders, options)
+    })
+}

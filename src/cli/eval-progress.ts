@@ -1,0 +1,70 @@
+/** The progress of an evaluation: a moving line for each task, with its score so far, speed and forwards. */
+
+import { TimeLeft } from "../eval/ablate/time-left.js"
+import type { Observer } from "../eval/run/evaluate.js"
+import type { KeptAnswer } from "../eval/run/kept-answer.js"
+import type { OpenTask } from "../eval/run/open-tasks.js"
+import type { TaskRun } from "../eval/run/task-run.js"
+import { formatCount } from "./ui/format.js"
+import { PartProgress } from "./ui/parts.js"
+import type { ProgressOptions } from "./ui/progress.js"
+
+/** Seconds between lines where there is no terminal. */
+const PLAIN_EVERY = 60
+
+export class EvaluationProgress implements Observer {
+  readonly #parts: PartProgress
+  #left: TimeLeft | undefined
+  #of: TaskRun | undefined
+  #sum = { answers: 0, tokens: 0, forwards: 0, seconds: 0 }
+
+  constructor(options: ProgressOptions = {}) {
+    this.#parts = new PartProgress({ plainEvery: PLAIN_EVERY, ...options })
+  }
+
+  surveyed({ task }: OpenTask, done: number, total: number): void {
+    this.#parts.update(`${task.name} · looking at the documents`, done, total)
+  }
+
+  begun(missing: number, total: number): void {
+    this.#parts.end("")
+    this.#left = new TimeLeft({ answers: missing })
+    const known = total - missing
+    if (known > 0) this.#parts.note(`${known} of ${total} answers are known`)
+  }
+
+  answered(run: TaskRun, { tokens, forwards, seconds }: KeptAnswer): void {
+    if (run !== this.#of) {
+      this.#of = run
+      this.#sum = { answers: 0, tokens: 0, forwards: 0, seconds: 0 }
+    }
+    const sum = this.#sum
+    sum.answers++
+    sum.tokens += tokens
+    sum.forwards += forwards
+    sum.seconds += seconds
+    this.#left?.add("answers", 1, seconds)
+    const done = run.total - run.missing.length + sum.answers
+    this.#parts.update(run.task.name, done, run.total, this.#detail(run, done), this.#left?.seconds)
+  }
+
+  waiting(reason: string, seconds: number): void {
+    this.#parts.note(`${reason}; trying again in ${Math.ceil(seconds)} s`)
+  }
+
+  /** Ends the moving line, where there is one. */
+  end(line?: string): void {
+    this.#parts.end(line)
+  }
+
+  #detail(run: TaskRun, done: number): string {
+    const { tokens, forwards, seconds } = this.#sum
+    const score = run.score.value
+    return [
+      `${done} of ${run.total}`,
+      ...(score === undefined ? [] : [`score ${(100 * score).toFixed(1)} %`]),
+      ...(seconds > 0 ? [`${formatCount(Math.round(tokens / seconds))} tokens/s`] : []),
+      ...(forwards > 0 ? [`${(forwards / Math.max(1, tokens)).toFixed(2)} forwards per token`] : []),
+    ].join(" · ")
+  }
+}

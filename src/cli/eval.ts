@@ -1,0 +1,150 @@
+/** Runs an evaluation, shows it while it runs, and prints its scores. */
+
+import { basename, join, relative, resolve } from "node:path"
+import { UserError } from "../errors.js"
+import type { ReuseStatistics } from "../eval/answerer/answerer.js"
+import { localSubject, remoteSubject, type Subject } from "../eval/answerer/subject.js"
+import { markdownTable, notesOf, runLine, scoreRows } from "../eval/results/printed.js"
+import { type AnsweredTask, scoreRun } from "../eval/results/score-run.js"
+import { evaluate } from "../eval/run/evaluate.js"
+import { parseKwargs } from "../eval/run/generation.js"
+import { mergeRuns } from "../eval/run/merge.js"
+import { closeTasks, type OpenTask, openTasks } from "../eval/run/open-tasks.js"
+import { answersOf, type RunRecord } from "../eval/run/run-record.js"
+import { parseShard } from "../eval/run/selection.js"
+import type { Device, DType } from "../torch/index.js"
+import { EvaluationProgress } from "./eval-progress.js"
+import { type DecodingFlags, decodingOptions } from "./generate.js"
+import { interruptible } from "./interrupt.js"
+import { downloadObserver } from "./open-model.js"
+import { shellWord } from "./shell.js"
+import { formatTable } from "./ui/table.js"
+
+export interface EvaluateCommandOptions extends DecodingFlags {
+  tasks?: string[]
+  data?: string[]
+  limit?: number
+  shard?: string
+  out?: string
+  concurrent: number
+  compat?: boolean
+  genKwargs?: string
+  url?: string
+  apiKey?: string
+  base?: string
+  dtype: string
+  device: string
+  /** What is typed to start the program. */
+  program: string
+}
+
+export async function evaluateCommand(model: string | undefined, options: EvaluateCommandOptions): Promise<void> {
+  const { tasks: names = [], url, limit, concurrent, compat = false, program } = options
+  if (model === undefined && url === undefined)
+    throw new UserError("there is no model to evaluate", {
+      fix: "for example: diffusionvl eval emoji-diffusion --tasks mmmu_val, or --url of a server",
+    })
+  if (names.length === 0) throw new UserError("there are no tasks", { fix: "for example: --tasks mmmu_val,ai2d" })
+  const kwargs = options.genKwargs === undefined ? undefined : parseKwargs(options.genKwargs)
+  const shard = options.shard === undefined ? undefined : parseShard(options.shard)
+  const out = resolve(options.out ?? join("runs", `eval-${basename(model ?? new URL(url!).host)}`))
+  await interruptible(async (signal) => {
+    const data = new Map((options.data ?? []).map(dataOf))
+    const download = downloadObserver("data")
+    const tasks = await openTasks(names, { data, download: { signal, onEvent: download.onEvent } })
+    download.finish()
+    const progress = new EvaluationProgress()
+    try {
+      const subject = await subjectOf(model, options, signal, (reason, seconds) => progress.waiting(reason, seconds))
+      const command = [program, ...process.argv.slice(2).map(shellWord)].join(" ")
+      const decoding = decodingOptions(options)
+      const found = await evaluate({
+        ...{ subject, tasks, out, limit, shard, compat, kwargs, decoding, concurrent, command, signal },
+        observer: progress,
+      })
+      progress.end()
+      const answered = found.tasks.map(({ open, record, answers }) => ({ ...open, record, answers }))
+      if (found.reuse) process.stderr.write(`${reuseLine(found.reuse)}\n`)
+      await score(found.record, answered, { out, partial: false, signal })
+    } finally {
+      progress.end(signal.aborted ? "stopped; the same command goes on from here" : undefined)
+      closeTasks(tasks)
+    }
+  })
+}
+
+export async function mergeCommand(folders: string[], options: { out: string; partial?: boolean }): Promise<void> {
+  const out = resolve(options.out)
+  const { partial = false } = options
+  await interruptible(async (signal) => {
+    const record = await mergeRuns(folders, out, { partial })
+    const { tasks, answered } = await reopen(out, record)
+    try {
+      await score(record, answered, { out, partial, signal })
+    } finally {
+      closeTasks(tasks)
+    }
+  })
+}
+
+/** The tasks of a run with their documents, which must be what they were. */
+async function reopen(out: string, record: RunRecord): Promise<{ tasks: OpenTask[]; answered: AnsweredTask[] }> {
+  const data = new Map(record.tasks.flatMap((task) => (task.data === undefined ? [] : [[task.task, task.data]])))
+  const names = record.tasks.map(({ task }) => task)
+  const tasks = await openTasks(names, { data })
+  try {
+    const answered = tasks.map((open, i): AnsweredTask => {
+      const task = record.tasks[i]
+      if (open.documents.fingerprint === task.fingerprint)
+        return { ...open, record: task, answers: answersOf(out, task) }
+      throw new UserError("the data is another one than that which was asked", {
+        where: task.task,
+        fix: "run the evaluation again: answers to what has not changed are kept",
+      })
+    })
+    return { tasks, answered }
+  } catch (error) {
+    closeTasks(tasks)
+    throw error
+  }
+}
+
+async function score(
+  record: RunRecord,
+  answered: readonly AnsweredTask[],
+  options: { out: string; partial: boolean; signal: AbortSignal },
+): Promise<void> {
+  const { tasks, files } = await scoreRun(record, answered, options)
+  const results = tasks.map(({ result }) => result)
+  process.stdout.write(`${runLine(record)}\n${markdownTable(results)}\n\n${formatTable(scoreRows(results))}\n`)
+  for (const note of notesOf(results)) process.stdout.write(`note: ${note}\n`)
+  for (const file of files) process.stdout.write(`written  ${relative(".", file)}\n`)
+}
+
+function subjectOf(
+  model: string | undefined,
+  { url, apiKey = process.env.DIFFUSIONVL_API_KEY, base, dtype, device, compat }: EvaluateCommandOptions,
+  signal: AbortSignal,
+  onWait: (reason: string, seconds: number) => void,
+): Promise<Subject> {
+  if (url !== undefined) return remoteSubject(url, { apiKey, model, signal, onWait })
+  const download = downloadObserver(model!)
+  const compute = { dtype: dtype as DType | "auto", device: device as Device | "auto" }
+  return localSubject(model!, { ...compute, base, compat, signal, onEvent: download.onEvent }).finally(download.finish)
+}
+
+function dataOf(text: string): [task: string, where: string] {
+  const [, task, where] = /^([^=]+)=(.+)$/s.exec(text) ?? []
+  if (task !== undefined) return [task, where]
+  throw new UserError(`${text} does not say whose data it is`, {
+    where: "--data",
+    fix: "write TASK=FILE, such as ai2d=data/ai2d",
+  })
+}
+
+/** One line: what was not computed again. */
+function reuseLine({ promptTokens, cachedTokens, pictures, reusedPictures }: ReuseStatistics): string {
+  const share = Math.round((100 * cachedTokens) / Math.max(1, promptTokens))
+  const seen = pictures > 0 ? `, ${reusedPictures} of ${pictures} pictures` : ""
+  return `known from before: ${share} % of the prompts' tokens${seen}`
+}

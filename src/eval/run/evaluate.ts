@@ -1,0 +1,157 @@
+/** Asks a model the documents of tasks. Everything that can be wrong is found before the model is loaded; whoever is stopped goes on. */
+
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { explaining, requireFreeSpace, sweepPartials } from "../../checkpoint/files.js"
+import { lockFolder } from "../../checkpoint/lock.js"
+import { UserError } from "../../errors.js"
+import { makeFolder } from "../../make-folder.js"
+import type { DecodingOptions } from "../../paradigms/decoding-options.js"
+import { AnswerFile, hashedName } from "../answer-file.js"
+import type { ReuseStatistics } from "../answerer/answerer.js"
+import type { Subject } from "../answerer/subject.js"
+import type { GenerationOptions } from "../task/generation-settings.js"
+import { generationOf } from "./generation.js"
+import type { KeptAnswer } from "./kept-answer.js"
+import { type OpenTask, tryTask } from "./open-tasks.js"
+import { ANSWERS_FOLDER, RUN_FILE, type RunRecord, readRun, type TaskRecord, writeRun } from "./run-record.js"
+import { firstDocuments, type Shard } from "./selection.js"
+import { TaskRun } from "./task-run.js"
+
+export interface EvaluateOptions {
+  subject: Subject
+  tasks: readonly OpenTask[]
+  /** The folder of the run: one run writes to it at a time. */
+  out: string
+  /** Below 1 a part of each task's documents, else so many. @default all */
+  limit?: number
+  shard?: Shard
+  compat?: boolean
+  /** Of --gen-kwargs. */
+  kwargs?: GenerationOptions
+  /** Options of decoding; they win. */
+  decoding?: DecodingOptions
+  /** Answers that are decoded at the same time. @default 8 */
+  concurrent?: number
+  /** What was typed, for the record. */
+  command?: string
+  signal?: AbortSignal
+  observer?: Observer
+}
+
+/** What is shown while it runs. */
+export interface Observer {
+  /** @param done documents that were looked at, of `total` */
+  surveyed?(task: OpenTask, done: number, total: number): void
+  /** All documents were looked at. @param missing those without an answer, of all tasks */
+  begun?(missing: number, total: number): void
+  answered?(run: TaskRun, answer: KeptAnswer): void
+}
+
+export interface Evaluated {
+  record: RunRecord
+  tasks: { open: OpenTask; run: TaskRun; record: TaskRecord; answers: ReadonlyMap<number, KeptAnswer> }[]
+  /** Undefined where no model was asked, or nobody knows. */
+  reuse?: ReuseStatistics
+}
+
+/** Of an answer with all that is written about it. */
+const BYTES_PER_DOCUMENT = 8_000
+const BYTES_BESIDE = 16_000_000
+
+/**
+ * @throws UserError for everything that is wrong with options, tasks, data and folder, before the model is loaded; the reason of
+ * `signal` when it is aborted: the same call goes on behind the answers that are kept
+ */
+export async function evaluate(options: EvaluateOptions): Promise<Evaluated> {
+  const { subject, tasks, out, limit, shard, compat = false, kwargs, decoding, concurrent = 8 } = options
+  const { command = "", signal, observer } = options
+  const asked = { kwargs, options: decoding, compat, paradigm: subject.paradigm }
+  const planned = tasks.map((open) => ({ open, generation: generationOf(open.task, asked) }))
+  for (const { open, generation } of planned) {
+    const first = await tryTask(open)
+    subject.check(generation.decoding, first)
+    signal?.throwIfAborted()
+  }
+  const documents = tasks.reduce((sum, { documents }) => sum + documents.count, 0)
+  await requireFreeSpace(out, BYTES_BESIDE + documents * BYTES_PER_DOCUMENT)
+  const lock = lockFolder(out)
+  try {
+    await sweepPartials(out, { alone: true })
+    const answers = join(out, ANSWERS_FOLDER)
+    explaining(answers, () => makeFolder(answers))
+    const { dtype, device, fingerprint } = subject.record
+    const rules = { separator: subject.separator, uncut: compat && subject.paradigm?.masks === false }
+    const runs = planned.map(({ open, generation }) => {
+      const { task, documents, name, data } = open
+      const cleaning = { ...rules, stops: generation.stops }
+      const how = { decoding: generation.decoding, dtype, device, compat, ...cleaning }
+      const place = { folder: answers, key: task.name, dependsOn: [fingerprint, task.name, how] }
+      const file = new AnswerFile<KeptAnswer>({ ...place, about: { task: task.name, model: subject.record, ...how } })
+      const first = firstDocuments(documents.count, limit)
+      const record: TaskRecord = {
+        task: name,
+        ...(data !== undefined && { data }),
+        documents: documents.count,
+        fingerprint: documents.fingerprint,
+        first,
+        generation: generation.effective,
+        decoding: generation.decoding,
+        answers: `${hashedName(place.key, place.dependsOn)}.jsonl`,
+      }
+      return { open, record, run: new TaskRun(task, documents, file, { first, shard, generation, rules: cleaning }) }
+    })
+    for (const { open, run } of runs) {
+      const total = firstDocuments(open.documents.count, limit)
+      await run.survey(signal, (done) => observer?.surveyed?.(open, done, total))
+    }
+    const missing = runs.reduce((sum, { run }) => sum + run.missing.length, 0)
+    observer?.begun?.(
+      missing,
+      runs.reduce((sum, { run }) => sum + run.total, 0),
+    )
+    const records = runs.map(({ record }) => record)
+    const given = planned[0]?.generation.given ?? {}
+    let record: RunRecord = {
+      ...{ version: 1, command, model: subject.record, compat, given, concurrent, tasks: records },
+      ...(limit !== undefined && { limit }),
+      ...(shard && { shard }),
+      started: new Date().toISOString(),
+    }
+    record = goneOn(out, record)
+    await writeRun(out, record)
+    let reuse: ReuseStatistics | undefined
+    if (missing > 0) {
+      const answerer = await subject.open()
+      for (const { run } of runs)
+        await run.answer(answerer, { concurrent, signal, onAnswer: (answer) => observer?.answered?.(run, answer) })
+      reuse = answerer.reuse?.()
+    }
+    record = { ...record, ended: record.ended ?? new Date().toISOString() }
+    await writeRun(out, record)
+    return { record, reuse, tasks: runs.map((each) => ({ ...each, answers: each.run.answers })) }
+  } finally {
+    lock.release()
+  }
+}
+
+/** A run that goes on began when it began, so that its results are those of a run that was never stopped. */
+function goneOn(out: string, record: RunRecord): RunRecord {
+  if (!existsSync(join(out, RUN_FILE))) return record
+  const before = readBefore(out)
+  const same = (run: RunRecord): string => {
+    const { started: _, ended: __, command: ___, concurrent: ____, ...rest } = run
+    return JSON.stringify(rest)
+  }
+  return before && same(before) === same(record) ? { ...record, started: before.started, ended: before.ended } : record
+}
+
+/** The record of another version is written anew. */
+function readBefore(out: string): RunRecord | undefined {
+  try {
+    return readRun(out)
+  } catch (error) {
+    if (error instanceof UserError) return undefined
+    throw error
+  }
+}

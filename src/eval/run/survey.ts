@@ -1,0 +1,95 @@
+/** One look at all documents before any is asked: what each asks, by a hash, and in which order they are asked best. */
+
+import { createHash } from "node:crypto"
+import { UserError } from "../../errors.js"
+import type { Documents } from "../documents/documents.js"
+import type { Asked, Doc, Task } from "../task/task.js"
+import { isIn, type Shard } from "./selection.js"
+
+/** What stays in memory of a document. */
+export interface Surveyed {
+  index: number
+  /** A hash of all that is asked. */
+  asked: string
+  /** Characters of the text. */
+  length: number
+  /** A hash of its pictures; the same, the same pictures. */
+  pictures: string
+  /** Why it cannot be asked. */
+  failed?: string
+}
+
+export interface SurveyOptions {
+  /** The first so many documents. */
+  first: number
+  shard?: Shard
+  signal?: AbortSignal
+}
+
+/**
+ * One document after the other, in the order of the data; only one is in memory.
+ * @throws UserError for rows that cannot be read
+ */
+export async function* survey(
+  task: Task,
+  documents: Documents,
+  { first, shard, signal }: SurveyOptions,
+): AsyncGenerator<{ doc: Doc; surveyed: Surveyed }, void, undefined> {
+  for await (const { index, doc } of documents.rows({ to: first })) {
+    signal?.throwIfAborted()
+    if (isIn(index, shard)) yield { doc, surveyed: surveyedOf(task, index, doc) }
+  }
+}
+
+function surveyedOf(task: Task, index: number, doc: Doc): Surveyed {
+  try {
+    const asked = task.ask(doc)
+    const pictures = picturesHash(asked)
+    const { context, choices, plain } = asked
+    return {
+      index,
+      asked: hashOf(JSON.stringify([context, choices, plain, pictures])),
+      length: context.length,
+      pictures,
+    }
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    const failed = sentenceOf(error)
+    return { index, asked: hashOf(failed), length: 0, pictures: "", failed }
+  }
+}
+
+const hashOf = (text: string): string => createHash("sha256").update(text).digest("base64url").slice(0, 22)
+
+function picturesHash({ pictures }: Asked): string {
+  if (pictures.length === 0) return ""
+  const hash = createHash("sha256")
+  for (const { bytes, upright = true } of pictures) hash.update(`${bytes.length} ${upright};`).update(bytes)
+  return hash.digest("base64url").slice(0, 22)
+}
+
+/** What went wrong with a document, on a line. */
+export const sentenceOf = ({ message, where }: UserError): string =>
+  where === undefined ? message : `${where}: ${message}`
+
+/** Documents that lie near each other are quick to read one after the other. */
+const WINDOW = 256
+
+/**
+ * The order in which documents are asked: those about the same pictures one after the other, so that the features and the beginning
+ * of the prompt are computed once; long ones first, so that none is left over at the end; both within windows of the data.
+ */
+export function askingOrder(documents: readonly Surveyed[]): Surveyed[] {
+  const groups = new Map<string, Surveyed[]>()
+  for (const one of documents) {
+    const key = one.pictures || `${one.index}`
+    const group = groups.get(key)
+    if (group) group.push(one)
+    else groups.set(key, [one])
+  }
+  const longest = (group: readonly Surveyed[]): number => group.reduce((most, { length }) => Math.max(most, length), 0)
+  return [...groups.values()]
+    .map((group) => ({ group, window: Math.floor(group[0].index / WINDOW), length: longest(group) }))
+    .sort((a, b) => a.window - b.window || b.length - a.length || a.group[0].index - b.group[0].index)
+    .flatMap(({ group }) => group)
+}

@@ -1,0 +1,113 @@
+/** Answers the documents of a task that have no answer yet. Stopped at any moment, it goes on behind the answers that are kept. */
+
+import { merged } from "../../generate/merged.js"
+import type { AnswerFile } from "../answer-file.js"
+import type { Answerer } from "../answerer/answerer.js"
+import type { Documents } from "../documents/documents.js"
+import type { Task } from "../task/task.js"
+import { answerText, type CleaningRules } from "./answer-text.js"
+import type { TaskGeneration } from "./generation.js"
+import type { KeptAnswer } from "./kept-answer.js"
+import { RunningScore } from "./running-score.js"
+import { type Shard, selected } from "./selection.js"
+import { askingOrder, type Surveyed, survey } from "./survey.js"
+
+export interface TaskRunOptions {
+  /** The first so many documents. */
+  first: number
+  shard?: Shard
+  generation: TaskGeneration
+  rules: CleaningRules
+}
+
+export interface AnswerOptions {
+  /** Answers that are decoded at the same time. */
+  concurrent: number
+  signal?: AbortSignal
+  onAnswer?: (answer: KeptAnswer) => void
+}
+
+export class TaskRun {
+  readonly score: RunningScore
+  /** Documents of this run, and those of them without an answer, in the order in which they will be asked. */
+  total = 0
+  missing: Surveyed[] = []
+
+  constructor(
+    readonly task: Task,
+    readonly documents: Documents,
+    readonly file: AnswerFile<KeptAnswer>,
+    readonly options: TaskRunOptions,
+  ) {
+    this.score = new RunningScore(task)
+  }
+
+  /**
+   * Finds out which documents have no answer to what they ask now.
+   * @param onDocument told how many were looked at
+   */
+  async survey(signal?: AbortSignal, onDocument?: (done: number) => void): Promise<void> {
+    const unknown: Surveyed[] = []
+    this.total = 0
+    for await (const { doc, surveyed } of survey(this.task, this.documents, { ...this.options, signal })) {
+      const kept = this.file.answers.get(surveyed.index)
+      if (kept?.asked === surveyed.asked) this.score.add(doc, kept)
+      else unknown.push(surveyed)
+      onDocument?.(++this.total)
+    }
+    this.missing = askingOrder(unknown)
+  }
+
+  /** What is known of this run's documents, in their order. */
+  get answers(): ReadonlyMap<number, KeptAnswer> {
+    const { first, shard } = this.options
+    const known = selected(first, shard).map((index) => [index, this.file.answers.get(index)] as const)
+    return new Map(known.filter((entry): entry is [number, KeptAnswer] => entry[1] !== undefined))
+  }
+
+  /** Documents that could not be asked or answered. */
+  get failures(): KeptAnswer[] {
+    return [...this.answers.values()].filter(({ failed }) => failed !== undefined)
+  }
+
+  /**
+   * Documents are read when their turn comes.
+   * @throws what the answerer throws, when nothing can be answered any more; the reason of `signal` when it is aborted
+   */
+  async answer(answerer: Answerer, { concurrent, signal, onAnswer }: AnswerOptions): Promise<void> {
+    const asked = this.missing
+    const stop = new AbortController()
+    const signals = AbortSignal.any([stop.signal, ...(signal ? [signal] : [])])
+    const one = async function* (this: TaskRun, index: number) {
+      yield await this.#answered(answerer, asked[index], signals)
+    }
+    let last = performance.now()
+    for await (const event of merged(asked.length, concurrent, one.bind(this))) {
+      if ("error" in event) {
+        stop.abort(event.error)
+        throw event.error
+      }
+      const now = performance.now()
+      const { doc, answer } = event.value
+      const kept = { ...answer, seconds: (now - last) / 1000 }
+      last = now
+      this.file.add(kept)
+      this.score.add(doc, kept)
+      onAnswer?.(kept)
+      signal?.throwIfAborted()
+    }
+    this.missing = []
+  }
+
+  async #answered(answerer: Answerer, { index, asked, failed }: Surveyed, signal: AbortSignal) {
+    const doc = await this.documents.read(index)
+    const { generation, rules } = this.options
+    const { decoding } = generation
+    const reply = failed === undefined ? await answerer.answer(this.task.ask(doc), { decoding, signal }) : { failed }
+    const nothing = { raw: "", tokens: 0, forwards: 0, ended: false }
+    const found = "failed" in reply ? { ...nothing, ...reply } : reply
+    const { raw, ...rest } = found
+    const answer: Omit<KeptAnswer, "seconds"> = { index, asked, raw, text: answerText(raw, this.task, rules), ...rest }
+    return { doc, answer }
+  }
+}
