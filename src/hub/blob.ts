@@ -5,7 +5,7 @@ import fs from "node:fs/promises"
 import path from "node:path"
 import { UserError } from "../errors.js"
 import { makeFolder } from "../make-folder.js"
-import type { ModelCache } from "./cache.js"
+import type { RepositoryCache } from "./cache.js"
 import { ConnectionError } from "./connection.js"
 import type { HubFile } from "./listing.js"
 import { HubUnreachable, MAX_TRIES, pause, type RequestOptions, request } from "./request.js"
@@ -21,7 +21,7 @@ export type BlobProgress = (bytesOnDisk: number, received: number) => void
 export async function downloadBlob(
   url: string,
   file: HubFile,
-  cache: ModelCache,
+  cache: RepositoryCache,
   options: RequestOptions,
   onProgress: BlobProgress,
 ): Promise<void> {

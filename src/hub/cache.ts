@@ -1,14 +1,24 @@
-/** The cache layout shared with huggingface_hub: models--org--name/{blobs,refs,snapshots}. Makes no connections. */
+/**
+ * The cache layout shared with huggingface_hub: models--org--name/{blobs,refs,snapshots}, and datasets--… . Makes no
+ * connections.
+ */
 import fs from "node:fs/promises"
 import path from "node:path"
 import { writeFileAtomic } from "../checkpoint/files.js"
 import { makeFolder } from "../make-folder.js"
 
-/** A model on the hub. The revision is a branch, a tag, a pull-request ref or a commit. */
-export interface HubModel {
+export type HubKind = "model" | "dataset"
+
+/** A model or a dataset on the hub. The revision is a branch, a tag, a pull-request ref or a commit. */
+export interface HubRepository {
   id: string
   revision: string
+  /** @default "model" */
+  kind?: HubKind
 }
+
+/** What stands before the id in the addresses of the hub's pages and files. */
+export const pagePrefix = (kind: HubKind = "model"): string => (kind === "dataset" ? "datasets/" : "")
 
 export function isCommit(revision: string): boolean {
   return /^[0-9a-f]{40}$/.test(revision)
@@ -17,15 +27,15 @@ export function isCommit(revision: string): boolean {
 /** What file systems say that have no links, or where the user may not make them. */
 const NO_LINKS = new Set(["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EINVAL"])
 
-/** Paths of one model inside the cache. Nothing is written where nothing changes: the cache may be read-only. */
-export class ModelCache {
+/** Paths of one repository inside the cache. Nothing is written where nothing changes: the cache may be read-only. */
+export class RepositoryCache {
   readonly folder: string
 
   constructor(
     private readonly cache: string,
-    id: string,
+    { id, kind = "model" }: { id: string; kind?: HubKind },
   ) {
-    this.folder = path.join(cache, `models--${id.replaceAll("/", "--")}`)
+    this.folder = path.join(cache, `${kind}s--${id.replaceAll("/", "--")}`)
   }
 
   blob(etag: string): string {

@@ -1,13 +1,14 @@
-/** A model from the hub into the cache: files in parallel, a lock per blob, progress, and offline use of what is there. */
+/** A model or a dataset from the hub into the cache: files in parallel, a lock per blob, progress, and offline use of what is there. */
 import fs from "node:fs/promises"
 import { requireFreeSpace } from "../checkpoint/files.js"
 import { UserError } from "../errors.js"
 import { makeFolder } from "../make-folder.js"
 import { downloadBlob } from "./blob.js"
-import { type HubModel, ModelCache } from "./cache.js"
+import { type HubRepository, pagePrefix, RepositoryCache } from "./cache.js"
+import { missingFiles } from "./completeness.js"
 import { currentCommit, type HubFile, listFiles } from "./listing.js"
 import { withLock } from "./lock.js"
-import { type CachedModel, cachedCopy, explainCacheError } from "./offline.js"
+import { type CachedCopy, cachedCopy, explainCacheError, type Missing } from "./offline.js"
 import { HubUnreachable, type RequestOptions } from "./request.js"
 import { type HubSettings, hubSettings } from "./settings.js"
 
@@ -49,45 +50,76 @@ function withoutCopies(files: readonly HubFile[]): HubFile[] {
  * Folder of a model's files in the cache, complete and checked; downloads what is missing.
  * @throws UserError for everything a user or the server can cause, as a sentence.
  */
-export async function downloadModel(model: HubModel, options: DownloadOptions = {}): Promise<CachedModel> {
+export function downloadModel(model: HubRepository, options: DownloadOptions = {}): Promise<CachedCopy> {
+  const { wants } = options
+  return download(model, options, {
+    wants: wants ?? isModelFile,
+    choose: wants ? (files) => [...files] : withoutCopies,
+    // Of files that the caller chooses, whether they are all there is not known.
+    missing: wants ? async () => [] : missingFiles,
+    none: {
+      what: "the model has no files that this program reads",
+      fix: "Use one with safetensors weights; of one that is published as GGUF files, download one and name it.",
+    },
+  })
+}
+
+/** What of a repository is wanted. */
+export interface Choice {
+  /** By the path. */
+  wants(path: string): boolean
+  /** Of all that is wanted so. */
+  choose(files: readonly HubFile[]): HubFile[]
+  /** Of a copy in the cache, when the hub cannot be asked. */
+  missing: Missing
+  /** What to say when nothing is. */
+  none: { what: string; fix: string }
+}
+
+/**
+ * Folder of the chosen files in the cache, complete and checked; downloads what is missing.
+ * @throws UserError for everything a user or the server can cause, as a sentence.
+ */
+export async function download(
+  repository: HubRepository,
+  options: DownloadOptions,
+  choice: Choice,
+): Promise<CachedCopy> {
   const settings = options.settings ?? hubSettings()
   const { onEvent, signal, retryDelayMs, stallMs } = options
-  const cache = new ModelCache(settings.cache, model.id)
+  const { id, revision, kind = "model" } = repository
+  const cache = new RepositoryCache(settings.cache, repository)
   if (settings.offline) {
-    const copy = await cachedCopy(model, cache, "HF_HUB_OFFLINE is set", options)
+    const copy = await cachedCopy(repository, cache, "HF_HUB_OFFLINE is set", choice.missing)
     if (copy) return copy
-    throw new UserError("the model is not in the cache (HF_HUB_OFFLINE is set)", {
-      where: `${model.id}@${model.revision}`,
+    throw new UserError(`the ${kind} is not in the cache (HF_HUB_OFFLINE is set)`, {
+      where: `${id}@${revision}`,
       fix: `Download it once with a connection, or copy it to ${cache.folder}.`,
     })
   }
   const requests: RequestOptions = {
     settings,
-    subject: model.revision === "main" ? model.id : `${model.id}@${model.revision}`,
+    subject: revision === "main" ? id : `${id}@${revision}`,
+    kind,
     signal,
     retryDelayMs,
     stallMs,
     onRetry: (reason, seconds) => onEvent?.({ type: "retry", reason, seconds }),
   }
-  const cached = await cache.commitOf(model.revision)
+  const cached = await cache.commitOf(revision)
   try {
-    const commit = await currentCommit(model, { ...requests, tries: cached ? 2 : undefined })
-    const listed = await listFiles(model.id, commit, requests, options.wants ?? isModelFile)
-    const files = options.wants ? listed : withoutCopies(listed)
-    if (files.length === 0)
-      throw new UserError("the model has no files that this program reads", {
-        where: requests.subject,
-        fix: "Use one with safetensors weights; of one that is published as GGUF files, download one and name it.",
-      })
-    const changed = await fetchFiles(model.id, commit, files, cache, requests, options)
+    const commit = await currentCommit(repository, { ...requests, tries: cached ? 2 : undefined })
+    const files = choice.choose(await listFiles(repository, commit, requests, choice.wants))
+    if (files.length === 0) throw new UserError(choice.none.what, { where: requests.subject, fix: choice.none.fix })
+    const changed = await fetchFiles(repository, commit, files, cache, requests, options)
     // Last, so that a revision never names a half-loaded snapshot. A read-only cache that has everything needs no name.
-    await cache.saveRef(model.revision, commit).catch((error) => {
+    await cache.saveRef(revision, commit).catch((error) => {
       if (changed) throw error
     })
     return { folder: cache.snapshot(commit), commit }
   } catch (error) {
     if (!(error instanceof HubUnreachable)) throw explainCacheError(error, settings.cache)
-    const copy = await cachedCopy(model, cache, error.message, options)
+    const copy = await cachedCopy(repository, cache, error.message, choice.missing)
     if (!copy) throw error
     onEvent?.({ type: "cached", reason: error.message })
     return copy
@@ -99,10 +131,10 @@ export async function downloadModel(model: HubModel, options: DownloadOptions = 
  * @returns whether anything was written
  */
 async function fetchFiles(
-  id: string,
+  { id, kind }: HubRepository,
   commit: string,
   files: HubFile[],
-  cache: ModelCache,
+  cache: RepositoryCache,
   requests: RequestOptions,
   { onEvent, parallel = 4 }: DownloadOptions,
 ): Promise<boolean> {
@@ -133,7 +165,8 @@ async function fetchFiles(
     const load = async () => {
       // Another process may have been quicker, and without links it leaves no blob.
       if ((await holds(file)) || (await hasBlob(file))) return
-      const url = `${run.settings.endpoint}/${id}/resolve/${commit}/${file.path.split("/").map(encodeURIComponent).join("/")}`
+      const path = file.path.split("/").map(encodeURIComponent).join("/")
+      const url = `${run.settings.endpoint}/${pagePrefix(kind)}${id}/resolve/${commit}/${path}`
       await downloadBlob(url, file, cache, run, (onDisk, received) => tally.update(file, onDisk, received))
       await place(true)
     }

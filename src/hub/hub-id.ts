@@ -1,11 +1,11 @@
 /** Ids of models on the hub, as people write them. */
 
-import type { HubModel } from "./cache.js"
+import type { HubRepository } from "./cache.js"
 
 const HUB_ID = /^([A-Za-z0-9][\w.-]{0,95}\/[A-Za-z0-9][\w.-]{0,95})(?:@([^@\s]+))?$/
 
 /** "org/name" or "org/name@revision"; undefined when it is neither. */
-export function parseHubId(name: string): HubModel | undefined {
+export function parseHubId(name: string): HubRepository | undefined {
   const match = HUB_ID.exec(name)
   const revision = match?.[2] ?? "main"
   // What git allows in no name, some file system does not allow either.

@@ -1,11 +1,11 @@
-/** What a model consists of at a revision: its commit and its files with sizes and hashes. */
+/** What a model or a dataset consists of at a revision: its commit and its files with sizes and hashes. */
 import { z } from "zod"
 import { UserError } from "../errors.js"
-import type { HubModel } from "./cache.js"
+import type { HubRepository } from "./cache.js"
 import { type RequestOptions, requestText } from "./request.js"
 
 export interface HubFile {
-  /** Slash-separated path inside the model. */
+  /** Slash-separated path inside the repository. */
   path: string
   size: number
   /** Name of the blob in the cache: sha256 of large files, git's sha1 of small ones. */
@@ -24,23 +24,24 @@ const treeSchema = z.array(
   }),
 )
 
-/** Far more than any model has: a listing beyond these is damaged, or means harm. */
+/** Far more than any of them has: a listing beyond these is damaged, or means harm. */
 const MAX_ANSWER_BYTES = 16e6
 const MAX_PAGES = 200
 const MAX_FILES = 100_000
 
 /** Commit that the revision stands for now. */
-export async function currentCommit(model: HubModel, options: RequestOptions): Promise<string> {
-  const url = `${options.settings.endpoint}/api/models/${model.id}/revision/${encodeURIComponent(model.revision)}`
+export async function currentCommit(repository: HubRepository, options: RequestOptions): Promise<string> {
+  const { id, revision, kind = "model" } = repository
+  const url = `${options.settings.endpoint}/api/${kind}s/${id}/revision/${encodeURIComponent(revision)}`
   return (await readJson(url, commitSchema, options)).body.sha
 }
 
 /**
  * The files of a commit that the caller wants; the listing comes in pages.
- * @throws UserError for a listing without an end, or with names that would lie outside the model's folder
+ * @throws UserError for a listing without an end, or with names that would lie outside of the folder
  */
 export async function listFiles(
-  id: string,
+  { id, kind = "model" }: HubRepository,
   commit: string,
   options: RequestOptions,
   wants: (path: string) => boolean,
@@ -48,9 +49,9 @@ export async function listFiles(
   const files = new Map<string, HubFile>()
   const bad = (what: string) =>
     new UserError(what, { where: options.subject, fix: "This is not what a model hub gives: check HF_ENDPOINT." })
-  let url: string | undefined = `${options.settings.endpoint}/api/models/${id}/tree/${commit}?recursive=true`
+  let url: string | undefined = `${options.settings.endpoint}/api/${kind}s/${id}/tree/${commit}?recursive=true`
   for (let pages = 0; url; pages++) {
-    if (pages === MAX_PAGES || files.size > MAX_FILES) throw bad("the list of the model's files does not end")
+    if (pages === MAX_PAGES || files.size > MAX_FILES) throw bad(`the list of the ${kind}'s files does not end`)
     const page: { body: z.infer<typeof treeSchema>; next?: string } = await readJson(url, treeSchema, options)
     for (const { type, path, size, oid, lfs } of page.body) {
       if (type !== "file") continue
@@ -69,7 +70,7 @@ export async function listFiles(
   return [...files.values()]
 }
 
-/** A listing must not be able to write outside the model's folder. */
+/** A listing must not be able to write outside of the folder. */
 function isInside(path: string): boolean {
   return !path.includes("\0") && path.split("/").every((part) => part !== "" && part !== "." && part !== "..")
 }

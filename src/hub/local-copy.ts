@@ -1,7 +1,7 @@
 /** What is already here of a model that is named by its hub id, without asking anybody: no connection, nothing checked. */
 import fs from "node:fs"
 import path from "node:path"
-import { isCommit, ModelCache } from "./cache.js"
+import { isCommit, RepositoryCache } from "./cache.js"
 import { parseHubId } from "./hub-id.js"
 import { hubSettings } from "./settings.js"
 
@@ -9,7 +9,7 @@ import { hubSettings } from "./settings.js"
 export function localCopy(name: string): string | undefined {
   const model = parseHubId(name)
   if (!model) return undefined
-  const cache = new ModelCache(hubSettings().cache, model.id)
+  const cache = new RepositoryCache(hubSettings().cache, model)
   const commit = isCommit(model.revision) ? model.revision : revisionIn(cache.folder, model.revision)
   const snapshot = commit === undefined ? undefined : cache.snapshot(commit)
   return snapshot !== undefined && fs.existsSync(path.join(snapshot, "config.json")) ? snapshot : undefined

@@ -2,30 +2,31 @@
 import { explainFileError } from "../checkpoint/files.js"
 import { UserError } from "../errors.js"
 import { readable } from "../readable.js"
-import { type HubModel, isCommit, type ModelCache } from "./cache.js"
-import { missingFiles } from "./completeness.js"
+import { type HubRepository, isCommit, type RepositoryCache } from "./cache.js"
 
-export interface CachedModel {
-  /** The snapshot: the model's files under their own names. */
+export interface CachedCopy {
+  /** The snapshot: the files under their own names. */
   folder: string
   commit: string
 }
+
+/** Names of the files that a snapshot lacks. @param begun whether the download of any file was begun and not ended */
+export type Missing = (snapshot: string, begun: boolean) => Promise<string[]>
 
 /** How many names a message lists. */
 const NAMED = 8
 
 /**
- * The copy of a model in the cache; undefined when there is nothing of it.
+ * The copy of a repository in the cache; undefined when there is nothing of it.
  * @param reason why the hub is not asked, in words
- * @param options with `wants`, the caller asks for files of its own choice: whether they are all there is not known
  * @throws UserError for a download that never ended, naming what is missing
  */
 export async function cachedCopy(
-  { id, revision }: HubModel,
-  cache: ModelCache,
+  { id, revision, kind = "model" }: HubRepository,
+  cache: RepositoryCache,
   reason: string,
-  { wants }: { wants?: unknown } = {},
-): Promise<CachedModel | undefined> {
+  missingFiles: Missing,
+): Promise<CachedCopy | undefined> {
   const where = `${id}@${revision}`
   const commit = await cache.commitOf(revision)
   const begun = await cache.unfinished()
@@ -35,7 +36,7 @@ export async function cachedCopy(
       fix: "Run it again with a connection: it continues where it stopped.",
     })
   if (commit) {
-    const missing = wants ? [] : await missingFiles(cache.snapshot(commit), begun > 0)
+    const missing = await missingFiles(cache.snapshot(commit), begun > 0)
     if (missing.length > 0) throw incomplete(`${list(missing)} missing`)
     return { folder: cache.snapshot(commit), commit }
   }
@@ -45,7 +46,7 @@ export async function cachedCopy(
   for (const other of commits) lacks.set(other, await missingFiles(cache.snapshot(other), begun > 0))
   const whole = commits.find((other) => lacks.get(other)?.length === 0)
   if (whole)
-    throw new UserError(`the model is not in the cache under this revision (${reason})`, {
+    throw new UserError(`the ${kind} is not in the cache under this revision (${reason})`, {
       where,
       fix: `Another commit of it is: ${id}@${readable(whole)}`,
     })

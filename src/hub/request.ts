@@ -1,6 +1,7 @@
 /** One request to the hub: token, redirects, retries with back-off, and refusals as sentences. */
 import { setTimeout as sleep } from "node:timers/promises"
 import { UserError } from "../errors.js"
+import type { HubKind } from "./cache.js"
 import { type Answer, ConnectionError, exchange } from "./connection.js"
 import { proxyFor } from "./proxy.js"
 import { refusal } from "./refusal.js"
@@ -10,6 +11,8 @@ export interface RequestOptions {
   settings: HubSettings
   /** What is asked for, in words for errors: "org/name" or "org/name@revision". */
   subject: string
+  /** @default "model" */
+  kind?: HubKind
   signal?: AbortSignal
   headers?: Record<string, string>
   tries?: number
@@ -107,7 +110,8 @@ async function answerTo(url: string, options: RequestOptions): Promise<Answer> {
   const { status } = answer
   if ((status >= 200 && status < 300) || status === 416) return answer
   answer.discard()
-  if (status !== 408 && status !== 429 && status < 500) throw refusal(answer, options.settings, options.subject)
+  if (status !== 408 && status !== 429 && status < 500)
+    throw refusal(answer, options.settings, options.subject, options.kind)
   const reason = status === 429 ? "the hub asks to slow down (429)" : `the hub answered ${status}`
   throw new Transient(reason, waitOf(answer.headers["retry-after"]))
 }

@@ -1,0 +1,114 @@
+/** Pictures of documents as `{ bytes, path }`, whether the file has them inside or names them. */
+
+import { realpath } from "node:fs/promises"
+import { dirname, isAbsolute, relative, resolve } from "node:path"
+import { isObject } from "../../checkpoint/json.js"
+import { UserError } from "../../errors.js"
+import { readPicture } from "../../image/file.js"
+import { label, readable } from "../../readable.js"
+import type { Doc } from "../task/task.js"
+import type { Table } from "./table.js"
+
+/** A picture as the hub's image columns have it: the encoded file, and what it was called. */
+export interface StoredPicture {
+  bytes: Uint8Array
+  path: string | null
+}
+
+export interface PictureRules {
+  /** Columns whose text is a path or base64. @default image, images, image_1, … of text files, none of Parquet */
+  columns?: readonly string[]
+  /** @default the folder of the file */
+  imageRoot?: string
+  /** Folder outside of which no picture may lie: whoever made the data could name any file of the user's. */
+  within?: string
+}
+
+export const isStoredPicture = (value: unknown): value is StoredPicture =>
+  isObject(value) && value.bytes instanceof Uint8Array && "path" in value
+
+const USUAL_NAMES = /^(image|img|picture)s?(_\d+)?$/
+const DATA_URI = /^data:[\w.+/-]*(?:;[\w=.-]+)*;base64,/
+/** How base64 of PNG, JPEG, GIF, WebP, TIFF, AVIF and BMP begins. */
+const BEGINNINGS = /^(iVBORw0KGgo|\/9j\/|R0lGOD|UklGR|SUkqA|TU0AK|AAAA[A-Za-z0-9+/]{2}Z0eX|Qk[0-3])/
+const BASE64 = /^[A-Za-z0-9+/\r\n]{64,}={0,2}\s*$/
+
+/**
+ * The document with its pictures' bytes.
+ * @throws UserError naming file, row and column of a picture that cannot be had
+ */
+export async function fillPictures(doc: Doc, table: Table, row: number, rules: PictureRules): Promise<Doc> {
+  let filled: Record<string, unknown> | undefined
+  for (const [column, value] of Object.entries(doc)) {
+    const asText = rules.columns?.includes(column) ?? (table.textPictures && USUAL_NAMES.test(column))
+    if (!asText && !hasStruct(value)) continue
+    filled ??= { ...doc }
+    filled[column] = await explaining(table, row, column, () => pictureOf(value, table, rules, asText))
+  }
+  return filled ?? doc
+}
+
+/** Whether it is a struct of an image column, or a list of them. */
+function hasStruct(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(hasStruct)
+  return isObject(value) && "bytes" in value && "path" in value && Object.keys(value).length === 2
+}
+
+async function pictureOf(value: unknown, table: Table, rules: PictureRules, asText: boolean): Promise<unknown> {
+  if (Array.isArray(value)) {
+    const pictures: unknown[] = []
+    for (const part of value) pictures.push(await pictureOf(part, table, rules, asText))
+    return pictures
+  }
+  if (hasStruct(value)) {
+    const { bytes, path } = value as { bytes: unknown; path: unknown }
+    if (bytes instanceof Uint8Array) return value
+    if (typeof bytes === "string") return { bytes: fromBase64(bytes), path }
+    return typeof path === "string" && path !== "" ? fromFile(path, table, rules) : null
+  }
+  if (!asText || typeof value !== "string") return value
+  const text = value.trim()
+  if (text === "") return null
+  const uri = DATA_URI.exec(text)
+  if (uri) return { bytes: fromBase64(text.slice(uri[0].length)), path: null }
+  if (BEGINNINGS.test(text) && BASE64.test(text)) return { bytes: fromBase64(text), path: null }
+  const other = await table.shared?.(text)
+  return other === undefined ? fromFile(text, table, rules) : pictureOf(other, table, rules, asText)
+}
+
+function fromBase64(text: string): Uint8Array {
+  const bytes = Buffer.from(text, "base64")
+  if (bytes.length > 0) return new Uint8Array(bytes)
+  throw new UserError("the picture is no base64", { fix: "write the data again" })
+}
+
+async function fromFile(path: string, table: Table, { imageRoot, within }: PictureRules): Promise<StoredPicture> {
+  const file = resolve(imageRoot ?? dirname(table.file), path)
+  if (within !== undefined) await requireInside(file, path, within)
+  return { bytes: new Uint8Array(await readPicture(file)), path }
+}
+
+async function requireInside(file: string, path: string, folder: string): Promise<void> {
+  const isInside = (inner: string, outer: string): boolean => {
+    const way = relative(outer, inner)
+    return !(way === ".." || way.startsWith("../") || way.startsWith("..\\") || isAbsolute(way))
+  }
+  const real = await realpath(file).catch(() => undefined)
+  if (isInside(file, folder) && (real === undefined || isInside(real, await realpath(folder)))) return
+  throw new UserError(`the picture ${label(path)} lies outside of the data's folder`, {
+    fix: "data from elsewhere may name pictures inside of its own folder only: copy them there",
+  })
+}
+
+async function explaining<T>(table: Table, row: number, column: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    if (!(cause instanceof UserError)) throw cause
+    throw new UserError(cause.where ? `${cause.message} (${cause.where})` : cause.message, {
+      where: `${readable(table.file, 200)}, row ${row}, column ${label(column)}`,
+      fix: cause.fix,
+      cause,
+    })
+  }
+}

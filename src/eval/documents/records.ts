@@ -1,0 +1,42 @@
+/** JSON and JSONL files of records, LLaVA's among them. */
+
+import { isObject } from "../../checkpoint/json.js"
+import { JsonRecords } from "../../data/json-array.js"
+import { UserError } from "../../errors.js"
+import type { Doc } from "../task/task.js"
+import type { Batch, Table } from "./table.js"
+
+/** Records whose members are counted as columns; the others seldom have more. */
+const LOOKED_AT = 1000
+
+/** @throws UserError when the file is missing or malformed, or a record is no object */
+export async function openRecords(file: string): Promise<Table> {
+  const records = new JsonRecords(file)
+  const read = (index: number): Doc => {
+    const record = records.read(index)
+    if (isObject(record)) return record
+    throw new UserError("the record is not an object", {
+      where: `${file}, row ${index}`,
+      fix: 'write each as {"column": value, …}',
+    })
+  }
+  try {
+    const columns = new Set<string>()
+    for (let i = 0; i < Math.min(records.length, LOOKED_AT); i++)
+      for (const column of Object.keys(read(i))) columns.add(column)
+    return {
+      file,
+      count: records.length,
+      columns: [...columns],
+      loose: true,
+      textPictures: true,
+      async batch(from: number): Promise<Batch> {
+        return { rows: [read(from)], from }
+      },
+      close: () => records.close(),
+    }
+  } catch (error) {
+    records.close()
+    throw error
+  }
+}
