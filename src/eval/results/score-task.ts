@@ -68,22 +68,21 @@ export async function scoreTask(
     signal?.throwIfAborted()
     const answer = includes(index) ? answers.get(index) : undefined
     if (!answer) continue
-    const { text } = filteredAnswer(task, answer.text, doc)
-    const { likelihoods, failed: problem } = answer
-    // Nobody guesses in the place of a model that has not answered.
-    const counted = task.count(doc, { text, likelihoods }, problem === undefined ? compat : {})
-    if (problem === undefined) {
-      if (counted.unread) noted(unread, index)
+    const scored = countedOf(task, doc, answer, compat)
+    if (answer.failed === undefined) {
+      if (scored?.counted.unread) noted(unread, index)
       speed.add(answer)
     } else {
       noted(failed, index)
-      if (failed.why.length < MOST_NAMED && !failed.why.includes(problem)) failed.why.push(problem)
+      if (failed.why.length < MOST_NAMED && !failed.why.includes(answer.failed)) failed.why.push(answer.failed)
     }
+    if (!scored) continue
+    const { counted } = scored
     const cluster = task.cluster?.(doc)
     for (const [name, value] of Object.entries(counted.values)) metrics.get(name)?.add(index, cluster, value)
     parts.add(index, doc, counted.values)
     effective++
-    await onSample?.({ index, doc, answer, text, counted })
+    await onSample?.({ index, doc, answer, ...scored })
   }
 
   const results: MetricResult[] = []
@@ -107,6 +106,19 @@ export async function scoreTask(
     unlisted: task.unlisted ?? [],
     speed: speed.result,
     submissions: task.submissions?.(values, compat) ?? {},
+  }
+}
+
+/** Undefined of a document that could not even be asked. */
+function countedOf(task: Task, doc: Doc, { text: answer, likelihoods, failed }: KeptAnswer, compat: Compat) {
+  try {
+    if (failed !== undefined) task.ask(doc)
+    const { text } = filteredAnswer(task, answer, doc)
+    // Nobody guesses in the place of a model that has not answered.
+    return { text, counted: task.count(doc, { text, likelihoods }, failed === undefined ? compat : {}) }
+  } catch (error) {
+    if (failed !== undefined && error instanceof UserError) return undefined
+    throw error
   }
 }
 
