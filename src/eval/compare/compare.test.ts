@@ -14,7 +14,10 @@ afterEach(() => rmSync(root, { recursive: true }))
 function run(name: string, task: string, samples: readonly object[], date = "20250101_000000"): string {
   const folder = join(root, name)
   mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, `${date}_samples_${task}.jsonl`), samples.map((one) => `${JSON.stringify(one)}\n`).join(""))
+  writeFileSync(
+    join(folder, `${date}_samples_${task}.jsonl`),
+    samples.map((one) => `${JSON.stringify(one)}\n`).join(""),
+  )
   return folder
 }
 
@@ -56,9 +59,26 @@ describe("two runs", () => {
         const value = { question_id: `${doc_id >> 1}`, category: "code_reasoning", score }
         return { doc_id, doc: { ...value, score: 0 }, target: "Yes", mme_cognition_score: value }
       })
-    const [a, b] = [run("a", "mme", mme((i) => i % 2 === 0)), run("b", "mme", mme(() => true))]
+    const [a, b] = [
+      run(
+        "a",
+        "mme",
+        mme((i) => i % 2 === 0),
+      ),
+      run(
+        "b",
+        "mme",
+        mme(() => true),
+      ),
+    ]
     const paired = (await compareRuns([a, b])).tasks[0].metrics[0]
-    expect(paired).toMatchObject({ metric: "mme_cognition_score", clusters: 20, first: 50, second: 200, difference: 150 })
+    expect(paired).toMatchObject({
+      metric: "mme_cognition_score",
+      clusters: 20,
+      first: 50,
+      second: 200,
+      difference: 150,
+    })
     // Half a pair is neither right nor wrong.
     expect(paired.mcnemar).toBeUndefined()
     expect(paired.certainty).toMatchObject({ method: "half samples", interval: { low: 150, high: 150 } })

@@ -8,6 +8,7 @@ import { readRun } from "../run/run-record.js"
 import type { ResamplingOptions } from "../statistics/resampling.js"
 import type { MetricTools, Task, TaskMetric } from "../task/task.js"
 import { findTasks } from "../tasks/index.js"
+import { type DifferingSample, differingSamples } from "./differing-samples.js"
 import { type Paired, paired } from "./paired.js"
 import { type ComparedSample, readSamples, samplesFiles } from "./read-samples.js"
 
@@ -24,6 +25,8 @@ export interface ComparedTask {
   /** Documents that both answered, and those that each answered. */
   documents: { common: number; first: number; second: number }
   metrics: Paired[]
+  /** Some that one got right and the other wrong. */
+  samples: DifferingSample[]
 }
 
 export interface Comparison {
@@ -54,7 +57,8 @@ export async function compareRuns(folders: readonly string[], options: CompareOp
     const [first, ...others] = await Promise.all(files.map((each) => readSamples(each.get(name)!, task)))
     for (const [i, other] of others.entries()) {
       requireSame(first, other, `${name}: ${names[0]} and ${names[i + 1]}`)
-      tasks.push(await comparedTask(task, i + 1, first, other, options))
+      const samples = await differingSamples(task, [first, other], [files[0].get(name)!, files[i + 1].get(name)!])
+      tasks.push({ ...(await comparedTask(task, i + 1, first, other, options)), samples })
     }
   }
   return {
@@ -96,7 +100,7 @@ async function comparedTask(
   first: Samples,
   second: Samples,
   { tools, ...options }: CompareOptions,
-): Promise<ComparedTask> {
+): Promise<Omit<ComparedTask, "samples">> {
   const common = [...first.keys()].filter((index) => second.has(index)).sort((a, b) => a - b)
   const metrics: Paired[] = []
   for (const metric of task.metrics) {

@@ -51,37 +51,47 @@ function filesIn(folder: string): string[] {
   })
 }
 
+/** What lmms-eval's files have of a document. */
+export interface SampleLine extends Json {
+  doc_id: number
+  doc: Json
+}
+
 /**
- * Line by line; what stays of a document is what it counted.
+ * Line by line.
  * @throws UserError naming the line that is no sample
  */
-export async function readSamples(path: string, task: Task): Promise<Map<number, ComparedSample>> {
-  const samples = new Map<number, ComparedSample>()
-  const names = task.metrics.map(({ name }) => name)
+export async function* sampleLines(path: string): AsyncGenerator<SampleLine, void, undefined> {
   let number = 0
   for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
     number++
-    if (line.trim() === "") continue
-    const { doc, doc_id, ...record } = parseSample(line, `${relative(".", path)}, line ${number}`)
-    // Lines are appended by later runs of lmms-eval to the same file: the last counts.
+    if (line.trim() !== "") yield parseSample(line, `${relative(".", path)}, line ${number}`)
+  }
+}
+
+/** What stays of a document is what it counted. */
+export async function readSamples(path: string, task: Task): Promise<Map<number, ComparedSample>> {
+  const samples = new Map<number, ComparedSample>()
+  const names = task.metrics.map(({ name }) => name)
+  for await (const { doc, doc_id, ...record } of sampleLines(path)) {
+    // lmms-eval appends to a file that is there: the last line of a document counts.
     samples.set(doc_id, {
       identity: createHash("sha256").update(stable(doc)).digest("base64url"),
       cluster: task.cluster?.(doc),
-      values: Object.fromEntries(names.flatMap((name) => (name in record ? [[name, (record as Json)[name]]] : []))),
+      values: Object.fromEntries(names.flatMap((name) => (name in record ? [[name, record[name]]] : []))),
     })
   }
   return samples
 }
 
-function parseSample(line: string, where: string): { doc: Json; doc_id: number } {
+function parseSample(line: string, where: string): SampleLine {
   let record: unknown
   try {
     record = JSON.parse(line)
   } catch (cause) {
     throw new UserError("the line is no JSON", { where, fix: "let `eval rescore` write the samples again", cause })
   }
-  if (isObject(record) && isObject(record.doc) && Number.isInteger(record.doc_id))
-    return record as { doc: Json; doc_id: number }
+  if (isObject(record) && isObject(record.doc) && Number.isInteger(record.doc_id)) return record as SampleLine
   throw new UserError("the line is no sample: it has no doc and doc_id", { where })
 }
 

@@ -59,6 +59,7 @@ it("writes results and samples by lmms-eval's names, keys and order", async () =
     `${date}_samples_mmmu_val.jsonl`,
     `${date}_samples_mmstar.jsonl`,
     "hustvl__DiffusionVL-3B",
+    "report.html",
   ])
   expect(files[0]).toBe(join(out, "hustvl__DiffusionVL-3B", `${date}_results.json`))
   const results = JSON.parse(readFileSync(files[0], "utf8"))

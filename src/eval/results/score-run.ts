@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { explaining, writeJson } from "../../checkpoint/files.js"
 import { makeFolder } from "../../make-folder.js"
 import type { Documents } from "../documents/documents.js"
+import { writeRunReport } from "../report/run-report.js"
 import type { RunRecord, TaskRecord } from "../run/run-record.js"
 import { isIn } from "../run/selection.js"
 import { pythonRandom } from "../task/python-random.js"
@@ -31,7 +32,7 @@ export interface ScoreRunOptions {
   /** Of the resampling. @default 0 */
   seed?: number
   resamples?: number
-  /** Wrong answers that are looked at, of each task. @default 24 */
+  /** Wrong answers of each task that are shown. @default 12 */
   wrong?: number
   signal?: AbortSignal
 }
@@ -39,7 +40,7 @@ export interface ScoreRunOptions {
 export interface ScoredRun {
   run: RunRecord
   tasks: (ScoredTask & { task: Task; wrong: WrongAnswer[] })[]
-  /** What was written: results, samples, submissions. */
+  /** What was written: results, samples, submissions, the page. */
   files: string[]
 }
 
@@ -47,7 +48,7 @@ export interface ScoredRun {
 const PYTHON_SEED = 0
 
 /**
- * Results, samples and submissions of a run.
+ * Results, samples and submissions of a run, and a page to look at.
  * @throws UserError as `scoreTask`; nothing is written of a task that has not all its answers
  */
 export async function scoreRun(
@@ -87,5 +88,6 @@ export async function scoreRun(
   }
   const results = join(folder, resultsName(date))
   await writeJson(results, resultsJson(run, scored, PYTHON_SEED))
-  return { run, tasks: scored, files: [results, ...files] }
+  const done = { run, tasks: scored, files: [results, ...files] }
+  return { ...done, files: [...done.files, await writeRunReport(out, done)] }
 }

@@ -23,7 +23,12 @@ it("counts, puts together, and says how sure it is", async () => {
 })
 
 it("has lmms-eval's standard error of means, and an interval that stays within 0 and 1", async () => {
-  const docs = Array.from({ length: 10 }, (_, i) => ({ type: "human_test", question: "?", answer: `${i}`, image: null }))
+  const docs = Array.from({ length: 10 }, (_, i) => ({
+    type: "human_test",
+    question: "?",
+    answer: `${i}`,
+    image: null,
+  }))
   const result = await scoreTask(chartqa, documentsOf(docs), answersOf(docs.map(({ answer }) => answer)))
   const [overall] = result.metrics
   expect(overall).toMatchObject({ value: 1, standardError: 0, certainty: { interval: { high: 1 } } })

@@ -1,9 +1,10 @@
-/** A bounded number of answers that are wrong, to be looked at: those that nothing could be read from first. */
+/** A bounded number of answers to look at: those that nothing could be read from first, then wrong ones. */
 
 import { isObject } from "../../checkpoint/json.js"
 import { mixSeeds } from "../../data/prng.js"
+import { UserError } from "../../errors.js"
 import type { Documents } from "../documents/documents.js"
-import type { DocPicture, Task } from "../task/task.js"
+import type { Doc, DocPicture, Task } from "../task/task.js"
 import { creditOf } from "./credit.js"
 import type { ScoredSample } from "./score-task.js"
 
@@ -24,7 +25,7 @@ export interface WrongAnswer {
 
 interface Kept {
   sample: ScoredSample
-  /** 1 is right; less of it stands first. */
+  /** Less of it stands first; 1 where nobody knows, as of descriptions. */
   credit: number
   order: number
 }
@@ -34,17 +35,17 @@ export class WrongAnswers {
   readonly #most: number
   #kept: Kept[] = []
 
-  constructor(task: Task, most = 24) {
+  constructor(task: Task, most = 12) {
     this.#task = task
     this.#most = most
   }
 
   add(sample: ScoredSample): void {
     const credit = creditOf(this.#task, sample.counted.values)
-    const isWrong = credit !== undefined && credit < 1
-    if (!isWrong && sample.counted.unread !== true && sample.answer.failed === undefined) return
+    const isRight = credit !== undefined && credit >= 1
+    if (isRight && sample.counted.unread !== true && sample.answer.failed === undefined) return
     // Among equals by chance, the same each time: benchmarks are sorted by what they ask.
-    this.#kept.push({ sample, credit: credit ?? 0, order: mixSeeds(sample.index, 17) })
+    this.#kept.push({ sample, credit: credit ?? 1, order: mixSeeds(sample.index, 17) })
     if (this.#kept.length > 4 * this.#most) this.#trim()
   }
 
@@ -54,12 +55,11 @@ export class WrongAnswers {
     const shown: WrongAnswer[] = []
     for (const { sample } of this.#kept) {
       const { index, doc, answer, counted, text } = sample
-      const asked = this.#task.ask(await documents.read(index))
+      const asked = askedOf(this.#task, await documents.read(index))
       const read = readOf(counted.values) ?? text
       shown.push({
         index,
-        context: asked.context,
-        pictures: asked.pictures,
+        ...asked,
         answer: answer.raw,
         ...(read !== answer.raw && { read }),
         target: plainText(this.#task.target(doc)),
@@ -73,6 +73,19 @@ export class WrongAnswers {
   #trim(): void {
     this.#kept.sort((a, b) => unreadFirst(a) - unreadFirst(b) || a.credit - b.credit || a.order - b.order)
     this.#kept = this.#kept.slice(0, this.#most)
+  }
+}
+
+/** Of a document that could not be asked, what there is of it. */
+function askedOf(task: Task, doc: Doc): Pick<WrongAnswer, "context" | "pictures"> {
+  let context = ""
+  try {
+    const asked = task.ask(doc)
+    context = asked.context
+    return { context, pictures: asked.pictures }
+  } catch (error) {
+    if (error instanceof UserError) return { context, pictures: [] }
+    throw error
   }
 }
 
