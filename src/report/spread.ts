@@ -10,13 +10,16 @@ export interface Spread {
 /** @param values at least one finite number */
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b)
-  const quantile = (share: number): number => {
-    const rank = share * (sorted.length - 1)
-    const below = Math.floor(rank)
-    const above = Math.min(below + 1, sorted.length - 1)
-    return sorted[below] + (rank - below) * (sorted[above] - sorted[below])
-  }
-  return { median: quantile(0.5), low: quantile(0.25), high: quantile(0.75) }
+  const [low, median, high] = [0.25, 0.5, 0.75].map((share) => quantileOf(sorted, share))
+  return { median, low, high }
+}
+
+/** @param sorted ascending, at least one; between two ranks in a straight line */
+export function quantileOf(sorted: ArrayLike<number>, share: number): number {
+  const rank = share * (sorted.length - 1)
+  const below = Math.floor(rank)
+  const above = Math.min(below + 1, sorted.length - 1)
+  return sorted[below] + (rank - below) * (sorted[above] - sorted[below])
 }
 
 /** Whether a ratio can be told from 1: its middle half lies on one side, and is narrower than the distance to 1. */

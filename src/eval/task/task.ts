@@ -137,7 +137,7 @@ export interface Task {
   /** Names of values that no metric puts together; lmms-eval's results have an empty list for each. */
   unlisted?: readonly string[]
   /**
-   * Files for the benchmark's own server or tables: name -> what is written as JSON.
+   * Files for the benchmark's own server or tables: name -> what is written as JSON; rows of a sheet where it ends with .xlsx.
    * @param values by the metrics' names, in the order of the documents
    */
   submissions?(values: Readonly<Record<string, readonly unknown[]>>, compat: Compat): Readonly<Record<string, unknown>>

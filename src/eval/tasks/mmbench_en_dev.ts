@@ -101,6 +101,7 @@ export const mmbenchEnDev: Task = {
   ],
   submissions: ({ gpt_eval_score: values = [] }, compat) => ({
     "mmbench_en_dev_results.json": mmbenchAccuracies(values, compat),
+    "mmbench_en_dev_results.xlsx": values,
   }),
   cluster: (doc) => String(questionOf(wholeNumberOf(doc, "index"))),
 }

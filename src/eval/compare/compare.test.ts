@@ -1,0 +1,111 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { compareRuns } from "./compare.js"
+
+let root: string
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "compare-"))
+})
+afterEach(() => rmSync(root, { recursive: true }))
+
+/** A folder as lmms-eval and `eval` write it. */
+function run(name: string, task: string, samples: readonly object[], date = "20250101_000000"): string {
+  const folder = join(root, name)
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(
+    join(folder, `${date}_samples_${task}.jsonl`),
+    samples.map((one) => `${JSON.stringify(one)}\n`).join(""),
+  )
+  return folder
+}
+
+const ai2d = (right: readonly number[], docs = (i: number): object => ({ question: `q${i}`, answer: "0" })) =>
+  right.map((exact_match, doc_id) => ({ doc_id, doc: docs(doc_id), target: "A", exact_match }))
+
+const of = (count: number, right: (i: number) => boolean): number[] =>
+  Array.from({ length: count }, (_, i) => Number(right(i)))
+
+describe("two runs", () => {
+  it("differ by what they differ in, whatever both find hard", async () => {
+    const a = run("a", "ai2d", ai2d(of(100, (i) => i % 2 === 0)))
+    const b = run("b", "ai2d", ai2d(of(100, (i) => i % 2 === 0 || i < 20)))
+    const { tasks, runs } = await compareRuns([a, b])
+    expect(runs.map(({ name }) => name)).toEqual(["a", "b"])
+    const [{ metrics, documents }] = tasks
+    expect(documents).toEqual({ common: 100, first: 100, second: 100 })
+    const [paired] = metrics
+    expect(paired).toMatchObject({ first: 0.5, second: 0.6, mcnemar: { onlyFirst: 0, onlySecond: 10, exact: true } })
+    expect(paired.difference).toBeCloseTo(0.1)
+    expect(paired.mcnemar!.p).toBeCloseTo(2 / 1024)
+    // Apart, each is sure to ± 0.1 only.
+    expect(paired.certainty!.interval.low).toBeGreaterThan(0.03)
+    expect(paired.certainty!.interval.high).toBeLessThan(0.18)
+  })
+
+  it("are compared where both have answered, by the newest file", async () => {
+    run("a", "ai2d", ai2d(of(50, () => false)))
+    const a = run("a", "ai2d", ai2d(of(50, () => true)), "20250202_000000")
+    const b = run("b", "ai2d", ai2d(of(30, () => true)))
+    const [{ documents, metrics }] = (await compareRuns([a, b])).tasks
+    expect(documents).toEqual({ common: 30, first: 50, second: 30 })
+    expect(metrics[0]).toMatchObject({ difference: 0, certainty: { interval: { low: 0, high: 0 } }, mcnemar: { p: 1 } })
+  })
+
+  it("that answered pairs of questions are compared pair by pair", async () => {
+    const mme = (right: (i: number) => boolean) =>
+      of(40, right).map((score, doc_id) => {
+        const value = { question_id: `${doc_id >> 1}`, category: "code_reasoning", score }
+        return { doc_id, doc: { ...value, score: 0 }, target: "Yes", mme_cognition_score: value }
+      })
+    const [a, b] = [
+      run(
+        "a",
+        "mme",
+        mme((i) => i % 2 === 0),
+      ),
+      run(
+        "b",
+        "mme",
+        mme(() => true),
+      ),
+    ]
+    const paired = (await compareRuns([a, b])).tasks[0].metrics[0]
+    expect(paired).toMatchObject({
+      metric: "mme_cognition_score",
+      clusters: 20,
+      first: 50,
+      second: 200,
+      difference: 150,
+    })
+    // Half a pair is neither right nor wrong.
+    expect(paired.mcnemar).toBeUndefined()
+    expect(paired.certainty).toMatchObject({ method: "half samples", interval: { low: 150, high: 150 } })
+  })
+})
+
+describe("refuses in a sentence", () => {
+  it("other documents", async () => {
+    const a = run("a", "ai2d", ai2d(of(5, () => true)))
+    const b = run(
+      "b",
+      "ai2d",
+      ai2d(
+        of(5, () => true),
+        (i) => ({ question: i === 3 ? "another" : `q${i}`, answer: "0" }),
+      ),
+    )
+    await expect(compareRuns([a, b])).rejects.toThrow(/over different documents: 1 of 5 .* document 3/)
+  })
+
+  it("no task in common, no samples, one run, damaged lines", async () => {
+    const a = run("a", "ai2d", ai2d([1]))
+    await expect(compareRuns([a])).rejects.toThrow("nothing to compare it with")
+    await expect(compareRuns([a, run("b", "chartqa", [])])).rejects.toThrow("no task in common")
+    mkdirSync(join(root, "empty"))
+    await expect(compareRuns([a, join(root, "empty")])).rejects.toThrow("no samples")
+    writeFileSync(join(root, "empty", "20250101_000000_samples_ai2d.jsonl"), '{"doc_id": 0, "doc"')
+    await expect(compareRuns([a, join(root, "empty")])).rejects.toThrow("no JSON")
+  })
+})

@@ -1,0 +1,104 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import sharp from "sharp"
+import { afterEach, beforeEach, expect, it } from "vitest"
+import { answersOf, documentsOf, keptAnswer } from "../../../test/support/documents-of.js"
+import type { Comparison } from "../compare/compare.js"
+import { scoreRun } from "../results/score-run.js"
+import type { RunRecord } from "../run/run-record.js"
+import { ai2d } from "../tasks/ai2d.js"
+import { mme } from "../tasks/mme.js"
+import { comparisonReport } from "./comparison-report.js"
+
+let out: string
+beforeEach(() => {
+  out = mkdtempSync(join(tmpdir(), "report-"))
+})
+afterEach(() => rmSync(out, { recursive: true }))
+
+const EVIL = `<script>alert("x")</script><img src=https://example.com/x>`
+
+const run: RunRecord = {
+  ...{ version: 1, command: "diffusionvl eval m --tasks ai2d", concurrent: 8, given: {}, tasks: [], compat: false },
+  model: { name: `org/${EVIL}`, fingerprint: "f", paradigm: "block-diffusion" },
+  started: "2025-12-14T01:30:15.000Z",
+}
+
+const record = (task: string, documents: number) => ({
+  ...{ task, documents, fingerprint: "d", first: documents, answers: "" },
+  ...{ generation: {}, decoding: {} },
+})
+
+it("shows scores, parts, speed and wrong answers on a page that is safe and needs nothing else", async () => {
+  const png = await sharp({ create: { width: 40, height: 20, channels: 3, background: "#c33" } })
+    .png()
+    .toBuffer()
+  const docs = Array.from({ length: 12 }, (_, i) => ({
+    ...{ question: `${EVIL} ${i}`, options: ["x", EVIL], answer: "0", kind: i % 2 ? "odd" : "even" },
+    image: { bytes: i === 3 ? new Uint8Array([1, 2]) : new Uint8Array(png), path: "p.png" },
+  }))
+  const answers = answersOf(docs.map((_, i) => (i < 6 ? "A" : EVIL)))
+  answers.set(3, { ...keptAnswer(3, ""), failed: "the picture cannot be decoded" })
+  const answered = [{ task: ai2d, documents: documentsOf(docs), answers, record: record("ai2d", 12) }]
+  const { files } = await scoreRun(run, answered, { out })
+  const page = readFileSync(files.at(-1)!, "utf8")
+  expect(page).not.toContain("<script>")
+  expect(page.match(/(src|href)="(?!data:|#)/g)).toBeNull()
+  expect(page).toContain("&lt;script&gt;")
+  expect(page).toContain("data:image/webp;base64,")
+  expect(page).toContain("the picture cannot be decoded")
+  // 5 of 12.
+  expect(page).toMatch(/<b>41\.7<\/b>/)
+  expect(page).toContain("19.3 to 68.0")
+  expect(page).toContain("by kind")
+  expect(page).toContain("1 of 12 documents failed")
+  expect(page).toContain("prefers-color-scheme: dark")
+})
+
+it("says why a score is missing", async () => {
+  const docs = [{ question_id: "a", category: "code_reasoning", question: "?", answer: "Yes", image: null }]
+  const answered = [{ task: mme, documents: documentsOf(docs), answers: answersOf(["Yes"]), record: record("mme", 1) }]
+  const { files } = await scoreRun(run, answered, { out })
+  expect(readFileSync(files.at(-1)!, "utf8")).toContain("one question was answered, not two")
+})
+
+it("shows runs beside each other, with what is sure", () => {
+  const metric = { metric: "exact_match", scale: 100, higherIsBetter: true, documents: 50, clusters: 50 }
+  const certainty = (low: number, high: number) =>
+    ({ standardError: 0.01, interval: { low, high }, method: "bootstrap" }) as const
+  const comparison: Comparison = {
+    runs: [
+      { name: "a", folder: "a" },
+      { name: EVIL, folder: "b" },
+    ],
+    left: ["mme"],
+    tasks: [
+      {
+        ...{ task: "ai2d", title: "AI2D", run: 1, documents: { common: 50, first: 50, second: 50 } },
+        metrics: [
+          {
+            ...{ ...metric, first: 0.5, second: 0.6, difference: 0.1, certainty: certainty(0.02, 0.18) },
+            mcnemar: { onlyFirst: 0, onlySecond: 5, p: 0.0625, exact: true },
+          },
+          {
+            ...metric,
+            metric: "other",
+            first: 0.5,
+            second: 0.49,
+            difference: -0.01,
+            certainty: certainty(-0.05, 0.03),
+          },
+        ],
+        samples: [{ index: 4, input: `${EVIL}?`, target: "A", answers: ["A", EVIL] }],
+      },
+    ],
+  }
+  const page = comparisonReport(comparison, "diffusionvl eval compare a b")
+  expect(page).not.toContain("<script>")
+  expect(page).toContain(`<b class="good">+10.0</b>`)
+  expect(page).toContain("2.0 to 18.0")
+  expect(page).toContain('<td class="number">−1.0</td>')
+  expect(page).toContain("0.063")
+  expect(page).toContain("left out: mme")
+})

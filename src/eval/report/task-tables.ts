@@ -1,0 +1,75 @@
+/** Scores of tasks as tables of a page. */
+
+import { formatDuration } from "../../readable.js"
+import { type Content, details, type Html, html, table } from "../../report/html.js"
+import { whole } from "../../report/numbers.js"
+import { intervalText, scoreText } from "../results/printed.js"
+import type { MetricResult, TaskResult } from "../results/task-result.js"
+
+const scored = ({ metrics }: TaskResult): MetricResult[] => metrics.filter(({ value }) => value !== null)
+
+export function scoreTable(tasks: readonly TaskResult[]): Html {
+  const rows = tasks.flatMap((task) =>
+    scored(task).map((metric, i): Content[] => [
+      i === 0 ? task.title : "",
+      metric.name,
+      html`<b>${scoreText(metric.value!, metric)}</b>`,
+      intervalText(metric),
+      whole(metric.documents),
+      i > 0 ? "" : task.unread.count + task.failed.count === 0 ? "–" : unreadText(task),
+    ]),
+  )
+  const titles = ["", "metric", "score", "95 % interval", "documents", "not read"]
+  return table(
+    titles.map((title, i) => ({ title, number: i >= 2 })),
+    rows,
+  )
+}
+
+const unreadText = ({ unread, failed }: TaskResult): string =>
+  [`${unread.count}`, ...(failed.count > 0 ? [`${failed.count} failed`] : [])].join(" + ")
+
+/** What has no value, and why; each sentence once. */
+export function problemsOf(tasks: readonly TaskResult[]): string[] {
+  const problems = tasks.flatMap(({ title, metrics }) =>
+    [...new Set(metrics.flatMap(({ problem }) => problem ?? []))].map((problem) => {
+      const names = metrics.filter((metric) => metric.problem === problem).map(({ name }) => name)
+      return `${title}, ${names.join(", ")}: ${problem}.`
+    }),
+  )
+  return problems
+}
+
+export function speedTable(tasks: readonly TaskResult[]): Html {
+  const titles = ["", "answers", "tokens", "time", "tokens/s", "forwards per token", "ended (%)"]
+  const rows = tasks.map(({ title, documents, speed }) => [
+    title,
+    whole(documents.effective),
+    whole(speed.tokens),
+    formatDuration(speed.seconds),
+    speed.tokensPerSecond.toFixed(1),
+    speed.forwardsPerToken?.toFixed(2) ?? "–",
+    (100 * speed.ended).toFixed(0),
+  ])
+  return table(
+    titles.map((title, i) => ({ title, number: i > 0 })),
+    rows,
+  )
+}
+
+/** Long lists of parts are folded away; of a task with several divisions one table each. */
+export function partTables({ title, metrics }: TaskResult): Html[] {
+  return metrics.flatMap((metric) => {
+    const divisions = [...new Set(metric.parts.map(({ by }) => by))]
+    return divisions.map((by) => {
+      const parts = metric.parts.filter((part) => part.by === by)
+      const rows = parts.map(({ name, count, score }) => [name, whole(count), scoreText(score, metric)])
+      const content = table(
+        [{ title: by ?? "" }, { title: "count", number: true }, { title: "score", number: true }],
+        rows,
+      )
+      const name = metrics.filter(({ parts }) => parts.length > 0).length > 1 ? `${title}, ${metric.name}` : title
+      return details(`${name}${by === undefined ? "" : `, by ${by}`}: ${parts.length} parts`, content)
+    })
+  })
+}

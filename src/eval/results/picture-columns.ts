@@ -1,0 +1,23 @@
+/** Scoring needs no pictures, which are nearly all of a benchmark's bytes: their columns are not read. */
+
+import type { Documents } from "../documents/documents.js"
+
+/** A document may lack one of several. */
+const PICTURE = /^(image|picture)s?(_?\d+)?$/
+
+/** Undefined where nothing can be left out. */
+export async function columnsWithoutPictures(documents: Documents): Promise<string[] | undefined> {
+  if (documents.count === 0) return undefined
+  const first = await documents.read(0)
+  const kept = documents.columns.filter((column) => {
+    const value = first[column]
+    return !holdsBytes(value) && !(PICTURE.test(column) && (value === null || value === undefined))
+  })
+  return kept.length < documents.columns.length ? kept : undefined
+}
+
+function holdsBytes(value: unknown): boolean {
+  if (value instanceof Uint8Array) return true
+  if (Array.isArray(value)) return value.some(holdsBytes)
+  return typeof value === "object" && value !== null && Object.values(value).some(holdsBytes)
+}

@@ -1,0 +1,85 @@
+/** What is printed when a run ends: lmms-eval's table, and how sure the scores are. */
+
+import type { RunRecord } from "../run/run-record.js"
+import type { MetricResult, TaskResult } from "./task-result.js"
+
+/** The line above lmms-eval's table. */
+export function runLine({ model, given, limit }: RunRecord): string {
+  const options = Object.keys(given).length > 0 ? JSON.stringify(given) : ""
+  return `diffusionvl (pretrained=${model.name}), gen_kwargs: (${options}), limit: ${limit ?? "None"}, num_fewshot: 0, batch_size: 1`
+}
+
+const HEAD = ["Tasks", "Version", "Filter", "n-shot", "Metric", "", "Value", "", "Stderr"]
+const RIGHT = [3, 6]
+
+/** lmms-eval's Markdown table: metrics sorted by their keys, values as they are in the results. */
+export function markdownTable(tasks: readonly TaskResult[]): string {
+  const rows = tasks.flatMap((task) => {
+    const metrics = task.metrics.filter(({ value }) => value !== null)
+    metrics.sort((a, b) => (a.name < b.name ? -1 : 1))
+    return metrics.map((metric, i) => {
+      const first = i === 0 ? [task.task, versionText(task.version)] : ["", ""]
+      const arrow = metric.higherIsBetter ? "↑" : "↓"
+      const error = metric.standardError?.toFixed(4) ?? "N/A"
+      return [...first, task.filter, "0", metric.name, arrow, metric.value!.toFixed(4), "±", error]
+    })
+  })
+  const widths = HEAD.map((title, column) => Math.max(3, title.length, ...rows.map((row) => row[column].length)))
+  const line = (cells: readonly string[]): string =>
+    `|${cells.map((cell, i) => (RIGHT.includes(i) ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join("|")}|`
+  const rule = widths.map((width, i) => (RIGHT.includes(i) ? `${"-".repeat(width - 1)}:` : "-".repeat(width)))
+  return [line(HEAD), `|${rule.join("|")}|`, ...rows.map(line)].join("\n")
+}
+
+/** As Python shows numbers: 0.0. */
+const versionText = (version: number | string): string =>
+  typeof version === "number" && Number.isInteger(version) ? version.toFixed(1) : String(version)
+
+/** A score as the paper prints it; a negative one with a true minus. */
+export const scoreText = (value: number, { scale }: Pick<MetricResult, "scale">): string => {
+  const scaled = value * scale
+  return scaled.toFixed(Math.abs(scaled) >= 1000 ? 0 : scale === 1 && Math.abs(scaled) < 2 ? 4 : 1).replace("-", "−")
+}
+
+export const intervalText = ({ certainty, ...metric }: MetricResult): string =>
+  certainty ? `${scoreText(certainty.interval.low, metric)} to ${scoreText(certainty.interval.high, metric)}` : "–"
+
+/** A table of scores as the paper prints them, with their 95 % intervals; the first row is its head. */
+export function scoreRows(tasks: readonly TaskResult[]): string[][] {
+  const rows = tasks.flatMap((task) =>
+    task.metrics
+      .filter(({ value, problem }) => value !== null || problem !== undefined)
+      .filter(({ problem }) => problem === undefined || !isFile(problem))
+      .map((metric) => [
+        task.task,
+        metric.name,
+        metric.value === null ? "–" : scoreText(metric.value, metric),
+        metric.value === null ? (metric.problem ?? "") : intervalText(metric),
+        String(metric.documents),
+      ]),
+  )
+  return [["task", "metric", "score", "95 % interval", "documents"], ...rows]
+}
+
+const isFile = (problem: string): boolean => problem.startsWith("it is a file")
+
+/** Sentences about what was counted as wrong, or left out. */
+export function notesOf(tasks: readonly TaskResult[]): string[] {
+  return tasks.flatMap(({ task, unread, failed, missing, documents: { effective } }) => {
+    const named = ({ count, first }: { count: number; first: number[] }): string =>
+      `${first.join(", ")}${count > first.length ? ", …" : ""}`
+    return [
+      ...(unread.count > 0
+        ? [`${task}: ${unread.count} of ${effective} answers could not be read (documents ${named(unread)})`]
+        : []),
+      ...(failed.count > 0
+        ? [
+            `${task}: ${failed.count} of ${effective} documents failed and count as wrong (${named(failed)}): ${failed.why[0]}`,
+          ]
+        : []),
+      ...(missing.count > 0
+        ? [`${task}: ${missing.count} documents are not answered, and left out (${named(missing)})`]
+        : []),
+    ]
+  })
+}

@@ -1,0 +1,93 @@
+/** A whole run scored, with all its files written. `eval` ends with it, `eval rescore` is it. */
+
+import { join } from "node:path"
+import { explaining, writeJson } from "../../checkpoint/files.js"
+import { makeFolder } from "../../make-folder.js"
+import type { Documents } from "../documents/documents.js"
+import { writeRunReport } from "../report/run-report.js"
+import type { RunRecord, TaskRecord } from "../run/run-record.js"
+import { isIn } from "../run/selection.js"
+import { pythonRandom } from "../task/python-random.js"
+import type { MetricTools, Task } from "../task/task.js"
+import { dateName, modelName, resultsName, samplesName } from "./names.js"
+import { resultsJson, type ScoredTask } from "./results-json.js"
+import { SamplesFile } from "./samples-file.js"
+import { type Answers, type ScoredSample, scoreTask } from "./score-task.js"
+import { writeSubmissions } from "./submissions.js"
+import { type WrongAnswer, WrongAnswers } from "./wrong-answers.js"
+
+/** A task of a run with all that scoring reads. */
+export interface AnsweredTask {
+  record: TaskRecord
+  task: Task
+  documents: Documents
+  answers: Answers
+}
+
+export interface ScoreRunOptions {
+  /** Where the files are written. */
+  out: string
+  tools?: MetricTools
+  partial?: boolean
+  /** Of the resampling. @default 0 */
+  seed?: number
+  resamples?: number
+  /** Wrong answers of each task that are shown. @default 12 */
+  wrong?: number
+  signal?: AbortSignal
+}
+
+export interface ScoredRun {
+  run: RunRecord
+  tasks: (ScoredTask & { task: Task; wrong: WrongAnswer[] })[]
+  /** What was written: results, samples, submissions, the page. */
+  files: string[]
+}
+
+/** Of Python's generator, by the authors' program. */
+const PYTHON_SEED = 0
+
+/**
+ * Results, samples and submissions of a run, and a page to look at.
+ * @throws UserError as `scoreTask`; nothing is written of a task that has not all its answers
+ */
+export async function scoreRun(
+  run: RunRecord,
+  tasks: readonly AnsweredTask[],
+  { out, wrong, ...options }: ScoreRunOptions,
+): Promise<ScoredRun> {
+  const folder = join(out, modelName(run.model.name))
+  explaining(folder, () => makeFolder(folder))
+  const date = dateName(new Date(run.started))
+  // Tasks of one run share the authors' generator, in their order.
+  const compat = run.compat ? { draw: pythonRandom(PYTHON_SEED) } : {}
+  const scored: ScoredRun["tasks"] = []
+  const files: string[] = []
+  for (const { task, record, documents, answers } of tasks) {
+    const samples = await SamplesFile.create(join(out, samplesName(date, task.name)), task, record.generation)
+    const lookedAt = new WrongAnswers(task, wrong)
+    const onSample = async (sample: ScoredSample): Promise<void> => {
+      lookedAt.add(sample)
+      await samples.add(sample)
+    }
+    try {
+      const includes = (index: number): boolean => isIn(index, run.shard)
+      const result = await scoreTask(task, documents, answers, {
+        ...options,
+        compat,
+        to: record.first,
+        includes,
+        onSample,
+      })
+      scored.push({ record, task, result, hash: await samples.finish(), wrong: await lookedAt.shown(documents) })
+    } catch (error) {
+      await samples.abandon()
+      throw error
+    }
+    files.push(samples.path, ...(await writeSubmissions(out, scored.at(-1)!.result.submissions)))
+  }
+  const results = join(folder, resultsName(date))
+  await writeJson(results, resultsJson(run, scored, PYTHON_SEED))
+  const done = { run, tasks: scored, files: [results, ...files] }
+  return { ...done, files: [...done.files, await writeRunReport(out, done)] }
+}

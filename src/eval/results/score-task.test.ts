@@ -1,0 +1,94 @@
+import { expect, it } from "vitest"
+import { answersOf, documentsOf, keptAnswer, mmstarDocs } from "../../../test/support/documents-of.js"
+import { pythonRandom } from "../task/python-random.js"
+import { chartqa } from "../tasks/chartqa.js"
+import { mme } from "../tasks/mme.js"
+import { mmmuVal } from "../tasks/mmmu_val.js"
+import { mmstar } from "../tasks/mmstar.js"
+import { type ScoredSample, scoreTask } from "./score-task.js"
+
+const right = (count: number): string[] => Array.from({ length: count }, (_, i) => "AB"[i % 2])
+
+it("counts, puts together, and says how sure it is", async () => {
+  const texts = right(60).map((text, i) => (i % 3 === 0 ? "C" : text))
+  const result = await scoreTask(mmstar, documentsOf(mmstarDocs(60)), answersOf(texts))
+  const average = result.metrics.find(({ name }) => name === "average")!
+  // Everything of a part is wrong, everything of the two others right.
+  expect(average.value).toBeCloseTo(2 / 3)
+  expect(average.standardError).toBeUndefined()
+  expect(average.certainty?.method).toBe("half samples")
+  expect(average.parts.map(({ score }) => score)).toEqual(expect.arrayContaining([0, 1]))
+  expect(result.documents).toEqual({ original: 60, effective: 60 })
+  expect(result.speed).toEqual({ tokens: 120, seconds: 30, tokensPerSecond: 4, forwardsPerToken: 0.5, ended: 1 })
+})
+
+it("has lmms-eval's standard error of means, and an interval that stays within 0 and 1", async () => {
+  const docs = Array.from({ length: 10 }, (_, i) => ({
+    type: "human_test",
+    question: "?",
+    answer: `${i}`,
+    image: null,
+  }))
+  const result = await scoreTask(chartqa, documentsOf(docs), answersOf(docs.map(({ answer }) => answer)))
+  const [overall] = result.metrics
+  expect(overall).toMatchObject({ value: 1, standardError: 0, certainty: { interval: { high: 1 } } })
+  expect(overall.certainty!.interval.low).toBeCloseTo(0.722467, 5)
+})
+
+it("does not read pictures", async () => {
+  const samples: ScoredSample[] = []
+  const documents = documentsOf(mmstarDocs(6))
+  await scoreTask(mmstar, documents, answersOf(right(6)), { onSample: (sample) => void samples.push(sample) })
+  expect(samples).toHaveLength(6)
+  expect(samples.every(({ doc }) => !("image" in doc) && doc.question !== undefined)).toBe(true)
+})
+
+it("refuses what is not answered, unless a part is asked for", async () => {
+  const documents = documentsOf(mmstarDocs(6))
+  const answers = answersOf(["A", undefined, "A", undefined, "A", "B"])
+  await expect(scoreTask(mmstar, documents, answers)).rejects.toThrow("2 of 6 documents are not answered: 1, 3")
+  await expect(scoreTask(mmstar, documents, new Map(), { partial: true })).rejects.toThrow("none of 6 documents")
+  const result = await scoreTask(mmstar, documents, answers, { partial: true })
+  expect(result.missing).toEqual({ count: 2, first: [1, 3] })
+  expect(result.documents).toEqual({ original: 6, effective: 4 })
+  // The shard that has them all is whole.
+  const even = await scoreTask(mmstar, documents, answers, { to: 4, includes: (index) => index % 2 === 0 })
+  expect(even.documents.effective).toBe(2)
+})
+
+it("names answers that cannot be read, and counts failed ones as wrong without a guess", async () => {
+  const docs = Array.from({ length: 4 }, (_, i) => ({
+    id: `validation_Art_${i}`,
+    question: "Which?",
+    options: "['red', 'blue']",
+    answer: "A",
+    question_type: "multiple-choice",
+  }))
+  const answers = answersOf(["A", "??", "B", ""])
+  answers.set(3, { ...keptAnswer(3, ""), failed: "the picture cannot be decoded" })
+  const drawn: number[] = []
+  const random = pythonRandom(0)
+  const draw = {
+    below: (n: number) => {
+      drawn.push(n)
+      return random.below(n)
+    },
+    choice: <T>(from: readonly T[]): T => from[draw.below(from.length)],
+  }
+  const result = await scoreTask(mmmuVal, documentsOf(docs), answers, { compat: { draw } })
+  expect(result.unread).toEqual({ count: 1, first: [1] })
+  expect(result.failed).toEqual({ count: 1, first: [3], why: ["the picture cannot be decoded"] })
+  expect(drawn).toEqual([2])
+  expect((await scoreTask(mmmuVal, documentsOf(docs), answers)).metrics[0].value).toBe(0.25)
+})
+
+it("says what cannot be put together, and still scores the rest", async () => {
+  const pair = (category: string, id: number) =>
+    ["Yes", "No"].map((answer) => ({ question_id: `${category}/${id}`, category, question: "?", answer }))
+  const docs = [...[0, 1, 2, 3, 4, 5].flatMap((id) => pair("existence", id)), ...pair("code_reasoning", 0)].slice(0, 13)
+  const result = await scoreTask(mme, documentsOf(docs), answersOf(docs.map(({ answer }) => answer)))
+  const [perception, cognition] = result.metrics
+  expect(perception).toMatchObject({ value: 200, clusters: 6, certainty: { interval: { low: 200, high: 200 } } })
+  expect(cognition.value).toBeNull()
+  expect(cognition.problem).toMatch(/one question was answered/)
+})
