@@ -5,7 +5,9 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import Anthropic from "@anthropic-ai/sdk"
 import OpenAI from "openai"
+import { zodResponseFormat } from "openai/helpers/zod"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { z } from "zod"
 import { type SmallServer, startSmallServer } from "../support/small-server.js"
 
 const folder = mkdtempSync(join(tmpdir(), "dvl-serve-"))
@@ -117,6 +119,17 @@ describe("the client of OpenAI", () => {
       response_format: { type: "json_schema", json_schema: { name: "colour", schema, strict: true } },
     })
     expect(["red", "blue"]).toContain(JSON.parse(choices[0].message.content!).colour)
+    // Parsed by the client, which takes none that was cut: the random model's name goes on until its limit closes it.
+    const thing = z.object({ name: z.string(), parts: z.array(z.enum(["wheel", "door"])), size: z.number().nullable() })
+    for (const model of ["ar", "bd"]) {
+      const parsed = await openai.chat.completions.parse({
+        model,
+        messages,
+        max_tokens: 60,
+        response_format: zodResponseFormat(thing, "thing"),
+      })
+      expect(thing.parse(parsed.choices[0].message.parsed)).toEqual(parsed.choices[0].message.parsed)
+    }
     const { content } = await anthropic.messages.create({
       model: "bd",
       messages,

@@ -12,7 +12,7 @@ const other = logOf('{"step":1,"loss":4,"learningRate":0.001}\n')
 
 test("metrics of several trainings: the usual ones first", () => {
   expect(metricsOf([one, other])).toEqual(["loss", "learningRate", "maskedShare"])
-  expect(metricsOf([one, other]).map(metricName)).toEqual(["loss", "learning rate", "maskedShare"])
+  expect(metricsOf([one, other]).map(metricName)).toEqual(["loss", "learning rate", "masked share"])
 })
 
 test("lines over steps; a training without the metric has an empty one and keeps its colour", () => {

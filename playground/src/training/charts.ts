@@ -14,8 +14,9 @@ const NAMES: Record<string, string> = {
   progress: "progress",
 }
 
-/** What a metric is called; those of a model's own paradigm by their key. */
-export const metricName = (key: string): string => NAMES[key] ?? key
+/** What a metric is called; those of a model's own paradigm by the words of their key. */
+export const metricName = (key: string): string =>
+  NAMES[key] ?? key.replace(/([a-z])([A-Z])/g, (_, before, after) => `${before} ${after.toLowerCase()}`)
 
 /** All metrics of some logs, the usual ones first. */
 export function metricsOf(logs: readonly MetricsLog[]): string[] {

@@ -59,11 +59,11 @@ export function Compare() {
           </button>
         )}
       </Composer>
-      <SystemField value={system} />
       <p class="hint">
         One answers after the other, so that each has the machine to itself. At once, they share it, and their speeds
         say less.
       </p>
+      <SystemField value={system} />
     </div>
   )
 }

@@ -179,6 +179,11 @@ describe.each(names)("an answer of a small %s model", (name) => {
   it("has the format that is asked for", async () => {
     const format = { type: "regex" as const, pattern: "(yes|no), [0-9]{2}" }
     const events = await collect(name, { maxTokens: 16, decoding: { format }, logProbabilities: 1 })
+    expect(of(events, "finished")[0].reason).toBe("end")
+    const long = { type: "regex" as const, pattern: "[ab]{5,}!" }
+    const closed = await collect(name, { maxTokens: 7, decoding: { format: long } })
+    expect(textOf(closed)).toMatch(/^[ab]{5,}!$/)
+    expect(of(closed, "finished")[0]).toMatchObject({ reason: "end", statistics: { tokens: 7 } })
     expect(textOf(events)).toMatch(/^(yes|no), [0-9]{2}$/)
   })
 

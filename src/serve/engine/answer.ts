@@ -112,7 +112,8 @@ async function* oneAnswer(
   yield {
     type: "finished",
     index,
-    reason: track.reason(eosIndex !== undefined && eosIndex < most),
+    // What has its format is whole, also where only its length ended it: clients do not parse what was cut.
+    reason: track.reason(options.format !== undefined || (eosIndex !== undefined && eosIndex < most)),
     ...(track.stopped !== undefined && { stop: track.stopped }),
     statistics: { tokens: track.tokens, forwards, milliseconds, cachedTokens },
   }
