@@ -4,8 +4,8 @@ import type { Work } from "../in-turns.js"
 import type { LanguageModel } from "../models/types.js"
 import { type AttentionPattern, bidirectional, blockCausal, causalThenBlocks } from "../nn/attention-pattern.js"
 import type { KvCache } from "../nn/kv-cache.js"
-import type { Decoding, ForwardRequest } from "../paradigms/decode-loop.js"
-import type { Predictions } from "../paradigms/sampling.js"
+import { chooseTokens, type Decoding, type ForwardRequest } from "../paradigms/decode-loop.js"
+import { type Predictions, type SampledRows, sampleEach } from "../paradigms/sampling.js"
 import { cat, type Tensor } from "../torch/index.js"
 import type { Asked } from "./batch.js"
 import type { Slot } from "./slot.js"
@@ -51,17 +51,49 @@ export function* forwardSlots(model: LanguageModel, requests: readonly SlotReque
   const companions = requests.map(({ slot, request }) => companionOf(model, slot, request))
   const logits = yield* logitsOf(model, [...segments, ...companions])
   for (const { slot, request } of requests) if (request.commit > 0) slot.cache.commit(request.commit)
-  return requests.map(({ slot, request, choose }, i) => {
-    const { fromBefore } = wanted[i]
-    if (request.wanted.length === 0) return NOTHING
-    const [computedNow, beside] = [logits[i], logits[requests.length + i]]
-    const before = fromBefore ? [slot.kept(request.wanted[0])] : []
-    const all = cat(computedNow ? [...before, computedNow] : before)
-    if (request.keep !== undefined && !(fromBefore && request.keep === request.wanted[0]))
-      slot.keep(request.keep, all.narrow(0, request.wanted.indexOf(request.keep), 1))
-    if (request.choice === undefined) return NOTHING
+  const rows = requests.map(({ slot, request }, i) => {
+    const now = logits[i]
+    if (!wanted[i].fromBefore) return now ? [now] : []
+    const all = now ? [slot.kept(request.wanted[0]), now] : [slot.kept(request.wanted[0])]
+    // What was kept is given back when something else is.
+    return request.keep === undefined ? all : [cat(all)]
+  })
+  requests.forEach(({ slot, request: { keep, wanted: asked } }, i) => {
+    if (keep === undefined || (wanted[i].fromBefore && keep === asked[0])) return
+    const { positions, fromBefore } = wanted[i]
+    const row = asked.indexOf(keep) - (fromBefore ? 1 : 0)
+    slot.keep(keep, positions.length === 1 ? (logits[i] as Tensor) : (logits[i] as Tensor).narrow(0, row, 1))
+  })
+  return chosen(
+    requests.map(({ request, choose }, i) => ({
+      choice: request.wanted.length > 0 ? request.choice : undefined,
+      choose,
+      rows: rows[i],
+      companion: logits[requests.length + i],
+    })),
+  )
+}
+
+/** Rows of logits, and what is to be chosen from them; nothing where there is no choice. */
+interface Choosing {
+  choice: unknown
+  choose: Decoding["choose"]
+  rows: readonly Tensor[]
+  companion: Tensor | undefined
+}
+
+/** What is chosen by plain numbers is chosen together, the rest one after the other. */
+function chosen(all: readonly Choosing[]): (Predictions | Error)[] {
+  const sampled = all.map(({ choice, choose, rows }): SampledRows | undefined => {
+    if (choice === undefined || typeof choose === "function") return undefined
+    return { ...choose.sampling(choice), logits: rows }
+  })
+  const together = sampleEach(sampled.filter((rows) => rows !== undefined))[Symbol.iterator]()
+  return all.map(({ choice, choose, rows, companion }, i) => {
+    if (choice === undefined) return NOTHING
+    if (sampled[i]) return together.next().value as Predictions | Error
     try {
-      return choose(all, request.choice, beside)
+      return chooseTokens(choose, cat(rows), choice, companion)
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error))
     }
