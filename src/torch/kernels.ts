@@ -92,22 +92,16 @@ export function chooseTokens(
   rules: readonly RowRule[],
   { instructionSet }: KernelOptions = {},
 ): ChosenTokens {
-  const numbers = rules.flatMap((rule) => [
-    rule.uniform,
-    rule.temperature,
-    rule.topK,
-    rule.topP,
-    rule.banned,
-    Number(rule.unmodified),
-  ])
-  const table = tensor(Float64Array.from(numbers), [rules.length, 6])
+  const numbers = new Float64Array(rules.length * 6)
+  for (const [row, { uniform, temperature, topK, topP, banned, unmodified }] of rules.entries())
+    numbers.set([uniform, temperature, topK, topP, banned, Number(unmodified)], row * 6)
+  const table = tensor(numbers, [rules.length, 6])
   const chosen = operator("diffusionvl::choose_tokens").call(logits, table, instructionSet)
   const values = chosen.toArray() as Float64Array
-  const column = (i: number): number[] => rules.map((_, row) => values[row * 3 + i])
   return {
-    ids: Int32Array.from(column(0)),
-    confidences: Float32Array.from(column(1)),
-    states: column(2).map((state) => STATES[state]),
+    ids: Int32Array.from(rules, (_, row) => values[row * 3]),
+    confidences: Float32Array.from(rules, (_, row) => values[row * 3 + 1]),
+    states: rules.map((_, row) => STATES[values[row * 3 + 2]]),
   }
 }
 
