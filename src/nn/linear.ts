@@ -10,6 +10,8 @@ import {
   readCpu,
   skinnyLinear,
   type Tensor,
+  tidy,
+  zeros,
 } from "../torch/index.js"
 import { addLowRank, type LowRankPart } from "./low-rank.js"
 
@@ -44,8 +46,9 @@ export class Linear {
 /** x [..., K] times weight [N, K] transposed, plus bias [N], in x's type whatever the weight is stored in. */
 export function multiply(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
   const width = weight.shape[1]
-  if (isSkinny(x, weight, bias, x.size / width)) return skinnyLinear(x, weight, bias)
-  if (x.dtype === weight.dtype) return linear(x, weight, bias)
+  const rows = x.size / width
+  if (isSkinny(x, weight, bias, rows)) return skinnyLinear(x, weight, bias)
+  if (x.dtype === weight.dtype) return isPadded(x, rows) ? paddedProduct(x, weight, bias) : linear(x, weight, bias)
   if (isFrozen(x, weight, bias)) return frozenProduct(x, weight, bias)
   const chunkRows = chunkOf(x, width)
   if (chunkRows >= weight.shape[0]) return linear(x, weight.to(x.dtype), bias)
@@ -53,6 +56,34 @@ export function multiply(x: Tensor, weight: Tensor, bias: Tensor | null = null):
     .split(chunkRows)
     .map((part, i) => linear(x, part.to(x.dtype), bias?.narrow(0, i * chunkRows, part.shape[0])))
   return cat(products, x.rank - 1)
+}
+
+/**
+ * In half precision libtorch's library (oneDNN) makes a kernel for each number of rows it meets, which takes several times as long as
+ * a small product. Decoding of many sequences meets all numbers: they are filled up to the next multiple of this.
+ */
+const PADDED_ROWS = 8
+/** Above, the product is what takes long. */
+const MOST_PADDED_ROWS = 512
+
+const isPadded = (x: Tensor, rows: number): boolean =>
+  x.dtype === "bfloat16" &&
+  x.device === "cpu" &&
+  rows % PADDED_ROWS !== 0 &&
+  rows > PADDED_ROWS &&
+  rows <= MOST_PADDED_ROWS &&
+  !gradEnabled()
+
+/** The product of x [..., K] with rows of nothing behind its own. */
+function paddedProduct(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
+  return tidy(() => {
+    const [outputs, width] = weight.shape
+    const rows = x.size / width
+    const filled = zeros([Math.ceil(rows / PADDED_ROWS) * PADDED_ROWS, width], { dtype: x.dtype })
+    filled.narrow(0, 0, rows).copy_(x.reshape(rows, width))
+    const product = linear(filled, weight, bias).narrow(0, 0, rows)
+    return product.view(...x.shape.slice(0, -1), outputs)
+  })
 }
 
 /** Rows of a weight that are converted at a time. */
