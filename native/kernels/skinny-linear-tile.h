@@ -1,23 +1,12 @@
-// The inner loops of skinny products, on vectors of LANES floats; includers set LANES, REGISTERS and the name of the kernel.
-// Includes no library code but this: a template instantiated here with AVX must never be the one others link to.
-#include <cstdint>
-#include <cstring>
-
+// The inner loops of skinny products. Includes no library code: see vectors.h.
+#pragma once
 #include "skinny-linear.h"
+#include "vectors.h"
 
 namespace {
 
 using dvl::skinny::Product;
 using dvl::skinny::Stored;
-
-#define INLINE inline __attribute__((always_inline))
-#define LOCAL __attribute__((always_inline))
-#define SHARED __attribute__((noinline))
-
-typedef float Floats __attribute__((vector_size(LANES * 4)));
-typedef uint32_t Words __attribute__((vector_size(LANES * 4)));
-typedef uint16_t Halves __attribute__((vector_size(LANES * 2)));
-typedef int8_t Bytes __attribute__((vector_size(LANES)));
 
 constexpr int STEP = 2 * LANES;
 // Inputs whose packed rows stay in the first-level cache while weights stream by. Sums are cut here and nowhere else: a row's
@@ -26,32 +15,7 @@ constexpr int STEP = 2 * LANES;
 #define PANEL 1024
 #endif
 
-struct BFloat16 { uint16_t bits; };
 struct Float16 { uint16_t bits; };
-
-// Loops over constants are unrolled here and not by the compiler: accumulators must be registers at -O2 as well.
-template <int... I>
-struct Sequence {};
-template <int N, int... I>
-struct Count : Count<N - 1, N - 1, I...> {};
-template <int... I>
-struct Count<0, I...> { using type = Sequence<I...>; };
-template <int N>
-using Indices = typename Count<N>::type;
-template <int I>
-struct Index { constexpr operator int() const { return I; } };
-
-template <class F, int... I>
-INLINE void unrolled(F&& body, Sequence<I...>) { (body(Index<I>{}), ...); }
-template <int N, class F>
-INLINE void unroll(F&& body) { unrolled(body, Indices<N>{}); }
-
-template <class V, class T>
-INLINE V load(const T* from) {
-  V value;
-  std::memcpy(&value, from, sizeof value);
-  return value;
-}
 
 // A step of weights comes as two vectors. Where SPLIT, the first has the even inputs and the second the odd ones: a 16-bit
 // pair is widened by one shift or mask, without moving lanes; the packed x is split likewise.
@@ -107,12 +71,6 @@ INLINE Floats widen(const Float16* from) {
 INLINE void multiplyAdd(Floats& acc, Floats x, Floats w) { asm("vfmadd231ps %2, %1, %0" : "+v"(acc) : "v"(w), "v"(x)); }
 #else
 INLINE void multiplyAdd(Floats& acc, Floats x, Floats w) { acc += x * w; }
-#endif
-
-#if defined(__clang__)
-#define SHUFFLE(a, b, index) __builtin_shufflevector(a, b, (index)...)
-#else
-#define SHUFFLE(a, b, index) __builtin_shuffle(a, b, Words{static_cast<uint32_t>(index)...})
 #endif
 
 // Neighbours (lanes that differ in BIT only) are added; a's sums go to the lanes without BIT, b's to those with it.

@@ -1,6 +1,6 @@
 // The operator diffusionvl::skinny_linear: a few rows by a weight that is streamed from memory in the type it is stored in.
 // Knows instruction sets and threads; the arithmetic is in skinny-linear-tile.h.
-#include "skinny-linear.h"
+#include "dispatch.h"
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
@@ -9,59 +9,13 @@
 #include <atomic>
 #include <torch/library.h>
 
-// The threads libtorch itself computes on. Called directly because clang would bring an OpenMP library of its own; GNU's and
-// LLVM's libraries both have this entry.
-extern "C" void GOMP_parallel(void (*body)(void*), void* data, unsigned threads, unsigned flags) __attribute__((weak));
-
 namespace dvl::skinny {
 
 namespace {
 
-constexpr int64_t SERIAL = 1 << 18;      // multiplications that one thread does before another would have woken up
 // Weights per block: fetched ahead into the second-level cache while few rows are computed; more where many rows use them,
 // since x is read again for each block.
 constexpr int64_t BLOCK_BYTES = 1 << 16, LARGE_BLOCK_BYTES = 1 << 18, LARGE_ROWS = 12;
-
-template <class F>
-void parallel(int64_t threads, F& body) {
-  if (threads > 1 && GOMP_parallel && !at::in_parallel_region()) {
-    GOMP_parallel([](void* data) { (*static_cast<F*>(data))(); }, &body, static_cast<unsigned>(threads), 0);
-  } else {
-    body();
-  }
-}
-
-bool supports(const Kernel& kernel) {
-#if defined(__x86_64__)
-  if (&kernel == &avx512) return __builtin_cpu_supports("avx512f");
-  if (&kernel == &avx2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");  // all of these have F16C
-#endif
-  return &kernel == &portable;
-}
-
-const Kernel* const KERNELS[] = {
-#if defined(__x86_64__)
-    &avx512, &avx2,
-#endif
-    &portable,
-};
-
-const Kernel& kernelNamed(std::optional<c10::string_view> name) {
-  if (!name) {
-    static const Kernel* best = nullptr;
-    for (size_t i = 0; !best; i++) {
-      if (supports(*KERNELS[i])) best = KERNELS[i];
-    }
-    return *best;
-  }
-  for (const Kernel* kernel : KERNELS) {
-    if (*name == kernel->name) {
-      TORCH_CHECK_VALUE(supports(*kernel), "skinny_linear: this CPU has no ", kernel->name);
-      return *kernel;
-    }
-  }
-  TORCH_CHECK_VALUE(false, "skinny_linear: no instruction set is called ", *name, " here");
-}
 
 Stored storedAs(const at::Tensor& weight) {
   switch (weight.scalar_type()) {
@@ -87,7 +41,7 @@ void multiply(const Kernel& kernel, Product product, const float* x, const float
       kernel.pack(product.stored, x, product.rows, product.inputs, steps * i / portions, steps * (i + 1) / portions, packed.data_ptr<float>());
     }
   };
-  parallel(portions > 1 ? threads : 1, packing);
+  inParallel(portions > 1 ? threads : 1, packing);
 
   static constexpr int64_t ELEMENT[] = {2, 2, 4, 1};
   const int64_t rowBytes = product.inputs * ELEMENT[static_cast<int>(product.stored)];
@@ -108,7 +62,7 @@ void multiply(const Kernel& kernel, Product product, const float* x, const float
       kernel.block(product, first, last, (next + 1) * size <= product.outputs ? next * size : first);
     }
   };
-  parallel(std::min(threads, blocks), computing);
+  inParallel(std::min(threads, blocks), computing);
 }
 
 at::Tensor skinnyLinear(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias, const std::optional<at::Tensor>& scales,
@@ -137,7 +91,7 @@ at::Tensor skinnyLinear(const at::Tensor& x, const at::Tensor& weight, const std
   const at::Tensor values = x.to(at::kFloat).contiguous();
   const Product product{stored, weight.const_data_ptr(), factors.defined() ? factors.const_data_ptr<float>() : nullptr, nullptr, y.data_ptr<float>(),
                         values.numel() / weight.size(1), weight.size(1), weight.size(0)};
-  multiply(kernelNamed(instructionSet), product, values.const_data_ptr<float>(), biases.defined() ? biases.const_data_ptr<float>() : nullptr);
+  multiply(kernelsNamed(instructionSet, "skinny_linear").linear, product, values.const_data_ptr<float>(), biases.defined() ? biases.const_data_ptr<float>() : nullptr);
   return y.to(x.scalar_type());
 }
 

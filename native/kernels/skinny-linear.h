@@ -16,9 +16,7 @@ struct Product {
   int64_t rows, inputs, outputs;
 };
 
-// The loops of one instruction set.
 struct Kernel {
-  const char* name;
   int64_t step;  // inputs taken at a time; the packed rows are padded to a multiple of it
   // Brings steps [first, last) of x [rows, inputs] into the order the loops read.
   void (*pack)(Stored stored, const float* x, int64_t rows, int64_t inputs, int64_t first, int64_t last, float* packed);
@@ -28,10 +26,5 @@ struct Kernel {
 
 // Outputs per block are a multiple of this: of the widths of all tiles.
 constexpr int64_t OUTPUTS = 12;
-
-extern const Kernel portable;
-#if defined(__x86_64__)
-extern const Kernel avx2, avx512;
-#endif
 
 }  // namespace dvl::skinny

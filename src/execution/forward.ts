@@ -4,10 +4,11 @@ import type { Work } from "../in-turns.js"
 import type { LanguageModel } from "../models/types.js"
 import { type AttentionPattern, bidirectional, blockCausal, causalThenBlocks } from "../nn/attention-pattern.js"
 import type { KvCache } from "../nn/kv-cache.js"
-import type { Decoding, ForwardRequest } from "../paradigms/decode-loop.js"
-import type { Predictions } from "../paradigms/sampling.js"
+import { chooseTokens, type Decoding, type ForwardRequest } from "../paradigms/decode-loop.js"
+import { type Predictions, type SampledRows, sampleEach } from "../paradigms/sampling.js"
 import { cat, type Tensor } from "../torch/index.js"
 import type { Asked } from "./batch.js"
+import { packRows, type SequenceRows } from "./packed-rows.js"
 import type { Slot } from "./slot.js"
 
 export interface SlotRequest {
@@ -26,8 +27,7 @@ interface Wanted {
 
 /** Tokens of one sequence that go through the model together. */
 interface Segment {
-  embeddings: Tensor
-  positions: Tensor
+  rows: SequenceRows
   pattern: AttentionPattern
   cache: KvCache | undefined
   /** Tokens of the sequence up to the end of what is asked, of which this may be a piece. */
@@ -48,20 +48,52 @@ export function* forwardSlots(model: LanguageModel, requests: readonly SlotReque
   const segments = requests.map(({ slot, request }, i) =>
     request.ids.length > 0 ? segmentOf(slot, request, wanted[i].positions) : undefined,
   )
-  const companions = requests.map(({ slot, request }) => companionOf(model, slot, request))
+  const companions = requests.map(({ slot, request }) => companionOf(slot, request))
   const logits = yield* logitsOf(model, [...segments, ...companions])
   for (const { slot, request } of requests) if (request.commit > 0) slot.cache.commit(request.commit)
-  return requests.map(({ slot, request, choose }, i) => {
-    const { fromBefore } = wanted[i]
-    if (request.wanted.length === 0) return NOTHING
-    const [computedNow, beside] = [logits[i], logits[requests.length + i]]
-    const before = fromBefore ? [slot.kept(request.wanted[0])] : []
-    const all = cat(computedNow ? [...before, computedNow] : before)
-    if (request.keep !== undefined && !(fromBefore && request.keep === request.wanted[0]))
-      slot.keep(request.keep, all.narrow(0, request.wanted.indexOf(request.keep), 1))
-    if (request.choice === undefined) return NOTHING
+  const rows = requests.map(({ slot, request }, i) => {
+    const now = logits[i]
+    if (!wanted[i].fromBefore) return now ? [now] : []
+    const all = now ? [slot.kept(request.wanted[0]), now] : [slot.kept(request.wanted[0])]
+    // What was kept is given back when something else is.
+    return request.keep === undefined ? all : [cat(all)]
+  })
+  requests.forEach(({ slot, request: { keep, wanted: asked } }, i) => {
+    if (keep === undefined || (wanted[i].fromBefore && keep === asked[0])) return
+    const { positions, fromBefore } = wanted[i]
+    const row = asked.indexOf(keep) - (fromBefore ? 1 : 0)
+    slot.keep(keep, positions.length === 1 ? (logits[i] as Tensor) : (logits[i] as Tensor).narrow(0, row, 1))
+  })
+  return chosen(
+    requests.map(({ request, choose }, i) => ({
+      choice: request.wanted.length > 0 ? request.choice : undefined,
+      choose,
+      rows: rows[i],
+      companion: logits[requests.length + i],
+    })),
+  )
+}
+
+/** Rows of logits, and what is to be chosen from them; nothing where there is no choice. */
+interface Choosing {
+  choice: unknown
+  choose: Decoding["choose"]
+  rows: readonly Tensor[]
+  companion: Tensor | undefined
+}
+
+/** What is chosen by plain numbers is chosen together, the rest one after the other. */
+function chosen(all: readonly Choosing[]): (Predictions | Error)[] {
+  const sampled = all.map(({ choice, choose, rows }): SampledRows | undefined => {
+    if (choice === undefined || typeof choose === "function") return undefined
+    return { ...choose.sampling(choice), logits: rows }
+  })
+  const together = sampleEach(sampled.filter((rows) => rows !== undefined))[Symbol.iterator]()
+  return all.map(({ choice, choose, rows, companion }, i) => {
+    if (choice === undefined) return NOTHING
+    if (sampled[i]) return together.next().value as Predictions | Error
     try {
-      return choose(all, request.choice, beside)
+      return chooseTokens(choose, cat(rows), choice, companion)
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error))
     }
@@ -79,23 +111,15 @@ function segmentOf(slot: Slot, request: Asked, outputPositions: Int32Array): Seg
   const pattern = patternOf(request, ids.length, past)
   // What neither sees earlier tokens nor leaves any needs no memory for them.
   const cache = past + commit > 0 ? slot.cache : undefined
-  return {
-    embeddings: slot.embed(request),
-    positions: slot.positions(request),
-    pattern,
-    cache,
-    length,
-    outputPositions,
-  }
+  return { rows: slot.rows(request), pattern, cache, length, outputPositions }
 }
 
-function companionOf(model: LanguageModel, slot: Slot, request: ForwardRequest): Segment | undefined {
+function companionOf(slot: Slot, request: ForwardRequest): Segment | undefined {
   const { companion, wanted } = request
   if (!companion) return undefined
-  const positions = slot.positions({ start: 0, ids: companion })
+  const rows = { prompt: undefined, ids: companion, positions: slot.positions({ start: 0, ids: companion }) }
   const pattern = patternOf(request, companion.length, 0)
-  const { length } = companion
-  return { embeddings: model.embed(companion), positions, pattern, cache: undefined, length, outputPositions: wanted }
+  return { rows, pattern, cache: undefined, length: companion.length, outputPositions: wanted }
 }
 
 function patternOf(request: ForwardRequest, rows: number, past: number): AttentionPattern {
@@ -108,11 +132,12 @@ function patternOf(request: ForwardRequest, rows: number, past: number): Attenti
 function* logitsOf(model: LanguageModel, all: readonly (Segment | undefined)[]): Work<(Tensor | undefined)[]> {
   const segments = all.filter((segment) => segment !== undefined)
   if (segments.length === 0) return all.map(() => undefined)
-  const positions = segments.map((segment) => segment.positions)
-  const axes = positions.some(({ rank }) => rank === 3)
+  const packed = packRows(
+    model,
+    segments.map(({ rows }) => rows),
+  )
   const hidden = yield* model.forwardInPieces({
-    embeddings: cat(segments.map(({ embeddings }) => embeddings)).unsqueeze(0),
-    positions: cat(axes ? positions.map(onThreeAxes) : positions, axes ? 2 : 1),
+    ...packed,
     patterns: segments.map(({ pattern }) => pattern),
     caches: segments.map(({ cache }) => cache),
     lengths: segments.map(({ length }) => length),
@@ -129,7 +154,3 @@ function* logitsOf(model: LanguageModel, all: readonly (Segment | undefined)[]):
     return rows === total ? logits : logits.narrow(0, row - rows, rows)
   })
 }
-
-/** Positions [1, L] of a sequence without pictures among those with three axes: the same on each. */
-const onThreeAxes = (positions: Tensor): Tensor =>
-  positions.rank === 3 ? positions : positions.unsqueeze(0).expand(3, -1, -1)

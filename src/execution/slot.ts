@@ -3,10 +3,11 @@
 import type { LanguageModel } from "../models/types.js"
 import type { KvCache } from "../nn/kv-cache.js"
 import type { ForwardRequest } from "../paradigms/decode-loop.js"
-import { embedPrompt, type Prompt, promptPositions } from "../paradigms/prompt.js"
-import { cat, noGrad, type Tensor, tidy, untidied } from "../torch/index.js"
+import { embedPrompt, type Prompt, positionsOf } from "../paradigms/prompt.js"
+import { noGrad, type Tensor, tidy, untidied } from "../torch/index.js"
 import type { Asked } from "./batch.js"
 import { type Content, contentOf, featureNamesOf } from "./content.js"
+import type { SequenceRows } from "./packed-rows.js"
 import type { PrefixKind } from "./prefix-cache.js"
 
 export class Slot {
@@ -86,19 +87,20 @@ export class Slot {
       this.#following.push(ids[position - start])
   }
 
-  /** Positions [start, start + L) as the model sees them, [L, E]. */
-  embed({ start, ids }: ForwardRequest): Tensor {
+  /** Positions [start, start + L): those of them in the prompt as the model sees them, and the tokens behind it. */
+  rows({ start, ids }: ForwardRequest): SequenceRows {
     const [prompt] = this.#embeddings.shape
     const inPrompt = Math.min(ids.length, Math.max(0, prompt - start))
-    const parts: Tensor[] = []
-    if (inPrompt > 0) parts.push(this.#embeddings.narrow(0, start, inPrompt))
-    if (inPrompt < ids.length) parts.push(this.#model.embed(ids.slice(inPrompt)))
-    return parts.length === 1 ? parts[0] : cat(parts)
+    return {
+      prompt: inPrompt > 0 ? this.#embeddings.narrow(0, start, inPrompt) : undefined,
+      ids: ids.subarray(inPrompt),
+      positions: this.positions({ start, ids }),
+    }
   }
 
-  /** int64 [1, L], or [3, 1, L] for a model with three axes. */
-  positions({ start, ids }: Pick<ForwardRequest, "start" | "ids">): Tensor {
-    return promptPositions(this.#prompt, start, start + ids.length, this.#embeddings.device)
+  /** Where they stand, on one axis or three. */
+  positions({ start, ids }: Pick<ForwardRequest, "start" | "ids">): Int32Array[] {
+    return positionsOf(this.#prompt, start, start + ids.length)
   }
 
   /** Logits [1, V] of the position that was kept. */

@@ -1,15 +1,14 @@
 /** One layer of the Llama-like decoders: grouped-query attention, then SwiGLU, each behind a norm and beside a residual. */
 
 import { attention } from "../nn/attention.js"
-import type { KvCache } from "../nn/kv-cache.js"
 import type { Linear } from "../nn/linear.js"
 import type { RmsNorm } from "../nn/norm.js"
+import type { PackedAttention } from "../nn/packed-attention.js"
 import { type RopeTables, rotate } from "../nn/rope.js"
 import type { SwiGlu } from "../nn/swiglu.js"
-import { cat, type Tensor } from "../torch/index.js"
+import type { Tensor } from "../torch/index.js"
 import type { DecoderConfig } from "./decoder-config.js"
 import type { OutputSelection, Patterns } from "./output-selection.js"
-import type { ForwardInput } from "./types.js"
 import { takeLinear, takeNorm, takeSwiGlu, type WeightSource } from "./weight-source.js"
 
 /** What every layer of one forward shares. */
@@ -17,7 +16,8 @@ export interface LayerContext {
   tables: RopeTables
   /** The patterns within a layer's window: the same lists for all layers with the same one. */
   patternsWithin(window: number | null): Patterns
-  caches?: ForwardInput["caches"]
+  /** Where sequences lie behind one another, each with its own cache. */
+  packed?: PackedAttention
 }
 
 export class DecoderLayer {
@@ -62,10 +62,15 @@ export class DecoderLayer {
     const k = this.#turned(this.#heads(this.#keys, normed, this.#headNorms?.keys), context.tables)
     const v = this.#heads(this.#values, normed)
     const patterns = context.patternsWithin(this.#window)
-    const seen = context.caches ? writeEach(context.caches, this.index, k, v, patterns) : [{ keys: k, values: v }]
-    const attend = (q: Tensor, queries: Patterns): Tensor => attendEach(q, seen, queries)
+    const { packed } = context
+    const keys = { layer: this.index, k, v, patterns }
+    const attend = (q: Tensor, queries: Patterns): Tensor =>
+      packed ? packed.attend(q, keys, queries) : attention(q, k, v, queries[0])
     // Nobody looks at the hidden states themselves: keys and values were all that was wanted.
-    if (selection?.perSample === 0) return x.flatten(0, 1).narrow(0, 0, 0)
+    if (selection?.perSample === 0) {
+      packed?.keep(keys)
+      return x.flatten(0, 1).narrow(0, 0, 0)
+    }
     if (!selection) {
       const q = this.#turned(this.#heads(this.#queries, normed, this.#headNorms?.queries), context.tables)
       return this.#finish(x, joinHeads(attend(q, patterns)))
@@ -101,33 +106,3 @@ export class DecoderLayer {
 
 /** [B, heads, R, d] → [B, R, heads · d] */
 const joinHeads = (x: Tensor): Tensor => x.transpose(1, 2).flatten(2, 3)
-
-/** Keys and values that each sequence sees, those of its cache and its own, which lie behind one another in k and v [1, Hkv, R, d]. */
-function writeEach(
-  caches: readonly (KvCache | undefined)[],
-  layer: number,
-  k: Tensor,
-  v: Tensor,
-  patterns: Patterns,
-): { keys: Tensor; values: Tensor }[] {
-  let start = 0
-  return caches.map((cache, i) => {
-    const { queries: rows } = patterns[i][0]
-    start += rows
-    const ofSequence = (x: Tensor): Tensor => (caches.length === 1 ? x : x.narrow(2, start - rows, rows))
-    const [keys, values] = [ofSequence(k), ofSequence(v)]
-    return cache ? cache.write(layer, keys, values) : { keys, values }
-  })
-}
-
-/** Attention of a batch, or of each of several sequences whose queries lie behind one another in q [1, heads, R, d]. */
-function attendEach(q: Tensor, seen: readonly { keys: Tensor; values: Tensor }[], patterns: Patterns): Tensor {
-  if (seen.length === 1) return attention(q, seen[0].keys, seen[0].values, patterns[0])
-  let start = 0
-  const outputs = seen.flatMap(({ keys, values }, i) => {
-    const { queries: rows } = patterns[i][0]
-    start += rows
-    return rows === 0 ? [] : [attention(q.narrow(2, start - rows, rows), keys, values, patterns[i])]
-  })
-  return outputs.length === 1 ? outputs[0] : cat(outputs, 2)
-}

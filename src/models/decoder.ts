@@ -8,6 +8,7 @@ import { type AttentionPattern, withinWindow } from "../nn/attention-pattern.js"
 import { KvCache } from "../nn/kv-cache.js"
 import { Linear } from "../nn/linear.js"
 import type { RmsNorm } from "../nn/norm.js"
+import { PackedAttention } from "../nn/packed-attention.js"
 import { type RopeTables, ropeTables } from "../nn/rope.js"
 import { runLayer } from "../nn/run-layer.js"
 import type { TokenRows } from "../nn/token-rows.js"
@@ -74,7 +75,8 @@ export class Decoder implements LanguageModel {
     const tables = this.#tables(positions, caches && patterns, lengths)
     // Lists of this forward alone: what attention remembers about them is given back at its end.
     const within = windowed(caches ? patterns.map((pattern) => [pattern]) : [[...patterns]])
-    const context: LayerContext = { tables, patternsWithin: within.of, caches }
+    const packed = caches && new PackedAttention(caches)
+    const context: LayerContext = { tables, patternsWithin: within.of, packed }
     const last = within.of(windows?.[this.#layers.length - 1] ?? null)
     const select = caches ? selectPacked : selectOutputs
     const selection = outputPositions && select(embeddings, last.flat(), outputPositions)
@@ -95,6 +97,7 @@ export class Decoder implements LanguageModel {
       }
       return this.#norm.forward(x)
     } finally {
+      packed?.dispose()
       // A backward pass may come back to them.
       if (!recording) for (const list of [...within.all(), ...(selection?.patterns ?? [])]) forget(list)
     }

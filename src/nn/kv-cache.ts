@@ -67,13 +67,20 @@ export class KvCache {
   write(layer: number, k: Tensor, v: Tensor): { keys: Tensor; values: Tensor } {
     const tokens = k.shape[2]
     const end = this.#length + tokens
-    const { pairs } = this.#room(end)
-    this.#written = tokens
+    const { pairs } = this.#forForward(tokens)
     const put = (whole: Tensor, x: Tensor): Tensor => {
       whole.narrow(2, this.#length, tokens).copy_(x)
       return whole.narrow(2, 0, end)
     }
     return { keys: put(pairs[layer].keys, k), values: put(pairs[layer].values, v) }
+  }
+
+  /**
+   * For a caller that writes a forward's tokens itself, behind the committed ones.
+   * @returns keys and values [layers, 2, 1, Hkv, capacity, d], valid until more room is made
+   */
+  reserve(tokens: number): Tensor {
+    return this.#forForward(tokens).whole
   }
 
   /** Keeps the first tokens of the last forward. */
@@ -113,6 +120,11 @@ export class KvCache {
     this.#free()
     this.#length = 0
     this.#written = 0
+  }
+
+  #forForward(tokens: number): Store {
+    this.#written = tokens
+    return this.#room(this.#length + tokens)
   }
 
   #free(): void {

@@ -5,7 +5,7 @@
 
 import type { Tensor } from "../torch/index.js"
 import type { DecodeEvent } from "./decode-events.js"
-import type { Predictions } from "./sampling.js"
+import { type Predictions, type Sampling, sampleTokens } from "./sampling.js"
 
 /** One forward over positions [start, start + L) of a sequence whose earlier positions are in its cache. */
 export interface ForwardRequest<C = unknown> {
@@ -42,15 +42,37 @@ export interface ForwardResult extends Predictions {
 /** Yields requests, whose results it is sent, and events; the last event is "done". */
 export type DecodeLoop<C = unknown> = Generator<ForwardRequest<C> | DecodeEvent, void, ForwardResult>
 
-/** How one answer is decoded. */
-export interface Decoding<C = unknown> {
-  loop: DecodeLoop<C>
-  /** Positions of prompt and answer together, at most: how much the cache must hold. */
-  length: number
+/** A rule that is nothing but numbers: the tokens of many sequences are chosen by such rules together. */
+export interface PlainRule<C = unknown> {
+  sampling(choice: C): Sampling
+}
+
+/** Any other rule. As a method, so that decodings with choices of their own are decodings. */
+interface AnyRule<C> {
   /**
    * Tokens from logits [n, V] of the wanted positions; called within a `tidy`.
    * @param companion logits [n, V] of the companion, where the request has one
    * @throws NotFiniteError, EqualLogitsError or NothingLeftError when no token can be chosen
    */
   choose(logits: Tensor, choice: C, companion?: Tensor): Predictions
+}
+
+/** How one answer is decoded. */
+export interface Decoding<C = unknown> {
+  loop: DecodeLoop<C>
+  /** Positions of prompt and answer together, at most: how much the cache must hold. */
+  length: number
+  choose: AnyRule<C>["choose"] | PlainRule<C>
+}
+
+/** What such a rule chooses. */
+export function chooseTokens<C>(
+  choose: Decoding<C>["choose"],
+  logits: Tensor,
+  choice: C,
+  companion?: Tensor,
+): Predictions {
+  if (typeof choose === "function") return choose(logits, choice, companion)
+  const { options, uniforms, banned } = choose.sampling(choice)
+  return sampleTokens(logits, options, uniforms, banned)
 }

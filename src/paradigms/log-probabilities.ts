@@ -5,7 +5,7 @@
 
 import type { Tensor } from "../torch/index.js"
 import type { DecodeEvent, StepEvent } from "./decode-events.js"
-import type { DecodeLoop, Decoding, ForwardResult } from "./decode-loop.js"
+import { chooseTokens, type DecodeLoop, type Decoding, type ForwardResult } from "./decode-loop.js"
 import { int64 } from "./prompt.js"
 import type { Predictions } from "./sampling.js"
 
@@ -35,10 +35,10 @@ export function withLogProbabilities<C>(decoding: Decoding<C>, k: number): Decod
   return {
     length: decoding.length,
     loop: attached(decoding.loop),
-    choose(logits, choice, companion) {
+    choose: (logits, choice, companion): WithLogProbabilities => {
       // Rules of decoding may write into the logits: what stands there now is the model's.
       const log = logits.to("float32").logSoftmax(1)
-      const predictions = decoding.choose(logits, choice, companion)
+      const predictions = chooseTokens(decoding.choose, logits, choice, companion)
       return { ...predictions, logProbabilities: read(log, predictions.ids, k) }
     },
   }

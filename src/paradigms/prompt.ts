@@ -29,15 +29,25 @@ export function embedPrompt(model: LanguageModel, { ids, features = [] }: Prompt
 }
 
 /**
- * Positions of rows [start, end) of the prompt and what follows it: int64 [1, n], or [3, 1, n] with M-RoPE, where later
- * rows count on from the largest position.
+ * Positions of rows [start, end) of the prompt and what follows it, on one axis, or on three with M-RoPE, where later rows count
+ * on from the largest position.
  */
-export function promptPositions({ positions }: Prompt, start: number, end: number, device: Device): Tensor {
+export function positionsOf({ positions }: Pick<Prompt, "positions">, start: number, end: number): Int32Array[] {
   const rows = Int32Array.from({ length: end - start }, (_, i) => start + i)
-  if (!positions) return int64(rows, device, [1, rows.length])
+  if (!positions) return [rows]
   const { axes, delta } = positions
-  const all = axes.flatMap((axis) => Array.from(rows, (row) => (row < axis.length ? axis[row] : row + delta)))
-  return int64(all, device, [3, 1, rows.length])
+  return axes.map((axis) => rows.map((row) => (row < axis.length ? axis[row] : row + delta)))
+}
+
+/** `positionsOf` as int64 [1, n], or [3, 1, n]. */
+export function promptPositions(prompt: Prompt, start: number, end: number, device: Device): Tensor {
+  const axes = positionsOf(prompt, start, end)
+  const shape = axes.length === 1 ? [1, end - start] : [axes.length, 1, end - start]
+  return int64(
+    axes.flatMap((axis) => [...axis]),
+    device,
+    shape,
+  )
 }
 
 /** Integers as an int64 tensor. */

@@ -6,9 +6,6 @@ import { noGrad, tensor } from "../torch/index.js"
 import { EqualLogitsError, NotFiniteError } from "./not-finite.js"
 import { checkSampling, type SamplingOptions, sampleTokens } from "./sampling.js"
 
-const sample = (rows: number[][], options: SamplingOptions, uniforms: number[], banned?: number) =>
-  noGrad(() => sampleTokens(tensor(rows.flat(), [rows.length, rows[0].length]), options, uniforms, banned))
-
 /** The rule in words, on plain numbers: scale, keep the top k with ties, keep the top p, draw by cumulative sums. */
 function expectedToken(
   logits: number[],
@@ -42,7 +39,11 @@ function expectedToken(
   return { id, probability: probabilities[id] }
 }
 
-describe("sampling", () => {
+// float32 takes the kernel, float64 the engine's operators, as other devices do.
+describe.each(["float32", "float64"] as const)("sampling from %s", (dtype) => {
+  const sample = (rows: number[][], options: SamplingOptions, uniforms: number[], banned?: number) =>
+    noGrad(() => sampleTokens(tensor(rows.flat(), [rows.length, rows[0].length], { dtype }), options, uniforms, banned))
+
   it("greedy takes the largest logit, with its probability in the whole distribution", () => {
     const { ids, confidences } = sample(
       [

@@ -1,8 +1,8 @@
 /** Tokens and confidences from logits: greedy or sampled (docs/reference.md, "Sampling"). Shared by all decoders. */
 
-import { cat, type Tensor, tensor, where, zeros } from "../torch/index.js"
-import { ModelLogits } from "./model-logits.js"
-import { EqualLogitsError, requireFinite } from "./not-finite.js"
+import { cat, chooseTokens, hasKernels, type RowRule, type Tensor, tensor, where, zeros } from "../torch/index.js"
+import { ModelLogits, preciseLogits } from "./model-logits.js"
+import { EqualLogitsError, NotFiniteError, requireFinite } from "./not-finite.js"
 
 /** Logits of a row that are read with its token: where these are the same, the whole row is looked at. */
 const PROBES = 8
@@ -35,10 +35,22 @@ export interface Predictions {
 /** Tokens [n] and their probabilities [n], on the device. */
 export type Choice = [ids: Tensor, confidences: Tensor]
 
+/** How tokens are taken from rows of logits where nothing but these numbers decides. */
+export interface Sampling {
+  options: SamplingOptions
+  /** One per row; used when the temperature is not 0. */
+  uniforms: ArrayLike<number>
+  /** A token that is never taken. */
+  banned?: number
+}
+
+/** Rows of one sequence: logits [n, V] each, behind one another. */
+export interface SampledRows extends Sampling {
+  logits: readonly Tensor[]
+}
+
 /**
  * One token per row of a model's logits [n, V], in one read from the device. Call it within a `tidy`.
- * @param uniforms one per row; used when the temperature is not 0
- * @param banned a token that is never taken; its logits are overwritten where they are in float32 or float64
  * @throws NotFiniteError when one of the logits is not finite, that of a banned token included; EqualLogitsError when all
  * of a row are the same
  */
@@ -48,12 +60,52 @@ export function sampleTokens(
   uniforms: ArrayLike<number>,
   banned?: number,
 ): Predictions {
-  const modelLogits = new ModelLogits(logits)
-  if (banned !== undefined) modelLogits.ban(banned)
-  if (!options.temperature) return readGreedy(modelLogits.values, modelLogits)
-  const [ids, confidences] = multinomial(modelLogits.values, options, uniforms)
-  const plain = options.confidenceFrom === "unmodified"
-  return readDrawn([ids, plain ? probabilitiesOf(ids, modelLogits.values) : confidences], modelLogits)
+  const [predictions] = sampleEach([{ logits: [logits], options, uniforms, banned }])
+  if (predictions instanceof Error) throw predictions
+  return predictions
+}
+
+/** `sampleTokens` for several sequences: on the CPU one call for all of them. Where a row's numbers broke, its sequence has the error. */
+export function sampleEach(sequences: readonly SampledRows[]): (Predictions | Error)[] {
+  const parts = sequences.flatMap(({ logits }) => logits.map(preciseLogits))
+  const near = parts.every(({ device, dtype }) => device === "cpu" && dtype === "float32")
+  return near && hasKernels() ? chooseNear(sequences, parts) : sequences.map(chooseFar)
+}
+
+function chooseNear(sequences: readonly SampledRows[], parts: readonly Tensor[]): (Predictions | Error)[] {
+  if (parts.length === 0) return []
+  const { ids, confidences, states } = chooseTokens(parts, sequences.flatMap(rulesOf))
+  let end = 0
+  return sequences.map((sequence) => {
+    const start = end
+    end += rowsIn(sequence)
+    const broken = states.slice(start, end).find((state) => state !== "fine")
+    if (broken !== undefined) return broken === "not finite" ? new NotFiniteError() : new EqualLogitsError()
+    return { ids: ids.slice(start, end), confidences: confidences.slice(start, end) }
+  })
+}
+
+const rowsIn = ({ logits }: SampledRows): number => logits.reduce((sum, { shape }) => sum + shape[0], 0)
+
+function rulesOf(sequence: SampledRows): RowRule[] {
+  const { options, uniforms, banned = -1 } = sequence
+  const { temperature = 0, topK = 0, topP = 1 } = options
+  const rule = { temperature, topK, topP, banned, unmodified: options.confidenceFrom === "unmodified" }
+  return Array.from({ length: rowsIn(sequence) }, (_, row) => ({ ...rule, uniform: uniforms[row] ?? 0 }))
+}
+
+/** By the engine's operators, on any device. */
+function chooseFar({ logits, options, uniforms, banned }: SampledRows): Predictions | Error {
+  try {
+    const modelLogits = new ModelLogits(cat(logits))
+    if (banned !== undefined) modelLogits.ban(banned)
+    if (!options.temperature) return readGreedy(modelLogits.values, modelLogits)
+    const [ids, confidences] = multinomial(modelLogits.values, options, uniforms)
+    const plain = options.confidenceFrom === "unmodified"
+    return readDrawn([ids, plain ? probabilitiesOf(ids, modelLogits.values) : confidences], modelLogits)
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error))
+  }
 }
 
 /**

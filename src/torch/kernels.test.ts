@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest"
 import {
+  chooseTokens,
   type DType,
-  hasSkinnyLinear,
+  Generator,
+  hasKernels,
   noGrad,
   ones,
   randn,
@@ -42,7 +44,7 @@ const ROUNDINGS = 24
 
 describe("skinnyLinear", () => {
   it("is built in, and the portable loops run everywhere", () => {
-    expect(hasSkinnyLinear()).toBe(true)
+    expect(hasKernels()).toBe(true)
     expect(SETS).toContain("portable")
   })
 
@@ -195,5 +197,66 @@ describe("skinnyLinear", () => {
     expect(() => skinnyLinear(ones([2, 4]), weight)).toThrow(/no backward pass/)
     expect(() => skinnyLinear(ones([2, 4]), ones([3, 4]), ones([3]).requiresGrad_())).toThrow(/no backward pass/)
     expect(noGrad(() => skinnyLinear(ones([2, 4]), weight).toNumbers())).toEqual([4, 4, 4, 4, 4, 4])
+  })
+})
+
+describe("chooseTokens", () => {
+  const rule = { uniform: 0.5, temperature: 0, topK: 0, topP: 1, banned: -1, unmodified: false }
+  const VOCABULARY = 3001
+
+  it.each(SETS)(
+    "takes the largest, and draws by sums of exponentials, whatever the number of tokens: %s",
+    (instructionSet) => {
+      noGrad(() => {
+        const generator = new Generator(2)
+        const parts = [1, 6, 3].map((rows) => randn([rows, VOCABULARY], { generator }).mul(3))
+        const rows = parts.flatMap((part) => part.split(1).map((row) => [...row.toFloat32()]))
+        const rules = rows.map((_, i) => ({
+          ...rule,
+          uniform: i / 9.5,
+          temperature: i % 3 === 0 ? 0 : 0.6 + 0.2 * i,
+          banned: i % 2 ? 700 * (i % 5) : -1,
+          unmodified: i % 4 === 1,
+        }))
+        const { ids, confidences, states } = chooseTokens(parts, rules, { instructionSet })
+        expect(states).toEqual(rows.map(() => "fine"))
+        rows.forEach((logits, i) => {
+          const { uniform, temperature, banned, unmodified } = rules[i]
+          const weightsAt = (by: number): number[] => logits.map((x, id) => (id === banned ? 0 : Math.exp(x / by)))
+          const weights = weightsAt(temperature || 1)
+          const total = weights.reduce((a, b) => a + b)
+          let sum = 0
+          const reached = weights.findIndex((weight) => {
+            sum += weight
+            return sum > uniform * total
+          })
+          expect(ids[i]).toBe(temperature ? reached : weights.indexOf(Math.max(...weights)))
+          const own = unmodified ? weightsAt(1) : weights
+          expect(confidences[i] / (own[ids[i]] / own.reduce((a, b) => a + b))).toBeCloseTo(1, 4)
+        })
+      })
+    },
+  )
+
+  it.each(SETS)("says of each row whether its numbers are fine, at every place in it: %s", (instructionSet) => {
+    noGrad(() => {
+      for (const size of [1, 2, 15, 16, 17, 40]) {
+        const [fine, same, broken] = [0, 1, 2].map((which) =>
+          Float32Array.from({ length: size }, (_, i) => (which === 0 ? i : 4)),
+        )
+        broken[size - 1] = Number.NaN
+        const rows = tensor(Float32Array.from([...fine, ...same, ...broken]), [3, size])
+        const { states } = chooseTokens([rows], [rule, rule, rule], { instructionSet })
+        expect(states).toEqual(["fine", size > 1 ? "all the same" : "fine", "not finite"])
+      }
+    })
+  })
+
+  it("refuses what does not fit", () => {
+    noGrad(() => {
+      expect(() => chooseTokens([ones([2, 3])], [rule])).toThrow(/1 rules for 2 rows/)
+      expect(() => chooseTokens([ones([1, 3]), ones([1, 4])], [rule, rule])).toThrow(/\[n, V\]/)
+      expect(() => chooseTokens([ones([1, 3]).to("float64")], [rule])).toThrow(/float32/)
+    })
   })
 })

@@ -9,7 +9,7 @@ import { ConstrainedAnswer, constrainedRows } from "../constrained-answer.js"
 import type { Constraint } from "../constraint.js"
 import { doneEvent } from "../decode-events.js"
 import type { DecodeLoop, Decoding } from "../decode-loop.js"
-import { checkSampling, type SamplingOptions, sampleTokens, type UniformSource } from "../sampling.js"
+import { checkSampling, type SamplingOptions, type UniformSource } from "../sampling.js"
 import { type BlockChoice, Denoiser } from "./denoiser.js"
 import { fastLoop, referenceLoop } from "./loops.js"
 import type { CleanContext, TokenShift } from "./needed-positions.js"
@@ -68,14 +68,14 @@ export function blockDecoding(promptLength: number, options: BlockDecoderOptions
   const constrained = constraint && new ConstrainedAnswer(constraint, sequence, { start: promptLength, genLength })
   const loop = options.reference ? referenceLoop : fastLoop
   const schedule = transferSchedule(sequence.full && singleBlockSchedule === "genLength" ? genLength : blockSize, steps)
+  // Nothing trained with the shift ever predicts the mask; without it, the authors let it happen.
+  const banned = shift === "next" ? maskToken : undefined
   return {
     loop: decode(sequence, denoiser, loop(sequence, denoiser, { schedule, strategy, threshold, dropCache })),
     length: sequence.length,
-    choose(logits, { positions, uniforms }) {
-      if (constrained) return constrained.choose(constrainedRows(logits), positions, uniforms, options)
-      // Nothing trained with the shift ever predicts the mask; without it, the authors let it happen.
-      return sampleTokens(logits, options, uniforms, shift === "next" ? maskToken : undefined)
-    },
+    choose: constrained
+      ? (logits, { positions, uniforms }) => constrained.choose(constrainedRows(logits), positions, uniforms, options)
+      : { sampling: ({ uniforms }) => ({ options, uniforms, banned }) },
   }
 }
 
