@@ -7,6 +7,7 @@ import type { Prompt } from "../paradigms/prompt.js"
 import { shown } from "../readable.js"
 import { TemplateFormat } from "../text/template-format.js"
 import { requireOptions } from "./generate.js"
+import { inMode } from "./mode.js"
 import { explainDecodingError } from "./not-finite.js"
 import type { Session } from "./session.js"
 
@@ -24,11 +25,12 @@ export interface AnswerScore {
  * @throws UserError when an answer is too long for the model's positions, or with the likely cause when the model's numbers are not finite
  */
 export function scoreAnswers(
-  session: Session,
+  opened: Session,
   prompt: Prompt,
   answers: readonly string[],
-  options: Pick<DecodingOptions, "blockSize" | "shift"> = {},
+  options: Pick<DecodingOptions, "blockSize" | "shift" | "mode"> = {},
 ): AnswerScore[] {
+  const session = inMode(opened, options.mode)
   requireOptions(session, options)
   if (!Array.isArray(answers) || !answers.every((answer) => typeof answer === "string"))
     throw new UserError(`answers must be a list of texts, not ${shown(answers)}`)

@@ -14,6 +14,10 @@ function withDecoding(command: Command): Command {
       )
       .option("--base <name>", "the model that an adapter belongs to (default: the one that it names)")
       .option("--system <text>", "what the model is told before the conversation")
+      .option(
+        "--mode <name>",
+        "decode as autoregressive, block-diffusion or full-diffusion, whatever the model was trained in (default: as trained)",
+      )
       .option("--max-tokens <n>", "tokens to generate at most (default: 128)", wholeNumber(1))
       .option("--block-size <n>", "tokens denoised together (default: as trained)", wholeNumber(1))
       .option("--steps <n>", "denoising steps per block (default: the block size)", wholeNumber(1))
