@@ -39,8 +39,8 @@ export function decodingOptions(options: DecodingFlags): DecodingOptions {
   const { maxTokens, blockSize, steps, threshold, remasking: strategy, temperature, topK, topP, seed } = options
   const { minP, typicalP, repetitionPenalty, repeatNgramSize, minTokens, generationConfig } = options
   const noRepeatNgramSize = repeatNgramSize === true ? undefined : repeatNgramSize
-  const { guidance, prefixRefresh, stop } = options
-  const blocks = { blockSize, steps, threshold, strategy, guidance, prefixRefresh, stop }
+  const { guidance, prefixRefresh, stop, mode } = options
+  const blocks = { mode, blockSize, steps, threshold, strategy, guidance, prefixRefresh, stop }
   const sampling = { temperature, topK, topP, minP, typicalP, seed }
   return { maxTokens, ...blocks, ...sampling, repetitionPenalty, noRepeatNgramSize, minTokens, generationConfig }
 }
@@ -69,10 +69,9 @@ export async function generateCommand(given: string | undefined, options: Genera
     }
     if (options.json) {
       const { text, stats, decoding } = await generateText(session, request)
-      const { applied, notApplied } = decoding
-      process.stdout.write(
-        `${JSON.stringify({ model: options.model, text, stats, decoding: { applied, notApplied } })}\n`,
-      )
+      const { applied, notApplied, warnings } = decoding
+      const told = { applied, notApplied, ...(warnings.length > 0 && { warnings }) }
+      process.stdout.write(`${JSON.stringify({ model: options.model, text, stats, decoding: told })}\n`)
       process.stderr.write(decodingNotes(decoding, options.debug))
     } else {
       const { stats, decoding } = options.stream ? await streamAnswer(session, request) : await whole(session, request)
@@ -111,12 +110,13 @@ interface Shown {
   decoding: DecodingReport
 }
 
-/** What transformers would have done and this has not, and with --debug all that decided how the answer was decoded. */
+/** Warnings, what transformers would have done and this has not, and with --debug all that decided how the answer was decoded. */
 export function decodingNotes(report: DecodingReport, debug = false): string {
   const notes = report.notApplied
     .filter(({ differs }) => differs && !debug)
     .map(({ key, value, from, why }) => `note: ${key} ${value} of ${from} is not applied: ${why}`)
-  const lines = debug ? report.lines().map((line) => `decoding: ${line}`) : notes
+  const warnings = report.warnings.map((sentence) => `warning: ${sentence}`)
+  const lines = debug ? report.lines().map((line) => `decoding: ${line}`) : [...warnings, ...notes]
   return lines.map((line) => `${line}\n`).join("")
 }
 

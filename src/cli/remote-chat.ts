@@ -46,13 +46,14 @@ function undecided(tokens: readonly DraftToken[]): (string | null)[] {
 
 function statisticsLine(
   model: string,
-  { promptTokens, cachedTokens, tokens, forwards, milliseconds }: ClientStatistics,
+  { promptTokens, cachedTokens, tokens, forwards, milliseconds, warning }: ClientStatistics,
 ): string {
   const seconds = milliseconds / 1000
-  return [
+  const parts = [
     model,
     `prompt ${promptTokens} tokens${cachedTokens > 0 ? `, ${cachedTokens} of them from the cache` : ""}`,
     `${tokens} tokens in ${seconds.toFixed(2)} s (${(tokens / Math.max(seconds, 1e-9)).toFixed(1)} tokens/s)`,
     `${forwards} forwards, ${(forwards / Math.max(tokens, 1)).toFixed(2)} per token`,
-  ].join(" · ")
+  ]
+  return `${warning === undefined ? "" : `warning: ${warning}\n`}${parts.join(" · ")}`
 }

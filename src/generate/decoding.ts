@@ -5,6 +5,7 @@ import { UserError } from "../errors.js"
 import type { DecodingOptions } from "../paradigms/decoding-options.js"
 import { DecodingReport } from "../paradigms/decoding-report.js"
 import type { DecodingSettings } from "../paradigms/paradigm.js"
+import { inMode } from "./mode.js"
 import type { Unloaded } from "./session.js"
 
 const NOTHING: GenerationConfig = { values: {}, unsupported: [] }
@@ -15,12 +16,19 @@ export interface ResolvedDecoding {
 }
 
 /** @throws UserError when the model's own settings cannot be used with this prompt */
-export function resolveDecoding(session: Unloaded, options: DecodingOptions, promptTokens: number): ResolvedDecoding {
+export function resolveDecoding(given: Unloaded, options: DecodingOptions, promptTokens: number): ResolvedDecoding {
+  const session = inMode(given, options.mode)
+  const { paradigm, trainedIn } = session
   const report = new DecodingReport()
+  report.choose("mode", [["option", options.mode]])
+  if (trainedIn)
+    report.warnings.push(
+      `the model was not trained for this mode: it is ${trainedIn.noun}, decoded as ${paradigm.noun}`,
+    )
   const generation = options.generationConfig === false ? NOTHING : session.generation
-  const settings = session.paradigm.settings({ ...session, generation }, options, promptTokens, report)
+  const settings = paradigm.settings({ ...session, generation }, options, promptTokens, report)
   if (options.format !== undefined && !settings.constraint)
-    throw new UserError(`${session.name} is ${session.paradigm.noun}: it cannot be held to a format`, {
+    throw new UserError(`${session.name} is ${paradigm.noun}: it cannot be held to a format`, {
       fix: "leave the format out, and say in the prompt what the answer should look like",
     })
   return { settings, report }

@@ -13,6 +13,7 @@ import { AnswerView } from "./answer-view.js"
 import { checkRequest } from "./check-request.js"
 import { type ResolvedDecoding, resolveDecoding } from "./decoding.js"
 import { merged } from "./merged.js"
+import { inMode } from "./mode.js"
 import { explainDecodingError } from "./not-finite.js"
 import { type ImageSource, preparePrompt } from "./prepare.js"
 import type { Session, Unloaded } from "./session.js"
@@ -89,11 +90,9 @@ async function* generateAll(
       : { request: event.index, ...event.value }
 }
 
-async function* generateOne(
-  session: Session,
-  options: GenerateOptions,
-): AsyncGenerator<GenerateEvent, void, undefined> {
+async function* generateOne(opened: Session, options: GenerateOptions): AsyncGenerator<GenerateEvent, void, undefined> {
   checkRequest(options)
+  const session = inMode(opened, options.mode)
   requireOptions(session, options)
   const started = performance.now()
   const prompt = await preparePrompt(session, options.messages, options.images, options)
@@ -163,17 +162,20 @@ export interface DecodeOptions extends DecodingOptions {
 
 /** The events of the session's decoder on a prepared prompt, for those that want more than text. */
 export function decode(
-  session: Session,
+  opened: Session,
   prompt: Prompt,
   options: DecodeOptions = {},
 ): AsyncGenerator<DecodeEvent, void, undefined> {
+  const session = inMode(opened, options.mode)
   requireOptions(session, options)
   return run(session, prompt, resolveDecoding(session, options, prompt.ids.length), options)
 }
 
 /** @throws UserError naming the option that cannot be used */
-export function requireOptions({ name, paradigm, config }: Unloaded, options: DecodingOptions): void {
-  checkOptions({ name, paradigm, maxPositions: config.text.maxPositions }, options)
+export function requireOptions(session: Unloaded, options: DecodingOptions): void {
+  const { name, paradigm, trainedIn, config } = inMode(session, options.mode)
+  const isTrained = trainedIn === undefined
+  checkOptions({ name, paradigm, isTrained, maxPositions: config.text.maxPositions }, options)
 }
 
 async function* run(

@@ -3,6 +3,7 @@
 import type { DecodingOptions } from "../paradigms/decoding-options.js"
 import { resolveDecoding } from "./decoding.js"
 import { requireOptions } from "./generate.js"
+import { inMode } from "./mode.js"
 import type { Session } from "./session.js"
 
 export interface AnswerSize extends DecodingOptions {
@@ -17,7 +18,8 @@ export interface AnswerSize extends DecodingOptions {
  * defaults say. Not in it: what a forward needs for a moment, and the pictures themselves while they are prepared.
  * @throws UserError for options that cannot be used
  */
-export function requestBytes(session: Session, { promptTokens, pictureTokens, ...options }: AnswerSize): number {
+export function requestBytes(opened: Session, { promptTokens, pictureTokens, ...options }: AnswerSize): number {
+  const session = inMode(opened, options.mode)
   requireOptions(session, options)
   const { settings } = resolveDecoding(session, options, promptTokens)
   const { length } = session.paradigm.decode({ ids: new Int32Array(promptTokens) }, settings)

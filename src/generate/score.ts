@@ -7,6 +7,7 @@ import type { Prompt } from "../paradigms/prompt.js"
 import { shown } from "../readable.js"
 import { TemplateFormat } from "../text/template-format.js"
 import { requireOptions } from "./generate.js"
+import { inMode } from "./mode.js"
 import { explainDecodingError } from "./not-finite.js"
 import type { Session } from "./session.js"
 
@@ -17,7 +18,7 @@ export interface AnswerScore {
   tokens: number
 }
 
-export interface ScoreOptions extends Pick<DecodingOptions, "blockSize" | "shift"> {
+export interface ScoreOptions extends Pick<DecodingOptions, "blockSize" | "shift" | "mode"> {
   /** false: the answers are beginnings, not whole answers; no end is added. @default true */
   end?: boolean
   /**
@@ -34,11 +35,12 @@ export interface ScoreOptions extends Pick<DecodingOptions, "blockSize" | "shift
  * @throws UserError when an answer is too long for the model's positions, or with the likely cause when the model's numbers are not finite
  */
 export function scoreAnswers(
-  session: Session,
+  opened: Session,
   prompt: Prompt,
   answers: readonly string[],
   { end: ended = true, sameLength = false, ...options }: ScoreOptions = {},
 ): AnswerScore[] {
+  const session = inMode(opened, options.mode)
   requireOptions(session, options)
   if (!Array.isArray(answers) || !answers.every((answer) => typeof answer === "string"))
     throw new UserError(`answers must be a list of texts, not ${shown(answers)}`)

@@ -31,8 +31,10 @@ export interface Session extends OpenedModel {
   tokenizer: Tokenizer
   /** Makes pictures ready; absent for a model that reads text only. */
   images?: ImageProcessor
-  /** How the model was trained, and so is decoded. */
+  /** How the model is decoded: as it was trained, unless another mode is asked for. */
   paradigm: AnyParadigm
+  /** The paradigm that the model was trained in, where it is decoded in another. */
+  trainedIn?: AnyParadigm
   /** Computes for all answers of the session, one forward at a time. */
   executor: Executor
   /** How conversations are written for it. */

@@ -50,23 +50,30 @@ const RULES = {
 const word = (key: string): string =>
   key === "strategy" ? "remasking" : key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
-/** What a model is called, and how it was trained. */
+/** What a model is called, and how it is decoded. */
 export interface DecodedModel {
   name: string
   paradigm: AnyParadigm
+  /** Whether it was trained so. @default true */
+  isTrained?: boolean
 }
 
 /**
  * @param instead what may be done other than using another model
  * @throws UserError when the model decodes without this option
  */
-export function requireOption({ name, paradigm }: DecodedModel, option: keyof DecodingOptions, instead?: string): void {
+export function requireOption(
+  { name, paradigm, isTrained = true }: DecodedModel,
+  option: keyof DecodingOptions,
+  instead?: string,
+): void {
   if (paradigm.options.includes(option)) return
   const others = paradigms().filter(({ options }) => options.includes(option))
   // What no paradigm knows is every model's.
   if (others.length === 0) return
   const use = `use ${others.map(({ noun }) => noun).join(" or ")}`
-  throw new UserError(`${name} is ${paradigm.noun}: it has no ${word(option)}`, {
+  const is = isTrained ? "is" : "is decoded as"
+  throw new UserError(`${name} ${is} ${paradigm.noun}: it has no ${word(option)}`, {
     fix: instead === undefined ? use : `${instead}, or ${use}`,
   })
 }

@@ -15,6 +15,12 @@ export const MAX_TOKENS = 128
  * `generate()` reads that file, for block diffusion `remasking_strategy` and `confidence_threshold`.
  */
 export interface DecodingOptions extends SamplingOptions, WarperOptions {
+  /**
+   * The paradigm that decodes, whatever the model was trained in: autoregressive, block-diffusion or full-diffusion. What the
+   * model was not trained for it does less well; the report says so.
+   * @default the one that it was trained in
+   */
+  mode?: string
   /** Tokens to generate at most. @default the model's, else 128 */
   maxTokens?: number
   /** Seed of the sampling, used when the temperature is not 0. @default 0 */

@@ -26,6 +26,8 @@ export interface SettingLeftOut {
 export class DecodingReport {
   readonly applied: Record<string, AppliedSetting> = {}
   readonly notApplied: SettingLeftOut[] = []
+  /** Sentences that whoever reads the answer should know. */
+  readonly warnings: string[] = []
 
   /**
    * The first of the candidates that is there.
@@ -62,6 +64,7 @@ export class DecodingReport {
     }
     return [
       ...Object.entries(this.applied).map(([name, setting]) => `${name} ${value(setting)} (${setting.from})`),
+      ...this.warnings.map((sentence) => `warning: ${sentence}`),
       ...this.notApplied.map(({ key, value, from, why }) => `not applied: ${key} ${value} (${from}): ${why}`),
     ]
   }

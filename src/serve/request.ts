@@ -64,6 +64,8 @@ export interface AnswerStatistics {
   milliseconds: number
   /** Tokens of the prompt that were not computed again. */
   cachedTokens: number
+  /** A sentence about the answer, such as that the model was not trained for the mode. */
+  warning?: string
 }
 
 /** Why an answer ended: by itself, before a text of `stop`, or at its limit. */
@@ -101,7 +103,7 @@ export interface ServedModel {
     mode: string
   }
   paradigm: string
-  /** Ways in which it can be decoded. */
+  /** Paradigms in which it can be decoded, the one that it was trained in first. */
   modes: string[]
   images: boolean
   /** Positions of prompt and answer together. */

@@ -38,7 +38,7 @@ describe("the client of OpenAI", () => {
         images: true,
         ready: true,
         default: { block_size: 4 },
-        modes: ["block-diffusion"],
+        modes: ["block-diffusion", "autoregressive", "full-diffusion"],
       },
     })
     expect(await openai.models.retrieve("bd")).toMatchObject({ id: "bd" })

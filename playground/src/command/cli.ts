@@ -12,6 +12,7 @@ export function cliCommand(request: ChatRequest, pictures: readonly Pick<Picture
     ["model", model],
     ["system", system],
     ...pictures.map(({ name }): [string, unknown] => ["image", name]),
+    ["mode", diffusion.mode],
     ["block-size", diffusion.block_size],
     ["steps", diffusion.steps],
     ["threshold", diffusion.threshold],

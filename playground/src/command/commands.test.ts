@@ -18,7 +18,7 @@ const picture = {
   width: 1,
   height: 1,
 }
-const choice = { ...NO_CHOICE, model: "emoji-diffusion", steps: "4" }
+const choice = { ...NO_CHOICE, model: "emoji-diffusion", mode: "block-diffusion", steps: "4" }
 const NASTY = `"url": "" it's \`id\` $(id) $HOME \\ \\n "quoted"\nJSON `
 
 let folder: string
@@ -44,7 +44,11 @@ function sentBody(text: string, pictures = [picture]) {
 
 test("curl sends the same messages, pictures read from their files", () => {
   const { request, body } = sentBody(NASTY)
-  expect(body).toEqual({ model: "emoji-diffusion", messages: request.messages, diffusion: { steps: 4 } })
+  expect(body).toEqual({
+    model: "emoji-diffusion",
+    messages: request.messages,
+    diffusion: { mode: "block-diffusion", steps: 4 },
+  })
 })
 
 test("whatever is asked, a shell sends it as it is", () => {
@@ -71,6 +75,6 @@ test("the command line gets its words whole", () => {
   const words = shell(`npx() { for word; do printf '%s\\0' "$word"; done; }\n${cliCommand(request, [picture])}`)
   expect(words.split("\0").slice(0, -1)).toEqual([
     ...["diffusionvl", "generate", "--model", "emoji-diffusion", "--system", "Be 'brief'.", "--image", picture.name],
-    ...["--steps", "4", "--", question.text],
+    ...["--mode", "block-diffusion", "--steps", "4", "--", question.text],
   ])
 })

@@ -69,6 +69,8 @@ export interface AnswerCost {
   nfe_per_token?: number
   tokens_per_second?: number
   milliseconds?: number
+  /** A sentence about the answer, such as that the model was not trained for the mode. */
+  warning?: string
 }
 
 /** One `data:` chunk of a stream. */

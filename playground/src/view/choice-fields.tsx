@@ -8,7 +8,7 @@ import {
   type NumberField,
   ORDERS,
 } from "../protocol/choice.js"
-import type { DecodingDefaults } from "../protocol/contract.js"
+import type { DecodingDefaults, ServedModel } from "../protocol/contract.js"
 import { modelOf, models } from "../state/models.js"
 
 const DEFAULTS: Partial<Record<NumberField["key"], keyof DecodingDefaults>> = {
@@ -23,7 +23,9 @@ export function ChoiceFields({ choice, id }: { choice: Signal<Choice>; id: strin
   const model = modelOf(now.model)
   const diffusion = model?.diffusion
   const set = (change: Partial<Choice>) => (choice.value = { ...choice.peek(), ...change })
-  const usual = diffusion?.default
+  const mode = now.mode || diffusion?.paradigm || ""
+  const isTrained = mode === diffusion?.paradigm
+  const usual = isTrained ? diffusion?.default : undefined
   const fields = NUMBER_FIELDS.filter((field) => !field.diffusion || denoises(model, now.mode))
   return (
     <>
@@ -40,8 +42,9 @@ export function ChoiceFields({ choice, id }: { choice: Signal<Choice>; id: strin
           id={`${id}-mode`}
           label="Mode"
           value={now.mode}
-          options={[["", `as trained (${usual?.mode ?? diffusion?.paradigm})`], ...named(diffusion?.modes)]}
-          onChange={(mode) => set({ mode })}
+          options={[["", `as trained (${diffusion?.paradigm})`], ...modes(diffusion)]}
+          // Orders and sizes of one mode need not fit another.
+          onChange={(mode) => set({ mode, remasking: "", blockSize: "", steps: "", threshold: "" })}
         />
       )}
       {fields.map((field) => (
@@ -59,13 +62,17 @@ export function ChoiceFields({ choice, id }: { choice: Signal<Choice>; id: strin
           id={`${id}-remasking`}
           label="Remasking"
           value={now.remasking}
-          options={[["", usual?.remasking ?? "as the model has it"], ...named(ORDERS[diffusion?.paradigm ?? ""])]}
+          options={[["", usual?.remasking ?? "as the model has it"], ...named(ORDERS[mode])]}
           onChange={(remasking) => set({ remasking })}
         />
       )}
     </>
   )
 }
+
+/** All of them, so that a comparison can name each. */
+const modes = (diffusion: ServedModel["diffusion"]): [string, string][] =>
+  (diffusion?.modes ?? []).map((name) => [name, name === diffusion?.paradigm ? name : `${name} (not trained for it)`])
 
 const named = (names: readonly string[] = []): [string, string][] => names.map((name) => [name, name])
 

@@ -19,6 +19,7 @@ export function Cost({ answer: { cost, usage, finish, status } }: { answer: Answ
   return (
     <>
       {end && <p class="hint">{end}</p>}
+      {cost?.warning && <p class="hint">{`Warning: ${cost.warning}.`}</p>}
       {known.length > 0 && (
         <dl class="cost">
           {known.map(([name, value]) => (

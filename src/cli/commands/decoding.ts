@@ -6,6 +6,10 @@ import { collect, numberBetween, temperature, wholeNumber } from "../options.js"
 export function withDecoding(command: Command): Command {
   return (
     command
+      .option(
+        "--mode <name>",
+        "decode as autoregressive, block-diffusion or full-diffusion, whatever the model was trained in (default: as trained)",
+      )
       .option("--block-size <n>", "tokens denoised together (default: as trained)", wholeNumber(1))
       .option("--steps <n>", "denoising steps per block (default: the block size)", wholeNumber(1))
       .option("--threshold <p>", "make every token final whose confidence is above", numberBetween(0, 1))

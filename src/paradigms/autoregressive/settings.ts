@@ -1,6 +1,7 @@
 /** How an autoregressive model decodes: as transformers' `generate()` with the model's file, unless options say otherwise. */
 
 import { join } from "node:path"
+import type { ModelConfig } from "../../checkpoint/config.js"
 import type { GenerationConfig, GenerationValues } from "../../checkpoint/generation-config.js"
 import { UserError } from "../../errors.js"
 import { constraintOf } from "../constraint-of.js"
@@ -42,14 +43,23 @@ export function autoregressiveSettings(
   for (const { key, value, why } of unsupported) report.leaveOut(key, value, file, why, true)
   const genLength = longest(model, options, promptTokens, report)
   const known = withinVocabulary(model, file, values, report)
+  const suppressTokens = neverText(config, known.suppress_tokens)
   return {
     eos: model.eos,
     genLength,
     imageToken: config.tokens.imagePad,
-    constraint: constraintOf(model, options.format, genLength, { report, suppress: known.suppress_tokens }),
+    constraint: constraintOf(model, options.format, genLength, { report, suppress: suppressTokens }),
     ...endedByFormat(options, processors(file, known, options, promptTokens, report), report),
+    suppressTokens,
     ...sampling(folder, generation, options, report),
   }
+}
+
+/** What is never taken: a model that was trained to hide tokens may still predict its mask, which is no text. */
+function neverText({ paradigm, tokens }: ModelConfig, suppressed: number[] | undefined): number[] | undefined {
+  if (paradigm.name === "autoregressive") return suppressed
+  const { mask, suppress = [] } = tokens
+  return [...new Set([...(suppressed ?? []), ...(mask === undefined ? [] : [mask]), ...suppress])]
 }
 
 /** A format says itself where an answer may end. */

@@ -6,8 +6,8 @@ import type { Json } from "../../checkpoint/json.js"
 import type { ParadigmRecord } from "../../checkpoint/paradigm-record.js"
 import { check } from "../../checkpoint/schema-check.js"
 import { UserError } from "../../errors.js"
+import { type Learned, learned } from "../learned.js"
 import { learnedTokens, noiseRange, tokenShift, untilGrows } from "../recipe-parts.js"
-import type { CleanContext, TokenShift } from "./needed-positions.js"
 
 const LARGEST_BLOCK = 65_536
 const blockSize = z.int().min(1).max(LARGEST_BLOCK)
@@ -108,20 +108,14 @@ export const blockSizeAt = ({ block_size, anneal }: BlockDiffusionRecipe, progre
   anneal.find(({ until }) => progress < until)?.block_size ?? block_size
 
 /** What decoding goes by. */
-export interface TrainedBlocks {
+export interface TrainedBlocks extends Learned {
   blockSize: number
-  shift: TokenShift
-  context: CleanContext
 }
 
-/** Of a model of another paradigm: as the authors' models. */
+/** Of a model of another paradigm: as much as it has learned, in blocks of the authors' size. */
 export function trainedBlocks({ paradigm }: { paradigm: ParadigmRecord }): TrainedBlocks {
-  const { block_size, shift, context } = paradigm.name === "block-diffusion" ? paradigm.options : {}
-  return {
-    blockSize: (block_size as number | undefined) ?? 8,
-    shift: (shift as TokenShift | undefined) ?? "same",
-    context: (context as CleanContext | undefined) ?? "block",
-  }
+  const { block_size } = paradigm.name === "block-diffusion" ? paradigm.options : {}
+  return { blockSize: (block_size as number | undefined) ?? 8, ...learned(paradigm) }
 }
 
 /** @throws UserError naming the key that cannot be right */

@@ -55,12 +55,12 @@ export function blockSettings(
   const { file = "", values } = generation
   const why = "block diffusion decodes as its authors' code, which does not read it"
   leaveOutUnread(generation, options, report, USED, why)
-  const trained = config.paradigm.name === "block-diffusion" ? trainedBlocks(config) : undefined
+  const trained = trainedBlocks(config)
+  const recorded = config.paradigm.name === "block-diffusion" ? "config.json" : "default"
   const genLength = report.choose("maxTokens", [["option", options.maxTokens], ["default", MAX_TOKENS] as const])
   const blockSize = report.choose("blockSize", [
     ["option", options.blockSize],
-    ["config.json", trained?.blockSize],
-    ["default", 8],
+    [recorded, trained.blockSize],
   ])
   const model = remaskingDefaults(generation, folder)
   const { strategy, threshold } = remasking(model, options)
@@ -93,10 +93,9 @@ export function blockSettings(
     ]),
     shift: report.choose("shift", [
       ["option", options.shift],
-      ["config.json", trained?.shift],
-      ["default", "same" as const],
+      [recorded, trained.shift],
     ]),
-    ...(trained?.context === "causal" && { context: report.choose("context", [["config.json", trained.context]]) }),
+    ...(trained.context === "causal" && { context: report.choose("context", [[recorded, trained.context]]) }),
     reference: options.reference,
     dropCache: options.dropCache,
     ...config.decoding,

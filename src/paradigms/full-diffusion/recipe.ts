@@ -5,6 +5,7 @@ import type { ModelConfig } from "../../checkpoint/config.js"
 import type { Json } from "../../checkpoint/json.js"
 import { check } from "../../checkpoint/schema-check.js"
 import type { TokenShift } from "../block-diffusion/needed-positions.js"
+import { learned } from "../learned.js"
 import { learnedTokens, noiseRange, tokenShift } from "../recipe-parts.js"
 
 const fraction = z.number().min(0).max(1)
@@ -49,6 +50,5 @@ export function checkRecord(config: ModelConfig, where?: string): void {
   check(recordSchema, config.paradigm.options, "diffusionvl", where)
 }
 
-/** Which position predicts a token, as the model was trained. */
-export const trainedShift = ({ paradigm: { name, options } }: ModelConfig): TokenShift =>
-  name === "full-diffusion" && options.shift === "next" ? "next" : "same"
+/** Which position predicts a token, as the model was trained, whatever in. */
+export const trainedShift = ({ paradigm }: ModelConfig): TokenShift => learned(paradigm).shift

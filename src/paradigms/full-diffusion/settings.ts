@@ -57,7 +57,7 @@ export function fullSettings(
     guidance: report.choose("guidance", [["option", options.guidance]], 0),
     shift: report.choose("shift", [
       ["option", options.shift],
-      ["config.json", trainedShift(config)],
+      [config.paradigm.name === "full-diffusion" ? "config.json" : "default", trainedShift(config)],
     ]),
     reference: options.reference,
     temperature: samplingSettings({ temperature: options.temperature, seed: options.seed }, report).temperature,

@@ -26,6 +26,8 @@ export interface ClientStatistics {
   forwards: number
   /** Time of decoding. */
   milliseconds: number
+  /** A sentence about the answer, such as that the model was not trained for the mode. */
+  warning?: string
 }
 
 export type ClientEvent =

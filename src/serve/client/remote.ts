@@ -87,6 +87,7 @@ const DIFFUSION: Partial<Record<keyof AskedDecoding, string>> = {
   steps: "steps",
   threshold: "threshold",
   strategy: "remasking",
+  mode: "mode",
 }
 
 async function bodyOf(model: string, request: ClientRequest, events: boolean): Promise<object> {
@@ -167,7 +168,7 @@ interface Chunk {
     prompt_tokens: number
     completion_tokens: number
     prompt_tokens_details?: { cached_tokens?: number }
-    diffusion?: { forwards: number; milliseconds: number }
+    diffusion?: { forwards: number; milliseconds: number; warning?: string }
   } | null
   error?: { message?: string }
 }
@@ -201,4 +202,5 @@ const statisticsOf = (usage: NonNullable<Chunk["usage"]>): ClientStatistics => (
   tokens: usage.completion_tokens,
   forwards: usage.diffusion?.forwards ?? 0,
   milliseconds: usage.diffusion?.milliseconds ?? 0,
+  ...(usage.diffusion?.warning !== undefined && { warning: usage.diffusion.warning }),
 })

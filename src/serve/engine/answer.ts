@@ -4,11 +4,12 @@ import { UserError } from "../../errors.js"
 import { resolveDecoding } from "../../generate/decoding.js"
 import { decode, requireOptions } from "../../generate/generate.js"
 import { merged } from "../../generate/merged.js"
+import { inMode } from "../../generate/mode.js"
 import { requestBytes } from "../../generate/request-bytes.js"
 import type { Session } from "../../generate/session.js"
 import type { DecodeDone } from "../../paradigms/decode-events.js"
 import type { DecodingOptions } from "../../paradigms/decoding-options.js"
-import { DEFAULT_SEED } from "../../paradigms/decoding-report.js"
+import { DEFAULT_SEED, type DecodingReport } from "../../paradigms/decoding-report.js"
 import type { Prompt } from "../../paradigms/prompt.js"
 import { invalid } from "../api-error.js"
 import type { AnswerEvent, AnswerRequest } from "../request.js"
@@ -26,11 +27,12 @@ export interface AnswerLimits extends PromptLimits {
  * @throws ApiError for a request that the model cannot answer; whatever else is thrown is no fault of the request
  */
 export async function* answer(
-  session: Session,
+  opened: Session,
   request: AnswerRequest,
   limits: AnswerLimits,
   signal?: AbortSignal,
 ): AsyncGenerator<AnswerEvent, void, undefined> {
+  const session = asApiError(() => inMode(opened, request.decoding.mode))
   asApiError(() => requireOptions(session, request.decoding))
   const prompt = await promptOf(session, request, limits, signal)
   try {
@@ -74,13 +76,16 @@ async function* answers(
 }
 
 /** A mistake of the request's options as its own fault. */
-function asApiError(work: () => unknown): void {
+function asApiError<T>(work: () => T): T {
   try {
-    work()
+    return work()
   } catch (error) {
     throw error instanceof UserError ? invalid(sentenceOf(error)) : error
   }
 }
+
+const warningOf = ({ warnings }: DecodingReport): { warning?: string } =>
+  warnings.length > 0 ? { warning: warnings.join("; ") } : {}
 
 async function* oneAnswer(
   session: Session,
@@ -89,7 +94,8 @@ async function* oneAnswer(
   options: DecodingOptions,
   { index, length, signal }: { index: number; length: AnswerLength; signal?: AbortSignal },
 ): AsyncGenerator<AnswerEvent, void, undefined> {
-  const { eos, maskToken } = resolveDecoding(session, options, prompt.ids.length).settings
+  const { settings, report } = resolveDecoding(session, options, prompt.ids.length)
+  const { eos, maskToken } = settings
   const { most, decoded } = length
   const promptTokens = prompt.ids.length
   const track = new AnswerTrack(session.tokenizer, { index, promptTokens, most, eos, maskToken, stop, progress })
@@ -115,6 +121,6 @@ async function* oneAnswer(
     // What has its format is whole, also where only its length ended it: clients do not parse what was cut.
     reason: track.reason(options.format !== undefined || (eosIndex !== undefined && eosIndex < most)),
     ...(track.stopped !== undefined && { stop: track.stopped }),
-    statistics: { tokens: track.tokens, forwards, milliseconds, cachedTokens },
+    statistics: { tokens: track.tokens, forwards, milliseconds, cachedTokens, ...warningOf(report) },
   }
 }

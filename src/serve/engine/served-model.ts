@@ -1,6 +1,7 @@
 /** What is told of a model before anybody asks it: its paradigm and how it decodes when nothing else is asked for. */
 
 import { resolveDecoding } from "../../generate/decoding.js"
+import { modesOf } from "../../generate/mode.js"
 import type { Unloaded } from "../../generate/session.js"
 import type { ServedModel } from "../request.js"
 
@@ -11,7 +12,7 @@ export function servedModel(id: string, session: Unloaded): ServedModel {
   return {
     id,
     paradigm: name,
-    modes: [name],
+    modes: modesOf(session),
     images: session.images !== undefined,
     context: session.config.text.maxPositions,
     default: {

@@ -74,7 +74,7 @@ export async function answerRequest(c: Asking, endpoint: Endpoint, server: Serve
 }
 
 /** @throws ApiError for a model that is not there, or not yet */
-function requireModel(server: Server, id: string, { mode, request }: Asked): ServedModel {
+function requireModel(server: Server, id: string, { request }: Asked): ServedModel {
   const states = server.engine.models()
   const state = states.find((model) => model.id === id)
   if (!state)
@@ -94,6 +94,7 @@ function requireModel(server: Server, id: string, { mode, request }: Asked): Ser
   const { model } = state
   if (!model || server.engine.state === "restarting")
     throw new ApiError(503, `the model ${id} is being loaded`, { code: "model_not_ready", retryAfter: 2 })
+  const { mode } = request.decoding
   if (mode !== undefined && !model.modes.includes(mode))
     throw invalid(`the model ${id} can be decoded as ${model.modes.join(", ")}`, "diffusion.mode")
   if (request.pictures.length > 0 && !model.images)

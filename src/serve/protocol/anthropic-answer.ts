@@ -71,12 +71,13 @@ class MessageWriter implements AnswerWriter {
   }
 
   #usage(): object {
-    const { promptTokens, cachedTokens, tokens } = this.totals
+    const { promptTokens, cachedTokens, tokens, warning } = this.totals
     return {
       input_tokens: promptTokens - cachedTokens,
       cache_creation_input_tokens: 0,
       cache_read_input_tokens: cachedTokens,
       output_tokens: tokens,
+      ...(warning !== undefined && { diffusion: { warning } }),
     }
   }
 }

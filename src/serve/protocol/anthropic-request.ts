@@ -81,7 +81,6 @@ export function readMessages(body: unknown): Asked {
       progress: false,
     },
     stream: asked.stream ?? false,
-    mode: asked.diffusion?.mode,
     usage: true,
   }
 }

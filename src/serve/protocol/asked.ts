@@ -7,8 +7,6 @@ export interface Asked {
   /** Pictures are named, not yet there. */
   request: Omit<AnswerRequest, "pictures"> & { pictures: PictureReference[] }
   stream: boolean
-  /** A mode that was asked for; the model's is checked where it is known. */
-  mode?: string
   /** Whether a stream ends with what it took. */
   usage: boolean
 }

@@ -40,6 +40,7 @@ export const diffusion = optional(
 export type Diffusion = z.infer<typeof diffusion>
 
 export const diffusionDecoding = (asked: Diffusion): AskedDecoding => ({
+  ...(asked?.mode !== undefined && { mode: asked.mode }),
   ...(asked?.block_size !== undefined && { blockSize: asked.block_size }),
   ...(asked?.steps !== undefined && { steps: asked.steps }),
   ...(asked?.threshold !== undefined && { threshold: asked.threshold }),

@@ -77,7 +77,6 @@ export function readChat(body: unknown): Asked {
       progress: Boolean(asked.stream && asked.diffusion?.events),
     },
     stream: asked.stream ?? false,
-    mode: asked.diffusion?.mode,
     usage: asked.stream_options?.include_usage ?? false,
   }
 }

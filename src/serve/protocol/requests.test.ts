@@ -55,6 +55,7 @@ describe("readChat", () => {
           topP: 0.9,
           topK: 4,
           seed: 3,
+          mode: "block-diffusion",
           blockSize: 4,
           steps: 2,
           threshold: 0.7,
@@ -67,7 +68,6 @@ describe("readChat", () => {
         progress: true,
       },
       stream: true,
-      mode: "block-diffusion",
       usage: true,
     })
   })

@@ -34,27 +34,30 @@ export class Totals {
   tokens = 0
   forwards = 0
   milliseconds = 0
+  warning: string | undefined
 
   started(promptTokens: number): void {
     this.promptTokens = promptTokens
   }
 
   /** Answers of one request are computed beside one another: time is that of the longest. */
-  finished({ tokens, forwards, milliseconds, cachedTokens }: AnswerStatistics): void {
+  finished({ tokens, forwards, milliseconds, cachedTokens, warning }: AnswerStatistics): void {
+    this.warning ??= warning
     this.tokens += tokens
     this.forwards += forwards
     this.milliseconds = Math.max(this.milliseconds, milliseconds)
     this.cachedTokens = Math.max(this.cachedTokens, cachedTokens)
   }
 
-  /** Speeds of decoding, for the extra that other servers do not tell. */
-  diffusion(): { forwards: number; nfe_per_token: number; tokens_per_second: number; milliseconds: number } {
-    const { forwards, tokens, milliseconds } = this
+  /** Speeds of decoding and a warning, for the extra that other servers do not tell. */
+  diffusion(): object {
+    const { forwards, tokens, milliseconds, warning } = this
     return {
       forwards,
       nfe_per_token: rounded(forwards / Math.max(1, tokens)),
       tokens_per_second: rounded(tokens / Math.max(1e-3, milliseconds / 1000)),
       milliseconds: rounded(milliseconds),
+      ...(warning !== undefined && { warning }),
     }
   }
 }
