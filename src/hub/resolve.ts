@@ -22,9 +22,15 @@ export interface ResolvedModel {
 export interface ResolveOptions extends DownloadOptions {
   /** Folder with the models that ship, each in a folder of its name. @default those of this program */
   builtIn?: string
-  /** What is looked for. A tower is no built-in model, and in no GGUF file. @default "model" */
-  kind?: "model" | "vision tower"
+  /** What is looked for. Towers and encoders are no built-in models, and in no GGUF file. @default "model" */
+  kind?: keyof typeof EXAMPLES
 }
+
+const EXAMPLES = {
+  model: "Qwen/Qwen2.5-VL-3B-Instruct",
+  "vision tower": "google/siglip-base-patch16-224",
+  "text encoder": "FacebookAI/roberta-large",
+} as const
 
 /** Folder of the models that ship with the program: the same from src/ and from dist/. */
 export const BUILT_IN_MODELS = fileURLToPath(new URL("../../models", import.meta.url))
@@ -54,10 +60,9 @@ export async function resolveModel(name: string, options: ResolveOptions = {}): 
   const model = parseHubId(name)
   if (!model || /^[./~]/.test(name) || isGgufName(name)) {
     const known = shipped.length > 0 ? `, a built-in model (${shipped.join(", ")})` : ""
-    const example = isModel ? "Qwen/Qwen2.5-VL-3B-Instruct" : "google/siglip-base-patch16-224"
     throw new UserError(`there is no such ${kind}`, {
       where,
-      fix: `Name a folder${isModel ? ", a .gguf file" : ""}${known}, or a hub id such as ${example} or org/name@revision.`,
+      fix: `Name a folder${isModel ? ", a .gguf file" : ""}${known}, or a hub id such as ${EXAMPLES[kind]} or org/name@revision.`,
     })
   }
   return { ...(await downloadModel(model, options)), source: "hub", id: model.id }

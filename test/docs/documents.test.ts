@@ -120,6 +120,19 @@ describe("what comments cite", () => {
     )
   })
 
+  it("of docs/evaluation.md is one of its sections", () => {
+    const sections = new Set(
+      [...read("docs/evaluation.md").matchAll(/^#+ (\d+(?:\.\d+)?)\b/gm)].map(([, number]) => number),
+    )
+    const cited = files.flatMap((path) =>
+      [...plain(path).matchAll(/evaluation\.md(?: (\d[\d.]*\d|\d)(?: and (\d+))?)?/g)].flatMap(([, first, second]) =>
+        [first, second ?? first].map((number) => ({ path, number })),
+      ),
+    )
+    expect(cited.length).toBeGreaterThan(60)
+    expect(cited.filter(({ number }) => number !== undefined && !sections.has(number))).toEqual([])
+  })
+
   it("is nothing outside of the repository", () => {
     expect(files.length).toBeGreaterThan(200)
     expect(files.filter((path) => /reference behaviou?r|\bspec\/[a-z]+/i.test(plain(path)))).toEqual([])

@@ -1,4 +1,4 @@
-/** What a document asks, as a message: where its pictures stand in the text (evaluation.md 3.2). */
+/** What a document asks, as a message: where its pictures stand in the text (docs/evaluation.md 3.2). */
 
 import type { Message, Part } from "../../text/message.js"
 import type { Asked, DocPicture } from "../task/task.js"

@@ -1,4 +1,4 @@
-/** The order in which the authors' program asks: what a sampler draws above temperature 0 depends on it (evaluation.md 4.2). */
+/** The order in which the authors' program asks: what a sampler draws above temperature 0 depends on it (docs/evaluation.md 4.2). */
 
 export interface OrderedRequest {
   context: string

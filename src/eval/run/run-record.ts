@@ -32,7 +32,7 @@ export interface TaskRecord {
   fingerprint: string
   /** Asked are the first so many, of these the shard's. */
   first: number
-  /** The task file's options of generation, overridden by what was given (evaluation.md 3.4). */
+  /** The task file's options of generation, overridden by what was given (docs/evaluation.md 3.4). */
   generation: Readonly<Record<string, unknown>>
   /** What that is for the decoder. */
   decoding: DecodingOptions

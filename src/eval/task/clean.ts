@@ -1,4 +1,4 @@
-/** From what a model wrote to its answer, as the authors' wrappers do (evaluation.md 3.6 and 11). */
+/** From what a model wrote to its answer, as the authors' wrappers do (docs/evaluation.md 3.6 and 11). */
 
 import { strip } from "./python-text.js"
 

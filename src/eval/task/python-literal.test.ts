@@ -58,7 +58,7 @@ describe("as text", () => {
   })
 
   it("is read again as what it was", () => {
-    const text = anyText.filter((one) => one.isWellFormed())
+    const text = anyText.filter((one) => !/\p{Cs}/u.test(one))
     const { lists } = fc.letrec<{ lists: unknown[] }>((tie) => ({
       lists: fc.array(fc.oneof(text, tie("lists")), { maxLength: 4 }),
     }))

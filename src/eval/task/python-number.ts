@@ -1,4 +1,4 @@
-/** Python's float() and round(), which read and round other texts and numbers than JavaScript's (evaluation.md section 6). */
+/** Python's float() and round(), which read and round other texts and numbers than JavaScript's (docs/evaluation.md 6). */
 
 const DIGITS = "[0-9]+(?:_[0-9]+)*"
 const DECIMAL = new RegExp(`^[+-]?(?:${DIGITS}(?:\\.(?:${DIGITS})?)?|\\.${DIGITS})(?:[eE][+-]?${DIGITS})?$`)

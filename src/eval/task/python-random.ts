@@ -1,4 +1,4 @@
-/** Python's global generator, MT19937, as far as the authors' scores use it (evaluation.md section 5). */
+/** Python's global generator, MT19937, as far as the authors' scores use it (docs/evaluation.md 5). */
 
 export interface PythonRandom {
   /** A whole number from 0 to n - 1. */

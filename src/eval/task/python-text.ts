@@ -1,4 +1,4 @@
-/** Methods of Python's text that scores depend on, where JavaScript's differ (evaluation.md section 6). */
+/** Methods of Python's text that scores depend on, where JavaScript's differ (docs/evaluation.md 6). */
 
 import { SPACE } from "../../text/python-strings.js"
 

@@ -1,4 +1,4 @@
-/** Keys of a task's results, as users of lmms-eval know them (evaluation.md 8). */
+/** Keys of a task's results, as users of lmms-eval know them (docs/evaluation.md 8). */
 
 import type { Task } from "./task.js"
 

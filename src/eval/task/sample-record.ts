@@ -1,4 +1,4 @@
-/** One line of a samples' file, in lmms-eval's keys and their order (evaluation.md 8). */
+/** One line of a samples' file, in lmms-eval's keys and their order (docs/evaluation.md 8). */
 
 import { createHash } from "node:crypto"
 import { argumentNames, type GenerationOptions } from "./generation-settings.js"
@@ -56,7 +56,7 @@ export function sampleRecord(
         .filter(isRecorded)
         .map(([key, value]) => [key, plain(value)]),
     ),
-    target: plain(target),
+    target: pythonText(target),
     arguments: form === "names" ? { ...argumentNames(options) } : options,
     resps: [[answer]],
     filtered_resps: [filtered],

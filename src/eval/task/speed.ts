@@ -1,4 +1,4 @@
-/** Speed as the authors' wrappers print it (evaluation.md 3.7). */
+/** Speed as the authors' wrappers print it (docs/evaluation.md 3.7). */
 
 import { UserError } from "../../errors.js"
 

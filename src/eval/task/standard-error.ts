@@ -1,4 +1,4 @@
-/** The mean of numbers and its standard error, as lmms-eval has them (evaluation.md 4.5). */
+/** The mean of numbers and its standard error, as lmms-eval has them (docs/evaluation.md 4.5). */
 
 /** Sum by length; null of nothing. */
 export function mean(values: readonly number[]): number | null {

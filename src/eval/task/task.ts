@@ -47,7 +47,7 @@ export interface Asked {
 
 /** What a model answered. */
 export interface Answered {
-  /** The answer, cleaned as the wrapper does (evaluation.md 3.6) and filtered; outer whitespace is gone. */
+  /** The answer, cleaned as the wrapper does (docs/evaluation.md 3.6) and filtered; outer whitespace is gone. */
   text: string
   /** Of each choice, where there are choices: log-likelihood, and over how many tokens. */
   likelihoods?: readonly { logLikelihood: number; tokens: number; bytes: number }[]
@@ -119,11 +119,11 @@ export interface Task {
   columns: readonly string[]
   /** The filter's name in the keys of results. @default "none" */
   filter?: string
-  /** The task file's options of generation, as the authors have them (evaluation.md 3.4). */
+  /** The task file's options of generation, as the authors have them (docs/evaluation.md 3.4). */
   generation: Readonly<Record<string, unknown>>
   /**
    * Answers of several lines are meant, such as reasoning: they end before the first of `generation.until`, and keep their full stops.
-   * @default they are cut at the first line break and lose a full stop, as by the authors' wrapper (evaluation.md 3.6)
+   * @default they are cut at the first line break and lose a full stop, as by the authors' wrapper (docs/evaluation.md 3.6)
    */
   whole?: boolean
   /** @throws UserError when the document lacks what is asked with */

@@ -1,4 +1,4 @@
-/** From what a task asks to the prompt, as the authors' wrappers write it (evaluation.md 3.2). */
+/** From what a task asks to the prompt, as the authors' wrappers write it (docs/evaluation.md 3.2). */
 
 import { UserError } from "../../errors.js"
 

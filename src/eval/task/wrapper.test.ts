@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest"
 import { anyText } from "../../../test/support/any-text.js"
 import { failureOf } from "../../../test/support/failure.js"
 import { cleanAnswer, cleanAutoregressiveAnswer } from "./clean.js"
-import { AUTHORS_OPTIONS, argumentNames, effectiveOptions, samplerOptions } from "./generation-settings.js"
+import { argumentNames, authorsOptions, effectiveOptions, samplerOptions } from "./generation-settings.js"
 import { speedLines } from "./speed.js"
 import { promptPieces, qwenPrompt, withPlaceholders } from "./wrapper-prompt.js"
 
@@ -79,7 +79,7 @@ describe("options of generation", () => {
     expect(samplerOptions(effectiveOptions(file))).toEqual({
       ...{ genLength: 2, steps: 2, temperature: 0, remasking: "low_confidence_static", threshold: 0.85, stops: [] },
     })
-    expect(samplerOptions(effectiveOptions(file, AUTHORS_OPTIONS))).toMatchObject({ genLength: 128, steps: 8 })
+    expect(samplerOptions(effectiveOptions(file, authorsOptions("mme")))).toMatchObject({ genLength: 128, steps: 8 })
     const dynamic = {
       remasking_strategy: "low_confidence_dynamic",
       confidence_threshold: 0.6,

@@ -1,4 +1,4 @@
-/** AI2D: school diagrams (evaluation.md 7.8). */
+/** AI2D: school diagrams (docs/evaluation.md 7.8). */
 
 import { UserError } from "../../errors.js"
 import type { Doc, Task } from "../task/task.js"

@@ -1,4 +1,4 @@
-/** ChartQA: a number may be off by a twentieth (evaluation.md 7.9). */
+/** ChartQA: a number may be off by a twentieth (docs/evaluation.md 7.9). */
 
 import { pythonFloat } from "../task/python-number.js"
 import { stripEnd } from "../task/python-text.js"

@@ -1,4 +1,4 @@
-/** DetailCaps-4870: detailed descriptions, by BERTScore (evaluation.md 7.11). */
+/** DetailCaps-4870: detailed descriptions, by BERTScore (docs/evaluation.md 7.11). */
 
 import { bertScore, ROBERTA_LARGE_BASELINE, rescaled } from "../bertscore.js"
 import { mean } from "../task/standard-error.js"
@@ -12,8 +12,6 @@ interface CaptionValue {
 }
 
 const REFERENCES = ["GT_Caption_GPT4O", "GT_Caption_GPT4V", "GT_Caption_Gemini15Pro"]
-/** Layer 17 of roberta-large; an encoder with fewer layers is asked for its last one. */
-const LAYER = 17
 
 const referencesOf = (doc: Doc): string[] => REFERENCES.map((column) => textOf(doc, column))
 
@@ -30,10 +28,11 @@ const bertScoreMetric: TaskMetric = {
     if (values.length === 0) return []
     const encoder = await load()
     const captions = values as CaptionValue[]
+    // The best layer of roberta-large is its 17th.
     const { f1 } = await bertScore(
       captions.map(({ pred }) => pred),
       captions.map(({ answer }) => answer),
-      { encoder, layer: Math.min(LAYER, encoder.layers), baseline: ROBERTA_LARGE_BASELINE, signal },
+      { encoder, baseline: ROBERTA_LARGE_BASELINE, signal },
     )
     return f1
   },

@@ -1,4 +1,4 @@
-/** MMBench, English, dev split: every question with its options in several orders (evaluation.md 7.6). */
+/** MMBench, English, dev split: every question with its options in several orders (docs/evaluation.md 7.6). */
 
 import type { Compat, Doc, PartScore, Task } from "../task/task.js"
 import { type CircularRow, circularHits, inferred, questionOf } from "./parts/circular-evaluation.js"

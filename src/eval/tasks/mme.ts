@@ -1,4 +1,4 @@
-/** MME: two yes-or-no questions about each picture (evaluation.md 7.4). */
+/** MME: two yes-or-no questions about each picture (docs/evaluation.md 7.4). */
 
 import { UserError } from "../../errors.js"
 import { firstCharacters, lengthOf, strip } from "../task/python-text.js"

@@ -1,4 +1,4 @@
-/** MMMU-Pro, up to ten options (evaluation.md 7.2). */
+/** MMMU-Pro, up to ten options (docs/evaluation.md 7.2). */
 
 import type { Task } from "../task/task.js"
 import { asked, plainOf } from "./parts/document.js"

@@ -1,4 +1,4 @@
-/** MMMU-Pro with the question inside the picture: only the bare letter is right (evaluation.md 7.2). */
+/** MMMU-Pro with the question inside the picture: only the bare letter is right (docs/evaluation.md 7.2). */
 
 import type { Task } from "../task/task.js"
 import { asked, pictureOf, plainOf } from "./parts/document.js"

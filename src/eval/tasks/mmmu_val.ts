@@ -1,4 +1,4 @@
-/** MMMU, validation split: college questions with pictures in their text, most with options (evaluation.md 7.1). */
+/** MMMU, validation split: college questions with pictures in their text, most with options (docs/evaluation.md 7.1). */
 
 import { UserError } from "../../errors.js"
 import type { Doc, Task } from "../task/task.js"

@@ -1,4 +1,4 @@
-/** MMStar: questions that cannot be answered without the picture (evaluation.md 7.3). */
+/** MMStar: questions that cannot be answered without the picture (docs/evaluation.md 7.3). */
 
 import { firstCharacters, strip } from "../task/python-text.js"
 import type { PartScore, Task, TaskMetric } from "../task/task.js"

@@ -1,4 +1,4 @@
-/** MuirBench: questions about several pictures, many of them inside the question and its options (evaluation.md 7.10). */
+/** MuirBench: questions about several pictures, many of them inside the question and its options (docs/evaluation.md 7.10). */
 
 import { strip } from "../task/python-text.js"
 import type { Task } from "../task/task.js"

@@ -1,4 +1,4 @@
-/** RealWorldQA: questions about photographs, with options or without (evaluation.md 7.7). */
+/** RealWorldQA: questions about photographs, with options or without (docs/evaluation.md 7.7). */
 
 import { BOUNDARY, SPACE, strip, WORD } from "../task/python-text.js"
 import type { Task } from "../task/task.js"

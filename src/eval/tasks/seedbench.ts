@@ -1,4 +1,4 @@
-/** SEED-Bench: questions about a picture, or about frames of a video (evaluation.md 7.5). */
+/** SEED-Bench: questions about a picture, or about frames of a video (docs/evaluation.md 7.5). */
 
 import { firstCharacters, strip } from "../task/python-text.js"
 import type { Task, TaskMetric } from "../task/task.js"

@@ -183,6 +183,11 @@ describe("scores", () => {
 })
 
 describe("a line of a samples' file", () => {
+  it("has its target as text, whatever it is", () => {
+    const record = sampleRecord(task("detailcaps"), { docId: 0, doc: docOf("detailcaps"), answer: "", options: {} })
+    expect(record.target).toMatch(/^\[.*\]$/s)
+  })
+
   it("holds no pictures or other bytes, and the values of options", () => {
     const doc = { ...docOf("detailcaps"), binary: png, more: [{ bytes: png }], big: 5n }
     const options = { gen_length: 128 }

@@ -1,4 +1,4 @@
-/** MMBench's score: a question is right when it is with its options in every order (evaluation.md 7.6). */
+/** MMBench's score: a question is right when it is with its options in every order (docs/evaluation.md 7.6). */
 
 import { type PythonRandom, pythonRandom } from "../../task/python-random.js"
 import type { Compat } from "../../task/task.js"

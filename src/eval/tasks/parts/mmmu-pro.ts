@@ -1,4 +1,4 @@
-/** What both forms of MMMU-Pro have in common (evaluation.md 7.2). */
+/** What both forms of MMMU-Pro have in common (docs/evaluation.md 7.2). */
 
 import type { Doc, TaskMetric } from "../../task/task.js"
 import { plainOf, textOf } from "./document.js"

@@ -1,4 +1,4 @@
-/** MMMU's reading of an answer to a question with options (evaluation.md 7.1). */
+/** MMMU's reading of an answer to a question with options (docs/evaluation.md 7.1). */
 
 import { pythonText } from "../../task/python-literal.js"
 import { strip, words } from "../../task/python-text.js"

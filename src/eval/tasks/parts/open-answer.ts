@@ -1,4 +1,4 @@
-/** MMMU's reading of an answer in free words, and when it is right (evaluation.md 7.1). */
+/** MMMU's reading of an answer in free words, and when it is right (docs/evaluation.md 7.1). */
 
 import { pythonFloat, pythonRound } from "../../task/python-number.js"
 import { BOUNDARY, DIGIT, lengthOf, strip } from "../../task/python-text.js"

@@ -1,4 +1,4 @@
-/** MMBench's reading of an answer: a letter that stands alone, or the text of an option (evaluation.md 7.6). */
+/** MMBench's reading of an answer: a letter that stands alone, or the text of an option (docs/evaluation.md 7.6). */
 
 import { words } from "../../task/python-text.js"
 

@@ -1,4 +1,4 @@
-/** MMMU's score: accuracies of subjects, weighted by their questions (evaluation.md 7.1). */
+/** MMMU's score: accuracies of subjects, weighted by their questions (docs/evaluation.md 7.1). */
 
 import { pythonRound } from "../../task/python-number.js"
 import type { PartScore } from "../../task/task.js"

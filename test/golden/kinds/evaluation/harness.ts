@@ -3,11 +3,12 @@
 import { authorsOrder } from "../../../../src/eval/run/authors-order.js"
 import { firstDocuments, limitOf, selected } from "../../../../src/eval/run/selection.js"
 import {
-  AUTHORS_OPTIONS,
+  authorsOptions,
   effectiveOptions,
   type GenerationOptions,
   taskFileOptions,
 } from "../../../../src/eval/task/generation-settings.js"
+import { pythonRandom } from "../../../../src/eval/task/python-random.js"
 import { resultKeys } from "../../../../src/eval/task/result-keys.js"
 import { sampleRecord, sha256 } from "../../../../src/eval/task/sample-record.js"
 import { tokensPerSecond } from "../../../../src/eval/task/speed.js"
@@ -48,14 +49,14 @@ export const HARNESS_STAGES: Readonly<Record<string, Stage>> = {
   },
   sample_record(record) {
     const task = taskOf(record)
-    const options = effectiveOptions(task.generation, AUTHORS_OPTIONS)
+    const options = effectiveOptions(task.generation, authorsOptions(task.name))
     const sample = {
       docId: numberIn(record, "doc_id"),
       doc: docIn(record),
       answer: textIn(record, "response"),
       options,
     }
-    const made = sampleRecord(task, sample, { arguments: "names" })
+    const made = sampleRecord(task, sample, { arguments: "names", compat: { draw: pythonRandom(0) } })
     const [keys, expected] = [Object.keys(made), Object.keys(record.expected as Json)].map((names) => names.join(", "))
     if (keys !== expected) throw new Mismatch(`the keys are ${keys}, not ${expected}`)
     return made
