@@ -64,29 +64,12 @@ INLINE void transpose(Floats* v) {
   }
 }
 
-INLINE Floats widened(const float* from) { return load<Floats>(from); }
-INLINE Floats widened(const BFloat16* from) { return (Floats)(__builtin_convertvector(load<Halves>(from), Words) << 16); }
-INLINE float widenedOne(float from) { return from; }
-INLINE float widenedOne(BFloat16 from) {
-  const uint32_t bits = static_cast<uint32_t>(from.bits) << 16;
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
-INLINE void narrowed(float from, float* to) { *to = from; }
-// To the nearest, to the even one of two.
-INLINE void narrowed(float from, BFloat16* to) {
-  uint32_t bits;
-  std::memcpy(&bits, &from, sizeof bits);
-  to->bits = from != from ? 0x7fc0 : static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-}
-
 // A row as floats, zeros behind it.
 template <class T>
 INLINE void copyRow(const T* from, int64_t width, int64_t padded, float factor, float* to) {
   int64_t i = 0;
   for (; i + LANES <= width; i += LANES) store(to + i, widened(from + i) * splat(factor));
-  for (; i < padded; i++) to[i] = i < width ? widenedOne(from[i]) * factor : 0;
+  for (; i < padded; i++) to[i] = i < width ? widened(from[i]) * factor : 0;
 }
 
 struct Rows {
@@ -195,7 +178,7 @@ void attendIn(const Chunk& c, float* scratch) {
   for (int64_t query = 0, row = 0; query < c.queries; query++) {
     for (int64_t head = 0; head < c.heads; head++, row++) {
       T* const to = static_cast<T*>(c.out) + query * c.outQuery + head * c.outHead;
-      for (int64_t j = 0; j < c.width; j++) narrowed(out[row * padded + j] / sum[row], to + j);
+      storeRow(to, c.width, [&](int64_t j) LOCAL { return load<Floats>(out + row * padded + j) / splat(sum[row]); });
     }
   }
 }

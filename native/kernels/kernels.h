@@ -2,6 +2,7 @@
 #pragma once
 #include "attention.h"
 #include "choice.h"
+#include "norm.h"
 #include "skinny-linear.h"
 
 namespace dvl {
@@ -12,6 +13,7 @@ struct Kernels {
   skinny::Kernel linear;
   attention::Kernel attention;
   choice::Kernel choice;
+  norm::Kernel norm;
 };
 
 extern const Kernels portable;

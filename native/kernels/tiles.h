@@ -2,8 +2,9 @@
 #include "attention-tile.h"
 #include "choice-tile.h"
 #include "kernels.h"
+#include "norm-tile.h"
 #include "skinny-linear-tile.h"
 
 #define NAME_OF(set) #set
 #define NAMED(set) NAME_OF(set)
-const dvl::Kernels dvl::SET{NAMED(SET), {STEP, pack, block}, {attend}, {extremes, exponentials}};
+const dvl::Kernels dvl::SET{NAMED(SET), {STEP, pack, block}, {attend}, {extremes, exponentials}, {normRow}};

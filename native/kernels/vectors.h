@@ -57,6 +57,34 @@ struct BFloat16 { uint16_t bits; };
 #define SHUFFLE(a, b, index) __builtin_shuffle(a, b, Words{static_cast<uint32_t>(index)...})
 #endif
 
+INLINE Floats widened(const float* from) { return load<Floats>(from); }
+INLINE Floats widened(const BFloat16* from) { return (Floats)(__builtin_convertvector(load<Halves>(from), Words) << 16); }
+INLINE float widened(float from) { return from; }
+INLINE float widened(BFloat16 from) {
+  const uint32_t bits = static_cast<uint32_t>(from.bits) << 16;
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+INLINE void narrow(float* to, Floats values) { store(to, values); }
+// To the nearest, to the even one of two.
+INLINE void narrow(BFloat16* to, Floats values) {
+  const Words bits = (Words)values, rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+  const Words isNumber = (Words)(values == values);
+  store(to, __builtin_convertvector((isNumber & rounded) | (~isNumber & 0x7fc0u), Halves));
+}
+
+// A row in the type of `to`, of vectors that `at` gives for each index; lanes behind its end are dropped.
+template <class T, class F>
+INLINE void storeRow(T* to, int64_t width, F&& at) {
+  int64_t i = 0;
+  for (; i + LANES <= width; i += LANES) narrow(to + i, at(i));
+  if (i == width) return;
+  T rest[LANES];
+  narrow(rest, at(i));
+  std::memcpy(to + i, rest, static_cast<size_t>(width - i) * sizeof(T));
+}
+
 // The lanes of a vector, in a fixed order of pairs.
 template <int BIT, class F, int... I>
 INLINE Floats folded(Floats v, F&& join, Sequence<I...> lanes) {

@@ -1,6 +1,16 @@
-/** RMSNorm, and its gradient in fewer passes over memory than the engine's own on the CPU. */
+/** RMSNorm, and its gradient, in fewer passes over memory than the engine's own on the CPU. */
 
-import { customFunction, operator, rmsNorm, type Tensor, tidy, zeros } from "../torch/index.js"
+import {
+  customFunction,
+  fastRmsNorm,
+  gradEnabled,
+  hasKernels,
+  operator,
+  rmsNorm,
+  type Tensor,
+  tidy,
+  zeros,
+} from "../torch/index.js"
 
 const fused = operator("aten::_fused_rms_norm")
 const layerNormBackward = operator("aten::native_layer_norm_backward")
@@ -15,9 +25,16 @@ export class RmsNorm {
   ) {}
 
   forward(x: Tensor): Tensor {
+    if (isFast(x, this.weight)) return fastRmsNorm(x, this.weight, this.eps)
     const full = x.dtype === "float32" || x.dtype === "float64"
     return x.device === "cpu" && full ? normalise(x, this.weight, this.eps) : rmsNorm(x, this.weight, this.eps)
   }
+}
+
+/** Whether it needs no gradient, and the engine has a kernel of ours for it. */
+function isFast(x: Tensor, weight: Tensor): boolean {
+  if (x.device !== "cpu" || (x.dtype !== "float32" && x.dtype !== "bfloat16") || weight.dtype !== x.dtype) return false
+  return hasKernels() && (!gradEnabled() || !(x.requiresGrad || weight.requiresGrad))
 }
 
 /**

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest"
 import {
   chooseTokens,
   type DType,
+  fastRmsNorm,
   Generator,
   hasKernels,
   noGrad,
@@ -258,5 +259,45 @@ describe("chooseTokens", () => {
       expect(() => chooseTokens([ones([1, 3]), ones([1, 4])], [rule, rule])).toThrow(/\[n, V\]/)
       expect(() => chooseTokens([ones([1, 3]).to("float64")], [rule])).toThrow(/float32/)
     })
+  })
+})
+
+describe("fastRmsNorm", () => {
+  it.each(SETS)("equals its definition, at every width: %s", (instructionSet) => {
+    noGrad(() => {
+      for (const width of [1, 3, 15, 16, 17, 31, 64, 160, 579]) {
+        const [x, weight] = [randn([7, width]), randn([width])]
+        const exact = (a: Tensor, w: Tensor): Tensor => {
+          const wide = a.to("float64")
+          return wide.mul(wide.mul(wide).mean([1], true).add(1e-5).rsqrt()).mul(w.to("float64"))
+        }
+        const norm = (...tensors: [Tensor, Tensor]): Tensor => fastRmsNorm(...tensors, 1e-5, { instructionSet })
+        const errorOf = (a: Tensor, b: Tensor): number =>
+          a.to("float64").sub(b).abs().div(b.abs().add(1e-3)).max().item()
+        expect(errorOf(norm(x, weight), exact(x, weight))).toBeLessThan(1e-6)
+        const half = [x, weight].map((tensor) => tensor.to("bfloat16")) as [Tensor, Tensor]
+        expect(errorOf(norm(...half), exact(...half))).toBeLessThan(2 ** -8)
+      }
+    })
+  })
+
+  it("is a row's own: rows that lie otherwise, broken numbers, gradients", () => {
+    noGrad(() => {
+      const [x, weight] = [randn([70, 24]), ones([24])]
+      expect(fastRmsNorm(x.narrow(0, 3, 1), weight, 0).toArray()).toEqual(
+        fastRmsNorm(x, weight, 0).narrow(0, 3, 1).contiguous().toArray(),
+      )
+      const across = x.transpose(0, 1).contiguous().transpose(0, 1)
+      expect(fastRmsNorm(across, weight, 0).toArray()).toEqual(fastRmsNorm(x, weight, 0).toArray())
+      for (const dtype of ["float32", "bfloat16"] as const) {
+        const broken = ones([2, 20]).to(dtype)
+        broken.narrow(0, 1, 1).narrow(1, 19, 1).fill_(Number.NaN)
+        const out = fastRmsNorm(broken, ones([20]).to(dtype), 0)
+        expect(out.isfinite().sum([1]).toNumbers()).toEqual([20, 0])
+      }
+      expect(() => fastRmsNorm(x, ones([23]), 0)).toThrow(/\[70, 24\] and \[23\]/)
+      expect(() => fastRmsNorm(x, weight.to("bfloat16"), 0)).toThrow(/both be/)
+    })
+    expect(() => fastRmsNorm(ones([1, 2]).requiresGrad_(), ones([2]), 0)).toThrow(/no backward pass/)
   })
 })

@@ -105,6 +105,16 @@ export function chooseTokens(
   }
 }
 
+/**
+ * x / sqrt(mean(x²) + eps) · weight over the last dimension, computed in float32. CPU only, without gradients.
+ * @param x [..., H] in float32 or bfloat16
+ * @param weight [H], as x
+ * @throws TorchError for shapes and types that do not fit, and where a gradient would be recorded
+ */
+export function fastRmsNorm(x: Tensor, weight: Tensor, eps: number, { instructionSet }: KernelOptions = {}): Tensor {
+  return operator("diffusionvl::rms_norm").call(x, weight, eps, instructionSet)
+}
+
 let present: boolean | undefined
 
 /** False where the addon was built without the kernels. */
