@@ -64,7 +64,8 @@ const ask = (url: string, changes: object = {}) =>
   })
 
 it("answers at once that its models are being loaded, and SIGTERM under load loses no answer", async () => {
-  const { child, url, ended, error } = await start()
+  // Longer than any machine needs for its answers.
+  const { child, url, ended, error } = await start("--grace", "180")
   const early = await ask(url)
   expect([200, 503]).toContain(early.status)
   if (early.status === 503) expect(early.headers.get("retry-after")).not.toBeNull()
