@@ -15,15 +15,16 @@ const COUNTED = 1000
 
 /** What a tokenizer's formats share. */
 interface Known {
-  /** What the vocabulary leaves out. */
-  excluded: string
   vocabulary: Vocabulary
   automata: Kept<TokenAutomaton>
 }
 
-const known = new WeakMap<object, Known>()
+/** By what the vocabulary leaves out: modes of one model may end in other tokens. */
+const known = new WeakMap<object, Map<string, Known>>()
 
 export interface ConstraintOptions {
+  /** Only what was made for the same is used again. */
+  cacheSalt?: string
   /** Is told of the format. */
   report: DecodingReport
   /** Tokens that are never taken. */
@@ -39,7 +40,7 @@ export function constraintOf(
   model: OpenedModel,
   format: AnswerFormat | undefined,
   genLength: number,
-  { report, suppress = [] }: ConstraintOptions,
+  { report, suppress = [], cacheSalt = "" }: ConstraintOptions,
 ): Constraint | undefined {
   if (format === undefined) return undefined
   const { vocabSize } = model.config.text
@@ -50,7 +51,7 @@ export function constraintOf(
       fix: "name one in config.json (eos_token_id)",
     })
   const { vocabulary, automata } = vocabularyOf(model, suppress)
-  const key = formatKey(format)
+  const key = `${cacheSalt} ${formatKey(format)}`
   const tokens = automata.get(key) ?? new TokenAutomaton(compileFormat(format), vocabulary)
   const least = tokens.least(tokens.start)
   // The exact number takes going through the shortest answer, however long that is.
@@ -75,20 +76,22 @@ export function constraintOf(
 /** Of special tokens and ends, and of ids that the model does not know, nothing is ever text. */
 function vocabularyOf({ tokenizer, config, eos }: OpenedModel, suppress: readonly number[]): Known {
   const { vocabSize } = config.text
-  const without = [...new Set([...eos, ...suppress, ...(config.tokens.mask === undefined ? [] : [config.tokens.mask])])]
-  const excluded = `${vocabSize} ${without.sort((a, b) => a - b).join(" ")}`
-  const last = known.get(tokenizer)
-  if (last?.excluded === excluded) return last
+  const { mask } = config.tokens
+  const without = [...new Set([...eos, ...suppress, ...(mask === undefined ? [] : [mask])])].sort((a, b) => a - b)
+  const excluded = `${vocabSize} ${without.join(" ")}`
+  const all = known.get(tokenizer) ?? new Map<string, Known>()
+  known.set(tokenizer, all)
+  const last = all.get(excluded)
+  if (last) return last
   const pieces = tokenizer.tokenBytes()
   for (const part of new Set([pieces.inside, pieces.first])) {
     part.length = Math.min(part.length, vocabSize)
     for (const id of without) if (id < part.length) part[id] = undefined
   }
   const made = {
-    excluded,
     vocabulary: new Vocabulary(pieces),
     automata: new Kept<TokenAutomaton>(KEPT, ({ size }) => size),
   }
-  known.set(tokenizer, made)
+  all.set(excluded, made)
   return made
 }
