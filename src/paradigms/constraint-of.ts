@@ -2,8 +2,10 @@
 
 import { UserError } from "../errors.js"
 import { type AnswerFormat, compileFormat, formatKey } from "../grammar/format.js"
-import { TokenAutomaton, Vocabulary } from "../grammar/token-automaton.js"
+import { TokenAutomaton, type TokenPieces, Vocabulary } from "../grammar/token-automaton.js"
+import type { Work } from "../in-turns.js"
 import { Kept } from "../kept.js"
+import type { Tokenizer } from "../text/tokenizer.js"
 import type { Constraint } from "./constraint.js"
 import type { DecodingReport } from "./decoding-report.js"
 import type { OpenedModel } from "./paradigm.js"
@@ -77,21 +79,38 @@ export function constraintOf(
 function vocabularyOf({ tokenizer, config, eos }: OpenedModel, suppress: readonly number[]): Known {
   const { vocabSize } = config.text
   const { mask } = config.tokens
-  const without = [...new Set([...eos, ...suppress, ...(mask === undefined ? [] : [mask])])].sort((a, b) => a - b)
-  const excluded = `${vocabSize} ${without.join(" ")}`
+  const without = new Set([...eos, ...suppress, ...(mask === undefined ? [] : [mask])])
+  const excluded = `${vocabSize} ${[...without].sort((a, b) => a - b).join(" ")}`
   const all = known.get(tokenizer) ?? new Map<string, Known>()
   known.set(tokenizer, all)
   const last = all.get(excluded)
   if (last) return last
-  const pieces = tokenizer.tokenBytes()
-  for (const part of new Set([pieces.inside, pieces.first])) {
-    part.length = Math.min(part.length, vocabSize)
-    for (const id of without) if (id < part.length) part[id] = undefined
-  }
+  const whole = vocabularies.get(tokenizer) ?? new Vocabulary(tokenizer.tokenBytes())
+  vocabularies.set(tokenizer, whole)
   const made = {
-    vocabulary: new Vocabulary(pieces),
+    vocabulary: whole.without((id) => id >= vocabSize || without.has(id)),
     automata: new Kept<TokenAutomaton>(KEPT, ({ size }) => size),
   }
   all.set(excluded, made)
   return made
+}
+
+/** All tokens of tokenizers, before anything is left out. */
+const vocabularies = new WeakMap<object, Vocabulary>()
+
+/**
+ * Makes ready what the first format would have to wait for, as work in pieces. Nothing where no format can be asked for.
+ * @param tokenizer of the model
+ */
+export function* prepareFormats(tokenizer: Pick<Tokenizer, "tokenBytesInPieces">): Work<void> {
+  let pieces: TokenPieces
+  try {
+    pieces = yield* tokenizer.tokenBytesInPieces()
+  } catch (error) {
+    // It is told to whoever asks for a format.
+    if (error instanceof UserError) return
+    throw error
+  }
+  const made = yield* Vocabulary.make(pieces)
+  if (!vocabularies.has(tokenizer)) vocabularies.set(tokenizer, made)
 }
