@@ -1,6 +1,9 @@
 /** What was made once, kept for the next time it is asked for. */
 
-/** As much as fits, keys included: what was not used for longest goes first. */
+/**
+ * As much as fits, keys included: what was not used for longest goes first. What was used last stays, also where it alone is
+ * more than fits: it would be made anew for whoever asks for it again.
+ */
 export class Kept<V> {
   readonly #values = new Map<string, V>()
   readonly #most: number
@@ -21,14 +24,13 @@ export class Kept<V> {
     return this.#values.get(key)
   }
 
-  /** What does not fit alone is not kept. */
   set(key: string, value: V): void {
     this.#values.delete(key)
     this.#values.set(key, value)
     let room = this.#most
     for (const [old, one] of [...this.#values].reverse()) {
       const size = this.#bytesOf(one) + 2 * old.length
-      if (size > room) this.#values.delete(old)
+      if (size > room && old !== key) this.#values.delete(old)
       else room -= size
     }
   }

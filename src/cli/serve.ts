@@ -23,6 +23,7 @@ export interface ServeCommandOptions {
   maxPixels: number
   cacheMemory: number
   prefixMemory?: number
+  separateCaches?: boolean
   timeout: number
   grace: number
   stuck: number
@@ -85,6 +86,7 @@ function settingsOf(models: readonly string[], options: ServeCommandOptions): Se
     device: options.device,
     graceMs: 1000 * grace,
     logPrompts: options.logPrompts,
+    separateCaches: options.separateCaches,
     limits: {
       concurrent,
       queue,

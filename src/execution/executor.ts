@@ -42,6 +42,8 @@ export interface ExecutorOptions {
 
 export interface RunOptions {
   signal?: AbortSignal
+  /** Tokens of the answer that whoever stops listening has given on: what is behind them is not kept. @default all */
+  given?: () => number
 }
 
 /** What a request takes, known before it runs. */
@@ -86,26 +88,30 @@ export class Executor {
   async *run(
     prompt: Prompt,
     { loop, length, choose }: Decoding,
-    { signal }: RunOptions = {},
+    { signal, given }: RunOptions = {},
   ): AsyncGenerator<DecodeEvent, void, undefined> {
     signal?.throwIfAborted()
     const slot = new Slot(this.#model, prompt, length)
     this.#slots.add(slot)
+    let failed = false
     try {
       let next = loop.next(NOTHING)
       while (!next.done) {
         const value = next.value
         if (value.type === "forward") next = loop.next(await this.#forward(slot, value, choose, signal))
         else {
-          // Before it is told: nobody may listen any more behind it.
-          if (value.type === "done") this.#reuse.keepSlot(slot)
           const { cachedTokens } = slot
           if (value.type === "done") yield { ...value, stats: { ...value.stats, cachedTokens } }
           else yield value.type === "prefill" ? { ...value, cachedTokens } : value
           next = loop.next(NOTHING)
         }
       }
+    } catch (error) {
+      failed = true
+      throw error
     } finally {
+      // Nobody listens any more: the next turn of a conversation goes on behind what was said.
+      if (!failed) this.#reuse.keepSlot(slot, given && slot.promptTokens + given())
       this.#slots.delete(slot)
       slot.dispose()
     }
@@ -116,8 +122,11 @@ export class Executor {
    * @returns handles of their own for whoever asks, to be disposed of or left to the garbage collector
    * @throws UserError for pictures that the model cannot see; the reason of `signal` when it is aborted
    */
-  async features(images: readonly ImageInput[], { signal }: RunOptions = {}): Promise<PromptFeatures> {
-    const found = images.length > 0 ? await this.#pictures.features(images, signal) : []
+  async features(
+    images: readonly ImageInput[],
+    { signal, cacheSalt }: { signal?: AbortSignal; cacheSalt?: string } = {},
+  ): Promise<PromptFeatures> {
+    const found = images.length > 0 ? await this.#pictures.features(images, signal, cacheSalt) : []
     return { features: found.map(({ features }) => features), featureNames: found.map(({ name }) => name) }
   }
 

@@ -40,10 +40,11 @@ export class PictureCache {
   /**
    * Features of each picture. Those that are not known are computed as one batch; one that another request computes already
    * is waited for.
+   * @param salt only what was kept for the same is found
    * @throws the reason of `signal` when it is aborted
    */
-  async features(images: readonly ImageInput[], signal?: AbortSignal): Promise<PictureFeatures[]> {
-    const names = images.map(nameOfContent)
+  async features(images: readonly ImageInput[], signal?: AbortSignal, salt?: string): Promise<PictureFeatures[]> {
+    const names = images.map((image) => `${nameOfContent(image)}${salt === undefined ? "" : ` ${salt}`}`)
     for (;;) {
       const others = names.flatMap((name) => (this.#kept.has(name) ? [] : (this.#pending.get(name) ?? [])))
       if (others.length === 0) break

@@ -13,7 +13,12 @@ export interface PrefixKind {
   block: number
   /** Sequences whose lengths have another number have other frequencies. */
   lengthKey: number
+  /** Whose they are. */
+  salt?: string
 }
+
+export const isSameKind = (a: PrefixKind, b: PrefixKind | undefined): boolean =>
+  a.block === b?.block && a.lengthKey === b.lengthKey && a.salt === b.salt
 
 interface Node {
   /** Its first block as text, or what a root is of. */
@@ -110,8 +115,8 @@ export class PrefixCache {
   }
 
   #way(kind: PrefixKind, content: Content, most: number): Way {
-    const { block, lengthKey } = kind
-    const name = `${block} ${lengthKey} ${content.width}`
+    const { block, lengthKey, salt } = kind
+    const name = `${block} ${lengthKey} ${content.width} ${salt ?? ""}`
     const root = this.#roots.get(name) ?? newRoot(name)
     const nodes: Way["nodes"] = []
     let length = 0

@@ -10,7 +10,7 @@ import type { PromptBeginning, PromptStore } from "../paradigms/prompt-store.js"
 import { noGrad } from "../torch/index.js"
 import type { Asked } from "./batch.js"
 import { type Content, contentOf, featureNamesOf, tokensInCommon } from "./content.js"
-import { PrefixCache, type PrefixKind } from "./prefix-cache.js"
+import { isSameKind, PrefixCache, type PrefixKind } from "./prefix-cache.js"
 import type { Slot } from "./slot.js"
 import type { ExecutorStatistics } from "./statistics.js"
 import { untilAborted } from "./until-aborted.js"
@@ -98,28 +98,32 @@ export class Reuse implements PromptStore {
     advance()
   }
 
-  /** Keeps what is known of a slot's cache. */
-  keepSlot(slot: Slot): void {
+  /**
+   * Keeps what is known of a slot's cache.
+   * @param most tokens that may be kept
+   */
+  keepSlot(slot: Slot, most = Number.POSITIVE_INFINITY): void {
     if (this.#cache.limit === 0 || !slot.known) return
     const { kind, tokens } = slot.known
-    noGrad(() => this.#cache.keep(kind, slot.content(), tokens, slot.cache))
+    noGrad(() => this.#cache.keep(kind, slot.content(), Math.min(tokens, most), slot.cache))
   }
 
   begin(prompt: Prompt, { known, ...beginning }: PromptBeginning, room: number): KvCache | undefined {
     if (this.#cache.limit === 0) return undefined
     const cache = this.#model.newCache(room)
     const content = contentOf(prompt, featureNamesOf(prompt))
-    this.#count(known, this.#restore(this.#kindOf(beginning), content, known, cache))
+    this.#count(known, this.#restore(this.#kindOf(prompt, beginning), content, known, cache))
     return cache
   }
 
   keep(prompt: Prompt, beginning: PromptBeginning, cache: KvCache): void {
     const content = contentOf(prompt, featureNamesOf(prompt))
-    noGrad(() => this.#cache.keep(this.#kindOf(beginning), content, beginning.tokens, cache))
+    noGrad(() => this.#cache.keep(this.#kindOf(prompt, beginning), content, beginning.tokens, cache))
   }
 
-  #kindOf({ blockSize: block, length }: Pick<PromptBeginning, "blockSize" | "length">): PrefixKind {
-    return { block, lengthKey: this.#model.lengthKey?.(length) ?? 0 }
+  #kindOf({ cacheSalt: salt }: Prompt, beginning: Pick<PromptBeginning, "blockSize" | "length">): PrefixKind {
+    const { blockSize: block, length } = beginning
+    return { block, lengthKey: this.#model.lengthKey?.(length) ?? 0, salt }
   }
 
   #restore(kind: PrefixKind, content: Content, most: number, cache: KvCache): number {
@@ -149,7 +153,7 @@ export class Reuse implements PromptStore {
    */
   #betterThan(kept: number, kind: PrefixKind, content: Content, most: number): Filling | undefined {
     for (const other of this.#filling.values()) {
-      if (other.kind.block !== kind.block || other.kind.lengthKey !== kind.lengthKey) continue
+      if (!isSameKind(other.kind, kind)) continue
       const common = Math.min(tokensInCommon(other.content, content, 0), other.tokens, most)
       const saved = common - (common % kind.block) - kept
       if (saved > 0 && saved >= (most - kept) / 2) return other

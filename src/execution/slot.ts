@@ -8,7 +8,7 @@ import { noGrad, type Tensor, tidy, untidied } from "../torch/index.js"
 import type { Asked } from "./batch.js"
 import { type Content, contentOf, featureNamesOf } from "./content.js"
 import type { SequenceRows } from "./packed-rows.js"
-import type { PrefixKind } from "./prefix-cache.js"
+import { isSameKind, type PrefixKind } from "./prefix-cache.js"
 
 export class Slot {
   readonly cache: KvCache
@@ -61,7 +61,8 @@ export class Slot {
   /** What the keys and values of a request depend on beside its tokens; undefined where they depend on tokens behind them too. */
   kindOf({ blockSize, commitCausally, length }: Asked): PrefixKind | undefined {
     const block = commitCausally ? 1 : blockSize
-    return Number.isFinite(block) ? { block, lengthKey: this.#model.lengthKey?.(length) ?? 0 } : undefined
+    if (!Number.isFinite(block)) return undefined
+    return { block, lengthKey: this.#model.lengthKey?.(length) ?? 0, salt: this.#prompt.cacheSalt }
   }
 
   /** The first tokens are in the cache already. */
@@ -122,6 +123,3 @@ export class Slot {
     this.cache.dispose()
   }
 }
-
-const isSameKind = (a: PrefixKind, b: PrefixKind | undefined): boolean =>
-  a.block === b?.block && a.lengthKey === b.lengthKey

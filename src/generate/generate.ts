@@ -158,6 +158,8 @@ export interface DecodeOptions extends DecodingOptions {
   signal?: AbortSignal
   /** Steps also tell the log-probabilities of their tokens under the model, and of so many of the likeliest at each place. */
   logProbabilities?: number
+  /** Tokens that were given on when nobody listens any more: the next turn finds these. @default all */
+  given?: () => number
 }
 
 /** The events of the session's decoder on a prepared prompt, for those that want more than text. */
@@ -182,7 +184,7 @@ async function* run(
   session: Session,
   prompt: Prompt,
   decoding: ResolvedDecoding,
-  { seed = DEFAULT_SEED, signal, logProbabilities }: DecodeOptions,
+  { seed = DEFAULT_SEED, signal, logProbabilities, given }: DecodeOptions,
 ): AsyncGenerator<DecodeEvent, void, undefined> {
   const { config, executor, paradigm } = session
   const { genLength } = decoding.settings
@@ -194,7 +196,7 @@ async function* run(
   try {
     const plain = paradigm.decode(prompt, { ...decoding.settings, uniform: randomFrom(seed) })
     const loop = logProbabilities === undefined ? plain : withLogProbabilities(plain, logProbabilities)
-    yield* executor.run(prompt, loop, { signal })
+    yield* executor.run(prompt, loop, { signal, given })
   } catch (error) {
     throw explainDecodingError(error, session, prompt)
   }

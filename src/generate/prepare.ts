@@ -20,6 +20,8 @@ export interface PrepareOptions {
   signal?: AbortSignal
   /** As the authors' evaluation writes prompts of LLaDA: the token behind an image is lost (docs/reference.md, Q22). */
   dropAfterImage?: boolean
+  /** Only what was kept for prompts of the same salt is found again. */
+  cacheSalt?: string
 }
 
 /**
@@ -33,7 +35,7 @@ export async function preparePrompt(
   session: Session,
   messages: readonly Message[],
   images: readonly ImageSource[] = [],
-  { signal, dropAfterImage }: PrepareOptions = {},
+  { signal, dropAfterImage, cacheSalt }: PrepareOptions = {},
 ): Promise<Prompt> {
   checkMessages(messages)
   if (dropAfterImage && session.format !== "llava_llada")
@@ -76,8 +78,8 @@ export async function preparePrompt(
     prepared.push(await requireImages(session.images).prepare(picture, { among }))
     signal?.throwIfAborted()
   }
-  const features = await session.executor.features(prepared, { signal })
-  return { ids: layout.ids, ...features, positions: session.images?.positions?.(ids, prepared) }
+  const features = await session.executor.features(prepared, { signal, cacheSalt })
+  return { ids: layout.ids, ...features, positions: session.images?.positions?.(ids, prepared), cacheSalt }
 }
 
 /** Which of several pictures an error is about. */

@@ -12,6 +12,8 @@ export const DEAD = -1
 const UNKNOWN = -2
 /** Of all states together: how many ways of reading on they have, and how many were gone through to find them. */
 const MOST_READINGS = 2_000_000
+/** Of all that was made to find them: a state also has a place for each class of bytes. */
+const MOST_BYTES = 512 * 2 ** 20
 
 /** Bytes of memory that each of them takes beside its lists, about: as V8 lays them out, with their places in maps. */
 const SIZES = { follow: 190, reading: 170, state: 320 }
@@ -77,7 +79,7 @@ export class Automaton {
 
   /**
    * The state behind a byte, or DEAD.
-   * @throws UserError when an answer leads to more states than the memory should hold
+   * @throws UserError when an answer leads to more states than the memory should hold, in number or in bytes
    */
   next(state: number, byte: number): number {
     const { next } = this.#states[state]
@@ -133,7 +135,7 @@ export class Automaton {
 
   #count(readings: number): void {
     this.#readingCount += readings
-    if (this.#readingCount > MOST_READINGS)
+    if (this.#readingCount > MOST_READINGS || this.#size > MOST_BYTES)
       throw new UserError("the format can be read in too many ways to be followed", {
         fix: "make it say more exactly what it means: bounded repetitions, alternatives that begin differently",
       })

@@ -2,8 +2,10 @@
 
 import { UserError } from "../errors.js"
 import { type AnswerFormat, compileFormat, formatKey } from "../grammar/format.js"
-import { TokenAutomaton, Vocabulary } from "../grammar/token-automaton.js"
+import { TokenAutomaton, type TokenPieces, Vocabulary } from "../grammar/token-automaton.js"
+import type { Work } from "../in-turns.js"
 import { Kept } from "../kept.js"
+import type { Tokenizer } from "../text/tokenizer.js"
 import type { Constraint } from "./constraint.js"
 import type { DecodingReport } from "./decoding-report.js"
 import type { OpenedModel } from "./paradigm.js"
@@ -15,15 +17,16 @@ const COUNTED = 1000
 
 /** What a tokenizer's formats share. */
 interface Known {
-  /** What the vocabulary leaves out. */
-  excluded: string
   vocabulary: Vocabulary
   automata: Kept<TokenAutomaton>
 }
 
-const known = new WeakMap<object, Known>()
+/** By what the vocabulary leaves out: modes of one model may end in other tokens. */
+const known = new WeakMap<object, Map<string, Known>>()
 
 export interface ConstraintOptions {
+  /** Only what was made for the same is used again. */
+  cacheSalt?: string
   /** Is told of the format. */
   report: DecodingReport
   /** Tokens that are never taken. */
@@ -39,7 +42,7 @@ export function constraintOf(
   model: OpenedModel,
   format: AnswerFormat | undefined,
   genLength: number,
-  { report, suppress = [] }: ConstraintOptions,
+  { report, suppress = [], cacheSalt = "" }: ConstraintOptions,
 ): Constraint | undefined {
   if (format === undefined) return undefined
   const { vocabSize } = model.config.text
@@ -50,7 +53,7 @@ export function constraintOf(
       fix: "name one in config.json (eos_token_id)",
     })
   const { vocabulary, automata } = vocabularyOf(model, suppress)
-  const key = formatKey(format)
+  const key = `${cacheSalt} ${formatKey(format)}`
   const tokens = automata.get(key) ?? new TokenAutomaton(compileFormat(format), vocabulary)
   const least = tokens.least(tokens.start)
   // The exact number takes going through the shortest answer, however long that is.
@@ -75,20 +78,39 @@ export function constraintOf(
 /** Of special tokens and ends, and of ids that the model does not know, nothing is ever text. */
 function vocabularyOf({ tokenizer, config, eos }: OpenedModel, suppress: readonly number[]): Known {
   const { vocabSize } = config.text
-  const without = [...new Set([...eos, ...suppress, ...(config.tokens.mask === undefined ? [] : [config.tokens.mask])])]
-  const excluded = `${vocabSize} ${without.sort((a, b) => a - b).join(" ")}`
-  const last = known.get(tokenizer)
-  if (last?.excluded === excluded) return last
-  const pieces = tokenizer.tokenBytes()
-  for (const part of new Set([pieces.inside, pieces.first])) {
-    part.length = Math.min(part.length, vocabSize)
-    for (const id of without) if (id < part.length) part[id] = undefined
-  }
+  const { mask } = config.tokens
+  const without = new Set([...eos, ...suppress, ...(mask === undefined ? [] : [mask])])
+  const excluded = `${vocabSize} ${[...without].sort((a, b) => a - b).join(" ")}`
+  const all = known.get(tokenizer) ?? new Map<string, Known>()
+  known.set(tokenizer, all)
+  const last = all.get(excluded)
+  if (last) return last
+  const whole = vocabularies.get(tokenizer) ?? new Vocabulary(tokenizer.tokenBytes())
+  vocabularies.set(tokenizer, whole)
   const made = {
-    excluded,
-    vocabulary: new Vocabulary(pieces),
+    vocabulary: whole.without((id) => id >= vocabSize || without.has(id)),
     automata: new Kept<TokenAutomaton>(KEPT, ({ size }) => size),
   }
-  known.set(tokenizer, made)
+  all.set(excluded, made)
   return made
+}
+
+/** All tokens of tokenizers, before anything is left out. */
+const vocabularies = new WeakMap<object, Vocabulary>()
+
+/**
+ * Makes ready what the first format would have to wait for, as work in pieces. Nothing where no format can be asked for.
+ * @param tokenizer of the model
+ */
+export function* prepareFormats(tokenizer: Pick<Tokenizer, "tokenBytesInPieces">): Work<void> {
+  let pieces: TokenPieces
+  try {
+    pieces = yield* tokenizer.tokenBytesInPieces()
+  } catch (error) {
+    // It is told to whoever asks for a format.
+    if (error instanceof UserError) return
+    throw error
+  }
+  const made = yield* Vocabulary.make(pieces)
+  if (!vocabularies.has(tokenizer)) vocabularies.set(tokenizer, made)
 }

@@ -21,6 +21,11 @@ export interface DecodingOptions extends SamplingOptions, WarperOptions {
    * @default the one that it was trained in
    */
   mode?: string
+  /**
+   * Whose the request is: what is kept of prompts, pictures and formats is found only by requests of the same salt, so that no time
+   * tells what others asked.
+   */
+  cacheSalt?: string
   /** Tokens to generate at most. @default the model's, else 128 */
   maxTokens?: number
   /** Seed of the sampling, used when the temperature is not 0. @default 0 */

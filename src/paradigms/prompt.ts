@@ -13,6 +13,8 @@ export interface Prompt {
   featureNames?: readonly string[]
   /** Positions on three axes, for models that use M-RoPE; row numbers if not given. */
   positions?: MropePositions
+  /** Whose it is: what is kept of prompts is found only by those of the same salt. */
+  cacheSalt?: string
 }
 
 /**

@@ -67,6 +67,7 @@ export async function startServer(options: ServeOptions = {}): Promise<RunningSe
     },
     log,
     logPrompts: options.logPrompts ?? false,
+    separateCaches: options.separateCaches ?? false,
     runs: resolve(options.runs ?? "runs"),
     page: options.page ?? PAGE,
     isEnding: false,

@@ -25,6 +25,11 @@ export interface ServeOptions {
   runs?: string
   /** Folder of the page that is shown at /. @default the one that ships */
   page?: string
+  /**
+   * Whether what is kept of prompts, pictures and formats is found only by requests of the same key and of the same `user`,
+   * `prompt_cache_key` or `metadata`, so that no time tells what others asked. @default false
+   */
+  separateCaches?: boolean
   dtype?: string
   device?: string
   limits?: Partial<ServeLimits>

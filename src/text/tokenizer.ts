@@ -2,6 +2,7 @@
 
 import type { Json } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
+import { finish, type Work } from "../in-turns.js"
 import { AddedTokens, type Section } from "./added-tokens.js"
 import { mayBacktrack } from "./backtracking.js"
 import { type Cut, cutAt, cutIn, type Encoded } from "./cuts.js"
@@ -177,21 +178,29 @@ export class Tokenizer {
    * @throws UserError for a tokenizer whose tokens stand for other text beside other tokens
    */
   tokenBytes(): Record<"inside" | "first", (Uint8Array | undefined)[]> {
+    return this.#limited(this.size, () => finish(this.tokenBytesInPieces()))
+  }
+
+  /** `tokenBytes`, as work in pieces. */
+  *tokenBytesInPieces(): Work<Record<"inside" | "first", (Uint8Array | undefined)[]>> {
     const pieces = this.#textPieces
     if (!pieces)
       throw new UserError("the tokens of this tokenizer are no fixed pieces of text", {
         where: this.#path,
         fix: "use a model whose tokens are bytes or SentencePiece's: no format can be asked of this one",
       })
-    return this.#limited(this.size, () => {
-      const all = (piece: Pieces["inside"]): (Uint8Array | undefined)[] =>
-        Array.from({ length: this.size }, (_, id) => {
-          const token = this.#addedIds.has(id) ? undefined : this.token(id)
-          return token === undefined ? undefined : piece(token)
-        })
-      const inside = all(pieces.inside)
-      return { inside, first: pieces.first === pieces.inside ? inside : all(pieces.first) }
-    })
+    const inside = yield* this.#bytesOfTokens(pieces.inside)
+    return { inside, first: pieces.first === pieces.inside ? inside : yield* this.#bytesOfTokens(pieces.first) }
+  }
+
+  *#bytesOfTokens(piece: Pieces["inside"]): Work<(Uint8Array | undefined)[]> {
+    const bytes: (Uint8Array | undefined)[] = []
+    for (let id = 0; id < this.size; id++) {
+      if (id % PIECE_OF_TOKENS === 0) yield
+      const token = this.#addedIds.has(id) ? undefined : this.token(id)
+      bytes.push(token === undefined ? undefined : piece(token))
+    }
+    return bytes
   }
 
   /** Whether the id belongs to an added token, special or not. */
@@ -233,6 +242,9 @@ export class Tokenizer {
     }
   }
 }
+
+/** Tokens of one piece of work. */
+const PIECE_OF_TOKENS = 1024
 
 /** Half a character, which UTF-8 cannot write, is the sign for what cannot be read. */
 const wellFormed = (text: string): string => text.replace(/\p{Cs}/gu, "\ufffd")

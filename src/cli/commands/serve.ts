@@ -43,6 +43,7 @@ export function register(program: Command): void {
       "memory for prompts and pictures that may be asked about again, of each model (default: an eighth of what is free, at most 4096)",
       numberBetween(0, 1e9),
     )
+    .option("--separate-caches", "what is kept of one key's, and one user's, requests is found by no other's")
     .option("--timeout <s>", "time of a request at most", numberBetween(0.01, 1e6), 600)
     .option("--grace <s>", "time to finish answers when the server ends", numberBetween(0, 1e6), 30)
     .option("--stuck <s>", "an engine that says nothing for so long is started again", numberBetween(1, 1e6), 120)

@@ -48,7 +48,11 @@ export function autoregressiveSettings(
     eos: model.eos,
     genLength,
     imageToken: config.tokens.imagePad,
-    constraint: constraintOf(model, options.format, genLength, { report, suppress: suppressTokens }),
+    constraint: constraintOf(model, options.format, genLength, {
+      report,
+      cacheSalt: options.cacheSalt,
+      suppress: suppressTokens,
+    }),
     ...endedByFormat(options, processors(file, known, options, promptTokens, report), report),
     suppressTokens,
     ...sampling(folder, generation, options, report),

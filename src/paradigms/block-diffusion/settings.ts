@@ -80,7 +80,7 @@ export function blockSettings(
     eos,
     genLength,
     maskToken: maskToken(config),
-    constraint: constraintOf(opened, options.format, genLength, { report }),
+    constraint: constraintOf(opened, options.format, genLength, { report, cacheSalt: options.cacheSalt }),
     blockSize,
     steps: report.choose("steps", [["option", options.steps], ["default", blockSize] as const]),
     strategy: report.choose("strategy", [

@@ -42,7 +42,11 @@ export function fullSettings(
     eos,
     genLength,
     maskToken: mask,
-    constraint: constraintOf(opened, options.format, genLength, { report, suppress: config.tokens.suppress }),
+    constraint: constraintOf(opened, options.format, genLength, {
+      report,
+      cacheSalt: options.cacheSalt,
+      suppress: config.tokens.suppress,
+    }),
     blockSize,
     steps: steps * (genLength / blockSize),
     stop: stop.filter((ids) => ids.length > 0),

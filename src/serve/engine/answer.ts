@@ -102,7 +102,12 @@ async function* oneAnswer(
   let done: DecodeDone | undefined
   const counts = { forwards: 0, milliseconds: 0, cachedTokens: 0 }
   const started = performance.now()
-  for await (const event of decode(session, prompt, { ...options, signal, logProbabilities })) {
+  for await (const event of decode(session, prompt, {
+    ...options,
+    signal,
+    logProbabilities,
+    given: () => track.given,
+  })) {
     if (event.type === "done") done = event
     if (event.type === "prefill") counts.cachedTokens = event.cachedTokens ?? 0
     if (event.type !== "step") continue

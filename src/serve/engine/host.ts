@@ -2,6 +2,8 @@
 
 import { messageOf, UserError } from "../../errors.js"
 import { openModel, type Session, type SessionOptions } from "../../generate/session.js"
+import { inTurns } from "../../in-turns.js"
+import { prepareFormats } from "../../paradigms/constraint-of.js"
 import { memory } from "../../torch/index.js"
 import { ApiError } from "../api-error.js"
 import { answer } from "./answer.js"
@@ -55,6 +57,8 @@ export class EngineHost {
         })
         this.#sessions.set(id, session)
         this.#send({ type: "ready", model: servedModel(id, session) })
+        // The first request with a format need not wait for it, nor any other while it is made.
+        void inTurns(prepareFormats(session.tokenizer)).catch(() => {})
       } catch (error) {
         this.#send({ type: "unavailable", model: id, error: told(error) })
       }

@@ -34,7 +34,7 @@ const BYTES_PER_TOKEN = 16
  */
 export async function promptOf(
   session: Session,
-  { prompt, pictures }: Pick<AnswerRequest, "prompt" | "pictures">,
+  { prompt, pictures, decoding: { cacheSalt } }: Pick<AnswerRequest, "prompt" | "pictures" | "decoding">,
   limits: PromptLimits,
   signal?: AbortSignal,
 ): Promise<Prompt> {
@@ -42,8 +42,8 @@ export async function promptOf(
   try {
     const prepared =
       "text" in prompt
-        ? { ids: plainPrompt(prompt.text, session.tokenizer) }
-        : await withPictures(session, prompt.messages, pictures, limits, signal)
+        ? { ids: plainPrompt(prompt.text, session.tokenizer), cacheSalt }
+        : await withPictures(session, prompt.messages, pictures, limits, { signal, cacheSalt })
     const { length } = prepared.ids
     if (length === 0) throw invalid("the prompt has no tokens", "prompt")
     if (length > limits.promptTokens)
@@ -78,7 +78,7 @@ async function withPictures(
   messages: readonly Message[],
   pictures: readonly Picture[],
   { pixels, memory }: PromptLimits,
-  signal?: AbortSignal,
+  options: { signal?: AbortSignal; cacheSalt?: string },
 ): Promise<Prompt> {
   const { images, sizes } = await imagesOf(pictures, pixels)
   const total = sizes.reduce((sum, size) => sum + size, 0)
@@ -89,9 +89,9 @@ async function withPictures(
       "image_too_large",
     )
   const bytes = total * BYTES_PER_PIXEL + Math.max(0, ...sizes) * DECODING_BYTES_PER_PIXEL
-  const release = await memory?.take(bytes, signal, "pictures")
+  const release = await memory?.take(bytes, options.signal, "pictures")
   try {
-    return await preparePrompt(session, messages, images, { signal })
+    return await preparePrompt(session, messages, images, options)
   } finally {
     release?.()
   }

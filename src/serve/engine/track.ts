@@ -65,6 +65,14 @@ export class AnswerTrack {
     return this.#starts.length
   }
 
+  /** Tokens of which the whole text was given out. */
+  get given(): number {
+    const held = this.#starts.findIndex((start) => start >= this.#given)
+    const within = held < 0 ? this.#starts.length : held
+    // The last of them may be given out in part.
+    return this.#given < this.#written ? Math.max(0, within - 1) : within
+  }
+
   /** Takes in a step: what it made final, and how its block looks now. */
   *step(event: StepWithLogProbabilities): Generator<Told> {
     this.#take(event)

@@ -14,6 +14,7 @@ import { readBody } from "./body.js"
 import type { Asking, Server } from "./context.js"
 import { EventStream } from "./event-stream.js"
 import { type Flight, Gone } from "./flights.js"
+import { cacheSaltOf } from "./guards.js"
 import type { RequestRecord } from "./record.js"
 
 /** An endpoint that answers. */
@@ -58,7 +59,9 @@ export async function answerRequest(c: Asking, endpoint: Endpoint, server: Serve
     await ticket.start(request.n, flight.signal)
     record.queueMs = performance.now() - waiting
     const answer = new Answer(c, endpoint, asked, flight, server)
-    const events = server.engine.answer({ ...request, pictures } satisfies AnswerRequest, flight.signal)
+    const cacheSalt = server.separateCaches ? cacheSaltOf(c.req.raw.headers, asked.askedFor) : undefined
+    const decoding = { ...request.decoding, ...(cacheSalt !== undefined && { cacheSalt }) }
+    const events = server.engine.answer({ ...request, decoding, pictures } satisfies AnswerRequest, flight.signal)
     if (!asked.stream) return c.json(await answer.whole(events))
     // An answer that cannot begin is an error with a status of its own.
     const first = await events.next()

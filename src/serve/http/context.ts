@@ -24,6 +24,8 @@ export interface Server {
   guards: GuardOptions
   log: (entry: LogEntry) => void
   logPrompts: boolean
+  /** Whether nothing that is kept of one asker's requests is found by another's. */
+  separateCaches: boolean
   /** Folder of trainings, and of the page. */
   runs: string
   page: string

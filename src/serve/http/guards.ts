@@ -47,8 +47,7 @@ const nameOf = (host: string): string => host.replace(/:\d*$/, "").toLowerCase()
 /** @throws ApiError where a key is needed and is not given */
 export function requireKey(headers: Headers, { apiKeys }: GuardOptions): void {
   if (apiKeys.length === 0) return
-  const bearer = headers.get("authorization")?.match(/^Bearer\s+(.+)$/i)?.[1]
-  const given = bearer ?? headers.get("x-api-key") ?? ""
+  const given = givenKey(headers)
   // All are compared, each in the same time whatever was given.
   const found = apiKeys.filter((key) => timingSafeEqual(digest(key), digest(given)))
   if (found.length === 0)
@@ -56,6 +55,18 @@ export function requireKey(headers: Headers, { apiKeys }: GuardOptions): void {
       code: "invalid_api_key",
     })
 }
+
+function givenKey(headers: Headers): string {
+  const bearer = headers.get("authorization")?.match(/^Bearer\s+(.+)$/i)?.[1]
+  return bearer ?? headers.get("x-api-key") ?? ""
+}
+
+/**
+ * Whose a request is, for caches that are kept apart: the same text for the same key and the same names, and no other. Neither
+ * can be read from it.
+ */
+export const cacheSaltOf = (headers: Headers, names: unknown): string =>
+  digest(JSON.stringify([givenKey(headers), names])).toString("base64url")
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest()
 

@@ -80,6 +80,7 @@ export function readMessages(body: unknown): Asked {
       // Clients of this protocol do not pass over events that they do not know.
       progress: false,
     },
+    askedFor: [asked.metadata],
     stream: asked.stream ?? false,
     usage: true,
   }

@@ -36,10 +36,8 @@ const schema = z.strictObject({
   metadata: ignored,
   parallel_tool_calls: ignored,
   prediction: ignored,
-  prompt_cache_key: ignored,
   prompt_cache_retention: ignored,
   reasoning_effort: ignored,
-  safety_identifier: ignored,
   service_tier: ignored,
   store: ignored,
   verbosity: ignored,
@@ -76,6 +74,7 @@ export function readChat(body: unknown): Asked {
       ...(asked.logprobs && { logProbabilities: asked.top_logprobs ?? 0 }),
       progress: Boolean(asked.stream && asked.diffusion?.events),
     },
+    askedFor: [asked.user, asked.prompt_cache_key, asked.safety_identifier],
     stream: asked.stream ?? false,
     usage: asked.stream_options?.include_usage ?? false,
   }

@@ -43,6 +43,7 @@ export function readCompletion(body: unknown): Asked {
       ...(asked.logprobs !== undefined && { logProbabilities: asked.logprobs }),
       progress: Boolean(asked.stream && asked.diffusion?.events),
     },
+    askedFor: [asked.user, asked.prompt_cache_key, asked.safety_identifier],
     stream: asked.stream ?? false,
     usage: asked.stream_options?.include_usage ?? false,
   }

@@ -35,8 +35,10 @@ export const commonFields = {
   frequency_penalty: ignored,
   presence_penalty: ignored,
   logit_bias: ignored,
-  // Known, and without a meaning here.
+  // Whose the request is, where caches are kept apart; else without a meaning here.
   user: ignored,
+  prompt_cache_key: ignored,
+  safety_identifier: ignored,
 }
 
 const PENALTIES = "penalties and biases are not supported: leave them out, or set them to 0"
