@@ -10,7 +10,9 @@ import { shareOf, sharesBy } from "./parts/shares.js"
 type MmbenchValue = Readonly<Record<string, unknown>> & { index: number; answer: string; prediction: string }
 
 const OPTIONS = ["A", "B", "C", "D", "E"]
-const RECORDED = ["hint", "source", "split", "category", "L2-category"]
+const RECORDED = ["hint", "source", "split", "category"]
+/** What the benchmark's own TSV files call L2-category. */
+const TSV_L2 = "l2-category"
 
 const isMissing = (value: unknown): boolean => value === undefined || value === null || Number.isNaN(value)
 
@@ -60,7 +62,7 @@ export const mmbenchEnDev: Task = {
   title: "MMBench (en, dev)",
   version: "Yaml",
   source: { dataset: "lmms-lab/MMBench", files: "en/dev-", config: "en", split: "dev", count: 4329 },
-  columns: ["index", "question", "hint", "answer", "A", "B", "category", "image", "source", "L2-category", "split"],
+  columns: ["index", "question", "answer", "A", "B", "category", "image"],
   generation: {
     until: ["ASSISTANT:"],
     max_new_tokens: 1024,
@@ -78,6 +80,7 @@ export const mmbenchEnDev: Task = {
       answer: textOf(doc, "answer"),
       prediction: text,
       ...Object.fromEntries(RECORDED.map((column) => [column, plainOf(doc, column)])),
+      "L2-category": doc["L2-category"] ?? plainOf(doc, TSV_L2),
       ...Object.fromEntries(OPTIONS.map((one) => [one, doc[one] === undefined ? "nan" : plainOf(doc, one)])),
     }
     const unread = inferred(rowOf(value)) === undefined
