@@ -24,8 +24,18 @@ function contextOf(doc: Doc): string {
   return `${hint}${textOf(doc, "question")} ${options}\n\n${LETTER_INSTRUCTION}`
 }
 
+type Row = CircularRow & { value: MmbenchValue }
+const rows = new WeakMap<MmbenchValue, Row>()
+
+/** The same row for the same value. */
+function rowOf(value: MmbenchValue): Row {
+  const row = rows.get(value) ?? madeRow(value)
+  rows.set(value, row)
+  return row
+}
+
 /** Options that the file does not have are read as the text "nan", those without a value not at all. */
-function rowOf(value: MmbenchValue): CircularRow & { value: MmbenchValue } {
+function madeRow(value: MmbenchValue): Row {
   const letters = OPTIONS.slice(0, 4).filter((one) => value[one] === undefined || !isMissing(value[one]))
   const options = Object.fromEntries(letters.map((one) => [one, value[one] === undefined ? "nan" : String(value[one])]))
   return { index: Number(value.index), answer: value.answer, prediction: value.prediction, options, value }
