@@ -4,6 +4,7 @@ import { basename, join, relative, resolve } from "node:path"
 import { UserError } from "../errors.js"
 import type { ReuseStatistics } from "../eval/answerer/answerer.js"
 import { localSubject, remoteSubject, type Subject } from "../eval/answerer/subject.js"
+import { metricTools } from "../eval/metric-tools.js"
 import { markdownTable, notesOf, runLine, scoreRows } from "../eval/results/printed.js"
 import { type AnsweredTask, scoreRun } from "../eval/results/score-run.js"
 import { evaluate } from "../eval/run/evaluate.js"
@@ -34,6 +35,7 @@ export interface EvaluateCommandOptions extends DecodingFlags {
   base?: string
   dtype: string
   device: string
+  bertscore?: string
   /** What is typed to start the program. */
   program: string
 }
@@ -65,7 +67,7 @@ export async function evaluateCommand(model: string | undefined, options: Evalua
       progress.end()
       const answered = found.tasks.map(({ open, record, answers }) => ({ ...open, record, answers }))
       if (found.reuse) process.stderr.write(`${reuseLine(found.reuse)}\n`)
-      await score(found.record, answered, { out, partial: false, signal })
+      await score(found.record, answered, { out, partial: false, signal, bertscore: options.bertscore })
     } finally {
       progress.end(signal.aborted ? "stopped; the same command goes on from here" : undefined)
       closeTasks(tasks)
@@ -73,14 +75,17 @@ export async function evaluateCommand(model: string | undefined, options: Evalua
   })
 }
 
-export async function mergeCommand(folders: string[], options: { out: string; partial?: boolean }): Promise<void> {
+export async function mergeCommand(
+  folders: string[],
+  options: { out: string; partial?: boolean; bertscore?: string },
+): Promise<void> {
   const out = resolve(options.out)
-  const { partial = false } = options
+  const { partial = false, bertscore } = options
   await interruptible(async (signal) => {
     const record = await mergeRuns(folders, out, { partial })
     const { tasks, answered } = await reopen(out, record)
     try {
-      await score(record, answered, { out, partial, signal })
+      await score(record, answered, { out, partial, signal, bertscore })
     } finally {
       closeTasks(tasks)
     }
@@ -112,9 +117,11 @@ async function reopen(out: string, record: RunRecord): Promise<{ tasks: OpenTask
 async function score(
   record: RunRecord,
   answered: readonly AnsweredTask[],
-  options: { out: string; partial: boolean; signal: AbortSignal },
+  { bertscore, ...options }: { out: string; partial: boolean; signal: AbortSignal; bertscore?: string },
 ): Promise<void> {
-  const { tasks, files } = await scoreRun(record, answered, options)
+  const download = downloadObserver("the encoder of BERTScore")
+  const tools = metricTools({ encoder: bertscore, signal: options.signal, onEvent: download.onEvent })
+  const { tasks, files } = await scoreRun(record, answered, { ...options, tools }).finally(download.finish)
   const results = tasks.map(({ result }) => result)
   process.stdout.write(`${runLine(record)}\n${markdownTable(results)}\n\n${formatTable(scoreRows(results))}\n`)
   for (const note of notesOf(results)) process.stdout.write(`note: ${note}\n`)

@@ -17,6 +17,9 @@ const list = (text: string): string[] => {
   throw new InvalidArgumentError("It must be names with commas between them.")
 }
 
+const ENCODER =
+  "the text encoder of BERTScore, a folder or hub id (or DIFFUSIONVL_BERTSCORE; default: FacebookAI/roberta-large)"
+
 export function register(program: Command): void {
   const evaluate = program
     .command("eval")
@@ -39,6 +42,7 @@ export function register(program: Command): void {
     .option("--concurrent <n>", "answers that are decoded at the same time", wholeNumber(1, 1024), 8)
     .option("--compat", "decode and count as the authors' program does, its random guesses included")
     .option("--gen-kwargs <options>", "options of generation as lmms-eval has them: JSON, or gen_length=128,steps=8")
+    .option("--bertscore <name>", ENCODER)
     .option("--url <address>", "ask a server with OpenAI's API instead of loading a model")
     .option("--api-key <key>", "with --url: the key that the server wants (or DIFFUSIONVL_API_KEY)")
     .option("--base <name>", "the model that an adapter belongs to (default: the one that it names)")
@@ -55,6 +59,7 @@ export function register(program: Command): void {
     .description("put the shards of a run together, and score them")
     .argument("<folders...>", "folders of the shards")
     .requiredOption("--out <folder>", "where the whole run is written", folderPath)
+    .option("--bertscore <name>", ENCODER)
     .option("--partial", "score what there is: answers may be missing")
     .action(async (folders: string[], options) => {
       const { mergeCommand } = await import("../eval.js")

@@ -10,7 +10,9 @@ import { shareOf, sharesBy } from "./parts/shares.js"
 type MmbenchValue = Readonly<Record<string, unknown>> & { index: number; answer: string; prediction: string }
 
 const OPTIONS = ["A", "B", "C", "D", "E"]
-const RECORDED = ["hint", "source", "split", "category", "L2-category"]
+const RECORDED = ["hint", "source", "split", "category"]
+/** What the benchmark's own TSV files call L2-category. */
+const TSV_L2 = "l2-category"
 
 const isMissing = (value: unknown): boolean => value === undefined || value === null || Number.isNaN(value)
 
@@ -22,8 +24,18 @@ function contextOf(doc: Doc): string {
   return `${hint}${textOf(doc, "question")} ${options}\n\n${LETTER_INSTRUCTION}`
 }
 
+type Row = CircularRow & { value: MmbenchValue }
+const rows = new WeakMap<MmbenchValue, Row>()
+
+/** The same row for the same value. */
+function rowOf(value: MmbenchValue): Row {
+  const row = rows.get(value) ?? madeRow(value)
+  rows.set(value, row)
+  return row
+}
+
 /** Options that the file does not have are read as the text "nan", those without a value not at all. */
-function rowOf(value: MmbenchValue): CircularRow & { value: MmbenchValue } {
+function madeRow(value: MmbenchValue): Row {
   const letters = OPTIONS.slice(0, 4).filter((one) => value[one] === undefined || !isMissing(value[one]))
   const options = Object.fromEntries(letters.map((one) => [one, value[one] === undefined ? "nan" : String(value[one])]))
   return { index: Number(value.index), answer: value.answer, prediction: value.prediction, options, value }
@@ -60,7 +72,7 @@ export const mmbenchEnDev: Task = {
   title: "MMBench (en, dev)",
   version: "Yaml",
   source: { dataset: "lmms-lab/MMBench", files: "en/dev-", config: "en", split: "dev", count: 4329 },
-  columns: ["index", "question", "hint", "answer", "A", "B", "category", "image", "source", "L2-category", "split"],
+  columns: ["index", "question", "answer", "A", "B", "category", "image"],
   generation: {
     until: ["ASSISTANT:"],
     max_new_tokens: 1024,
@@ -78,6 +90,7 @@ export const mmbenchEnDev: Task = {
       answer: textOf(doc, "answer"),
       prediction: text,
       ...Object.fromEntries(RECORDED.map((column) => [column, plainOf(doc, column)])),
+      "L2-category": doc["L2-category"] ?? plainOf(doc, TSV_L2),
       ...Object.fromEntries(OPTIONS.map((one) => [one, doc[one] === undefined ? "nan" : plainOf(doc, one)])),
     }
     const unread = inferred(rowOf(value)) === undefined

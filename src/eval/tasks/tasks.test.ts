@@ -163,6 +163,13 @@ describe("scores", () => {
     )
   })
 
+  it("of MMBench's own TSV files are by their second-level categories too", () => {
+    const { "L2-category": second, ...row } = docOf("mmbench_en_dev")
+    const value = task("mmbench_en_dev").count({ ...row, "l2-category": second }, { text: "A" }, {}).values
+      .gpt_eval_score
+    expect(value).toMatchObject({ "L2-category": second })
+  })
+
   it("have parts that make up the whole", () => {
     for (const name of ["mmmu_val", "mmmu_pro_standard", "mmstar", "mme", "mmbench_en_dev", "muirbench"]) {
       const one = task(name)

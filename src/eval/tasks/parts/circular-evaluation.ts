@@ -3,6 +3,7 @@
 import { type PythonRandom, pythonRandom } from "../../task/python-random.js"
 import type { Compat } from "../../task/task.js"
 import { inferOption } from "./option-inference.js"
+import { grouped } from "./shares.js"
 
 export interface CircularRow {
   /** Rows of a question have equal indices below a million. */
@@ -27,22 +28,28 @@ const DRAWN = ["A", "B", "C", "D", "E"]
 /** Whatever the order of the rows. */
 export const questionOf = (index: number): number => ((index % TURN) + TURN) % TURN
 
-export const inferred = ({ prediction, options }: CircularRow): string | undefined => inferOption(prediction, options)
+/** Rows are scored again and again by resampling. */
+const known = new WeakMap<CircularRow, string | undefined>()
+
+/** The letter of a row's answer. */
+export function inferred(row: CircularRow): string | undefined {
+  if (!known.has(row)) known.set(row, inferOption(row.prediction, row.options))
+  return known.get(row)
+}
 
 /** @returns questions by their index */
 export function circularHits<R extends CircularRow>(rows: readonly R[], { draw }: Compat): CircularHit<R>[] {
   const sorted = [...rows].sort((a, b) => a.index - b.index)
   const random = draw && pythonRandom(SEED)
-  const byQuestion = new Map<number, R[]>()
-  for (const row of sorted)
-    byQuestion.set(questionOf(row.index), [...(byQuestion.get(questionOf(row.index)) ?? []), row])
+  const nameOf = ({ index }: R): string => String(questionOf(index))
+  const questions = grouped(sorted, nameOf)
   const golds = new Map(sorted.map(({ index, answer }) => [index, answer]))
-  const known = new Map<number, boolean>()
+  const scored = new Map<number, boolean>()
   return sorted
     .filter(({ index }) => index < TURN)
     .map((row) => {
-      const isRight = known.get(row.index) ?? isQuestionRight(byQuestion.get(questionOf(row.index))!, golds, random)
-      known.set(row.index, isRight)
+      const isRight = scored.get(row.index) ?? isQuestionRight(questions.get(nameOf(row))!, golds, random)
+      scored.set(row.index, isRight)
       return { row, isRight }
     })
 }

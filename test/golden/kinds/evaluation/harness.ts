@@ -1,5 +1,6 @@
 /** Golden cases of settings, order, records and names. */
 
+import { modelName } from "../../../../src/eval/results/names.js"
 import { authorsOrder } from "../../../../src/eval/run/authors-order.js"
 import { firstDocuments, limitOf, selected } from "../../../../src/eval/run/selection.js"
 import {
@@ -19,6 +20,7 @@ import { docIn, listIn, numberIn, type Stage, taskOf, textIn } from "./stage.js"
 const limitIn = ({ limit }: Json): number | undefined => (typeof limit === "number" ? limit : undefined)
 
 export const HARNESS_STAGES: Readonly<Record<string, Stage>> = {
+  sanitize_model_name: (record) => modelName(textIn(record, "model_name")),
   limit(record) {
     const limit = limitIn(record)
     return limit === undefined ? null : limitOf(numberIn(record, "num_docs"), limit)
