@@ -4,20 +4,20 @@ import { basename, join, relative, resolve } from "node:path"
 import { UserError } from "../errors.js"
 import type { ReuseStatistics } from "../eval/answerer/answerer.js"
 import { localSubject, remoteSubject, type Subject } from "../eval/answerer/subject.js"
-import { metricTools } from "../eval/metric-tools.js"
 import { markdownTable, notesOf, runLine, scoreRows } from "../eval/results/printed.js"
-import { type AnsweredTask, scoreRun } from "../eval/results/score-run.js"
+import { rescore } from "../eval/results/rescore.js"
+import { type ScoredRun, scoreRun } from "../eval/results/score-run.js"
 import { evaluate } from "../eval/run/evaluate.js"
 import { parseKwargs } from "../eval/run/generation.js"
 import { mergeRuns } from "../eval/run/merge.js"
-import { closeTasks, type OpenTask, openTasks } from "../eval/run/open-tasks.js"
-import { answersOf, type RunRecord } from "../eval/run/run-record.js"
+import { closeTasks, openTasks } from "../eval/run/open-tasks.js"
 import { parseShard } from "../eval/run/selection.js"
 import type { Device, DType } from "../torch/index.js"
 import { EvaluationProgress } from "./eval-progress.js"
 import { type DecodingFlags, decodingOptions } from "./generate.js"
 import { interruptible } from "./interrupt.js"
 import { downloadObserver } from "./open-model.js"
+import { scoringTools } from "./scoring-tools.js"
 import { shellWord } from "./shell.js"
 import { formatTable } from "./ui/table.js"
 
@@ -67,7 +67,8 @@ export async function evaluateCommand(model: string | undefined, options: Evalua
       progress.end()
       const answered = found.tasks.map(({ open, record, answers }) => ({ ...open, record, answers }))
       if (found.reuse) process.stderr.write(`${reuseLine(found.reuse)}\n`)
-      await score(found.record, answered, { out, partial: false, signal, bertscore: options.bertscore })
+      const tools = scoringTools(options.bertscore, signal)
+      printScored(await scoreRun(found.record, answered, { out, signal, tools }))
     } finally {
       progress.end(signal.aborted ? "stopped; the same command goes on from here" : undefined)
       closeTasks(tasks)
@@ -82,48 +83,15 @@ export async function mergeCommand(
   const out = resolve(options.out)
   const { partial = false, bertscore } = options
   await interruptible(async (signal) => {
-    const record = await mergeRuns(folders, out, { partial })
-    const { tasks, answered } = await reopen(out, record)
-    try {
-      await score(record, answered, { out, partial, signal, bertscore })
-    } finally {
-      closeTasks(tasks)
-    }
+    await mergeRuns(folders, out, { partial })
+    printScored(await rescore(out, { out, partial, signal, tools: scoringTools(bertscore, signal) }))
   })
 }
 
-/** The tasks of a run with their documents, which must be what they were. */
-async function reopen(out: string, record: RunRecord): Promise<{ tasks: OpenTask[]; answered: AnsweredTask[] }> {
-  const data = new Map(record.tasks.flatMap((task) => (task.data === undefined ? [] : [[task.task, task.data]])))
-  const names = record.tasks.map(({ task }) => task)
-  const tasks = await openTasks(names, { data })
-  try {
-    const answered = tasks.map((open, i): AnsweredTask => {
-      const task = record.tasks[i]
-      if (open.documents.fingerprint === task.fingerprint)
-        return { ...open, record: task, answers: answersOf(out, task) }
-      throw new UserError("the data is another one than that which was asked", {
-        where: task.task,
-        fix: "run the evaluation again: answers to what has not changed are kept",
-      })
-    })
-    return { tasks, answered }
-  } catch (error) {
-    closeTasks(tasks)
-    throw error
-  }
-}
-
-async function score(
-  record: RunRecord,
-  answered: readonly AnsweredTask[],
-  { bertscore, ...options }: { out: string; partial: boolean; signal: AbortSignal; bertscore?: string },
-): Promise<void> {
-  const download = downloadObserver("the encoder of BERTScore")
-  const tools = metricTools({ encoder: bertscore, signal: options.signal, onEvent: download.onEvent })
-  const { tasks, files } = await scoreRun(record, answered, { ...options, tools }).finally(download.finish)
+/** lmms-eval's table, how sure the scores are, and what was written. */
+export function printScored({ run, tasks, files }: ScoredRun): void {
   const results = tasks.map(({ result }) => result)
-  process.stdout.write(`${runLine(record)}\n${markdownTable(results)}\n\n${formatTable(scoreRows(results))}\n`)
+  process.stdout.write(`${runLine(run)}\n${markdownTable(results)}\n\n${formatTable(scoreRows(results))}\n`)
   for (const note of notesOf(results)) process.stdout.write(`note: ${note}\n`)
   for (const file of files) process.stdout.write(`written  ${relative(".", file)}\n`)
 }

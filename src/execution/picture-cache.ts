@@ -24,6 +24,7 @@ export class PictureCache {
   readonly #kept = new Map<string, Tensor>()
   /** Pictures that are being computed for somebody. */
   readonly #pending = new Map<string, Promise<unknown>>()
+  readonly #names = new WeakMap<ImageInput, string>()
 
   /** @param limit bytes of features; 0: nothing is kept */
   constructor(
@@ -44,7 +45,7 @@ export class PictureCache {
    * @throws the reason of `signal` when it is aborted
    */
   async features(images: readonly ImageInput[], signal?: AbortSignal, salt?: string): Promise<PictureFeatures[]> {
-    const names = images.map((image) => `${nameOfContent(image)}${salt === undefined ? "" : ` ${salt}`}`)
+    const names = images.map((image) => `${this.#nameOf(image)}${salt === undefined ? "" : ` ${salt}`}`)
     for (;;) {
       const others = names.flatMap((name) => (this.#kept.has(name) ? [] : (this.#pending.get(name) ?? [])))
       if (others.length === 0) break
@@ -97,6 +98,13 @@ export class PictureCache {
       for (const name of missing.keys()) this.#pending.delete(name)
       scope.dispose()
     }
+  }
+
+  /** Prepared pictures are megabytes, and not changed: what was named once keeps its name. */
+  #nameOf(image: ImageInput): string {
+    const name = this.#names.get(image) ?? nameOfContent(image)
+    this.#names.set(image, name)
+    return name
   }
 
   /** What is kept under a name, as the last that was used. */

@@ -22,6 +22,12 @@ export interface PrepareOptions {
   dropAfterImage?: boolean
   /** Only what was kept for prompts of the same salt is found again. */
   cacheSalt?: string
+  /**
+   * How pixels are made ready: whoever shows a picture again may keep what comes of it.
+   * @param among how many pictures the prompt shows
+   * @default as the model's image processor does
+   */
+  prepareImage?: (image: RgbImage, among: number) => Promise<ImageInput>
 }
 
 /**
@@ -35,7 +41,7 @@ export async function preparePrompt(
   session: Session,
   messages: readonly Message[],
   images: readonly ImageSource[] = [],
-  { signal, dropAfterImage, cacheSalt }: PrepareOptions = {},
+  { signal, dropAfterImage, cacheSalt, prepareImage }: PrepareOptions = {},
 ): Promise<Prompt> {
   checkMessages(messages)
   if (dropAfterImage && session.format !== "llava_llada")
@@ -73,9 +79,10 @@ export async function preparePrompt(
       `the prompt has ${layout.ids.length} tokens, more than the model's ${config.text.maxPositions} positions`,
       { fix: spans.length > 0 ? "give fewer or smaller pictures, or a shorter text" : "give a shorter text" },
     )
+  const prepare = prepareImage ?? ((picture) => requireImages(session.images).prepare(picture, { among }))
   const prepared: ImageInput[] = []
   for (const picture of pictures) {
-    prepared.push(await requireImages(session.images).prepare(picture, { among }))
+    prepared.push(await prepare(picture, among))
     signal?.throwIfAborted()
   }
   const features = await session.executor.features(prepared, { signal, cacheSalt })

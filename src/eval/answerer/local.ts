@@ -15,7 +15,7 @@ import type { ModelRecord } from "../run/run-record.js"
 import type { Asked } from "../task/task.js"
 import type { Answerer, AskOptions, Failed, Reply, ReuseStatistics } from "./answerer.js"
 import { messageOf } from "./message.js"
-import { decodePicture } from "./pictures.js"
+import { PictureStore } from "./pictures.js"
 
 export interface LocalOptions {
   record: ModelRecord
@@ -27,11 +27,13 @@ export class LocalAnswerer implements Answerer {
   readonly record: ModelRecord
   readonly #session: Session
   readonly #compat: boolean
+  readonly #pictures: PictureStore
   readonly #prompts = { promptTokens: 0, cachedTokens: 0 }
 
   constructor(session: Session, { record, compat = false }: LocalOptions) {
     this.#session = compat ? { ...session, format: authorsFormat(session) } : session
     this.#compat = compat
+    this.#pictures = new PictureStore(session.images)
     this.record = record
   }
 
@@ -69,12 +71,13 @@ export class LocalAnswerer implements Answerer {
     const { messages, pictures } = messageOf(asked)
     const images: RgbImage[] = []
     for (const picture of pictures) {
-      images.push(await decodePicture(picture))
+      images.push(await this.#pictures.decode(picture))
       signal?.throwIfAborted()
     }
     // The authors' prompts of LLaDA's models lose the token behind an image.
     const dropAfterImage = this.#compat && images.length > 0 && this.#session.format === "llava_llada"
-    return preparePrompt(this.#session, messages, images, { signal, dropAfterImage })
+    const prepareImage = (image: RgbImage, among: number) => this.#pictures.prepare(image, among)
+    return preparePrompt(this.#session, messages, images, { signal, dropAfterImage, prepareImage })
   }
 
   #isPlain = ({ plain = false }: Asked): boolean => plain || this.#session.format instanceof PlainFormat

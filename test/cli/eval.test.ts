@@ -1,0 +1,179 @@
+/** `diffusionvl eval` as people run it: to its scores, killed again and again, against a server, and what cannot be is said before. */
+
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import sharp from "sharp"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import type { KeptAnswer } from "../../src/eval/run/kept-answer.js"
+import { convert } from "../../src/paradigms/convert.js"
+import { serve } from "../../src/serve/serve.js"
+import { type Result, start } from "../support/program.js"
+import { writeSmallVlm } from "../support/small-vlm.js"
+
+const root = mkdtempSync(join(tmpdir(), "eval-command-"))
+const run = (...args: string[]): Promise<Result> => start(root, ["eval", ...args]).result
+const HOW = ["--max-tokens", "6", "--device", "cpu", "--dtype", "float32"]
+const TASK = ["--tasks", "chartqa", "--data", "chartqa=data.jsonl"]
+
+function answersIn(out: string): KeptAnswer[] {
+  const [file] = readdirSync(join(root, out, "answers"))
+  const lines = readFileSync(join(root, out, "answers", file), "utf8")
+    .trimEnd()
+    .split("\n")
+    .slice(1)
+  return lines.map((line) => JSON.parse(line) as KeptAnswer).sort((a, b) => a.index - b.index)
+}
+/** Without what the machine decides. */
+const textsIn = (out: string): unknown[] => answersIn(out).map(({ seconds: _, ...answer }) => answer)
+
+beforeAll(async () => {
+  const { model } = await writeSmallVlm(root)
+  await convert(model, join(root, "blocks"), { record: { block_size: 4 } })
+  const rows: object[] = []
+  for (let i = 0; i < 40; i++) {
+    const image = `${i >> 1}.png`
+    const background = `hsl(${i * 9}, 80%, 50%)`
+    await sharp({ create: { width: 56, height: 56, channels: 3, background } })
+      .png()
+      .toFile(join(root, image))
+    rows.push({
+      type: i % 3 ? "human_test" : "augmented_test",
+      question: `What colour is number ${i}?`,
+      answer: "red",
+      image,
+    })
+  }
+  writeFileSync(join(root, "data.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""))
+  writeFileSync(
+    join(root, "bad.jsonl"),
+    `${JSON.stringify(rows[0])}\n${JSON.stringify({ ...rows[1], image: "no.png" })}\n${JSON.stringify(rows[2])}\n`,
+  )
+  writeFileSync(join(root, "no.png"), "this is no picture")
+  writeFileSync(join(root, "lacking.jsonl"), `${JSON.stringify({ question: "?", answer: "a" })}\n`)
+})
+afterAll(() => rmSync(root, { recursive: true }))
+
+describe("eval", () => {
+  it("asks and scores, and goes on where it was killed, without asking twice", async () => {
+    const whole = await run("blocks", ...TASK, ...HOW, "--out", "whole")
+    expect(whole).toMatchObject({ code: 0, out: expect.stringMatching(/\|chartqa.*relaxed_overall/s) })
+    expect(whole.err).toMatch(/known from before: \d+ % of the prompts' tokens, 20 of 40 pictures/)
+    expect(answersIn("whole").map(({ index }) => index)).toEqual(Array.from({ length: 40 }, (_, i) => i))
+
+    let kills = 0
+    for (let attempt = 0; attempt < 30; attempt++) {
+      const { child, result } = start(root, ["eval", "blocks", ...TASK, ...HOW, "--concurrent", "2", "--out", "killed"])
+      const before = safely(() => answersIn("killed").length) ?? 0
+      const timer = setInterval(() => {
+        const now = safely(() => answersIn("killed").length) ?? 0
+        if (now > before && kills < 3) child.kill("SIGKILL")
+      }, 5)
+      const { code } = await result
+      clearInterval(timer)
+      if (code === 0) break
+      kills++
+    }
+    expect(kills).toBeGreaterThan(0)
+    expect(textsIn("killed")).toEqual(textsIn("whole"))
+    const again = await run("blocks", ...TASK, ...HOW, "--out", "killed")
+    expect(again).toMatchObject({ code: 0, err: expect.stringContaining("40 of 40 answers are known") })
+  })
+
+  it("stops at Ctrl-C and says how to go on; two at once are refused", async () => {
+    const args = ["blocks", ...TASK, ...HOW, "--concurrent", "1", "--out", "stopped"]
+    const first = start(root, ["eval", ...args])
+    const begun = new Promise<void>((done) => {
+      const timer = setInterval(() => {
+        if ((safely(() => answersIn("stopped").length) ?? 0) === 0) return
+        clearInterval(timer)
+        first.child.kill("SIGSTOP")
+        done()
+      }, 5)
+    })
+    await begun
+    const second = await run(...args)
+    expect(second).toMatchObject({ code: 1, err: expect.stringMatching(/writes to this folder/) })
+    first.child.kill("SIGCONT")
+    first.child.kill("SIGINT")
+    expect(await first.result).toMatchObject({
+      code: 130,
+      err: expect.stringContaining("the same command goes on from here"),
+    })
+    expect(await run(...args)).toMatchObject({ code: 0 })
+    expect(textsIn("stopped")).toEqual(textsIn("whole"))
+  })
+
+  it("shards and their merge are the whole", async () => {
+    for (const shard of ["1/2", "2/2"])
+      expect(await run("blocks", ...TASK, ...HOW, "--shard", shard, "--out", `s${shard[0]}`)).toMatchObject({ code: 0 })
+    const one = await run("merge", "s1", "--out", "half")
+    expect(one).toMatchObject({ code: 1, err: expect.stringContaining("2/2") })
+    const merged = await run("merge", "s1", "s2", "--out", "merged")
+    expect(merged).toMatchObject({ code: 0, out: expect.stringContaining("relaxed_overall") })
+    expect(textsIn("merged")).toEqual(textsIn("whole"))
+  })
+
+  it("a picture that cannot be decoded is one wrong answer, and said", async () => {
+    const { code, out } = await run(
+      "blocks",
+      "--tasks",
+      "chartqa",
+      "--data",
+      "chartqa=bad.jsonl",
+      ...HOW,
+      "--out",
+      "bad",
+    )
+    expect([code, out]).toEqual([0, expect.stringMatching(/1 of 3 documents failed.*no\.png/s)])
+    expect(answersIn("bad").map(({ failed }) => failed === undefined)).toEqual([true, false, true])
+  })
+
+  it("asks a server what it asks a model", async () => {
+    const server = await serve({
+      port: 0,
+      models: [{ id: "small", source: join(root, "blocks") }],
+      dtype: "float32",
+      log: () => {},
+    })
+    try {
+      await server.ready
+      const args = ["--url", server.url, ...TASK, "--max-tokens", "6", "--out", "served"]
+      expect(await run(...args)).toMatchObject({ code: 0 })
+      expect(answersIn("served").map(({ text }) => text)).toEqual(answersIn("whole").map(({ text }) => text))
+    } finally {
+      await server.close()
+    }
+  })
+
+  it("says what cannot be before anything is written", async () => {
+    const cases: [string[], RegExp][] = [
+      [["blocks", "--tasks", "chartq"], /did you mean chartqa\?/],
+      [["blocks", "--tasks", "chartqa", "--data", "chartqa=nowhere"], /nowhere/],
+      [["blocks", "--tasks", "chartqa", "--data", "chartqa=lacking.jsonl"], /lacks type, image/],
+      [["blocks", "--tasks", "chartqa", "--data", "mme=data.jsonl"], /none of the tasks/],
+      [["blocks", ...TASK, "--gen-kwargs", "gen_lenth=4"], /did you mean gen_length\?/],
+      [["blocks", ...TASK, "--shard", "3/2"], /no part of a run/],
+      [["nothing-here", ...TASK], /nothing-here/],
+      [["blocks", ...TASK, "--guidance", "2"], /has no guidance/],
+      [["blocks", ...TASK, "--max-tokens", "100000"], /positions/],
+      [["blocks"], /there are no tasks/],
+      [["--tasks", "chartqa"], /no model to evaluate/],
+      [["merge", "whole", "--out", "whole"], /a run in the folder already/],
+    ]
+    for (const [args, sentence] of cases) {
+      const { code, err } = await run(...args, ...(args[0] === "merge" ? [] : ["--out", "never"]))
+      expect([args, code, err]).toEqual([args, 1, expect.stringMatching(sentence)])
+    }
+    expect(readdirSync(root)).not.toContain("never")
+    expect(await run("blocks", ...TASK, "--limit", "0")).toMatchObject({ code: 2 })
+  })
+})
+
+function safely<T>(work: () => T): T | undefined {
+  try {
+    return work()
+  } catch {
+    return undefined
+  }
+}
