@@ -5,7 +5,7 @@ import { UserError } from "../errors.js"
 import type { ReuseStatistics } from "../eval/answerer/answerer.js"
 import { localSubject, remoteSubject, type Subject } from "../eval/answerer/subject.js"
 import { markdownTable, notesOf, runLine, scoreRows } from "../eval/results/printed.js"
-import { type AnsweredTask, scoreRun } from "../eval/results/score-run.js"
+import { type AnsweredTask, type ScoredRun, scoreRun } from "../eval/results/score-run.js"
 import { evaluate } from "../eval/run/evaluate.js"
 import { parseKwargs } from "../eval/run/generation.js"
 import { mergeRuns } from "../eval/run/merge.js"
@@ -114,9 +114,13 @@ async function score(
   answered: readonly AnsweredTask[],
   options: { out: string; partial: boolean; signal: AbortSignal },
 ): Promise<void> {
-  const { tasks, files } = await scoreRun(record, answered, options)
+  printScored(await scoreRun(record, answered, options))
+}
+
+/** lmms-eval's table, how sure the scores are, and what was written. */
+export function printScored({ run, tasks, files }: ScoredRun): void {
   const results = tasks.map(({ result }) => result)
-  process.stdout.write(`${runLine(record)}\n${markdownTable(results)}\n\n${formatTable(scoreRows(results))}\n`)
+  process.stdout.write(`${runLine(run)}\n${markdownTable(results)}\n\n${formatTable(scoreRows(results))}\n`)
   for (const note of notesOf(results)) process.stdout.write(`note: ${note}\n`)
   for (const file of files) process.stdout.write(`written  ${relative(".", file)}\n`)
 }
