@@ -3,8 +3,8 @@
 import { relative, resolve } from "node:path"
 import { compareRuns } from "../eval/compare/compare.js"
 import { differenceRows } from "../eval/compare/printed.js"
+import { metricTools } from "../eval/metric-tools.js"
 import { writeComparisonReport } from "../eval/report/comparison-report.js"
-import { encoderTools } from "./encoder.js"
 import { shellWord } from "./shell.js"
 import { formatTable } from "./ui/table.js"
 
@@ -17,7 +17,7 @@ export interface CompareCommandOptions {
 }
 
 export async function compareCommand(folders: string[], { encoder, seed, out, program }: CompareCommandOptions) {
-  const comparison = await compareRuns(folders, { seed, tools: encoderTools(encoder) })
+  const comparison = await compareRuns(folders, { seed, tools: metricTools({ encoder }) })
   for (let run = 1; run < comparison.runs.length; run++)
     process.stdout.write(`${formatTable(differenceRows(comparison, run))}\n\n`)
   if (comparison.left.length > 0)

@@ -1,8 +1,8 @@
 /** Scores a run anew, and prints its scores. */
 
 import { resolve } from "node:path"
+import { metricTools } from "../eval/metric-tools.js"
 import { rescore } from "../eval/results/rescore.js"
-import { encoderTools } from "./encoder.js"
 import { printScored } from "./eval.js"
 import { interruptible } from "./interrupt.js"
 import { downloadObserver } from "./open-model.js"
@@ -20,7 +20,7 @@ export async function rescoreCommand(folder: string, options: RescoreCommandOpti
   const from = resolve(folder)
   const download = downloadObserver("data")
   await interruptible(async (signal) => {
-    const tools = encoderTools(encoder)
+    const tools = metricTools({ encoder, signal })
     const out = resolve(options.out ?? folder)
     const how = { out, compat, partial, seed, signal, tools, download: { signal, onEvent: download.onEvent } }
     printScored(await rescore(from, how))

@@ -33,7 +33,19 @@ export interface Commands {
 export const DIFFUSIONVL: Commands = {
   name: "npx diffusionvl",
   register: [generate, serve, train, ablate, evaluate, reproduce, data, doctor, bench, scripts],
-  writesFiles: ["convert", "train", "translate", "block-size", "steps", "threshold", "eval", "merge", "rescore", "compare", "reproduce"],
+  writesFiles: [
+    "convert",
+    "train",
+    "translate",
+    "block-size",
+    "steps",
+    "threshold",
+    "eval",
+    "merge",
+    "rescore",
+    "compare",
+    "reproduce",
+  ],
 }
 
 export function createProgram({ name, register: commands }: Commands = DIFFUSIONVL): Command {

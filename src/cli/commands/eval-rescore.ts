@@ -11,7 +11,7 @@ export function register(evaluate: Command): void {
     .option("--compat", "count as the authors' program does, its random guesses included (default: as the run was)")
     .option("--no-compat", "guess nothing")
     .option("--partial", "score what there is: answers may be missing")
-    .option("--encoder <folder>", "a text encoder for BERTScore, such as roberta-large", folderPath)
+    .option("--encoder <name>", "text encoder of BERTScore: a folder or hub id (default: FacebookAI/roberta-large)")
     .option("--seed <n>", "of the intervals", wholeNumber(0), 0)
     .option("--out <folder>", "where the scores are written (default: the folder)", folderPath)
     .action(async (folder: string, options) => {
