@@ -21,7 +21,7 @@ import { shellWord } from "./shell.js"
 import { formatCount, formatDuration } from "./ui/format.js"
 import { PartProgress } from "./ui/parts.js"
 
-interface QuestionOptions {
+export interface QuestionOptions {
   questions: string
   imageRoot?: string
   limit?: number
@@ -35,7 +35,7 @@ interface QuestionOptions {
   /** What is typed to start the program. */
   program: string
 }
-interface ModelOptions extends QuestionOptions {
+export interface ModelOptions extends QuestionOptions {
   model: string
   base?: string
   blockSize?: number

@@ -10,6 +10,7 @@ import { register as data } from "./commands/data.js"
 import { register as doctor } from "./commands/doctor.js"
 import { register as evaluate } from "./commands/eval.js"
 import { register as generate } from "./commands/generate.js"
+import { register as reproduce } from "./commands/reproduce.js"
 import { register as scripts } from "./commands/scripts.js"
 import { register as serve } from "./commands/serve.js"
 import { register as train } from "./commands/train.js"
@@ -31,8 +32,20 @@ export interface Commands {
 
 export const DIFFUSIONVL: Commands = {
   name: "npx diffusionvl",
-  register: [generate, serve, train, ablate, evaluate, data, doctor, bench, scripts],
-  writesFiles: ["convert", "train", "translate", "block-size", "steps", "threshold", "eval", "merge"],
+  register: [generate, serve, train, ablate, evaluate, reproduce, data, doctor, bench, scripts],
+  writesFiles: [
+    "convert",
+    "train",
+    "translate",
+    "block-size",
+    "steps",
+    "threshold",
+    "eval",
+    "merge",
+    "rescore",
+    "compare",
+    "reproduce",
+  ],
 }
 
 export function createProgram({ name, register: commands }: Commands = DIFFUSIONVL): Command {

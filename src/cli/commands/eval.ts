@@ -3,6 +3,8 @@
 import { type Command, InvalidArgumentError } from "commander"
 import { collect, folderPath, programOf, wholeNumber } from "../options.js"
 import { withDecoding } from "./decoding.js"
+import { register as compare } from "./eval-compare.js"
+import { register as rescore } from "./eval-rescore.js"
 
 /** `--limit 100` or `--limit 0.1`. */
 function limit(text: string): number {
@@ -65,4 +67,6 @@ export function register(program: Command): void {
       const { mergeCommand } = await import("../eval.js")
       await mergeCommand(folders, options)
     })
+  rescore(evaluate)
+  compare(evaluate)
 }

@@ -59,7 +59,13 @@ function numbers({ plan, results, questions, metrics, concurrent, command }: Rep
   }
 }
 
-function tableOf({ plan, results, questions, metrics, concurrent }: ReportInput): Table {
+/** What a table is made of: of questions and metrics only their number and names. */
+export type TableInput = Pick<ReportInput, "plan" | "results" | "concurrent"> & {
+  questions: { length: number }
+  metrics: readonly Pick<NamedMetric, "name" | "title">[]
+}
+
+export function tableOf({ plan, results, questions, metrics, concurrent }: TableInput): Table {
   const asked = `${counted(questions.length, "question")}, ${concurrent} at a time; scores in percent, ± one standard error of the mean over the questions.`
   return {
     title: plan.title,
@@ -86,7 +92,7 @@ function tableOf({ plan, results, questions, metrics, concurrent }: ReportInput)
 const SPEEDS = { tokensPerSecond: "tokens per second", forwardsPerToken: "forwards per token" } as const
 
 /** One curve for each model; none where all are as fast. */
-function chartsOf(results: readonly Result[], metrics: readonly NamedMetric[]): Html[] {
+export function chartsOf(results: readonly Result[], metrics: TableInput["metrics"]): Html[] {
   const speeds = (["tokensPerSecond", "forwardsPerToken"] as const).filter(
     (speed) => new Set(results.map(({ measured }) => measured[speed].toFixed(2))).size > 1,
   )

@@ -107,8 +107,7 @@ async function comparedTask(
     if (metric.unavailable !== undefined || (metric.prepare && !tools)) continue
     const values = [first, second].map((samples) => valuesOf(metric, samples, common)) as [MetricValues, MetricValues]
     if (values.some(({ values }) => values.length === 0)) continue
-    if (tools) for (const one of values) await one.prepare(tools)
-    metrics.push(paired(values, options))
+    metrics.push(await paired(values, { tools, ...options }))
   }
   const documents = { common: common.length, first: first.size, second: second.size }
   return { task: task.name, title: task.title, run, documents, metrics }

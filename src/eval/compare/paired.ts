@@ -6,6 +6,7 @@ import type { MetricValues } from "../results/metric-values.js"
 import type { Certainty } from "../results/task-result.js"
 import { type McNemar, mcnemar } from "../statistics/mcnemar.js"
 import { bootstrap, halfSamples, type ResamplingOptions } from "../statistics/resampling.js"
+import type { MetricTools } from "../task/task.js"
 
 export interface Paired {
   metric: string
@@ -27,7 +28,10 @@ export interface Paired {
 }
 
 /** @param runs with the values of the same documents, in the same order */
-export function paired([first, second]: readonly [MetricValues, MetricValues], options: ResamplingOptions): Paired {
+export async function paired(
+  [first, second]: readonly [MetricValues, MetricValues],
+  { tools, ...options }: ResamplingOptions & { tools?: MetricTools },
+): Promise<Paired> {
   const { metric, clusters } = first
   const about = {
     metric: metric.name,
@@ -37,6 +41,7 @@ export function paired([first, second]: readonly [MetricValues, MetricValues], o
     clusters: clusters.length,
   }
   try {
+    if (tools) for (const one of [first, second]) await one.prepare(tools)
     const [a, b] = [first.score({}), second.score({})]
     if (a === null || b === null) return { ...about, first: a, second: b }
     const certainty = certaintyOf(first, second, b - a, options)

@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { explaining, writeJson } from "../../checkpoint/files.js"
 import { makeFolder } from "../../make-folder.js"
 import type { Documents } from "../documents/documents.js"
+import { metricTools } from "../metric-tools.js"
 import { writeRunReport } from "../report/run-report.js"
 import type { RunRecord, TaskRecord } from "../run/run-record.js"
 import { isIn } from "../run/selection.js"
@@ -27,6 +28,7 @@ export interface AnsweredTask {
 export interface ScoreRunOptions {
   /** Where the files are written. */
   out: string
+  /** @default BERTScore's encoder is what the environment names, or the paper's */
   tools?: MetricTools
   partial?: boolean
   /** Of the resampling. @default 0 */
@@ -54,7 +56,7 @@ const PYTHON_SEED = 0
 export async function scoreRun(
   run: RunRecord,
   tasks: readonly AnsweredTask[],
-  { out, wrong, ...options }: ScoreRunOptions,
+  { out, wrong, signal, tools = metricTools({ signal }), ...others }: ScoreRunOptions,
 ): Promise<ScoredRun> {
   const folder = join(out, modelName(run.model.name))
   explaining(folder, () => makeFolder(folder))
@@ -73,7 +75,9 @@ export async function scoreRun(
     try {
       const includes = (index: number): boolean => isIn(index, run.shard)
       const result = await scoreTask(task, documents, answers, {
-        ...options,
+        ...others,
+        signal,
+        tools,
         compat,
         to: record.first,
         includes,

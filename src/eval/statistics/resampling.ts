@@ -17,7 +17,7 @@ export interface Scatter {
 export interface ResamplingOptions {
   /** @default 0 */
   seed?: number
-  /** How often is drawn. @default 1000 */
+  /** How often is drawn. @default 1000, of half samples 400: their scores are put together anew each time */
   resamples?: number
 }
 
@@ -60,7 +60,7 @@ export function halfSamples(
   clusters: number,
   score: number,
   statistic: (drawn: Int32Array) => number | null,
-  { seed = 0, resamples = 1000 }: ResamplingOptions = {},
+  { seed = 0, resamples = 400 }: ResamplingOptions = {},
 ): Scatter | undefined {
   if (clusters < FEWEST) return undefined
   const random = randomFrom(seed, clusters)

@@ -1,0 +1,28 @@
+/** Compares runs, and prints their differences. */
+
+import { relative, resolve } from "node:path"
+import { compareRuns } from "../eval/compare/compare.js"
+import { differenceRows } from "../eval/compare/printed.js"
+import { writeComparisonReport } from "../eval/report/comparison-report.js"
+import { scoringTools } from "./scoring-tools.js"
+import { shellWord } from "./shell.js"
+import { formatTable } from "./ui/table.js"
+
+export interface CompareCommandOptions {
+  bertscore?: string
+  seed: number
+  out: string
+  /** What is typed to start the program. */
+  program: string
+}
+
+export async function compareCommand(folders: string[], { bertscore, seed, out, program }: CompareCommandOptions) {
+  const comparison = await compareRuns(folders, { seed, tools: scoringTools(bertscore) })
+  for (let run = 1; run < comparison.runs.length; run++)
+    process.stdout.write(`${formatTable(differenceRows(comparison, run))}\n\n`)
+  if (comparison.left.length > 0)
+    process.stdout.write(`note: not in all runs, and left out: ${comparison.left.join(", ")}\n`)
+  const command = [program, ...process.argv.slice(2).map(shellWord)].join(" ")
+  await writeComparisonReport(resolve(out), comparison, command)
+  process.stdout.write(`report   ${relative(".", resolve(out))}\n`)
+}

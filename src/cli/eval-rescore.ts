@@ -1,0 +1,28 @@
+/** Scores a run anew, and prints its scores. */
+
+import { resolve } from "node:path"
+import { rescore } from "../eval/results/rescore.js"
+import { printScored } from "./eval.js"
+import { interruptible } from "./interrupt.js"
+import { downloadObserver } from "./open-model.js"
+import { scoringTools } from "./scoring-tools.js"
+
+export interface RescoreCommandOptions {
+  compat?: boolean
+  partial?: boolean
+  bertscore?: string
+  seed: number
+  out?: string
+}
+
+export async function rescoreCommand(folder: string, options: RescoreCommandOptions): Promise<void> {
+  const { compat, partial, bertscore, seed } = options
+  const from = resolve(folder)
+  const download = downloadObserver("data")
+  await interruptible(async (signal) => {
+    const tools = scoringTools(bertscore, signal)
+    const out = resolve(options.out ?? folder)
+    const how = { out, compat, partial, seed, signal, tools, download: { signal, onEvent: download.onEvent } }
+    printScored(await rescore(from, how))
+  })
+}

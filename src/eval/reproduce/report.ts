@@ -1,0 +1,85 @@
+/** A table or figure of the paper with what was measured here, as a page that needs no other file. */
+
+import { writeFileAtomic } from "../../checkpoint/files.js"
+import { counted } from "../../readable.js"
+import { type Content, type Html, html, page, preformatted, section, table } from "../../report/html.js"
+import { tableHtml } from "../../report/tables.js"
+import { chartsOf, tableOf } from "../ablate/report.js"
+import type { FilledTable } from "./filled-table.js"
+import type { PaperFigure } from "./paper/figures.js"
+import type { PaperTable } from "./paper/paper-table.js"
+import type { Ablation } from "./read-ablation.js"
+import type { SmallRow } from "./reproduce-small.js"
+import { notRun } from "./reproduce-table.js"
+import { filledRows, smallRows, type TableRow } from "./rows.js"
+import type { SmallTable } from "./small.js"
+
+export interface ReproducedPage {
+  paper: PaperTable | PaperFigure
+  filled?: FilledTable
+  small?: { table: SmallTable; rows: readonly SmallRow[] }
+  /** What stands for a table or figure, by `diffusionvl ablate`. */
+  ablation?: { text: string; found: Ablation }
+  command: string
+}
+
+export async function writeReproduced(path: string, content: ReproducedPage): Promise<void> {
+  await writeFileAtomic(path, reproducedPage(content))
+}
+
+export function reproducedPage({ paper, filled, small, ablation, command }: ReproducedPage): string {
+  const why = filled ? notRun(filled) : []
+  return page(
+    paper.title,
+    html`<p class="lead">${paper.text}</p>`,
+    filled &&
+      section(
+        "The paper's numbers, and those from here",
+        rowsTable(filledRows(filled)),
+        html`<p class="soft">Numbers in rows that begin with "here" were measured by this program, the authors' decoding and counting; below them their 95 % intervals. All others are the paper's.</p>`,
+        why.length > 0 && [html`<p>Not run:</p>`, listOf(why)],
+      ),
+    small && section("On a small machine", smallContent(small.table, small.rows)),
+    ablation && section("On a small machine", ablationContent(ablation)),
+    section("How to make this again", preformatted(command)),
+  )
+}
+
+function smallContent(of: SmallTable, rows: readonly SmallRow[]): Content {
+  const why = rows.flatMap(({ title, cells }) =>
+    [...new Set(cells.flatMap((cell) => ("why" in cell ? [cell.why] : [])))].map((reason) => `${title}: ${reason}`),
+  )
+  return [
+    html`<p>${of.text}</p>`,
+    rowsTable(smallRows(of, rows)),
+    why.length > 0 && [html`<p>Not run:</p>`, listOf(why)],
+  ]
+}
+
+function ablationContent({ text, found }: NonNullable<ReproducedPage["ablation"]>): Content {
+  const charts = chartsOf(found.results, found.metrics)
+  return [
+    html`<p>${text}</p>`,
+    tableHtml(tableOf(found)),
+    charts.length > 0 &&
+      html`<p class="soft">Bars are one standard error over ${counted(found.questions.length, "question")}.</p><div class="charts">${charts}</div>`,
+    html`<p class="soft">Measured by</p>`,
+    preformatted(found.command),
+  ]
+}
+
+const listOf = (items: readonly string[]): Html => html`<ul>${items.map((item) => html`<li>${item}</li>`)}</ul>`
+
+function rowsTable({ head, rows }: { head: readonly string[]; rows: readonly TableRow[] }): Html {
+  const isText = (title: string): boolean => ["", "size", "type", "samples"].includes(title)
+  return table(
+    head.map((title) => ({ title, number: !isText(title) })),
+    rows.map(({ kind, cells }) =>
+      cells.map(({ text, interval }, i): Content => {
+        const shown = kind === "own" && i > 0 && text !== "not run" && text !== "" ? html`<b>${text}</b>` : text
+        const content = interval === undefined ? shown : html`${shown}<br><small>${interval}</small>`
+        return kind === "group" || text === "not run" ? html`<span class="soft">${content}</span>` : content
+      }),
+    ),
+  )
+}

@@ -1,0 +1,62 @@
+/** A table of the paper, filled as far as models and data are here. */
+
+import { localCopy } from "../../hub/local-copy.js"
+import { type FilledTable, type OwnCell, ownRow, scoreKey, tasksOf } from "./filled-table.js"
+import { findResults } from "./found-results.js"
+import type { PaperTable } from "./paper/paper-table.js"
+import { type RunModel, type RunTasksOptions, runModel, runTasks } from "./run-tasks.js"
+
+export interface ReproduceTableOptions extends Omit<RunTasksOptions, "compat"> {
+  /** Models that are run. @default those of the paper's that were downloaded */
+  models?: readonly string[]
+  /** Folders with results of `eval` or lmms-eval, which are not run again. */
+  results?: readonly string[]
+}
+
+const NO_MODEL = "no model was given for it, and none is on this machine"
+
+/** Decoded and counted as the authors do: blocks of 8 tokens in 8 steps, static low-confidence remasking, 128 tokens, greedy. */
+export async function reproduceTable(
+  paper: PaperTable,
+  { models, results = [], ...options }: ReproduceTableOptions,
+  run: RunModel = runModel,
+): Promise<FilledTable> {
+  const found = results.flatMap(findResults)
+  const hubs = paper.rows.flatMap(({ hub }) => hub ?? [])
+  const wanted = models ?? hubs.filter((hub) => localCopy(hub) !== undefined)
+  const own: FilledTable["own"] = []
+  for (const model of new Set([...wanted, ...found.map(({ model }) => model)])) {
+    const known = new Map<string, OwnCell>(
+      found.filter((one) => one.model === model).flatMap(({ scores }) => [...scores]),
+    )
+    const missing = tasksOf(paper).filter((task) => isMissing(paper, task, known))
+    if (!wanted.includes(model)) {
+      own.push(ownRow(paper, model, known, () => "it is not among the results that were given"))
+      continue
+    }
+    const { scores, whyNot } = await runTasks(model, missing, { ...options, compat: true }, run)
+    own.push(ownRow(paper, model, new Map([...known, ...scores]), (task) => whyNot.get(task) ?? "it has no score"))
+  }
+  return { paper, own }
+}
+
+const isMissing = ({ columns }: PaperTable, task: string, known: ReadonlyMap<string, OwnCell>): boolean =>
+  columns.some(({ score }) => score?.task === task && !known.has(scoreKey(task, score.metric)))
+
+/** What was not run, each reason once. */
+export function notRun({ paper, own }: FilledTable): string[] {
+  const absent = paper.rows.filter((_, i) => !own.some(({ repeats }) => repeats === i))
+  const models = absent.map(({ model, size, type, group }) =>
+    size ? `${model} ${size}` : `${model} (${type}, ${group})`,
+  )
+  const reasons = own.flatMap(({ model, cells }) =>
+    cells.flatMap((cell, i) => ("why" in cell ? [{ model, why: cell.why, column: paper.columns[i].title }] : [])),
+  )
+  const grouped = new Map<string, string[]>()
+  for (const { model, why, column } of reasons)
+    grouped.set(`${model}: ${why}`, [...(grouped.get(`${model}: ${why}`) ?? []), column])
+  return [
+    ...[...grouped].map(([reason, columns]) => `${columns.join(", ")} of ${reason}`),
+    ...(models.length > 0 ? [`${models.join(", ")}: ${NO_MODEL}`] : []),
+  ]
+}

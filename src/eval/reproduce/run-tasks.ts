@@ -1,0 +1,98 @@
+/** A model on tasks, with what cannot be run said and not thrown: a table is filled as far as it can be. */
+
+import { join } from "node:path"
+import { UserError } from "../../errors.js"
+import { modelTitle } from "../../readable.js"
+import type { Device, DType } from "../../torch/index.js"
+import { localSubject } from "../answerer/subject.js"
+import { type ScoredRun, scoreRun } from "../results/score-run.js"
+import { evaluate, type Observer } from "../run/evaluate.js"
+import { closeTasks, type OpenTask, openTasks } from "../run/open-tasks.js"
+import { sentenceOf } from "../run/survey.js"
+import { type OwnCell, scoreKey } from "./filled-table.js"
+
+export interface RunTasksOptions {
+  out: string
+  /** As the authors decode and count. */
+  compat: boolean
+  limit?: number
+  concurrent?: number
+  dtype?: DType | "auto"
+  device?: Device | "auto"
+  command?: string
+  signal?: AbortSignal
+  observer?: Observer
+}
+
+/** Answers and scores; a parameter, so that tables can be filled without models. */
+export type RunModel = (model: string, tasks: readonly OpenTask[], options: RunTasksOptions) => Promise<ScoredRun>
+
+export const runModel: RunModel = async (model, tasks, { out, compat, dtype, device, signal, ...options }) => {
+  const subject = await localSubject(model, { compat, dtype, device, signal })
+  const { record, tasks: answered } = await evaluate({ subject, tasks, out, compat, signal, ...options })
+  return scoreRun(
+    record,
+    answered.map(({ open, record, answers }) => ({ ...open, record, answers })),
+    { out, signal },
+  )
+}
+
+export interface TasksRun {
+  scores: Map<string, OwnCell>
+  /** Why a task was not run. */
+  whyNot: Map<string, string>
+}
+
+/** @param names of benchmarks, whose documents are downloaded if they must be */
+export async function runTasks(
+  model: string,
+  names: readonly string[],
+  options: RunTasksOptions,
+  run: RunModel = runModel,
+): Promise<TasksRun> {
+  const whyNot = new Map<string, string>()
+  const opened: OpenTask[] = []
+  try {
+    for (const name of names) {
+      try {
+        opened.push(...(await openTasks([name], { download: { signal: options.signal } })))
+      } catch (error) {
+        whyNot.set(name, reason(error))
+      }
+    }
+    return { scores: await runOpen(model, opened, options, run, whyNot), whyNot }
+  } finally {
+    closeTasks(opened)
+  }
+}
+
+/** Tasks whose documents are open. @param whyNot is added to */
+export async function runOpen(
+  model: string,
+  tasks: readonly OpenTask[],
+  options: RunTasksOptions,
+  run: RunModel,
+  whyNot: Map<string, string>,
+): Promise<Map<string, OwnCell>> {
+  const scores = new Map<string, OwnCell>()
+  if (tasks.length === 0) return scores
+  try {
+    const out = join(options.out, modelTitle(model).replaceAll(/[^\w.-]+/g, "-"))
+    const { tasks: scored } = await run(model, tasks, { ...options, out })
+    for (const { result } of scored)
+      for (const { value, scale, certainty, documents, name, problem } of result.metrics) {
+        if (value !== null)
+          scores.set(scoreKey(result.task, name), { value, scale, documents, ...(certainty && { certainty }) })
+        else if (problem !== undefined) whyNot.set(result.task, problem)
+      }
+  } catch (error) {
+    for (const { name } of tasks) whyNot.set(name, reason(error))
+  }
+  return scores
+}
+
+/** @throws what is no fault of model or data */
+function reason(error: unknown): string {
+  if (error instanceof UserError) return sentenceOf(error)
+  throw error
+}
