@@ -128,12 +128,18 @@ export type {
   PrefillEvent,
   StepEvent,
 } from "./paradigms/decode-events.js"
-export type { DecodeLoop, Decoding, ForwardRequest, ForwardResult } from "./paradigms/decode-loop.js"
+export type { DecodeLoop, Decoding, ForwardRequest, ForwardResult, PlainRule } from "./paradigms/decode-loop.js"
 export type { FullChoice } from "./paradigms/full-diffusion/choice.js"
 export { type FullDiffusionDecoderOptions, fullDiffusionDecoding } from "./paradigms/full-diffusion/decoder.js"
 export type { Prompt } from "./paradigms/prompt.js"
 export type { PromptBeginning, PromptStore } from "./paradigms/prompt-store.js"
-export { type Predictions, type SamplingOptions, sampleTokens, type UniformSource } from "./paradigms/sampling.js"
+export {
+  type Predictions,
+  type Sampling,
+  type SamplingOptions,
+  sampleTokens,
+  type UniformSource,
+} from "./paradigms/sampling.js"
 
 // Compare texts, and metrics of one's own: docs/guide/ablate.md.
 
