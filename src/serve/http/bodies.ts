@@ -1,5 +1,6 @@
 /** Bodies of requests while they are read: each within its size and its time, all of them within a number and a size. */
 
+import { setImmediate as turn } from "node:timers/promises"
 import { ApiError } from "../api-error.js"
 
 export interface BodiesOptions {
@@ -18,6 +19,8 @@ export class Bodies {
   readonly #options: BodiesOptions
   #count = 0
   #held = 0
+  /** The last of those that wait for their turn. */
+  #last: Promise<unknown> = Promise.resolve()
 
   constructor(options: BodiesOptions) {
     this.#options = options
@@ -29,6 +32,7 @@ export class Bodies {
   }
 
   /**
+   * Bodies that come at the same time are given out one in each turn of the event loop: what is done with them all would hold it.
    * @param signal ends it
    * @throws ApiError for one that is too large, too slow, cut off, or one too many; the reason of `signal` when it is aborted
    */
@@ -64,6 +68,8 @@ export class Bodies {
       this.#count--
       this.#held -= size
     }
+    this.#last = this.#last.then(() => turn())
+    await this.#last
     return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)
   }
 }
