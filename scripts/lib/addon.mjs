@@ -8,7 +8,7 @@ import { COMPILE_MODE, findCompiler } from "./compiler.mjs"
 import { environmentKey, readTorch } from "./find-torch.mjs"
 import { run, tail } from "./run.mjs"
 import { installHint, SetupError } from "./setup-error.mjs"
-import { compare, contentMark, hashOf, listFiles, marksOf, readJson, writeJson } from "./stamp.mjs"
+import { compare, contentMark, hashOf, listFiles, marksOf, readJson, renewMarks, writeJson } from "./stamp.mjs"
 
 const MAC = process.platform === "darwin"
 const COMPILE = ["-O2", COMPILE_MODE, "-DNDEBUG", "-fPIC", "-fexceptions", "-frtti", "-DNAPI_EXPERIMENTAL"]
@@ -34,13 +34,7 @@ export function currentBuild(root, env = process.env) {
     return undefined
   const state = compare(info.marks, root, sourcesOf(root))
   if (state === "changed") return undefined
-  if (state === "touched") {
-    try {
-      writeJson(infoPath(root), { ...info, marks: marksOf(root, sourcesOf(root)) })
-    } catch {
-      // An installation that is read-only: the contents are compared again next time.
-    }
-  }
+  if (state === "touched") renewMarks(infoPath(root), { ...info, marks: marksOf(root, sourcesOf(root)) })
   return info
 }
 

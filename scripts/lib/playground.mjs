@@ -5,7 +5,7 @@ import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import { run, tail } from "./run.mjs"
 import { SetupError } from "./setup-error.mjs"
-import { compare, listFiles, marksOf, readJson, writeJson } from "./stamp.mjs"
+import { compare, listFiles, marksOf, readJson, renewMarks, writeJson } from "./stamp.mjs"
 
 const stampPath = (root) => join(root, "dist", ".playground-stamp.json")
 
@@ -22,7 +22,7 @@ export function isPlaygroundBuilt(root) {
   const stamp = readJson(stampPath(root))
   const files = inputs(root)
   const state = compare(stamp?.marks, root, files)
-  if (state === "touched") writeJson(stampPath(root), { marks: marksOf(root, files) })
+  if (state === "touched") renewMarks(stampPath(root), { marks: marksOf(root, files) })
   return state !== "changed" && existsSync(join(root, "dist", "playground", "index.html"))
 }
 

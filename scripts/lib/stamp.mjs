@@ -73,6 +73,15 @@ export function readJson(path) {
   }
 }
 
+/** Marks of files that are as they were but for their times. An installation may be read-only: then contents are compared each time. */
+export function renewMarks(path, value) {
+  try {
+    writeJson(path, value)
+  } catch {
+    // A container's user, whose layers keep whole seconds only.
+  }
+}
+
 /** The whole file or the old one, never half of it. */
 export function writeJson(path, value) {
   mkdirSync(dirname(path), { recursive: true })

@@ -4,7 +4,7 @@ import { existsSync, rmSync } from "node:fs"
 import { basename, join, relative, sep } from "node:path"
 import { run, tail } from "./run.mjs"
 import { SetupError } from "./setup-error.mjs"
-import { compare, listFiles, marksOf, readJson, writeJson } from "./stamp.mjs"
+import { compare, listFiles, marksOf, readJson, renewMarks, writeJson } from "./stamp.mjs"
 
 const stampPath = (root) => join(root, "dist", ".stamp.json")
 
@@ -18,7 +18,7 @@ export function isBuilt(root) {
   const stamp = readJson(stampPath(root))
   const files = inputs(root)
   const state = compare(stamp?.marks, root, files)
-  if (state === "touched") writeJson(stampPath(root), { marks: marksOf(root, files) })
+  if (state === "touched") renewMarks(stampPath(root), { marks: marksOf(root, files) })
   return state !== "changed" && existsSync(join(root, "dist", "cli", "main.js"))
 }
 

@@ -8,7 +8,8 @@ import { extraFlags } from "../../scripts/lib/addon.mjs"
 import { cachedTorchFolders, pipError } from "../../scripts/lib/install-torch.mjs"
 import { packagesAreCurrent } from "../../scripts/lib/npm-packages.mjs"
 import { cacheFolder } from "../../scripts/lib/paths.mjs"
-import { compare, listFiles, marksOf, readJson, writeJson } from "../../scripts/lib/stamp.mjs"
+import { compare, listFiles, marksOf, readJson, renewMarks, writeJson } from "../../scripts/lib/stamp.mjs"
+import { isBuilt } from "../../scripts/lib/typescript.mjs"
 
 let folder: string
 beforeEach(() => {
@@ -47,6 +48,21 @@ describe("stamps", () => {
     const marks = marksOf(folder, files(), "-O2")
     expect(compare(marks, folder, files(), "-O3")).toBe("changed")
     expect(marksOf(folder, []).content).not.toBe(marksOf(folder, [], "x").content)
+  })
+
+  it("are renewed where that is possible: where nobody may write, what was built is as good", () => {
+    for (const name of ["src/a.ts", "tsconfig.json", "tsconfig.build.json", "dist/cli/main.js"]) write(name, "{}")
+    const inputs = [...files(), join(folder, "tsconfig.json"), join(folder, "tsconfig.build.json")]
+    const stamp = join(folder, "dist", ".stamp.json")
+    const marks = marksOf(folder, inputs)
+    writeJson(stamp, { marks })
+    utimesSync(join(folder, "src/a.ts"), new Date(0), new Date(0))
+    expect(isBuilt(folder)).toBe(true)
+    expect(readJson(stamp)).toEqual({ marks: marksOf(folder, inputs) })
+    expect(readJson(stamp)).not.toEqual({ marks })
+    // No folder to write to.
+    expect(() => writeJson(join(stamp, "x.json"), {})).toThrow()
+    expect(() => renewMarks(join(stamp, "x.json"), {})).not.toThrow()
   })
 
   it("are written whole and read as nothing when damaged", () => {
