@@ -155,7 +155,7 @@ describe("the client of OpenAI", () => {
       code: "unsupported_parameter",
       param: "tools",
     })
-    await expect(failing({ diffusion: { mode: "autoregressive" } })).rejects.toMatchObject({
+    await expect(failing({ diffusion: { mode: "none" } })).rejects.toMatchObject({
       status: 400,
       param: "diffusion.mode",
     })
@@ -258,7 +258,12 @@ describe("the client of Anthropic", () => {
       diffusion: { warning: expect.stringMatching(/^the model was not trained for this mode/) },
     })
     const stream = anthropic.messages.stream(asked)
-    expect((await stream.finalMessage()).usage).toMatchObject({ diffusion: { warning: expect.any(String) } })
+    let told: object = {}
+    stream.on("streamEvent", (event) => {
+      if (event.type === "message_delta") told = event.usage
+    })
+    await stream.done()
+    expect(told).toMatchObject({ diffusion: { warning: expect.any(String) } })
     const { usage } = await openai.chat.completions.create({ model: "bd", max_tokens: 4, messages, ...mode })
     expect(usage).toMatchObject({ diffusion: { warning: expect.any(String) } })
     const own = await openai.chat.completions.create({ model: "bd", max_tokens: 4, messages })
