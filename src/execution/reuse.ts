@@ -90,7 +90,7 @@ export class Reuse implements PromptStore {
   computed(slot: Slot, part: Asked): void {
     slot.computed(part)
     if (part.commit === 0 || part.start >= slot.promptTokens) return
-    this.keepSlot(slot)
+    this.keepSlot(slot, slot.promptTokens)
     const filling = this.#filling.get(slot)
     if (!filling) return
     const { advance } = filling

@@ -21,7 +21,7 @@ export interface AnswerRequest {
   maxTokens?: number
   /** Texts before which an answer ends. */
   stop: string[]
-  /** Answers to the same prompt. */
+  /** Answers to the same prompt; 0: its tokens are counted, and that is all. */
   n: number
   /** So many of the likeliest tokens are told at each place, with their log-probabilities; 0: that of the token only. */
   logProbabilities?: number

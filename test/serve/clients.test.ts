@@ -168,7 +168,7 @@ describe("the client of OpenAI", () => {
       code: "unsupported_parameter",
       param: "tools",
     })
-    await expect(failing({ diffusion: { mode: "autoregressive" } })).rejects.toMatchObject({
+    await expect(failing({ diffusion: { mode: "none" } })).rejects.toMatchObject({
       status: 400,
       param: "diffusion.mode",
     })
@@ -238,6 +238,49 @@ describe("the client of Anthropic", () => {
       stop_sequence: stop,
       content: [{ text: text.slice(0, text.indexOf(stop)) }],
     })
+  })
+
+  it("counts tokens, in the context and out of it", async () => {
+    const asked = { model: "bd", messages, system: [{ type: "text" as const, text: "Be brief." }] }
+    const { input_tokens } = await anthropic.messages.countTokens(asked)
+    const { usage } = await anthropic.messages.create({ ...asked, max_tokens: 3 })
+    expect(input_tokens).toBe(usage.input_tokens + usage.cache_read_input_tokens!)
+    await expect(anthropic.messages.countTokens({ ...asked, model: "none" })).rejects.toMatchObject({ status: 404 })
+  })
+
+  it("may say what changes nothing", async () => {
+    const block = { type: "text" as const, text: "What is it?", cache_control: { type: "ephemeral" as const } }
+    const { content } = await anthropic.messages.create({
+      model: "ar",
+      max_tokens: 4,
+      messages: [{ role: "user", content: [block] }],
+      system: [{ ...block, text: "Be brief." }],
+      thinking: { type: "disabled" },
+      tools: [],
+      tool_choice: { type: "none" },
+      metadata: { user_id: "somebody" },
+      ...{ top_k: 3 },
+    })
+    expect(content).toMatchObject([{ type: "text" }])
+  })
+
+  it("is told that its model was not trained for a mode", async () => {
+    const mode = { diffusion: { mode: "autoregressive" } }
+    const asked = { model: "bd", max_tokens: 4, messages, ...mode }
+    expect((await anthropic.messages.create(asked)).usage).toMatchObject({
+      diffusion: { warning: expect.stringMatching(/^the model was not trained for this mode/) },
+    })
+    const stream = anthropic.messages.stream(asked)
+    let told: object = {}
+    stream.on("streamEvent", (event) => {
+      if (event.type === "message_delta") told = event.usage
+    })
+    await stream.done()
+    expect(told).toMatchObject({ diffusion: { warning: expect.any(String) } })
+    const { usage } = await openai.chat.completions.create({ model: "bd", max_tokens: 4, messages, ...mode })
+    expect(usage).toMatchObject({ diffusion: { warning: expect.any(String) } })
+    const own = await openai.chat.completions.create({ model: "bd", max_tokens: 4, messages })
+    expect(JSON.stringify(own.usage)).not.toContain("warning")
   })
 
   it("is told what is wrong in its own words", async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { writeSmallAnswerers } from "../../../test/support/small-answerers.js"
-import { generateText } from "../../generate/generate.js"
+import { type DecodeOptions, decode, generateText } from "../../generate/generate.js"
 import { loadSession, type Session } from "../../generate/session.js"
 import { decodedSize } from "../../image/decode.js"
 import { fullDiffusion } from "../../paradigms/full-diffusion/paradigm.js"
@@ -174,6 +174,42 @@ describe.each(names)("an answer of a small %s model", (name) => {
     expect(await known({})).toBeGreaterThan(8)
     const text = textOf(await collect(name, { prompt, maxTokens: 8 }))
     expect(await known({ stop: [text.slice(0, 1)] })).toBeGreaterThan(8)
+  })
+
+  it("left by whoever has heard enough is known to the next turn as far as it was given", async () => {
+    const session = sessions.get(name)!
+    const block = name === "autoregressive" ? 1 : 4
+    const prompt = { ids: Int32Array.of(5, 9, 2, 7, 11, 3) }
+    /** Ids of an answer, and tokens that were known; whoever listens leaves after some steps. */
+    const decoded = async (ids: Int32Array, options: DecodeOptions, most = Number.POSITIVE_INFINITY) => {
+      let steps = 0
+      let known = 0
+      for await (const event of decode(session, { ids }, options)) {
+        if (event.type === "prefill") known = event.cachedTokens ?? 0
+        if (event.type === "done") return { ids: event.ids, known }
+        if (event.type === "step" && ++steps === most) break
+      }
+      return { ids: new Int32Array(), known }
+    }
+    const format = { type: "regex" as const, pattern: "(What|is|it| )+!" }
+    const whole = (await decoded(prompt.ids, { maxTokens: 24, format, seed: 3, temperature: 1 })).ids.slice(0, 24)
+    for (const given of [0, 3, 8, 11]) {
+      session.executor.clear()
+      const options = { maxTokens: 24, format, seed: 3, temperature: 1, given: () => given }
+      await decoded(prompt.ids, options, 20)
+      const next = await decoded(Int32Array.of(...prompt.ids, ...whole, 4, 4, 4, 4), { maxTokens: 1 })
+      expect(next.known).toBe(Math.floor((6 + given) / block) * block)
+    }
+  })
+
+  it("finds nothing that was kept for another salt", async () => {
+    const known = async (cacheSalt?: string) =>
+      of(await collect(name, { maxTokens: 4, decoding: { cacheSalt } }), "finished")[0].statistics.cachedTokens
+    sessions.get(name)!.executor.clear()
+    expect(await known("a")).toBe(0)
+    expect(await known("b")).toBe(0)
+    expect(await known()).toBe(0)
+    for (const salt of ["a", "b", undefined]) expect(await known(salt)).toBeGreaterThan(8)
   })
 
   it("has the format that is asked for", async () => {

@@ -52,6 +52,10 @@ async function* answers(
 ): AsyncGenerator<AnswerEvent, void, undefined> {
   const { n, decoding } = request
   const promptTokens = prompt.ids.length
+  if (n === 0) {
+    yield { type: "started", promptTokens, maxTokens: 0 }
+    return
+  }
   const { blockSize, format } = decoding
   const limits = { asked: request.maxTokens, limit: answerTokens, blockSize, uncut: format !== undefined }
   const length = answerLength(session, promptTokens, limits)

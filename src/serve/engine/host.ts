@@ -58,6 +58,7 @@ export class EngineHost {
         this.#sessions.set(id, session)
         this.#send({ type: "ready", model: servedModel(id, session) })
         // The first request with a format need not wait for it, nor any other while it is made.
+        // What goes wrong with it is told to whoever asks for a format.
         void inTurns(prepareFormats(session.tokenizer)).catch(() => {})
       } catch (error) {
         this.#send({ type: "unavailable", model: id, error: told(error) })

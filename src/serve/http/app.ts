@@ -3,8 +3,8 @@
 import { randomUUID } from "node:crypto"
 import { Hono } from "hono"
 import { ApiError, internalError } from "../api-error.js"
-import { messageWriter, PING } from "../protocol/anthropic-answer.js"
-import { readMessages } from "../protocol/anthropic-request.js"
+import { countWriter, messageWriter, PING } from "../protocol/anthropic-answer.js"
+import { readCount, readMessages } from "../protocol/anthropic-request.js"
 import type { Asked } from "../protocol/asked.js"
 import { errorBody } from "../protocol/errors.js"
 import { chatWriter, completionWriter } from "../protocol/openai-answer.js"
@@ -46,6 +46,7 @@ const ENDPOINTS: Record<string, Endpoint> = {
     writer: (_, identity) => messageWriter(identity),
     ping: PING,
   },
+  "/v1/messages/count_tokens": { protocol: "anthropic", prefix: "msg_", read: readCount, writer: countWriter },
 }
 
 export function createApp(server: Server): Hono<Environment> {

@@ -82,4 +82,21 @@ class MessageWriter implements AnswerWriter {
   }
 }
 
+/** How many tokens a request has, known from before or not. */
+class CountWriter implements AnswerWriter {
+  #tokens = 0
+
+  take(event: AnswerEvent): SentEvent[] {
+    if (event.type === "started") this.#tokens = event.promptTokens
+    return []
+  }
+  end(): SentEvent[] {
+    return []
+  }
+  whole(): object {
+    return { input_tokens: this.#tokens }
+  }
+}
+
+export const countWriter = (): AnswerWriter => new CountWriter()
 export const messageWriter = (identity: AnswerIdentity): AnswerWriter => new MessageWriter(identity)

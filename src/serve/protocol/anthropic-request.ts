@@ -57,8 +57,7 @@ const schema = z.strictObject({
 export function readMessages(body: unknown): Asked {
   const asked = readRequest(schema, body)
   refuse(asked, { tools: TOOLS, mcp_servers: TOOLS })
-  if (asked.thinking && asked.thinking.type !== "disabled")
-    throw invalid("thinking is not supported: these models answer at once", "thinking", "unsupported_parameter")
+  if (asked.thinking && asked.thinking.type !== "disabled") throw invalid(THINKING, "thinking", "unsupported_parameter")
   if (asked.output_config?.format && asked.output_format)
     throw invalid("output_config.format and output_format are the same: give one of them", "output_format")
   const pictures: PictureReference[] = []
@@ -84,6 +83,18 @@ export function readMessages(body: unknown): Asked {
     stream: asked.stream ?? false,
     usage: true,
   }
+}
+
+const THINKING = "thinking is not supported: these models answer at once"
+
+/**
+ * A request to `/v1/messages/count_tokens`: the same without an answer.
+ * @throws as `readMessages`
+ */
+export function readCount(body: unknown): Asked {
+  const isObject = typeof body === "object" && body !== null && !Array.isArray(body)
+  const asked = readMessages(isObject ? { max_tokens: 1, ...body } : body)
+  return { ...asked, request: { ...asked.request, n: 0 }, stream: false }
 }
 
 function systemMessage(system: string | z.infer<typeof block>[]): Message {
@@ -130,6 +141,7 @@ function readBlock(one: { type: string }, at: string): ContentPart {
       source.type === "base64" ? { type: "base64", data: source.data } : pictureOf(source.url)
     return { type: "picture", picture }
   }
+  if (/thinking/.test(one.type)) throw invalid(THINKING, at, "unsupported_parameter")
   if (/tool/.test(one.type)) throw invalid(TOOLS, at, "unsupported_parameter")
   throw invalid(`${at}.type: expected text or image; other kinds of content are not supported`, at)
 }

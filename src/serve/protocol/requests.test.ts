@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import type { ApiError } from "../api-error.js"
-import { readMessages } from "./anthropic-request.js"
+import { readCount, readMessages } from "./anthropic-request.js"
 import { readChat } from "./openai-chat.js"
 import { readCompletion } from "./openai-completions.js"
 
@@ -67,6 +67,7 @@ describe("readChat", () => {
         logProbabilities: 3,
         progress: true,
       },
+      askedFor: ["somebody", undefined, undefined],
       stream: true,
       usage: true,
     })
@@ -238,6 +239,20 @@ describe("readMessages", () => {
     expect(told?.startsWith(param)).toBe(true)
     expect(sentence).toMatch(/\w \S/)
     expect(sentence).not.toMatch(/undefined|\[object|Invalid input/)
+  })
+})
+
+describe("readCount", () => {
+  it("is a request without an answer", () => {
+    const body = { model: "m", messages: [{ role: "user", content: "hi" }], tools: [] }
+    expect(readCount(body)).toMatchObject({ request: { n: 0, prompt: { messages: body.messages } }, stream: false })
+    expect(failure(() => readCount([])).message).toMatch(/must be a JSON object/)
+    expect(failure(() => readCount({ ...body, tools: [{ name: "x" }] })).message).toMatch(/^tools are not supported/)
+  })
+
+  it.each(["thinking", "redacted_thinking"])("blocks of %s are refused in a sentence", (type) => {
+    const messages = [{ role: "assistant", content: [{ type, thinking: "x", signature: "y" }] }]
+    expect(failure(() => message({ messages })).message).toMatch(/^thinking is not supported/)
   })
 })
 

@@ -51,10 +51,12 @@ function validRequests(picture: string): Valid[] {
           block_size: 4,
           steps: 2,
           threshold: null,
-          remasking: "low_confidence_static",
-          mode: "block-diffusion",
+          remasking: "low_confidence",
+          mode: "full-diffusion",
           events: true,
         },
+        user: "somebody",
+        prompt_cache_key: "a chat",
       },
     },
     { path: "/v1/completions", body: { ...common, model: "ar", prompt: "What is", logprobs: 1, n: 1, stop: "." } },
@@ -75,6 +77,19 @@ function validRequests(picture: string): Valid[] {
         ],
         stop_sequences: ["x"],
         metadata: { user_id: "somebody" },
+        thinking: { type: "disabled" },
+        tools: [],
+        tool_choice: { type: "none" },
+        diffusion: { mode: "block-diffusion", block_size: 4 },
+      },
+    },
+    {
+      path: "/v1/messages/count_tokens",
+      body: {
+        model: "bd",
+        system: "Be brief.",
+        messages: [{ role: "user", content: [{ type: "text", text: "What?", cache_control: { type: "ephemeral" } }] }],
+        thinking: { type: "disabled" },
       },
     },
   ]
@@ -210,7 +225,7 @@ async function oneCase(server: SmallServer, { random, note }: FuzzCase): Promise
 
 export async function prepare(base: string): Promise<Fuzzer> {
   const limits = { answerTokens: 8, bodyBytes: 2 ** 20, pictures: 4, pixels: 1e6, promptTokens: 300 }
-  const server = await startSmallServer(base, { limits })
+  const server = await startSmallServer(base, { limits, separateCaches: true })
   for (const { path, body } of validRequests(dataUri(PICTURE)))
     await acceptedAsItIs(path, async () => judge(await send(server.url, path, JSON.stringify(body))))
   const { enginePid } = server
