@@ -1,21 +1,24 @@
 /**
- * Scores against the functions of lmms-eval 0.3.0, which the authors use: recorded ones always, and 2,000 new answers per
- * benchmark where DIFFUSIONVL_PYTHON names a Python that has it (authors.py says what it needs). Recorded anew with
- * DIFFUSIONVL_RECORD=1.
+ * Scores against the functions of lmms-eval 0.3.0, which the authors use, on 2,000 answers per benchmark: against what was
+ * recorded of them always (40 whole, all of them as hashes), and against the functions themselves where DIFFUSIONVL_PYTHON
+ * names a Python that has them (authors.py says what it needs). Recorded anew with DIFFUSIONVL_RECORD=1.
  */
 
 import { spawnSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { allTasks } from "../../src/eval/tasks/index.js"
+import { sha256 } from "../../src/eval/task/sample-record.js"
+import { findTasks } from "../../src/eval/tasks/index.js"
 import { needs } from "../support/needs.js"
-import { type ScoringCase, scoringCases } from "./documents.js"
+import { BENCHMARKS, type ScoringCase, scoringCases } from "./documents.js"
 import { comparable, type Outcome, outcomeOf, type TaskOutcome } from "./outcome.js"
 
 const RECORDED = join(import.meta.dirname, "recorded.json")
 const RECORDED_CASES = 40
 const ASKED_CASES = 2000
+/** Cases of which a hash is recorded together. */
+const BLOCK = 50
 
 const PYTHON = process.env.DIFFUSIONVL_PYTHON
 const NEEDED = "from importlib.util import find_spec; import pandas, yaml; assert find_spec('lmms_eval')"
@@ -35,7 +38,7 @@ function askAuthors(cases: Cases): Record<string, TaskOutcome> {
 }
 
 function expectSame(name: string, cases: readonly ScoringCase[], expected: TaskOutcome): void {
-  const ours = outcomeOf(allTasks().find((task) => task.name === name)!, cases)
+  const ours = outcomeOf(findTasks([name])[0], cases)
   const wrong = cases.flatMap((one, i): unknown[] => {
     const [actual, wanted] = [ours.cases[i], comparable(expected.cases[i])]
     return JSON.stringify(sorted(actual)) === JSON.stringify(sorted(wanted)) ? [] : [{ ...one, actual, wanted }]
@@ -46,6 +49,18 @@ function expectSame(name: string, cases: readonly ScoringCase[], expected: TaskO
     if (typeof value === "number") expect(ours.metrics[metric], metric).toBeCloseTo(value, 9)
     else expect(ours.metrics[metric], metric).toBe(value)
   }
+}
+
+/** Of the outcomes block by block, and of the scores. */
+function hashesOf({ cases, metrics }: TaskOutcome): string[] {
+  const blocks = Array.from({ length: Math.ceil(cases.length / BLOCK) }, (_, i) =>
+    cases.slice(i * BLOCK, (i + 1) * BLOCK),
+  )
+  const rounded = Object.entries(metrics).map(([name, value]) => [
+    name,
+    typeof value === "number" ? value.toPrecision(9) : value,
+  ])
+  return [...blocks.map(comparable), rounded.sort()].map((part) => sha256(JSON.stringify(sorted(part))).slice(0, 12))
 }
 
 /** Keys in one order. */
@@ -60,26 +75,42 @@ function sorted(value: unknown): unknown {
 }
 
 const casesOf = (count: number): Cases =>
-  Object.fromEntries(allTasks().map(({ name }) => [name, scoringCases(name, count)]))
+  Object.fromEntries(BENCHMARKS.map((name) => [name, scoringCases(name, count)]))
 
 if (process.env.DIFFUSIONVL_RECORD === "1" && found) {
   const cases = casesOf(RECORDED_CASES)
   const outcomes = askAuthors(cases)
+  const all = askAuthors(casesOf(ASKED_CASES))
   const lines = Object.entries(outcomes).map(([name, { cases: expected, metrics }]) => {
     const listed = expected.map((one: Outcome, i) => `    ${JSON.stringify({ ...cases[name][i], expected: one })}`)
-    return `  ${JSON.stringify(name)}: {"metrics": ${JSON.stringify(metrics)}, "cases": [\n${listed.join(",\n")}\n  ]}`
+    const hashes = JSON.stringify(hashesOf(all[name]))
+    return `  ${JSON.stringify(name)}: {"hashes": ${hashes},\n  "metrics": ${JSON.stringify(metrics)}, "cases": [\n${listed.join(",\n")}\n  ]}`
   })
   writeFileSync(RECORDED, `{\n${lines.join(",\n")}\n}\n`)
 }
 
 describe("recorded scores of the authors' functions", () => {
-  const recorded: Record<string, { metrics: TaskOutcome["metrics"]; cases: (ScoringCase & { expected: Outcome })[] }> =
-    JSON.parse(readFileSync(RECORDED, "utf8"))
+  interface Recorded {
+    hashes: string[]
+    metrics: TaskOutcome["metrics"]
+    cases: (ScoringCase & { expected: Outcome })[]
+  }
+  const recorded: Record<string, Recorded> = JSON.parse(readFileSync(RECORDED, "utf8"))
 
-  it.each(allTasks().map(({ name }) => name))("%s", (name) => {
+  it.each(BENCHMARKS)("%s", (name) => {
     const { metrics, cases } = recorded[name]
     expect(cases.length).toBe(RECORDED_CASES)
     expectSame(name, cases, { metrics, cases: cases.map(({ expected }) => expected) })
+  })
+
+  it.each(BENCHMARKS)("%s, all", (name) => {
+    const ours = hashesOf(outcomeOf(findTasks([name])[0], scoringCases(name, ASKED_CASES)))
+    const { hashes } = recorded[name]
+    expect(hashes.length).toBe(ASKED_CASES / BLOCK + 1)
+    const wrong = hashes.flatMap((hash, i) =>
+      hash === ours[i] ? [] : [i < ASKED_CASES / BLOCK ? `cases from ${i * BLOCK} on` : "scores"],
+    )
+    expect(wrong, "which ones, a Python with lmms-eval tells").toEqual([])
   })
 })
 
@@ -87,7 +118,7 @@ authors.describe("the authors' functions themselves", () => {
   const cases = casesOf(ASKED_CASES)
   let outcomes: Record<string, TaskOutcome> | undefined
 
-  it.each(allTasks().map(({ name }) => name))("%s", { timeout: 600_000 }, (name) => {
+  it.each(BENCHMARKS)("%s", { timeout: 600_000 }, (name) => {
     outcomes ??= askAuthors(cases)
     expectSame(name, cases[name], outcomes[name])
   })

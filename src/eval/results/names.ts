@@ -1,4 +1,4 @@
-/** How lmms-eval names the files of its results (evaluation.md 8). */
+/** How lmms-eval names the files of its results (docs/evaluation.md 8). */
 
 /** Their clocks show Singapore's time: "20251214_093015". */
 export function dateName(time: Date): string {

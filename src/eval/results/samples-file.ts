@@ -1,4 +1,4 @@
-/** Every document with its answer as a line of JSON, as lmms-eval writes them (evaluation.md 8). */
+/** Every document with its answer as a line of JSON, as lmms-eval writes them (docs/evaluation.md 8). */
 
 import { createHash } from "node:crypto"
 import { type FileHandle, open, rename, rm } from "node:fs/promises"

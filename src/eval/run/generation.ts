@@ -1,4 +1,4 @@
-/** How answers are decoded: what the task, --gen-kwargs and the options of decoding say, each over the one before (evaluation.md 3.4). */
+/** How answers are decoded: what the task, --gen-kwargs and the options of decoding say, each over the one before (docs/evaluation.md 3.4). */
 
 import { UserError } from "../../errors.js"
 import { nearest } from "../../nearest.js"
