@@ -2,14 +2,18 @@
  * Questions per second of an evaluation, beside the loop of the authors' wrapper restated on the same engine: one question at a time,
  * nothing known from the one before, their decoding. In turns, so that a machine whose load changes slows both down.
  *
- * node scripts/source.mjs bench/eval.ts [--model NAME] [--pictures N] [--rounds N] [--concurrent N] [--device NAME] [--json]
+ * node scripts/source.mjs bench/eval.ts [--model NAME] [--pictures N] [--questions N]
+ *   [--rounds N] [--concurrent N] [--device NAME] [--json]
  */
 
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import sharp from "sharp"
+import { usableConcepts } from "../examples/emoji/data/concepts.js"
+import { chooseQuestion, DESCRIBE_QUESTIONS, NAME_QUESTIONS } from "../examples/emoji/data/questions.js"
+import { renderDrawing } from "../examples/emoji/data/render.js"
+import { loadDrawings, loadEmojis } from "../examples/emoji/data/sources.js"
 import { AnswerFile } from "../src/eval/answer-file.js"
 import { LocalAnswerer } from "../src/eval/answerer/local.js"
 import type { Documents } from "../src/eval/documents/documents.js"
@@ -18,7 +22,6 @@ import type { KeptAnswer } from "../src/eval/run/kept-answer.js"
 import { TaskRun } from "../src/eval/run/task-run.js"
 import type { Doc, Task } from "../src/eval/task/task.js"
 import { openModel, type Session } from "../src/generate/session.js"
-import { imageProcessorOf } from "../src/models/images.js"
 import { spreadOf } from "../src/report/spread.js"
 import type { Device } from "../src/torch/index.js"
 
@@ -26,6 +29,8 @@ const { values } = parseArgs({
   options: {
     model: { type: "string", default: "emoji-diffusion" },
     pictures: { type: "string", default: "12" },
+    // About each picture; at most 8.
+    questions: { type: "string", default: "8" },
     rounds: { type: "string", default: "5" },
     concurrent: { type: "string", default: "8" },
     device: { type: "string", default: "auto" },
@@ -34,14 +39,6 @@ const { values } = parseArgs({
 })
 
 const GOAL = 5
-const INSTRUCTION = "\nAnswer with the option's letter from the given choices directly."
-const QUESTIONS = [
-  "What is this?",
-  "Which of these is in the picture?\nA. a panda\nB. a sunflower\nC. a red circle\nD. a house",
-  "What colour is it?\nA. red\nB. green\nC. blue\nD. yellow",
-  "Is there an animal in the picture?\nA. yes\nB. no",
-].map((question, i) => (i === 0 ? question : question + INSTRUCTION))
-
 const task: Task = {
   ...{ name: "bench", title: "bench", version: 1, columns: [], generation: {}, metrics: [] },
   ask: ({ question, picture }) => ({
@@ -52,14 +49,21 @@ const task: Task = {
   count: () => ({ values: {} }),
 }
 
-/** Several questions about each picture, as many benchmarks have them, one after the other. */
-async function documents(pictures: number): Promise<Documents> {
+/** Several questions about each drawing, as the built-in models know them: its name, the right one of four, a description. */
+async function documents(pictures: number, questions: number): Promise<Documents> {
+  const concepts = usableConcepts(loadEmojis())
+  const drawings = loadDrawings("openmoji")
   const rows: Doc[] = []
-  for (let i = 0; i < pictures; i++) {
-    const shape = `<circle cx="${80 + 9 * (i % 8)}" cy="110" r="${40 + 5 * (i % 7)}" fill="hsl(${(i * 47) % 360} 80% 50%)"/>`
-    const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="224" height="224"><rect width="224" height="224" fill="white"/>${shape}</svg>`
-    const picture = new Uint8Array(await sharp(Buffer.from(svg)).png().toBuffer())
-    rows.push(...QUESTIONS.map((question) => ({ question, picture })))
+  for (let i = 0; rows.length < pictures * questions; i++) {
+    const [emoji, ...others] = [0, 100, 200, 300].map((step) => concepts[(31 * i + step) % concepts.length])
+    const svg = drawings.svg(emoji.code)
+    const drawn = svg && (await renderDrawing(svg, 84))
+    if (!drawn) continue
+    const picture = new Uint8Array(drawn)
+    const names = [emoji, ...others].map(({ name }) => name)
+    const choices = names.map((_, turn) => chooseQuestion([...names.slice(turn), ...names.slice(0, turn)]))
+    const all = [NAME_QUESTIONS[0], ...choices, ...NAME_QUESTIONS.slice(1), DESCRIBE_QUESTIONS[0]]
+    rows.push(...all.slice(0, questions).map((question) => ({ question, picture })))
   }
   return {
     count: rows.length,
@@ -107,10 +111,7 @@ async function oneByOne(
 }
 
 const session = await openModel(values.model, { device: values.device as Device | "auto" })
-// As the authors' wrapper shows pictures: 384 to 512 pixels wide and high, some 200 to 330 tokens.
-if (session.images?.follows?.includes("limits"))
-  session.images = imageProcessorOf(session.config, session.folder, { minPixels: 384 ** 2, maxPixels: 512 ** 2 })
-const data = await documents(Number(values.pictures))
+const data = await documents(Number(values.pictures), Number(values.questions))
 const [own, authors] = [false, true].map((compat) => generationOf(task, { compat, paradigm: session.paradigm }))
 /** Of this process: what other programs take of the machine is not in it. */
 const cpuSeconds = (): number => {
