@@ -7,6 +7,7 @@ import { sampleView } from "../../report/sample-view.js"
 import type { Comparison } from "../compare/compare.js"
 import { differenceText, intervalOf, isSure, pText } from "../compare/printed.js"
 import { scoreText } from "../results/printed.js"
+import { taskCell } from "./task-tables.js"
 
 export async function writeComparisonReport(path: string, comparison: Comparison, command = ""): Promise<void> {
   await writeFileAtomic(path, comparisonReport(comparison, command))
@@ -47,11 +48,10 @@ export function comparisonReport({ runs, tasks, left }: Comparison, command: str
 }
 
 function differenceTable(tasks: Comparison["tasks"], first: string, second: string): Html {
-  const titles = ["", "metric", first, second, "difference", "95 % interval", "p", "documents"]
+  const titles = ["", first, second, "difference", "95 % interval", "p", "documents"]
   const rows = tasks.flatMap(({ title, metrics }) =>
     metrics.map((paired, i): Content[] => [
-      i === 0 ? title : "",
-      paired.metric,
+      taskCell(title, paired.metric, i === 0),
       paired.first === null ? "–" : scoreText(paired.first, paired),
       paired.second === null ? "–" : scoreText(paired.second, paired),
       marked(differenceText(paired), isSure(paired)),
@@ -61,7 +61,7 @@ function differenceTable(tasks: Comparison["tasks"], first: string, second: stri
     ]),
   )
   return table(
-    titles.map((title, i) => ({ title, number: i >= 2 })),
+    titles.map((title, i) => ({ title, number: i > 0 })),
     rows,
   )
 }

@@ -1,6 +1,6 @@
 /** Scores of tasks as tables of a page. */
 
-import { formatDuration } from "../../readable.js"
+import { counted, formatDuration } from "../../readable.js"
 import { type Content, details, type Html, html, table } from "../../report/html.js"
 import { whole } from "../../report/numbers.js"
 import { intervalText, scoreText } from "../results/printed.js"
@@ -11,20 +11,23 @@ const scored = ({ metrics }: TaskResult): MetricResult[] => metrics.filter(({ va
 export function scoreTable(tasks: readonly TaskResult[]): Html {
   const rows = tasks.flatMap((task) =>
     scored(task).map((metric, i): Content[] => [
-      i === 0 ? task.title : "",
-      metric.name,
+      taskCell(task.title, metric.name, i === 0),
       html`<b>${scoreText(metric.value!, metric)}</b>`,
       intervalText(metric),
       whole(metric.documents),
       i > 0 ? "" : task.unread.count + task.failed.count === 0 ? "–" : unreadText(task),
     ]),
   )
-  const titles = ["", "metric", "score", "95 % interval", "documents", "not read"]
+  const titles = ["", "score", "95 % interval", "documents", "not read"]
   return table(
-    titles.map((title, i) => ({ title, number: i >= 2 })),
+    titles.map((title, i) => ({ title, number: i > 0 })),
     rows,
   )
 }
+
+/** A task's title above its first metric: one column, so that scores are seen on a phone. */
+export const taskCell = (title: string, metric: string, isFirst: boolean): Html =>
+  isFirst ? html`${title}<br><small>${metric}</small>` : html`<small>${metric}</small>`
 
 const unreadText = ({ unread, failed }: TaskResult): string =>
   [`${unread.count}`, ...(failed.count > 0 ? [`${failed.count} failed`] : [])].join(" + ")
@@ -58,8 +61,11 @@ export function speedTable(tasks: readonly TaskResult[]): Html {
 }
 
 /** Long lists of parts are folded away; of a task with several divisions one table each. */
-export function partTables({ title, metrics }: TaskResult): Html[] {
-  return metrics.flatMap((metric) => {
+export function partTables({ title, metrics, documents: { effective } }: TaskResult): Html[] {
+  // Where a metric is about all documents, those about some of them say the same again.
+  const overall = metrics.filter(({ documents, parts }) => documents === effective && parts.length > 0)
+  const shown = (overall.length > 0 ? overall.slice(0, 1) : metrics).filter(({ parts }) => parts.length > 0)
+  return shown.flatMap((metric) => {
     const divisions = [...new Set(metric.parts.map(({ by }) => by))]
     return divisions.map((by) => {
       const parts = metric.parts.filter((part) => part.by === by)
@@ -68,8 +74,8 @@ export function partTables({ title, metrics }: TaskResult): Html[] {
         [{ title: by ?? "" }, { title: "count", number: true }, { title: "score", number: true }],
         rows,
       )
-      const name = metrics.filter(({ parts }) => parts.length > 0).length > 1 ? `${title}, ${metric.name}` : title
-      return details(`${name}${by === undefined ? "" : `, by ${by}`}: ${parts.length} parts`, content)
+      const name = shown.length > 1 ? `${title}, ${metric.name}` : title
+      return details(`${name}${by === undefined ? "" : `, by ${by}`}: ${counted(parts.length, "part")}`, content)
     })
   })
 }

@@ -40,7 +40,7 @@ export function reproducedPage({ paper, filled, small, ablation, command }: Repr
         why.length > 0 && [html`<p>Not run:</p>`, listOf(why)],
       ),
     small && section("On a small machine", smallContent(small.table, small.rows)),
-    ablation && section("On a small machine", ablationContent(ablation)),
+    ablation && section("On a small machine", ablationContent(ablation, command)),
     section("How to make this again", preformatted(command)),
   )
 }
@@ -56,15 +56,14 @@ function smallContent(of: SmallTable, rows: readonly SmallRow[]): Content {
   ]
 }
 
-function ablationContent({ text, found }: NonNullable<ReproducedPage["ablation"]>): Content {
+function ablationContent({ text, found }: NonNullable<ReproducedPage["ablation"]>, command: string): Content {
   const charts = chartsOf(found.results, found.metrics)
   return [
     html`<p>${text}</p>`,
     tableHtml(tableOf(found)),
     charts.length > 0 &&
       html`<p class="soft">Bars are one standard error over ${counted(found.questions.length, "question")}.</p><div class="charts">${charts}</div>`,
-    html`<p class="soft">Measured by</p>`,
-    preformatted(found.command),
+    found.command !== command && [html`<p class="soft">Measured by</p>`, preformatted(found.command)],
   ]
 }
 
@@ -75,11 +74,14 @@ function rowsTable({ head, rows }: { head: readonly string[]; rows: readonly Tab
   return table(
     head.map((title) => ({ title, number: !isText(title) })),
     rows.map(({ kind, cells }) =>
-      cells.map(({ text, interval }, i): Content => {
-        const shown = kind === "own" && i > 0 && text !== "not run" && text !== "" ? html`<b>${text}</b>` : text
-        const content = interval === undefined ? shown : html`${shown}<br><small>${interval}</small>`
-        return kind === "group" || text === "not run" ? html`<span class="soft">${content}</span>` : content
-      }),
+      head
+        .map((_, i) => cells[i] ?? { text: "" })
+        .map(({ text, interval }, i): Content => {
+          const isNumber = kind === "own" && text !== "not run" && !isText(head[i])
+          const shown = isNumber ? html`<b>${text}</b>` : text
+          const content = interval === undefined ? shown : html`${shown}<br><small>${interval}</small>`
+          return kind === "group" || text === "not run" ? html`<span class="soft">${content}</span>` : content
+        }),
     ),
   )
 }

@@ -22,7 +22,10 @@ export function filledRows({ paper, own }: FilledTable): { head: string[]; rows:
   for (const [i, row] of paper.rows.entries()) {
     if (row.group !== paper.rows[i - 1]?.group) rows.push({ kind: "group", cells: [{ text: row.group }] })
     const about = beside.map((key) => row[key as "size" | "type" | "samples"] ?? "")
-    rows.push({ kind: "paper", cells: [row.model, ...about, ...row.cells].map((text) => ({ text })) })
+    rows.push({
+      kind: "paper",
+      cells: [row.model, ...about, ...row.cells].map((text) => ({ text: text === "-" ? "–" : text })),
+    })
     rows.push(...own.filter(({ repeats }) => repeats === i).map(ownRow))
   }
   const others = own.filter(({ repeats }) => repeats === undefined)
