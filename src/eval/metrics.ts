@@ -5,7 +5,7 @@ import { loadTextEncoder } from "../models/encoders/text-encoder.js"
 import { shown } from "../readable.js"
 import { Registry } from "../registry.js"
 import { bertScore } from "./bertscore.js"
-import { isRelaxedlySame, isSame, wordF1 } from "./text-match.js"
+import { ALIKE, type AlikeName, mostAlike } from "./text-match.js"
 
 export interface Judged {
   answer: string
@@ -26,14 +26,14 @@ export interface Metric {
  */
 export type MetricMaker = (argument: string | undefined, signal?: AbortSignal) => Metric | Promise<Metric>
 
-const each = (title: string, alike: (answer: string, reference: string) => number | boolean): MetricMaker => {
-  const best = ({ answer, references }: Judged): number =>
-    references.reduce((most, reference) => Math.max(most, Number(alike(answer, reference))), 0)
-  return (argument) => {
+const each =
+  (name: AlikeName): MetricMaker =>
+  (argument) => {
     if (argument !== undefined) throw new UserError(`${shown(argument)} is more than the metric takes`)
-    return { title, score: (answers) => answers.map(best) }
+    const score = (answers: readonly Judged[]): number[] =>
+      answers.map(({ answer, references }) => mostAlike(name, answer, references))
+    return { title: ALIKE[name].title, score }
   }
-}
 
 /** BERTScore's F1 by the text encoder in a folder. */
 const bertscore: MetricMaker = (folder) => {
@@ -58,9 +58,7 @@ interface KnownMetric {
 }
 
 const metrics = new Registry<KnownMetric>("metric", [
-  { name: "exact", make: each("exact", isSame) },
-  { name: "relaxed", make: each("relaxed", isRelaxedlySame) },
-  { name: "word-f1", make: each("F1 of the words", wordF1) },
+  ...(Object.keys(ALIKE) as AlikeName[]).map((name) => ({ name, make: each(name) })),
   { name: "bertscore", make: bertscore },
 ])
 

@@ -39,10 +39,37 @@ export function isRelaxedlySame(answer: string, reference: string): boolean {
 }
 
 /** The number that a text is, as Python's float() reads it; 5% is 0.05. */
-function numberIn(text: string): number | undefined {
+export function numberIn(text: string): number | undefined {
   const written = text.trim()
   const plain = written.replace(/%+$/, "")
   if (!/^[+-]?(\d+(_\d+)*\.?(\d+(_\d+)*)?|\.\d+(_\d+)*)(e[+-]?\d+)?$/i.test(plain.trim())) return undefined
   const value = Number(plain.replaceAll("_", ""))
   return plain === written ? value : value / 100
 }
+
+/** Whether the words of the reference stand in the answer, one after the other. */
+export function contains(answer: string, reference: string): boolean {
+  const words = normalised(reference)
+  return words === "" ? answer.includes(reference.trim()) : ` ${normalised(answer)} `.includes(` ${words} `)
+}
+
+/** The same number, thousands separated by commas or not; 5% is 0.05. */
+export function isSameNumber(answer: string, reference: string): boolean {
+  const [a, b] = [answer, reference].map((text) => numberIn(text.replace(/,(?=\d{3}(\D|$))/g, "")))
+  return a !== undefined && b !== undefined && Math.abs(a - b) <= 1e-9 * Math.max(1, Math.abs(b))
+}
+
+/** How alike an answer and a reference are, 0 to 1, by the names that people ask for them by. */
+export const ALIKE = {
+  exact: { title: "exact", alike: isSame },
+  relaxed: { title: "relaxed", alike: isRelaxedlySame },
+  "word-f1": { title: "F1 of the words", alike: wordF1 },
+  contains: { title: "contains", alike: contains },
+  numeric: { title: "same number", alike: isSameNumber },
+} as const satisfies Record<string, { title: string; alike: (answer: string, reference: string) => number | boolean }>
+
+export type AlikeName = keyof typeof ALIKE
+
+/** Of the reference that the answer is most like. */
+export const mostAlike = (name: AlikeName, answer: string, references: readonly string[]): number =>
+  references.reduce((most, reference) => Math.max(most, Number(ALIKE[name].alike(answer, reference))), 0)

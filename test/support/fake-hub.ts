@@ -30,6 +30,9 @@ export class FakeHub {
   /** Bytes per chunk of a file and the pause between chunks. */
   pace = { chunk: 1 << 16, pauseMs: 0 }
 
+  /** @param kind what "org/model" is */
+  constructor(private readonly kind: "model" | "dataset" = "model") {}
+
   private readonly hub = http.createServer((request, response) => this.answerHub(request, response))
   private readonly store = http.createServer((request, response) => this.answerFile(request, response))
 
@@ -71,8 +74,12 @@ export class FakeHub {
     const refuse = (status: number, code: string) => response.writeHead(status, { "x-error-code": code }).end()
     const url = new URL(request.url!, this.endpoint)
     const parts = url.pathname.split("/").filter(Boolean).map(decodeURIComponent)
-    const [id, rest] = parts[0] === "api" ? [parts.slice(2, 4), parts.slice(4)] : [parts.slice(0, 2), parts.slice(2)]
-    if (id.join("/") !== "org/model") return void refuse(401, "RepoNotFound")
+    const api = parts[0] === "api"
+    const prefix = api ? ["api", `${this.kind}s`] : this.kind === "dataset" ? ["datasets"] : []
+    const at = prefix.length
+    const [id, rest] = [parts.slice(at, at + 2), parts.slice(at + 2)]
+    if (prefix.some((part, i) => parts[i] !== part) || id.join("/") !== "org/model")
+      return void refuse(401, "RepoNotFound")
     if (this.gate && request.headers.authorization !== `Bearer ${this.gate.token}`)
       return void refuse(this.gate.token ? 401 : 403, this.gate.code)
     const commit = rest[1] === this.commit ? this.commit : this.revisions.get(rest[1])

@@ -51,7 +51,7 @@ export interface OpenOptions {
   split?: Split
   /** Columns that hold pictures where the file's format does not say so. @default image, images, image_1, … of text files */
   pictures?: readonly string[]
-  /** Folder that relative paths of pictures start from. @default that of the file */
+  /** Folder that paths of pictures start from, itself relative to that of the file. @default that of the file */
   imageRoot?: string
   /** Of a dataset's download. */
   download?: DownloadOptions

@@ -157,9 +157,9 @@ describe("Parquet", () => {
       message: "the column n is packed in a way that is not known here (LZO)",
     })
     unknown.close()
-    await expect(all(await openDocuments(file), { columns: ["text", "picture"] })).rejects.toThrow(
-      "there is no column picture",
-    )
+    const sound = await openDocuments(file)
+    await expect(all(sound, { columns: ["text", "picture"] })).rejects.toThrow("there is no column picture")
+    sound.close()
   })
 
   it("reads pictures that are named from its own folder only", async () => {

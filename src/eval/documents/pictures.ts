@@ -18,7 +18,7 @@ export interface StoredPicture {
 export interface PictureRules {
   /** Columns whose text is a path or base64. @default image, images, image_1, … of text files, none of Parquet */
   columns?: readonly string[]
-  /** @default the folder of the file */
+  /** Relative to the folder of the file. @default that folder */
   imageRoot?: string
   /** Folder outside of which no picture may lie: whoever made the data could name any file of the user's. */
   within?: string
@@ -83,7 +83,7 @@ function fromBase64(text: string): Uint8Array {
 }
 
 async function fromFile(path: string, table: Table, { imageRoot, within }: PictureRules): Promise<StoredPicture> {
-  const file = resolve(imageRoot ?? dirname(table.file), path)
+  const file = resolve(dirname(table.file), imageRoot ?? "", path)
   if (within !== undefined) await requireInside(file, path, within)
   return { bytes: new Uint8Array(await readPicture(file)), path }
 }

@@ -1,0 +1,141 @@
+/** What a task file asks about a document, what is right, and what an answer counts. */
+
+import { UserError } from "../../errors.js"
+import { shown } from "../../readable.js"
+import { isStoredPicture } from "../documents/pictures.js"
+import type { Answered, Asked, Counted, Doc, DocPicture } from "../task/task.js"
+import { picturesOf } from "../tasks/parts/document.js"
+import { letter } from "../tasks/parts/options.js"
+import { chosenByLikelihood } from "../tasks/text/by-likelihood.js"
+import { isSame, mostAlike } from "../text-match.js"
+import type { Extract } from "./extract.js"
+import { LLAVA_COLUMNS, llavaColumns } from "./llava.js"
+import type { PartValue } from "./part-metric.js"
+import type { TaskFileContent } from "./schema.js"
+import { filled, onlySlot, plain, slotsOf, valueIn } from "./template.js"
+
+/** Slots that are no columns. */
+const MADE = ["choices"]
+
+export class OwnQuestions {
+  /** Columns that are read. */
+  readonly columns: readonly string[]
+  readonly metricNames: readonly string[]
+
+  constructor(
+    private readonly content: TaskFileContent,
+    private readonly extract: Extract,
+  ) {
+    const { format, pictures, prompt, choices, target, score, parts, group } = content
+    const listed = typeof choices === "string" ? [choices] : (choices ?? []).flatMap(slotsOf)
+    const made = [...(choices === undefined ? [] : MADE), ...(format === "llava" ? LLAVA_COLUMNS : [])]
+    const read = [
+      ...slotsOf(prompt),
+      ...slotsOf(target),
+      ...listed,
+      ...[pictures ?? []].flat(),
+      parts ?? [],
+      group ?? [],
+    ]
+    this.columns = [...new Set([...read.flat()])].filter((column) => !made.includes(column))
+    this.metricNames = score.flatMap((name) => (name === "likelihood" ? ["acc", "acc_norm"] : [name]))
+  }
+
+  /** The columns of a document, with those that its format makes. */
+  view(doc: Doc): Doc {
+    return this.content.format === "llava" ? llavaColumns(doc) : doc
+  }
+
+  ask(doc: Doc): Asked {
+    const { prompt, choice_format, plain: isPlain } = this.content
+    const view = this.view(doc)
+    const choices = this.#choices(view)
+    const lines = choices.map((choice, i) => filled(choice_format, { letter: letter(i), choice }))
+    const context = filled(prompt, choices.length === 0 ? view : { ...view, choices: lines })
+    const pictures = (): DocPicture[] => this.#pictures(doc)
+    return {
+      context,
+      get pictures() {
+        return pictures()
+      },
+      ...(this.#byLikelihood && { choices: choices.map((choice) => (/\s$/.test(context) ? choice : ` ${choice}`)) }),
+      ...(isPlain && { plain: true }),
+    }
+  }
+
+  /** What is right; any of them. */
+  references(doc: Doc): string[] {
+    const { answer, target, target_is } = this.content
+    const view = this.view(doc)
+    if (answer === "letter") return [letter(this.#right(view))]
+    if (target_is !== "text") return [this.#choices(view)[this.#right(view)]]
+    const column = onlySlot(target)
+    const value = column === undefined ? filled(target, view) : valueIn(view, column)
+    const references = Array.isArray(value)
+      ? value.map((item) => plain(item, column ?? "target"))
+      : [filled(target, view)]
+    if (references.length > 0) return references
+    throw new UserError("the list of right answers is empty", { where: column })
+  }
+
+  count(doc: Doc, answered: Answered): Counted {
+    const view = this.view(doc)
+    const choices = this.#choices(view)
+    const scores: Record<string, number> = this.#byLikelihood
+      ? chosenByLikelihood(answered, choices, this.#right(view))
+      : {}
+    const text = this.extract(answered.text, choices)
+    const references = this.references(doc)
+    for (const name of this.content.score)
+      if (name !== "likelihood") scores[name] = text === undefined ? 0 : mostAlike(name, text, references)
+    return {
+      values: Object.fromEntries(Object.entries(scores).map(([name, score]) => [name, this.#value(score, view)])),
+      unread: text === undefined && !this.#byLikelihood,
+    }
+  }
+
+  get #byLikelihood(): boolean {
+    return this.content.score.includes("likelihood")
+  }
+
+  #value(score: number, view: Doc): number | PartValue {
+    const { parts } = this.content
+    return parts === undefined ? score : { score, part: plain(valueIn(view, parts), parts) }
+  }
+
+  #choices(view: Doc): string[] {
+    const { choices } = this.content
+    if (choices === undefined) return []
+    if (Array.isArray(choices)) return choices.map((choice) => filled(choice, view))
+    const value = valueIn(view, choices)
+    // Documents of other kinds may have none.
+    if (value === null) return []
+    if (!Array.isArray(value)) throw new UserError("a list of choices was expected", { where: choices })
+    return value.map((item) => plain(item, choices))
+  }
+
+  /** Which choice is right. */
+  #right(view: Doc): number {
+    const { target, target_is } = this.content
+    const choices = this.#choices(view)
+    const text = filled(target, view).trim()
+    const found =
+      target_is === "letter"
+        ? choices.findIndex((_, i) => letter(i) === text.toUpperCase())
+        : target_is === "index"
+          ? choices.findIndex((_, i) => String(i) === text)
+          : choices.findIndex((choice) => isSame(choice, text))
+    if (found >= 0) return found
+    throw new UserError(`the right answer ${shown(text)} is none of the ${choices.length} choices`, {
+      where: "target",
+      fix: "target_is says whether it is a text, a letter or an index from 0",
+    })
+  }
+
+  #pictures(doc: Doc): DocPicture[] {
+    const hasPictures = (value: unknown): boolean =>
+      isStoredPicture(value) || (Array.isArray(value) && value.some(hasPictures))
+    const columns = this.content.pictures ?? Object.keys(doc).filter((column) => hasPictures(doc[column]))
+    return [columns].flat().flatMap((column) => (valueIn(doc, column) === null ? [] : picturesOf(doc, column)))
+  }
+}

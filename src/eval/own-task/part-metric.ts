@@ -1,0 +1,26 @@
+/** Means of numbers that know which part of the documents they are of. */
+
+import { mean } from "../task/standard-error.js"
+import type { TaskMetric } from "../task/task.js"
+import { grouped } from "../tasks/parts/shares.js"
+
+export interface PartValue {
+  score: number
+  part: string
+}
+
+const scoreOf = (value: unknown): number => (typeof value === "number" ? value : (value as PartValue).score)
+
+export const partMetric = (name: string): TaskMetric => ({
+  name,
+  higherIsBetter: true,
+  number: scoreOf,
+  aggregate: (values) => mean(values.map(scoreOf)),
+  parts: (values) =>
+    [
+      ...grouped(
+        values.filter((value): value is PartValue => typeof value === "object"),
+        ({ part }) => part,
+      ),
+    ].map(([name, group]) => ({ name, count: group.length, score: mean(group.map(scoreOf)) ?? 0 })),
+})

@@ -1,0 +1,76 @@
+/** What a task file says, checked key by key. */
+
+import { z } from "zod"
+import { shown } from "../../readable.js"
+import { ALIKE, type AlikeName } from "../text-match.js"
+
+const names = Object.keys(ALIKE) as [AlikeName, ...AlikeName[]]
+const SCORES: readonly string[] = [...names, "likelihood"]
+type ScoreName = AlikeName | "likelihood"
+
+const extraction = z.union([
+  z.enum(["whole", "first line", "letter", "number", "yes or no"]),
+  z.strictObject({
+    regex: z.string().min(1),
+    /** Which of the places that match. */
+    which: z.enum(["first", "last"]).default("first"),
+  }),
+])
+
+const dataset = z.strictObject({
+  dataset: z.string(),
+  split: z.string(),
+  config: z.string().optional(),
+  /** Folder or beginning of the files' names. */
+  files: z.string().optional(),
+})
+
+const generation = z.strictObject({
+  max_new_tokens: z.int().positive().optional(),
+  gen_length: z.int().positive().optional(),
+  steps: z.int().positive().optional(),
+  temperature: z.number().nonnegative().optional(),
+  top_p: z.number().positive().max(1).optional(),
+  until: z.array(z.string().min(1)).optional(),
+})
+
+export const taskFileSchema = z
+  .strictObject({
+    task: z.string().regex(/^[A-Za-z0-9][\w.-]{0,79}$/, "is no name: letters, digits, _ . and -"),
+    title: z.string().optional(),
+    version: z.union([z.string(), z.number()]).default(1),
+    data: z.union([z.string().min(1), dataset]).optional(),
+    format: z.enum(["rows", "llava"]).default("rows"),
+    pictures: z.union([z.string(), z.array(z.string())]).optional(),
+    /** Folder that paths of pictures start from, relative to the data. */
+    image_root: z.string().optional(),
+    prompt: z.string().min(1),
+    /** The context is continued without the model's chat template. */
+    plain: z.boolean().default(false),
+    choices: z.union([z.string(), z.array(z.string()).min(2)]).optional(),
+    choice_format: z.string().default("{{letter}}. {{choice}}"),
+    target: z.string().min(1),
+    target_is: z.enum(["text", "letter", "index"]).default("text"),
+    answer: extraction.default("whole"),
+    score: z
+      .union([z.string(), z.array(z.string()).min(1)])
+      .transform((score) => [score].flat() as ScoreName[])
+      .default(["exact"]),
+    generation: generation.default({}),
+    parts: z.string().optional(),
+    group: z.string().optional(),
+  })
+  .superRefine((file, { addIssue }) => {
+    const needsChoices = (key: string): void =>
+      addIssue({ code: "custom", path: [key], message: "needs choices: name the column that has them, or list them" })
+    const unknown = file.score.find((name) => !SCORES.includes(name))
+    if (unknown !== undefined)
+      addIssue({ code: "custom", path: ["score"], message: `${shown(unknown)} is none of ${SCORES.join(", ")}` })
+    if (file.choices !== undefined) return
+    if (file.target_is !== "text") needsChoices("target_is")
+    if (file.answer === "letter") needsChoices("answer")
+    if (file.score.includes("likelihood")) needsChoices("score")
+  })
+
+export type TaskFileContent = z.output<typeof taskFileSchema>
+export type Extraction = z.output<typeof extraction>

@@ -1,0 +1,64 @@
+/** A task of one's own from a YAML file. */
+
+import { dirname, resolve } from "node:path"
+import { UserError } from "../../errors.js"
+import { parseHubId } from "../../hub/hub-id.js"
+import { label } from "../../readable.js"
+import { readRecipe } from "../../train/recipe-file.js"
+import type { OpenOptions } from "../documents/documents.js"
+import type { Doc, HubSource, Task } from "../task/task.js"
+import { extractionOf } from "./extract.js"
+import { OwnQuestions } from "./own-questions.js"
+import { partMetric } from "./part-metric.js"
+import { type TaskFileContent, taskFileSchema } from "./schema.js"
+import { plain, valueIn } from "./template.js"
+
+/** A task with the file that it stands in, and where its documents are. */
+export interface FileTask extends Task {
+  file: string
+  /** For `openDocuments`; undefined where the file says nothing. */
+  data?: string | HubSource
+  open: OpenOptions
+}
+
+export const isTaskFile = (name: string): boolean => /\.ya?ml$/i.test(name)
+
+/** @throws UserError naming the keys that are wrong, with their lines */
+export function readTaskFile(file: string): FileTask {
+  const content = readRecipe(taskFileSchema, file)
+  const { task: name, title = name, version, generation, group, pictures, image_root: imageRoot } = content
+  const own = new OwnQuestions(content, extractionOf(content.answer, file))
+  const data = dataOf(content, file)
+  const isDataset = typeof data === "object"
+  return {
+    file,
+    data,
+    open: {
+      ...(pictures !== undefined && { pictures: [pictures].flat() }),
+      ...(imageRoot !== undefined && { imageRoot }),
+      ...(isDataset && { split: data }),
+    },
+    name,
+    title,
+    version,
+    ...(isDataset && { source: data }),
+    columns: own.columns,
+    generation,
+    ask: (doc) => own.ask(doc),
+    target: (doc) => own.references(doc),
+    count: (doc, answered) => own.count(doc, answered),
+    metrics: own.metricNames.map(partMetric),
+    ...(group !== undefined && { cluster: (doc: Doc) => plain(valueIn(own.view(doc), group), group) }),
+  }
+}
+
+/** Paths are relative to the task file. */
+function dataOf({ data }: TaskFileContent, file: string): string | HubSource | undefined {
+  if (data === undefined) return undefined
+  if (typeof data === "string") return resolve(dirname(file), data)
+  if (parseHubId(data.dataset)) return { ...data, files: data.files ?? "" }
+  throw new UserError(`data.dataset: ${label(data.dataset)} is no dataset of the hub`, {
+    where: file,
+    fix: "it looks like org/name; a file or a folder stands behind data: alone",
+  })
+}
