@@ -151,6 +151,7 @@ export {
   ROBERTA_LARGE_BASELINE,
 } from "./eval/bertscore.js"
 export { type Judged, type Metric, type MetricMaker, registerMetric } from "./eval/metrics.js"
+export { type Perplexity, type PerplexityEvent, type PerplexityOptions, perplexity } from "./eval/perplexity.js"
 export { loadTextEncoder, type TextEncoder, type TextEncoderOptions } from "./models/encoders/text-encoder.js"
 
 // Another family of models: docs/guide/add-a-model.md.

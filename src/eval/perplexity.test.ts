@@ -1,0 +1,109 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import fc from "fast-check"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { asDiffusion } from "../../test/support/as-diffusion.js"
+import { writeSmallTextModel } from "../../test/support/small-text-model.js"
+import { UserError } from "../errors.js"
+import { loadSession, type Session } from "../generate/session.js"
+import { causal } from "../nn/attention-pattern.js"
+import { blockDiffusion } from "../paradigms/block-diffusion/paradigm.js"
+import { arange, noGrad } from "../torch/index.js"
+import { type PerplexityEvent, perplexity, windowsOf } from "./perplexity.js"
+
+const root = mkdtempSync(join(tmpdir(), "perplexity-"))
+afterAll(() => rmSync(root, { recursive: true }))
+
+const TEXT = "All of it is green. What colour is this? hello, zebra — é, and so on.\n".repeat(3)
+let session: Session
+beforeAll(async () => {
+  session = loadSession((await writeSmallTextModel(root)).folder, { dtype: "float32" })
+})
+
+describe("perplexity", () => {
+  it("is that of windows that overlap: each token given those before it in its window", async () => {
+    const { model, tokenizer } = session
+    const ids = Int32Array.from(tokenizer.encode(TEXT))
+    const [window, stride] = [40, 16]
+    let sum = 0
+    for (let from = 0, known = 1; known < ids.length; from += stride) {
+      const seen = ids.slice(from, from + window)
+      const logs = noGrad(() => {
+        const positions = arange(0, seen.length).unsqueeze(0)
+        const patterns = [causal(seen.length)]
+        const hidden = model.forward({ embeddings: model.embed(seen).unsqueeze(0), positions, patterns }).squeeze(0)
+        return model.logits(hidden).logSoftmax(1)
+      })
+      for (; known < from + seen.length; known++)
+        sum += logs
+          .narrow(0, known - from - 1, 1)
+          .select(1, ids[known])
+          .item()
+    }
+    const events: PerplexityEvent[] = []
+    const found = await perplexity(session, TEXT, { window, stride, onEvent: (event) => events.push(event) })
+    expect(found.logLikelihood).toBeCloseTo(sum, 2)
+    // Of the same weights and windows by transformers, in float32.
+    expect(found.logLikelihood).toBeCloseTo(-1551.79195, 2)
+    expect(found.tokens).toBe(ids.length - 1)
+    expect(found.tokenPerplexity).toBeCloseTo(Math.exp(-sum / (ids.length - 1)), 2)
+    // The first token is an "A": nothing foresees it.
+    const bytes = Buffer.byteLength(TEXT) - Buffer.byteLength(tokenizer.decode([ids[0]]))
+    expect(found.bytes).toBe(bytes)
+    expect(found.bytePerplexity).toBeCloseTo(Math.exp(-found.logLikelihood / bytes), 10)
+    expect(found.bitsPerByte).toBeCloseTo(Math.log2(found.bytePerplexity), 10)
+    expect(events).toHaveLength(found.windows)
+    expect(events.at(-1)).toEqual({
+      type: "progress",
+      done: found.tokens,
+      total: found.tokens,
+      tokenPerplexity: found.tokenPerplexity,
+    })
+  })
+
+  it("of a diffusion model is a likelihood by the chain rule: the autoregressive one in blocks of one token", async () => {
+    const converted = asDiffusion(session.config)
+    const diffusion: Session = {
+      ...session,
+      paradigm: blockDiffusion,
+      config: { ...converted, tokens: { ...converted.tokens, mask: session.model.vocabSize - 1 } },
+    }
+    const options = { window: 32, stride: 8 }
+    const one = await perplexity(diffusion, TEXT, { ...options, blockSize: 1, shift: "next" })
+    expect(one.logLikelihood).toBeCloseTo((await perplexity(session, TEXT, options)).logLikelihood, 2)
+    const four = await perplexity(diffusion, TEXT, { ...options, blockSize: 4 })
+    expect(Number.isFinite(four.tokenPerplexity)).toBe(true)
+    expect(four.logLikelihood).not.toBeCloseTo(one.logLikelihood, 1)
+    expect(await perplexity(diffusion, TEXT, { ...options, blockSize: 4 })).toEqual(four)
+  })
+
+  it("counts each token once, with context, whatever the windows", () => {
+    const sizes = fc.tuple(
+      fc.integer({ min: 2, max: 200 }),
+      fc.integer({ min: 2, max: 50 }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+    )
+    fc.assert(
+      fc.property(sizes, ([length, window, part]) => {
+        const stride = 1 + Math.floor(part * (window - 2))
+        let counted = 1
+        for (const { from, next, to } of windowsOf(length, 1, window, stride)) {
+          expect([next, to - from <= window, next > from, to > next]).toEqual([counted, true, true, true])
+          counted = to
+        }
+        expect(counted).toBe(length)
+      }),
+    )
+  })
+
+  it("can be stopped, and says what is impossible", async () => {
+    const stop = new AbortController()
+    const onEvent = () => stop.abort(new Error("stopped"))
+    await expect(perplexity(session, TEXT, { window: 16, signal: stop.signal, onEvent })).rejects.toThrow("stopped")
+    await expect(perplexity(session, "")).rejects.toThrow(/too short/)
+    await expect(perplexity(session, TEXT, { window: 9999 })).rejects.toThrow(/window of 9999 tokens is impossible/)
+    await expect(perplexity(session, TEXT, { window: 8, stride: 8 })).rejects.toThrow(UserError)
+    await expect(perplexity(session, TEXT, { blockSize: 4 })).rejects.toThrow(UserError)
+  })
+})
