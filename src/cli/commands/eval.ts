@@ -30,7 +30,11 @@ function registerRun(evaluate: Command): Command {
       "[model]",
       "a folder (also a LoRA adapter's), a .gguf file, a built-in name or a hub id; with --url one of the server's models",
     )
-    .option("--tasks <list>", "names of tasks or groups with commas between them, such as mmmu_val,ai2d or mm*", list)
+    .option(
+      "--tasks <list>",
+      "names of tasks or groups, or task files, with commas between them, such as mmmu_val,ai2d,mine.yaml or mmm*",
+      list,
+    )
     .option(
       "--data <task=where>",
       "a file, folder or dataset of the hub in the place of the task's own; may be given several times",
@@ -38,6 +42,11 @@ function registerRun(evaluate: Command): Command {
     )
     .option("--limit <n>", "ask the first n documents of each task only; below 1: this part of them", limit)
     .option("--shard <i/n>", "ask the i-th of n parts only; `eval merge` puts them together")
+    .option(
+      "--shots <n>",
+      "examples before each question of text tasks (default: as usual figures have)",
+      wholeNumber(0, 64),
+    )
     .option("--out <folder>", "where everything is written (default: runs/eval-MODEL)", folderPath)
     .option("--concurrent <n>", "answers that are decoded at the same time", wholeNumber(1, 1024), 8)
     .option("--compat", "decode and count as the authors' program does, its random guesses included")
