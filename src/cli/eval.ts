@@ -26,6 +26,7 @@ export interface EvaluateCommandOptions extends DecodingFlags {
   data?: string[]
   limit?: number
   shard?: string
+  shots?: number
   out?: string
   concurrent: number
   compat?: boolean
@@ -41,7 +42,7 @@ export interface EvaluateCommandOptions extends DecodingFlags {
 }
 
 export async function evaluateCommand(model: string | undefined, options: EvaluateCommandOptions): Promise<void> {
-  const { tasks: names = [], url, limit, concurrent, compat = false, program } = options
+  const { tasks: names = [], url, limit, shots, concurrent, compat = false, program } = options
   if (model === undefined && url === undefined)
     throw new UserError("there is no model to evaluate", {
       fix: "for example: diffusionvl eval emoji-diffusion --tasks mmmu_val, or --url of a server",
@@ -49,11 +50,11 @@ export async function evaluateCommand(model: string | undefined, options: Evalua
   if (names.length === 0) throw new UserError("there are no tasks", { fix: "for example: --tasks mmmu_val,ai2d" })
   const kwargs = options.genKwargs === undefined ? undefined : parseKwargs(options.genKwargs)
   const shard = options.shard === undefined ? undefined : parseShard(options.shard)
-  const out = resolve(options.out ?? join("runs", `eval-${basename(model ?? new URL(url!).host)}`))
+  const out = resolve(options.out ?? join("runs", `eval-${basename(model ?? hostOf(url!))}`))
   await interruptible(async (signal) => {
     const data = new Map((options.data ?? []).map(dataOf))
     const download = downloadObserver("data")
-    const tasks = await openTasks(names, { data, download: { signal, onEvent: download.onEvent } })
+    const tasks = await openTasks(names, { data, shots, download: { signal, onEvent: download.onEvent } })
     download.finish()
     const progress = new EvaluationProgress()
     try {
@@ -61,7 +62,7 @@ export async function evaluateCommand(model: string | undefined, options: Evalua
       const command = [program, ...process.argv.slice(2).map(shellWord)].join(" ")
       const decoding = decodingOptions(options)
       const found = await evaluate({
-        ...{ subject, tasks, out, limit, shard, compat, kwargs, decoding, concurrent, command, signal },
+        ...{ subject, tasks, out, limit, shard, shots, compat, kwargs, decoding, concurrent, command, signal },
         observer: progress,
       })
       progress.end()
@@ -107,6 +108,9 @@ function subjectOf(
   const compute = { dtype: dtype as DType | "auto", device: device as Device | "auto" }
   return localSubject(model!, { ...compute, base, compat, signal, onEvent: download.onEvent }).finally(download.finish)
 }
+
+/** What is no address is said when it is asked. */
+const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host : "server")
 
 function dataOf(text: string): [task: string, where: string] {
   const [, task, where] = /^([^=]+)=(.+)$/s.exec(text) ?? []

@@ -22,17 +22,19 @@ const list = (text: string): string[] => {
 const ENCODER =
   "the text encoder of BERTScore, a folder or hub id (or DIFFUSIONVL_BERTSCORE; default: FacebookAI/roberta-large)"
 
-export function register(program: Command): void {
-  const evaluate = program
-    .command("eval")
-    // So that options behind a command of its own are that command's.
-    .enablePositionalOptions()
-    .description("ask a model a benchmark's questions, and score its answers; goes on where it was stopped")
+/** A command of its own, so that the options of the commands beside it are theirs. */
+function registerRun(evaluate: Command): Command {
+  const run = evaluate.command("run", { isDefault: true }).description("what `eval` does by itself")
+  run
     .argument(
       "[model]",
       "a folder (also a LoRA adapter's), a .gguf file, a built-in name or a hub id; with --url one of the server's models",
     )
-    .option("--tasks <list>", "names of tasks or groups with commas between them, such as mmmu_val,ai2d or mm*", list)
+    .option(
+      "--tasks <list>",
+      "names of tasks or groups, or task files, with commas between them, such as mmmu_val,ai2d,mine.yaml or mmm*",
+      list,
+    )
     .option(
       "--data <task=where>",
       "a file, folder or dataset of the hub in the place of the task's own; may be given several times",
@@ -40,6 +42,11 @@ export function register(program: Command): void {
     )
     .option("--limit <n>", "ask the first n documents of each task only; below 1: this part of them", limit)
     .option("--shard <i/n>", "ask the i-th of n parts only; `eval merge` puts them together")
+    .option(
+      "--shots <n>",
+      "examples before each question of text tasks (default: as usual figures have)",
+      wholeNumber(0, 64),
+    )
     .option("--out <folder>", "where everything is written (default: runs/eval-MODEL)", folderPath)
     .option("--concurrent <n>", "answers that are decoded at the same time", wholeNumber(1, 1024), 8)
     .option("--compat", "decode and count as the authors' program does, its random guesses included")
@@ -49,13 +56,22 @@ export function register(program: Command): void {
     .option("--api-key <key>", "with --url: the key that the server wants (or DIFFUSIONVL_API_KEY)")
     .option("--base <name>", "the model that an adapter belongs to (default: the one that it names)")
     .option("--max-tokens <n>", "tokens of an answer at most (default: 128, or what the task says)", wholeNumber(1))
-  withDecoding(evaluate)
+  return withDecoding(run)
     .option("--dtype <type>", "auto, float32, bfloat16 or float16", "auto")
     .option("--device <name>", "auto, cpu, cuda or mps", "auto")
     .action(async (model: string | undefined, _, command: Command) => {
       const { evaluateCommand } = await import("../eval.js")
       await evaluateCommand(model, { ...command.optsWithGlobals(), program: programOf(command) })
     })
+}
+
+export function register(program: Command): void {
+  const evaluate = program
+    .command("eval")
+    .usage("[model] --tasks <list> [options]")
+    .description("ask a model a benchmark's questions, and score its answers; goes on where it was stopped")
+  const run = registerRun(evaluate)
+  evaluate.addHelpText("after", () => `\n${run.helpInformation()}`)
   evaluate
     .command("merge")
     .description("put the shards of a run together, and score them")

@@ -2,7 +2,7 @@
 
 import { UserError } from "../../errors.js"
 import type { Documents } from "../documents/documents.js"
-import { closeTasks, type OpenTasksOptions, openTasks } from "../run/open-tasks.js"
+import { closeTasks, EXAMPLES, type OpenTasksOptions, openTasks } from "../run/open-tasks.js"
 import { answersOf, readRun, type TaskRecord } from "../run/run-record.js"
 import { type ScoredRun, type ScoreRunOptions, scoreRun } from "./score-run.js"
 
@@ -18,10 +18,15 @@ export interface RescoreOptions extends ScoreRunOptions, Pick<OpenTasksOptions, 
 export async function rescore(folder: string, { compat, download, ...options }: RescoreOptions): Promise<ScoredRun> {
   const record = readRun(folder)
   const run = { ...record, compat: compat ?? record.compat }
-  const data = new Map(record.tasks.flatMap((task) => (task.data === undefined ? [] : [[task.task, task.data]])))
+  const data = new Map(
+    record.tasks.flatMap(({ task, data, examples }): [string, string][] => [
+      ...(data === undefined ? [] : [[task, data] as [string, string]]),
+      ...(examples === undefined ? [] : [[`${task}${EXAMPLES}`, examples] as [string, string]]),
+    ]),
+  )
   const opened = await openTasks(
     record.tasks.map(({ task }) => task),
-    { data, download },
+    { data, download, shots: record.shots },
   )
   try {
     const tasks = opened.map(({ task, documents }, i) => {

@@ -26,6 +26,8 @@ export interface EvaluateOptions {
   /** Below 1 a part of each task's documents, else so many. @default all */
   limit?: number
   shard?: Shard
+  /** Examples that the tasks were opened with, for the record. */
+  shots?: number
   compat?: boolean
   /** Of --gen-kwargs. */
   kwargs?: GenerationOptions
@@ -65,7 +67,7 @@ const BYTES_BESIDE = 16_000_000
  */
 export async function evaluate(options: EvaluateOptions): Promise<Evaluated> {
   const { subject, tasks, out, limit, shard, compat = false, kwargs, decoding, concurrent = 8 } = options
-  const { command = "", signal, observer } = options
+  const { shots, command = "", signal, observer } = options
   const asked = { kwargs, options: decoding, compat, paradigm: subject.paradigm }
   const planned = tasks.map((open) => ({ open, generation: generationOf(open.task, asked) }))
   for (const { open, generation } of planned) {
@@ -83,15 +85,20 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluated> {
     const { dtype, device, fingerprint } = subject.record
     const rules = { separator: subject.separator, uncut: compat && subject.paradigm?.masks === false }
     const runs = planned.map(({ open, generation }) => {
-      const { task, documents, name, data } = open
+      const { task, documents, name, data, examples } = open
       const cleaning = { ...rules, stops: generation.stops }
       const how = { decoding: generation.decoding, dtype, device, compat, ...cleaning }
-      const place = { folder: answers, key: task.name, dependsOn: [fingerprint, task.name, how] }
+      const place = {
+        folder: answers,
+        key: task.name.replace(/[^\w.-]+/g, "_"),
+        dependsOn: [fingerprint, task.name, how],
+      }
       const file = new AnswerFile<KeptAnswer>({ ...place, about: { task: task.name, model: subject.record, ...how } })
       const first = firstDocuments(documents.count, limit)
       const record: TaskRecord = {
         task: name,
         ...(data !== undefined && { data }),
+        ...(examples !== undefined && { examples }),
         documents: documents.count,
         fingerprint: documents.fingerprint,
         first,
@@ -116,6 +123,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluated> {
       ...{ version: 1, command, model: subject.record, compat, given, concurrent, tasks: records },
       ...(limit !== undefined && { limit }),
       ...(shard && { shard }),
+      ...(shots !== undefined && { shots }),
       started: new Date().toISOString(),
     }
     record = goneOn(out, record)

@@ -1,50 +1,50 @@
 /** Tasks by name with their documents, looked at before any model is loaded. */
 
+import { resolve } from "node:path"
 import { UserError } from "../../errors.js"
 import type { DownloadOptions } from "../../hub/download.js"
 import { decodePicture } from "../answerer/pictures.js"
 import { type Documents, openDocuments } from "../documents/documents.js"
+import { type FileTask, isTaskFile, readTaskFile } from "../own-task/task-file.js"
 import type { Asked, Doc, Task } from "../task/task.js"
 import { findTasks } from "../tasks/index.js"
+import { type TextTask, withExamples } from "../tasks/text/text-task.js"
 import { sentenceOf } from "./survey.js"
 
 export interface OpenTask {
-  /** As it was asked for: a name. */
+  /** As it was asked for: a name, or the path of a task file. */
   name: string
   task: Task
   documents: Documents
   /** Where the documents were said to be; undefined: where the task has them. */
   data?: string
+  /** The same of the examples before its questions. */
+  examples?: string
 }
 
 export interface OpenTasksOptions {
   /** Files, folders or datasets of the hub in the place of the tasks' own, by the tasks' names. */
   data?: ReadonlyMap<string, string>
+  /** Examples before each question of tasks that have them. @default as usual figures have */
+  shots?: number
   download?: DownloadOptions
 }
 
 /**
- * @param names of tasks or groups, wildcards allowed
+ * @param names of tasks or groups, wildcards allowed; or paths of task files
  * @throws UserError for names that mean nothing, data that is not there, and columns that it lacks
  */
-export async function openTasks(
-  names: readonly string[],
-  { data = new Map(), download }: OpenTasksOptions = {},
-): Promise<OpenTask[]> {
-  const tasks = findTasks(names)
-  const stray = [...data.keys()].find((name) => !tasks.some((task) => task.name === name))
-  if (stray !== undefined)
-    throw new UserError(`data is given for ${stray}, which is none of the tasks`, {
-      fix: `the tasks are ${tasks.map(({ name }) => name).join(", ")}`,
-    })
+export async function openTasks(names: readonly string[], options: OpenTasksOptions = {}): Promise<OpenTask[]> {
+  const tasks = names.flatMap((name): Named[] => {
+    if (!isTaskFile(name)) return findTasks([name]).map((task) => ({ name: task.name, task }))
+    const file = resolve(name)
+    return [{ name: file, task: readTaskFile(file) }]
+  })
+  const each = [...new Map(tasks.map((one) => [one.name, one])).values()]
+  requireKnown([...(options.data?.keys() ?? [])], each)
   const opened: OpenTask[] = []
   try {
-    for (const task of tasks) {
-      const where = data.get(task.name)
-      const documents = await openData(task, where, download)
-      opened.push({ name: task.name, task, documents, ...(where !== undefined && { data: where }) })
-      requireColumns(task, documents)
-    }
+    for (const one of each) opened.push(await openTask(one, options))
   } catch (error) {
     closeTasks(opened)
     throw error
@@ -52,17 +52,69 @@ export async function openTasks(
   return opened
 }
 
-export function closeTasks(tasks: readonly OpenTask[]): void {
-  for (const { documents } of tasks) documents.close()
+interface Named {
+  name: string
+  task: Task | FileTask | TextTask
 }
 
-function openData(task: Task, where: string | undefined, download: DownloadOptions | undefined): Promise<Documents> {
-  if (where === undefined && task.source === undefined)
+/** What --data calls the examples of a task: TASK:examples. */
+export const EXAMPLES = ":examples"
+
+function requireKnown(given: readonly string[], tasks: readonly Named[]): void {
+  const known = tasks.flatMap(({ name, task }) => [name, task.name, `${task.name}${EXAMPLES}`])
+  const stray = given.find((name) => !known.includes(name))
+  if (stray !== undefined)
+    throw new UserError(`data is given for ${stray}, which is none of the tasks`, {
+      fix: `the tasks are ${tasks.map(({ task }) => task.name).join(", ")}`,
+    })
+}
+
+async function openTask({ name, task }: Named, options: OpenTasksOptions): Promise<OpenTask> {
+  const { data = new Map<string, string>(), download } = options
+  const where = data.get(task.name) ?? data.get(name)
+  const own = "file" in task ? task : undefined
+  const from = where ?? own?.data ?? task.source
+  if (from === undefined)
     throw new UserError("it has no data of its own", {
       where: task.name,
       fix: `say where it is: --data ${task.name}=FILE`,
     })
-  return openDocuments(where ?? task.source!, { split: task.source, download })
+  const documents = await openDocuments(from, { split: task.source, ...own?.open, download })
+  try {
+    requireColumns(task, documents)
+    const shown = await shownTask(task, options)
+    const examples = data.get(`${task.name}${EXAMPLES}`)
+    return {
+      ...{ name, task: shown, documents },
+      ...(where !== undefined && { data: where }),
+      ...(examples !== undefined && { examples }),
+    }
+  } catch (error) {
+    documents.close()
+    throw error
+  }
+}
+
+/** The task with the examples that stand before its questions. */
+async function shownTask(task: Task | TextTask, { data, shots, download }: OpenTasksOptions): Promise<Task> {
+  const examples = "examples" in task ? task.examples : undefined
+  const count = shots ?? examples?.count ?? 0
+  if (!examples || count === 0) return task
+  const where = data?.get(`${task.name}${EXAMPLES}`) ?? examples.source
+  const documents = await openDocuments(where, { split: examples.source, download })
+  try {
+    const shown: Doc[] = []
+    // Which of them suit a document is known when it is asked.
+    const to = examples.suits ? documents.count : Math.min(count, documents.count)
+    for await (const { doc } of documents.rows({ to })) shown.push(doc)
+    return withExamples(task as TextTask, shown, count)
+  } finally {
+    documents.close()
+  }
+}
+
+export function closeTasks(tasks: readonly OpenTask[]): void {
+  for (const { documents } of tasks) documents.close()
 }
 
 function requireColumns(task: Task, { columns, count }: Documents): void {

@@ -26,6 +26,8 @@ export interface TaskRecord {
   task: string
   /** Where the documents were given; undefined: the hub's dataset of the task. */
   data?: string
+  /** The same of the examples before its questions. */
+  examples?: string
   /** Documents that there are, those without an answer included. */
   documents: number
   /** Of the data. */
@@ -51,6 +53,8 @@ export interface RunRecord {
   /** As it was asked for: below 1 a part of the documents. */
   limit?: number
   shard?: Shard
+  /** Examples before each question, where it was said how many. */
+  shots?: number
   concurrent: number
   /** Of --gen-kwargs. */
   given: Readonly<Record<string, unknown>>

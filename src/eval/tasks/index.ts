@@ -15,11 +15,12 @@ import { mmstar } from "./mmstar.js"
 import { muirbench } from "./muirbench.js"
 import { realworldqa } from "./realworldqa.js"
 import { seedbench } from "./seedbench.js"
+import { textTasks } from "./text/index.js"
 
 const TASKS = new Map<string, Task>(
   [
     ...[mmmuVal, mmmuProStandard, mmmuProVision, mmstar, mme, seedbench, mmbenchEnDev, realworldqa, ai2d, chartqa],
-    ...[muirbench, detailcaps],
+    ...[muirbench, detailcaps, ...textTasks],
   ].map((task) => [task.name, task]),
 )
 
@@ -30,7 +31,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   mmbench_en: ["mmbench_en_dev"],
 }
 
-/** The benchmarks that are there, in the order of the paper's tables. */
+/** The benchmarks that are there: those of the paper's tables in their order, then those of text alone. */
 export const allTasks = (): Task[] => [...TASKS.values()]
 
 export const taskGroups = (): Readonly<Record<string, readonly string[]>> => GROUPS

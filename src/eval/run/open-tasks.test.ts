@@ -1,0 +1,66 @@
+/** Tasks by name and by file, with their data and their examples; what is not there is said. */
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, expect, it } from "vitest"
+import { closeTasks, type OpenTask, openTasks, tryTask } from "./open-tasks.js"
+
+const root = mkdtempSync(join(tmpdir(), "open-tasks-"))
+const path = (name: string): string => join(root, name)
+const lines = (name: string, rows: readonly object[]): void =>
+  writeFileSync(path(name), rows.map((row) => `${JSON.stringify(row)}\n`).join(""))
+const opened: OpenTask[] = []
+async function open(...args: Parameters<typeof openTasks>): Promise<OpenTask[]> {
+  const tasks = await openTasks(...args)
+  opened.push(...tasks)
+  return tasks
+}
+beforeAll(() => {
+  const sum = (n: number): object => ({ question: `${n} + 1?`, answer: `It is more.\n#### ${n + 1}` })
+  lines("test.jsonl", [sum(1), sum(2)])
+  lines("train.jsonl", [sum(7), sum(8), sum(9)])
+  writeFileSync(
+    path("mine.yaml"),
+    ["task: mine", "data: test.jsonl", 'prompt: "Q: {{ question }}"', 'target: "{{ answer }}"'].join("\n"),
+  )
+})
+afterAll(() => {
+  closeTasks(opened)
+  rmSync(root, { recursive: true })
+})
+
+it("a task file stands where a name does, and says where its documents are", async () => {
+  const [mine] = await open([path("mine.yaml")])
+  expect(mine).toMatchObject({ name: path("mine.yaml"), documents: { count: 2 } })
+  expect((await tryTask(mine)).context).toBe("Q: 1 + 1?")
+  const [other] = await open([path("mine.yaml")], { data: new Map([["mine", path("train.jsonl")]]) })
+  expect(other).toMatchObject({ data: path("train.jsonl"), documents: { count: 3 } })
+})
+
+it("tasks with examples show them before each question, as many as are asked for", async () => {
+  const data = new Map([
+    ["gsm8k", path("test.jsonl")],
+    ["gsm8k:examples", path("train.jsonl")],
+  ])
+  const contexts: string[] = []
+  for (const shots of [undefined, 2, 0]) {
+    const [task] = await open(["gsm8k"], { data, shots })
+    expect(task.examples).toBe(path("train.jsonl"))
+    contexts.push((await tryTask(task)).context)
+  }
+  expect(contexts.map((context) => context.match(/Question: \d/g))).toEqual([
+    ["Question: 7", "Question: 8", "Question: 9", "Question: 1"],
+    ["Question: 7", "Question: 8", "Question: 1"],
+    ["Question: 1"],
+  ])
+})
+
+it("what is not there is said", async () => {
+  await expect(open(["gsm8"])).rejects.toMatchObject({ fix: "did you mean gsm8k?" })
+  await expect(open(["ai2d"], { data: new Map([["gsm8k", path("test.jsonl")]]) })).rejects.toThrow(/none of the tasks/)
+  await expect(open(["ai2d"], { data: new Map([["ai2d", path("test.jsonl")]]) })).rejects.toThrow(
+    /lacks options, image/,
+  )
+  await expect(open(["ai2d"], { data: new Map([["ai2d", path("nowhere")]]) })).rejects.toThrow(/not there/)
+})
