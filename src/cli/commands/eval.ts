@@ -60,10 +60,13 @@ export function register(program: Command): void {
     .command("merge")
     .description("put the shards of a run together, and score them")
     .argument("<folders...>", "folders of the shards")
-    .requiredOption("--out <folder>", "where the whole run is written", folderPath)
+    .option("--out <folder>", "where the whole run is written; must be given", folderPath)
     .option("--bertscore <name>", ENCODER)
     .option("--partial", "score what there is: answers may be missing")
-    .action(async (folders: string[], options) => {
+    .action(async (folders: string[], _, command: Command) => {
+      // What has a name that `eval` has too is parsed there, and cannot be required here.
+      const options = command.optsWithGlobals()
+      if (options.out === undefined) command.error("error: required option '--out <folder>' not specified")
       const { mergeCommand } = await import("../eval.js")
       await mergeCommand(folders, options)
     })
