@@ -65,10 +65,10 @@ export function register(program: Command): void {
     .option("--partial", "score what there is: answers may be missing")
     .action(async (folders: string[], _, command: Command) => {
       // What has a name that `eval` has too is parsed there, and cannot be required here.
-      const options = command.optsWithGlobals()
-      if (options.out === undefined) command.error("error: required option '--out <folder>' not specified")
+      const { out, ...options } = command.optsWithGlobals()
+      if (out === undefined) command.error("error: required option '--out <folder>' not specified")
       const { mergeCommand } = await import("../eval.js")
-      await mergeCommand(folders, options)
+      await mergeCommand(folders, { ...options, out })
     })
   rescore(evaluate)
   compare(evaluate)
