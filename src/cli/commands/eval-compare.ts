@@ -11,9 +11,8 @@ export function register(evaluate: Command): void {
     .option("--bertscore <name>", "text encoder of BERTScore: a folder or hub id (default: FacebookAI/roberta-large)")
     .option("--seed <n>", "of the intervals", wholeNumber(0), 0)
     .option("--out <file>", "the page that is written", pathOf("file"), "comparison.html")
-    .action(async (folders: string[], _, command: Command) => {
+    .action(async (folders: string[], options, command: Command) => {
       const { compareCommand } = await import("../eval-compare.js")
-      // What has a name that `eval` has too is parsed there.
-      await compareCommand(folders, { ...command.optsWithGlobals(), program: programOf(command) })
+      await compareCommand(folders, { ...options, program: programOf(command) })
     })
 }

@@ -14,9 +14,8 @@ export function register(evaluate: Command): void {
     .option("--bertscore <name>", "text encoder of BERTScore: a folder or hub id (default: FacebookAI/roberta-large)")
     .option("--seed <n>", "of the intervals", wholeNumber(0), 0)
     .option("--out <folder>", "where the scores are written (default: the folder)", folderPath)
-    .action(async (folder: string, _, command: Command) => {
+    .action(async (folder: string, options) => {
       const { rescoreCommand } = await import("../eval-rescore.js")
-      // What has a name that `eval` has too is parsed there.
-      await rescoreCommand(folder, command.optsWithGlobals())
+      await rescoreCommand(folder, options)
     })
 }

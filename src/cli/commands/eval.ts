@@ -60,15 +60,12 @@ export function register(program: Command): void {
     .command("merge")
     .description("put the shards of a run together, and score them")
     .argument("<folders...>", "folders of the shards")
-    .option("--out <folder>", "where the whole run is written; must be given", folderPath)
+    .requiredOption("--out <folder>", "where the whole run is written", folderPath)
     .option("--bertscore <name>", ENCODER)
     .option("--partial", "score what there is: answers may be missing")
-    .action(async (folders: string[], _, command: Command) => {
-      // What has a name that `eval` has too is parsed there, and cannot be required here.
-      const { out, ...options } = command.optsWithGlobals()
-      if (out === undefined) command.error("error: required option '--out <folder>' not specified")
+    .action(async (folders: string[], options) => {
       const { mergeCommand } = await import("../eval.js")
-      await mergeCommand(folders, { ...options, out })
+      await mergeCommand(folders, options)
     })
   rescore(evaluate)
   compare(evaluate)
