@@ -40,7 +40,7 @@ export const DIFFUSIONVL: Commands = {
     "block-size",
     "steps",
     "threshold",
-    "eval",
+    "run",
     "merge",
     "rescore",
     "compare",

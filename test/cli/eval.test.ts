@@ -54,7 +54,8 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(root, { recursive: true }))
 
-describe("eval", () => {
+// Each test runs the program several times, beside whatever else the machine does.
+describe("eval", { timeout: 600_000 }, () => {
   it("asks and scores, and goes on where it was killed, without asking twice", async () => {
     const whole = await run("blocks", ...TASK, ...HOW, "--out", "whole")
     expect(whole).toMatchObject({ code: 0, out: expect.stringMatching(/\|chartqa.*relaxed_overall/s) })
@@ -173,6 +174,8 @@ describe("eval", () => {
     for (const [i, { code, err }] of results.entries())
       expect([cases[i][0], code, err]).toEqual([cases[i][0], 1, expect.stringMatching(cases[i][1])])
     expect(readdirSync(root)).not.toContain("never")
+    const help = await run("--help")
+    expect(help).toMatchObject({ code: 0, out: expect.stringMatching(/ merge .*--tasks <list>/s) })
     expect(await run("blocks", ...TASK, "--limit", "0")).toMatchObject({ code: 2 })
   })
 })

@@ -22,12 +22,10 @@ const list = (text: string): string[] => {
 const ENCODER =
   "the text encoder of BERTScore, a folder or hub id (or DIFFUSIONVL_BERTSCORE; default: FacebookAI/roberta-large)"
 
-export function register(program: Command): void {
-  const evaluate = program
-    .command("eval")
-    // So that options behind a command of its own are that command's.
-    .enablePositionalOptions()
-    .description("ask a model a benchmark's questions, and score its answers; goes on where it was stopped")
+/** A command of its own, so that the options of the commands beside it are theirs. */
+function registerRun(evaluate: Command): Command {
+  const run = evaluate.command("run", { isDefault: true }).description("what `eval` does by itself")
+  run
     .argument(
       "[model]",
       "a folder (also a LoRA adapter's), a .gguf file, a built-in name or a hub id; with --url one of the server's models",
@@ -49,13 +47,22 @@ export function register(program: Command): void {
     .option("--api-key <key>", "with --url: the key that the server wants (or DIFFUSIONVL_API_KEY)")
     .option("--base <name>", "the model that an adapter belongs to (default: the one that it names)")
     .option("--max-tokens <n>", "tokens of an answer at most (default: 128, or what the task says)", wholeNumber(1))
-  withDecoding(evaluate)
+  return withDecoding(run)
     .option("--dtype <type>", "auto, float32, bfloat16 or float16", "auto")
     .option("--device <name>", "auto, cpu, cuda or mps", "auto")
     .action(async (model: string | undefined, _, command: Command) => {
       const { evaluateCommand } = await import("../eval.js")
       await evaluateCommand(model, { ...command.optsWithGlobals(), program: programOf(command) })
     })
+}
+
+export function register(program: Command): void {
+  const evaluate = program
+    .command("eval")
+    .usage("[model] --tasks <list> [options]")
+    .description("ask a model a benchmark's questions, and score its answers; goes on where it was stopped")
+  const run = registerRun(evaluate)
+  evaluate.addHelpText("after", () => `\n${run.helpInformation()}`)
   evaluate
     .command("merge")
     .description("put the shards of a run together, and score them")
