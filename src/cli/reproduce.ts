@@ -3,11 +3,12 @@
 import { join, relative, resolve } from "node:path"
 import { writeJson } from "../checkpoint/files.js"
 import { UserError } from "../errors.js"
+import { tableOf } from "../eval/ablate/report.js"
 import { figure4, figure5 } from "../eval/reproduce/paper/figures.js"
 import { PAPER_TABLES } from "../eval/reproduce/paper/index.js"
 import { findAblation, readAblation } from "../eval/reproduce/read-ablation.js"
 import { type ReproducedPage, writeReproduced } from "../eval/reproduce/report.js"
-import { isRun, reproduceSmall } from "../eval/reproduce/reproduce-small.js"
+import { isRun, reproduceSmall, smallNotRun } from "../eval/reproduce/reproduce-small.js"
 import { notRun, reproduceTable } from "../eval/reproduce/reproduce-table.js"
 import { filledRows, smallRows, type TableRow } from "../eval/reproduce/rows.js"
 import { smallAblation, smallTable } from "../eval/reproduce/small.js"
@@ -126,11 +127,16 @@ async function ablated(
   return { text: plan.text, found: readAblation(found ?? join(folder, "report.json")) }
 }
 
-function print({ paper, filled, small }: ReproducedPage): void {
+function print({ paper, filled, small, ablation }: ReproducedPage): void {
   const line = ({ cells }: TableRow): string[] =>
     cells.map(({ text, interval }) => (interval ? `${text} (${interval})` : text))
   process.stdout.write(`${paper.title}\n\n`)
   for (const shown of [filled && filledRows(filled), small && smallRows(small.table, small.rows)])
     if (shown) process.stdout.write(`${formatTable([shown.head, ...shown.rows.map(line)])}\n\n`)
-  for (const reason of filled ? notRun(filled) : []) process.stdout.write(`not run: ${reason}\n`)
+  if (ablation) {
+    const { columns, rows } = tableOf(ablation.found)
+    process.stdout.write(`${formatTable([columns, ...rows])}\n\n`)
+  }
+  for (const reason of [...(filled ? notRun(filled) : []), ...(small ? smallNotRun(small.rows) : [])])
+    process.stdout.write(`not run: ${reason}\n`)
 }

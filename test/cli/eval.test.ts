@@ -115,6 +115,16 @@ describe("eval", { timeout: 600_000 }, () => {
     expect(textsIn("merged")).toEqual(textsIn("whole"))
   })
 
+  it("answers are scored anew, and runs compared, without a model", async () => {
+    const again = await run("rescore", "whole", "--out", "again")
+    expect(again).toMatchObject({ code: 0, out: expect.stringContaining("relaxed_overall") })
+    expect(readdirSync(join(root, "again"))).toContain("report.html")
+    const compared = await run("compare", "whole", "merged", "--out", "compared.html")
+    expect(compared).toMatchObject({ code: 0, out: expect.stringMatching(/relaxed_overall .* 40\n/) })
+    expect(readFileSync(join(root, "compared.html"), "utf8")).toContain("McNemar")
+    expect(await run("compare", "whole", "bad")).toMatchObject({ code: 1, err: expect.stringContaining("bad") })
+  })
+
   it("a picture that cannot be decoded is one wrong answer, and said", async () => {
     const { code, out } = await run(
       "blocks",

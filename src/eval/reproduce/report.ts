@@ -9,7 +9,7 @@ import type { FilledTable } from "./filled-table.js"
 import type { PaperFigure } from "./paper/figures.js"
 import type { PaperTable } from "./paper/paper-table.js"
 import type { Ablation } from "./read-ablation.js"
-import type { SmallRow } from "./reproduce-small.js"
+import { type SmallRow, smallNotRun } from "./reproduce-small.js"
 import { notRun } from "./reproduce-table.js"
 import { filledRows, smallRows, type TableRow } from "./rows.js"
 import type { SmallTable } from "./small.js"
@@ -46,9 +46,7 @@ export function reproducedPage({ paper, filled, small, ablation, command }: Repr
 }
 
 function smallContent(of: SmallTable, rows: readonly SmallRow[]): Content {
-  const why = rows.flatMap(({ title, cells }) =>
-    [...new Set(cells.flatMap((cell) => ("why" in cell ? [cell.why] : [])))].map((reason) => `${title}: ${reason}`),
-  )
+  const why = smallNotRun(rows)
   return [
     html`<p>${of.text}</p>`,
     rowsTable(smallRows(of, rows)),

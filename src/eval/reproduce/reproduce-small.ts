@@ -42,5 +42,11 @@ export async function reproduceSmall(
   return [...rows, ...absent]
 }
 
+/** Why models were not run, each reason once. */
+export const smallNotRun = (rows: readonly SmallRow[]): string[] =>
+  rows.flatMap(({ title, cells }) =>
+    [...new Set(cells.flatMap((cell) => ("why" in cell ? [cell.why] : [])))].map((why) => `${title}: ${why}`),
+  )
+
 /** Whether a folder is one that recipes/smollm2-sees made, as far as tables need it. */
 export const isRun = (folder: string): boolean => existsSync(`${folder}/questions.jsonl`)

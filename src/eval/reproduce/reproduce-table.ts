@@ -46,8 +46,9 @@ const isMissing = ({ columns }: PaperTable, task: string, known: ReadonlyMap<str
 /** What was not run, each reason once. */
 export function notRun({ paper, own }: FilledTable): string[] {
   const absent = paper.rows.filter((_, i) => !own.some(({ repeats }) => repeats === i))
-  const models = absent.map(({ model, size, type, group }) =>
-    size ? `${model} ${size}` : `${model} (${type}, ${group})`,
+  const named = absent.map(({ model, size }) => (size === undefined ? model : `${model} ${size}`))
+  const models = named.map((name, i) =>
+    named.filter((other) => other === name).length > 1 ? `${name} (${absent[i].type})` : name,
   )
   const reasons = own.flatMap(({ model, cells }) =>
     cells.flatMap((cell, i) => ("why" in cell ? [{ model, why: cell.why, column: paper.columns[i].title }] : [])),

@@ -83,6 +83,8 @@ describe("a table filled", () => {
     expect(texts[head.indexOf("MMStar")]).toBe("not run")
     expect(notRun(filled).join("\n")).toContain("it is not among the results that were given")
     expect(notRun(filled).at(-1)).toContain("DiffusionVL 7B")
+    const third = await reproduceTable(PAPER_TABLES.table3, { models: [], out: root })
+    expect(notRun(third).at(-1)).toContain("LLaDA-V 8B (Full-Diff), LLaDA-V 8B (Block-Diff.), LLaVA 7B")
   })
 
   it("runs what is not known, and says why what failed is missing", async () => {

@@ -100,7 +100,7 @@ export function scoreOf(of: MetricValues, positions: readonly number[], compat: 
   }
 }
 
-/** What is computed beside the score must not use up what the tasks behind this one guess with. */
+/** What is computed beside the scores must not use up what they guess with. */
 export function drawsOfItsOwn(compat: Compat): Compat {
   if (!compat.draw) return compat
   const random = randomFrom(0, 1)

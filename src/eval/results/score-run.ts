@@ -61,13 +61,13 @@ export async function scoreRun(
   const folder = join(out, modelName(run.model.name))
   explaining(folder, () => makeFolder(folder))
   const date = dateName(new Date(run.started))
-  // Tasks of one run share the authors' generator, in their order.
-  const compat = run.compat ? { draw: pythonRandom(PYTHON_SEED) } : {}
   const scored: ScoredRun["tasks"] = []
   const files: string[] = []
   for (const { task, record, documents, answers } of tasks) {
     const samples = await SamplesFile.create(join(out, samplesName(date, task.name)), task, record.generation)
     const lookedAt = new WrongAnswers(task, wrong)
+    // The authors' scripts run each task by itself: what a task scores does not depend on those beside it.
+    const compat = run.compat ? { draw: pythonRandom(PYTHON_SEED) } : {}
     const onSample = async (sample: ScoredSample): Promise<void> => {
       lookedAt.add(sample)
       await samples.add(sample)

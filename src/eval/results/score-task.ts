@@ -17,7 +17,7 @@ import type { MetricResult, Tally, TaskResult } from "./task-result.js"
 export type Answers = Pick<ReadonlyMap<number, KeptAnswer>, "get">
 
 export interface ScoreOptions extends ResamplingOptions {
-  /** What undecidable answers draw from; tasks that share it go on where the one before them stopped. */
+  /** What undecidable answers draw from. */
   compat?: Compat
   /** Metrics that need a model of their own have no value without. */
   tools?: MetricTools
