@@ -1,10 +1,12 @@
 /** Several runs over the same documents: each beside the first one, document by document. */
 
-import { basename, relative, resolve } from "node:path"
+import { existsSync } from "node:fs"
+import { basename, join, relative, resolve } from "node:path"
 import { UserError } from "../../errors.js"
 import { modelTitle } from "../../readable.js"
+import { isTaskFile, readTaskFile } from "../own-task/task-file.js"
 import { MetricValues } from "../results/metric-values.js"
-import { readRun } from "../run/run-record.js"
+import { RUN_FILE, readRun } from "../run/run-record.js"
 import type { ResamplingOptions } from "../statistics/resampling.js"
 import type { MetricTools, Task, TaskMetric } from "../task/task.js"
 import { findTasks } from "../tasks/index.js"
@@ -53,7 +55,7 @@ export async function compareRuns(folders: readonly string[], options: CompareOp
     })
   const tasks: ComparedTask[] = []
   for (const name of common) {
-    const [task] = findTasks([name])
+    const task = taskOf(name, folders)
     const [first, ...others] = await Promise.all(files.map((each) => readSamples(each.get(name)!, task)))
     for (const [i, other] of others.entries()) {
       requireSame(first, other, `${name}: ${names[0]} and ${names[i + 1]}`)
@@ -66,6 +68,18 @@ export async function compareRuns(folders: readonly string[], options: CompareOp
     tasks,
     left: all.filter((task) => !common.includes(task)),
   }
+}
+
+/** A benchmark, or a task of one's own whose file one of the runs names. */
+function taskOf(name: string, folders: readonly string[]): Task {
+  const files = folders
+    .filter((folder) => existsSync(join(folder, RUN_FILE)))
+    .flatMap((folder) => readRun(folder).tasks)
+  for (const { task } of files) {
+    const own = isTaskFile(task) ? readTaskFile(task) : undefined
+    if (own?.name === name) return own
+  }
+  return findTasks([name])[0]
 }
 
 /** Of the models where that tells them apart, else of the folders. */

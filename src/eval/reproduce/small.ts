@@ -98,14 +98,15 @@ const seesTasks = (run: string): SmallTask[] => [
   },
 ]
 
+/** Folders of the recipe's run. */
 const WAYS = [
-  { folder: "full-diffusion", title: "full diffusion (LLaDA-V's way)", type: "Full-Diff" },
-  { folder: "autoregressive", title: "autoregressive (LLaVA's way)", type: "AR" },
-  { folder: "block-diffusion", title: "block diffusion (DiffusionVL)", type: "Block-Diff." },
+  { folder: "full-diffusion/model", title: "full diffusion (LLaDA-V's way)", type: "Full-Diff" },
+  { folder: "autoregressive/model", title: "autoregressive (LLaVA's way)", type: "AR" },
+  { folder: "block-diffusion/model", title: "block diffusion (DiffusionVL)", type: "Block-Diff." },
 ]
 
 const seesModels = (run: string): SmallModel[] =>
-  WAYS.map(({ folder, title, type }) => ({ title, type, model: join(run, folder, "model") }))
+  WAYS.map(({ folder, title, type }) => ({ title, type, model: join(run, folder) }))
 
 const SEES_TEXT = `SmolLM2-135M-Instruct and EfficientNet-lite0 stand for Qwen2.5-7B and SigLIP2; the three ways were trained from the same connector with the same samples (${SEES}).`
 
@@ -155,12 +156,12 @@ export function smallTable(name: keyof typeof PAPER_TABLES, run?: string): Small
 export function smallAblation(name: "table4" | "figure4" | "figure5", run?: string): SmallAblation {
   const isTraining = name === "table4"
   if (run !== undefined) {
-    const of = (way: string): string => join(run, way, "model")
+    const of = (folder: string): string => join(run, folder)
     const set = [`data.file=${join(run, "conversations.jsonl")}`, `data.image_root=${run}`]
     return {
       text: SEES_TEXT,
-      model: of("block-diffusion"),
-      against: name === "figure4" ? [of("full-diffusion"), of("autoregressive")] : [],
+      model: of("block-diffusion/model"),
+      against: name === "figure4" ? [of("full-diffusion/model"), of("autoregressive/model")] : [],
       questions: join(run, isTraining ? "questions.jsonl" : "heldOutCaptions.jsonl"),
       metric: isTraining ? "exact" : "word-f1",
       maxTokens: isTraining ? 8 : 48,
@@ -168,7 +169,7 @@ export function smallAblation(name: "table4" | "figure4" | "figure5", run?: stri
       ...(isTraining && {
         training: {
           recipe: fileURLToPath(new URL("../../../recipes/smollm2-sees/block-diffusion.yaml", import.meta.url)),
-          model: of("connector"),
+          model: of("connector/model"),
           set: [...set, `data.feature_cache=${join(run, "features")}`, "train.max_steps=60"],
         },
       }),

@@ -4,7 +4,8 @@ import { UserError } from "../../errors.js"
 import type { Documents } from "../documents/documents.js"
 import { closeTasks, EXAMPLES, type OpenTasksOptions, openTasks } from "../run/open-tasks.js"
 import { answersOf, readRun, type TaskRecord } from "../run/run-record.js"
-import { type ScoredRun, type ScoreRunOptions, scoreRun } from "./score-run.js"
+import { type ScoreRunOptions, scoreRun } from "./score-run.js"
+import type { ScoredRun } from "./scored-run.js"
 
 export interface RescoreOptions extends ScoreRunOptions, Pick<OpenTasksOptions, "download"> {
   /** The authors' draws and oddities in the scores. @default as the run was */

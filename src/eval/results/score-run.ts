@@ -11,11 +11,12 @@ import { isIn } from "../run/selection.js"
 import { pythonRandom } from "../task/python-random.js"
 import type { MetricTools, Task } from "../task/task.js"
 import { dateName, modelName, resultsName, samplesName } from "./names.js"
-import { resultsJson, type ScoredTask } from "./results-json.js"
+import { resultsJson } from "./results-json.js"
 import { SamplesFile } from "./samples-file.js"
 import { type Answers, type ScoredSample, scoreTask } from "./score-task.js"
+import type { ScoredRun } from "./scored-run.js"
 import { writeSubmissions } from "./submissions.js"
-import { type WrongAnswer, WrongAnswers } from "./wrong-answers.js"
+import { WrongAnswers } from "./wrong-answers.js"
 
 /** A task of a run with all that scoring reads. */
 export interface AnsweredTask {
@@ -37,13 +38,6 @@ export interface ScoreRunOptions {
   /** Wrong answers of each task that are shown. @default 12 */
   wrong?: number
   signal?: AbortSignal
-}
-
-export interface ScoredRun {
-  run: RunRecord
-  tasks: (ScoredTask & { task: Task; wrong: WrongAnswer[] })[]
-  /** What was written: results, samples, submissions, the page. */
-  files: string[]
 }
 
 /** Of Python's generator, by the authors' program. */

@@ -14,7 +14,7 @@ export interface ModelRecord {
   name: string
   /** Of its weights and settings; of a server its address and the model's name there. */
   fingerprint: string
-  /** How it was trained, such as "block-diffusion"; not known of a server. */
+  /** How it was trained, by the name of a paradigm; not known of a server. */
   paradigm?: string
   dtype?: string
   device?: string
