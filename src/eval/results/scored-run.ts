@@ -2,7 +2,7 @@
 
 import type { RunRecord } from "../run/run-record.js"
 import type { Task } from "../task/task.js"
-import type { ScoredTask } from "./results-json.js"
+import type { ScoredTask } from "./files/results-json.js"
 import type { WrongAnswer } from "./wrong-answers.js"
 
 export interface ScoredRun {

@@ -2,9 +2,9 @@
 
 import { join } from "node:path"
 import writeSheet from "write-excel-file/node"
-import { explaining, writeFileAtomic, writeJson } from "../../checkpoint/files.js"
-import { isObject, type Json } from "../../checkpoint/json.js"
-import { makeFolder } from "../../make-folder.js"
+import { explaining, writeFileAtomic, writeJson } from "../../../checkpoint/files.js"
+import { isObject, type Json } from "../../../checkpoint/json.js"
+import { makeFolder } from "../../../make-folder.js"
 
 /** @returns the files, in the folder `submissions` */
 export async function writeSubmissions(out: string, submissions: Readonly<Record<string, unknown>>): Promise<string[]> {

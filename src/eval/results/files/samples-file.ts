@@ -2,11 +2,11 @@
 
 import { createHash } from "node:crypto"
 import { type FileHandle, open, rename, rm } from "node:fs/promises"
-import { explaining, partialName } from "../../checkpoint/files.js"
-import type { GenerationOptions } from "../task/generation-settings.js"
-import { sampleRecord } from "../task/sample-record.js"
-import type { Task } from "../task/task.js"
-import type { ScoredSample } from "./score-task.js"
+import { explaining, partialName } from "../../../checkpoint/files.js"
+import type { GenerationOptions } from "../../task/generation-settings.js"
+import { sampleRecord } from "../../task/sample-record.js"
+import type { Task } from "../../task/task.js"
+import type { ScoredSample } from "../score-task.js"
 
 /** Characters that are written at once. */
 const PIECE = 1 << 18

@@ -1,10 +1,10 @@
 /** The results of a run as one JSON file, in the keys and order of lmms-eval, and one more key of our own behind them. */
 
-import type { Json } from "../../checkpoint/json.js"
-import type { RunRecord, TaskRecord } from "../run/run-record.js"
-import { resultKey } from "../task/result-keys.js"
-import { dateName, modelName } from "./names.js"
-import type { MetricResult, TaskResult } from "./task-result.js"
+import type { Json } from "../../../checkpoint/json.js"
+import type { RunRecord, TaskRecord } from "../../run/run-record.js"
+import { resultKey } from "../../task/result-keys.js"
+import { dateName, modelName } from "../names.js"
+import type { MetricResult, TaskResult } from "../task-result.js"
 
 export interface ScoredTask {
   record: TaskRecord
