@@ -15,13 +15,14 @@ export interface QuestionMetric {
   about?(right: string): boolean
 }
 
-export function questionTask(name: string, title: string, metrics: readonly QuestionMetric[]): Task {
+/** @param tokens of an answer at most: full diffusion computes all of them */
+export function questionTask(name: string, title: string, tokens: number, metrics: readonly QuestionMetric[]): Task {
   return {
     name,
     title,
     version: 1,
     columns: ["conversations"],
-    generation: { max_new_tokens: 48 },
+    generation: { gen_length: tokens },
     ask(doc) {
       const { question } = lastTurn(doc)
       return asked(question, () => (doc.image === undefined || doc.image === null ? [] : picturesOf(doc, "image")))

@@ -149,7 +149,7 @@ describe("on a small machine", () => {
 
 it("asks the last question of a conversation, and counts each kind of question apart", () => {
   const exact = (answer: string, right: string) => Number(answer === right)
-  const task = questionTask("q", "Q", [
+  const task = questionTask("q", "Q", 8, [
     { name: "all", title: "all", score: exact },
     { name: "yes", title: "yes", score: exact, about: (right) => right === "yes" },
   ])
@@ -158,6 +158,7 @@ it("asks the last question of a conversation, and counts each kind of question a
     conversations: [turn("system", "s"), turn("human", "<image>\nIs it?"), turn("gpt", "no")],
     image: { bytes: new Uint8Array([1]), path: "p" },
   }
+  expect(task.generation).toEqual({ gen_length: 8 })
   expect(task.ask(doc)).toMatchObject({ context: "Is it?", pictures: [{ name: "p" }] })
   expect(task.count(doc, { text: "no" }, {}).values).toEqual({ all: 1 })
   expect(() => task.ask({ conversations: [] })).toThrow("no question with its answer")

@@ -67,9 +67,9 @@ const kind = (name: string, title: string, about: (right: string) => boolean): Q
 const yesNo = (right: string): boolean => /^(yes|no)$/i.test(right)
 
 const emojiTasks: SmallTask[] = [
-  { task: questionTask("emoji_name", "Emoji: name it", [exact]), file: join(EMOJI, "name.jsonl") },
-  { task: questionTask("emoji_choose", "Emoji: one of four", [exact]), file: join(EMOJI, "choose.jsonl") },
-  { task: questionTask("emoji_describe", "Emoji: describe it", [f1, named]), file: join(EMOJI, "describe.jsonl") },
+  { task: questionTask("emoji_name", "Emoji: name it", 16, [exact]), file: join(EMOJI, "name.jsonl") },
+  { task: questionTask("emoji_choose", "Emoji: one of four", 16, [exact]), file: join(EMOJI, "choose.jsonl") },
+  { task: questionTask("emoji_describe", "Emoji: describe it", 48, [f1, named]), file: join(EMOJI, "describe.jsonl") },
 ]
 
 const emojiModels: SmallModel[] = [
@@ -82,7 +82,7 @@ const EMOJI_TEXT =
 
 const seesTasks = (run: string): SmallTask[] => [
   {
-    task: questionTask("easy_vqa", "easy-vqa", [
+    task: questionTask("easy_vqa", "easy-vqa", 8, [
       exact,
       kind("yes_or_no", "yes or no", yesNo),
       kind("shape", "shape", (right) => SHAPES.test(right)),
@@ -92,7 +92,7 @@ const seesTasks = (run: string): SmallTask[] => [
     imageRoot: run,
   },
   {
-    task: questionTask("captions", "Captions of drawings", [f1, named]),
+    task: questionTask("captions", "Captions of drawings", 48, [f1, named]),
     file: join(run, "heldOutCaptions.jsonl"),
     imageRoot: run,
   },
