@@ -28,7 +28,8 @@ export async function reproduceSmall(
       const whyNot = new Map<string, string>()
       const scores = await runOpen(model, opened, { ...options, compat: false }, run, whyNot)
       const cells = table.columns.map(
-        ({ task, metric }) => scores.get(scoreKey(task, metric)) ?? { why: whyNot.get(task) ?? "it has no score" },
+        ({ task, metric }) =>
+          scores.get(scoreKey(task, metric)) ?? { why: whyNot.get(task) ?? "nothing of this kind was asked" },
       )
       rows.push({ title, type, cells })
     }

@@ -64,7 +64,11 @@ function certaintyOf(
   const isShare = numbers.every((number) => number === 0 || number === 1)
   const interval = isShare
     ? wilson(numbers.filter((number) => number === 1).length, numbers.length)
-    : normalInterval(mean(numbers)!, error)
+    : normalInterval(
+        mean(numbers)!,
+        error,
+        numbers.every((one) => one >= 0 && one <= 1) ? { low: 0, high: 1 } : undefined,
+      )
   return { standardError: error, interval, method: "mean" }
 }
 

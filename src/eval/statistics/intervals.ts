@@ -9,9 +9,14 @@ export interface Interval {
   high: number
 }
 
-export const normalInterval = (mean: number, standardError: number): Interval => ({
-  low: mean - Z95 * standardError,
-  high: mean + Z95 * standardError,
+/** @param within what a mean cannot leave */
+export const normalInterval = (
+  mean: number,
+  standardError: number,
+  within: Interval = { low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY },
+): Interval => ({
+  low: Math.max(within.low, mean - Z95 * standardError),
+  high: Math.min(within.high, mean + Z95 * standardError),
 })
 
 /** Wilson's interval of a share: it stays within 0 and 1, and has a width also where all are right. */

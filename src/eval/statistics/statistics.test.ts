@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { wilson } from "./intervals.js"
+import { normalInterval, wilson } from "./intervals.js"
 import { mcnemar } from "./mcnemar.js"
 import { bootstrap, halfSamples } from "./resampling.js"
 
@@ -16,6 +16,11 @@ describe("wilson", () => {
     expect(interval.low).toBeCloseTo(low, 9)
     expect(interval.high).toBeCloseTo(high, 9)
   })
+})
+
+it("an interval stays within what a mean can be", () => {
+  expect(normalInterval(0.9, 0.1, { low: 0, high: 1 }).high).toBe(1)
+  expect(normalInterval(0.9, 0.1).high).toBeCloseTo(1.096, 3)
 })
 
 describe("McNemar's test", () => {
