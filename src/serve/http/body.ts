@@ -7,6 +7,8 @@ import { liftLongStrings } from "./lifted.js"
 
 export interface Body {
   value: unknown
+  /** Bytes of all of it. */
+  size: number
   /** Bytes of a string that was taken out. */
   find(name: string): Uint8Array | undefined
 }
@@ -28,7 +30,7 @@ export async function readBody(request: Request, bodies: Bodies, signal: AbortSi
   if (!isUtf8(bytes)) throw invalid("the body is not UTF-8")
   const { json, find } = liftLongStrings(bytes)
   try {
-    return { value: JSON.parse(json), find }
+    return { value: JSON.parse(json), size: bytes.length, find }
   } catch {
     throw invalid("the body is not JSON")
   }
