@@ -7,6 +7,7 @@ describe("values in sentences", () => {
   it("keeps both ends of what is too long, and shows control characters", () => {
     expect(readable("short")).toBe("short")
     expect(readable("a\nb")).toBe("a\\nb")
+    expect(readable("\x1b[2J\x7f\x9b\u2028\u202e\ud800")).toBe("\\u001b[2J\\u007f\\u009b\\u2028\\u202e\\ud800")
     expect(readable(`/start/${"x".repeat(500)}/end.png`, 21)).toBe("/start/xxx…xx/end.png")
   })
 

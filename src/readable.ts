@@ -2,11 +2,21 @@
 
 const LONGEST = 80
 
+/** What ends lines, moves a terminal's cursor, turns the direction of writing, or is half a character. */
+const CONTROLS = /[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]|[\ud800-\udfff]/gu
+
+/** Text on one line, with control characters as escapes. */
+export const oneLine = (text: string): string =>
+  text.replace(CONTROLS, (c) => {
+    const escaped = JSON.stringify(c).slice(1, -1)
+    return escaped === c ? `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}` : escaped
+  })
+
 /** Cut in the middle, so that the end of a path stays; control characters are written as escapes. */
 export function readable(text: string, longest = LONGEST): string {
   // Much longer texts need not be looked at whole.
   const near = text.length > 4 * longest ? text.slice(0, longest) + text.slice(-longest) : text
-  const line = near.replace(/[\0-\x1f\x7f\u2028\u2029]|[\ud800-\udfff]/gu, (c) => JSON.stringify(c).slice(1, -1))
+  const line = oneLine(near)
   if (line.length <= longest && near === text) return line
   const half = (longest - 1) >> 1
   return `${line.slice(0, half)}…${line.slice(-half)}`

@@ -20,7 +20,7 @@ namespace {
 
 constexpr int64_t ROWS = 64;  // queries times heads of a chunk, at most, unless more heads share a key head
 
-// What the plan says of a sequence (src/nn/ragged-attention.ts writes it).
+// What the plan says of a sequence (src/nn/packed-attention.ts writes it).
 struct Sequence {
   int64_t rows, past, queries;  // keys of this call, keys before them, queries
   std::vector<Span> spans;

@@ -3,6 +3,7 @@
 import { serve } from "../serve/serve.js"
 import { DEFAULT_MODELS, type LogEntry, type ServeOptions } from "../serve/settings.js"
 import { EXIT_FAILED, EXIT_INTERRUPTED } from "./errors.js"
+import { logLine } from "./log-line.js"
 
 export interface ServeCommandOptions {
   port: number
@@ -109,12 +110,6 @@ const writeJson = (entry: LogEntry): void => {
 }
 
 /** For whoever sits at the terminal. */
-function writeLine({ event, ...rest }: LogEntry): void {
-  const shown = Object.entries(rest)
-    .filter(([, value]) => value !== undefined)
-    .map(
-      ([name, value]) =>
-        `${name}=${typeof value === "number" ? Math.round(value * 10) / 10 : typeof value === "string" ? value : JSON.stringify(value)}`,
-    )
-  process.stderr.write(`${new Date().toLocaleTimeString()} ${event} ${shown.join(" ")}\n`)
+const writeLine = (entry: LogEntry): void => {
+  process.stderr.write(`${new Date().toLocaleTimeString()} ${logLine(entry)}\n`)
 }

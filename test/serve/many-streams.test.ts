@@ -119,7 +119,7 @@ async function numbers(): Promise<Map<string, number>> {
 
 /** What it tells when everything has ended. */
 async function whenIdle(): Promise<Map<string, number>> {
-  const busy = ["running", "waiting", "bodies", "cache_bytes", "engine_requests", "engine_sequences"]
+  const busy = ["running", "waiting", "bodies", "body_bytes", "cache_bytes", "engine_requests", "engine_sequences"]
   for (let last = await numbers(); ; last = await numbers()) {
     if (last.get("engine_tensors")! > 0 && busy.every((name) => !last.get(name)) && last.get("connections") === 1)
       return last

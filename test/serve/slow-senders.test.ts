@@ -48,6 +48,7 @@ it("hold no place, and are told after a while that they are late", async () => {
   expect(answer.status).toBe(200)
   for (const { received } of late) expect(await received).toMatch(/^HTTP\/1\.1 408 [\s\S]*within 6 seconds/)
   expect(await metrics()).toMatch(/^diffusionvl_bodies 0$/m)
+  expect(await metrics()).toMatch(/^diffusionvl_body_bytes 0$/m)
 }, 120_000)
 
 it("do not hold up a server that ends", async () => {

@@ -38,8 +38,10 @@ export async function answerRequest(c: Asking, endpoint: Endpoint, server: Serve
   server.places.requireRoom()
   const flight = server.flights.begin(server.limits.requestMs)
   let ticket: Ticket | undefined
+  let release: (() => void) | undefined
   const leave = (): void => {
     ticket?.leave()
+    release?.()
     server.flights.done(flight)
   }
   const { outgoing } = c.env
@@ -48,7 +50,8 @@ export async function answerRequest(c: Asking, endpoint: Endpoint, server: Serve
   })
   let begun = false
   try {
-    const { value, find } = await readBody(c.req.raw, server.bodies, flight.signal)
+    const { value, size, find } = await readBody(c.req.raw, server.bodies, flight.signal)
+    release = server.bodies.hold(size)
     const asked = endpoint.read(value)
     const { request } = asked
     requireModel(server, request.model, asked)

@@ -1,4 +1,4 @@
-/** Bodies of requests while they are read: each within its size and its time, all of them within a number and a size. */
+/** Bodies of requests while they are read and answered: each within its size and its time, all of them within a number and a size. */
 
 import { setImmediate as turn } from "node:timers/promises"
 import { ApiError } from "../api-error.js"
@@ -29,6 +29,21 @@ export class Bodies {
   /** Bodies that are being read. */
   get count(): number {
     return this.#count
+  }
+  /** Bytes of these, and of those that are held. */
+  get bytes(): number {
+    return this.#held
+  }
+
+  /**
+   * Counts a body for as long as its request is answered: pictures wait with it for a place.
+   * @returns lets go of it
+   */
+  hold(bytes: number): () => void {
+    this.#held += bytes
+    return () => {
+      this.#held -= bytes
+    }
   }
 
   /**

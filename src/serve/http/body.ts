@@ -5,11 +5,10 @@ import { ApiError, invalid } from "../api-error.js"
 import type { Bodies } from "./bodies.js"
 import { liftLongStrings } from "./lifted.js"
 
-/** Text of a megabyte is parsed in a few milliseconds; more of it is no prompt. */
-const MOST_TEXT = 4 * 2 ** 20
-
 export interface Body {
   value: unknown
+  /** Bytes of all of it. */
+  size: number
   /** Bytes of a string that was taken out. */
   find(name: string): Uint8Array | undefined
 }
@@ -30,10 +29,8 @@ export async function readBody(request: Request, bodies: Bodies, signal: AbortSi
   const bytes = await bodies.read(request, signal)
   if (!isUtf8(bytes)) throw invalid("the body is not UTF-8")
   const { json, find } = liftLongStrings(bytes)
-  if (json.length > MOST_TEXT)
-    throw new ApiError(413, `the text of a request has ${MOST_TEXT} characters at most`, { code: "request_too_large" })
   try {
-    return { value: JSON.parse(json), find }
+    return { value: JSON.parse(json), size: bytes.length, find }
   } catch {
     throw invalid("the body is not JSON")
   }

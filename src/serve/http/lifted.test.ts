@@ -30,3 +30,21 @@ it("comes to an end with text that is no JSON", () => {
   const texts = ['"', '"\\', '{"a', '\\"\\"\\', `"${"\\".repeat(999)}`, ""]
   for (const text of texts) expect(liftLongStrings(new TextEncoder().encode(text)).json).toBe(text)
 })
+
+it("refuses what would take long to read, soon", () => {
+  const MOST = 4 * 2 ** 20
+  const refused = (text: string | Buffer) => () => liftLongStrings(Buffer.from(text as string))
+  for (const much of ['"', " ", '"" ', `"${'\\"'.repeat(8)}"`]) {
+    const text = much.repeat(Math.ceil(MOST / much.length) + 1)
+    expect(refused(text), much).toThrow(/4194304 bytes at most/)
+    expect(refused(text.slice(0, MOST / 2)), much).not.toThrow()
+  }
+  expect(refused(`"${'\\"'.repeat(MOST)}`)).toThrow(/bytes at most/)
+  expect(refused(`["${LONG.repeat(60)}\\n"]`)).toThrow(/bytes at most/)
+  expect(refused(`["${LONG.repeat(60)}"]`)).not.toThrow()
+  for (const many of ["[", "[],", '{"a":', '"",', "1,"]) {
+    expect(refused(many.repeat(70_000)), many).toThrow(/more than 65536 values/)
+    expect(refused(many.repeat(30_000)), many).not.toThrow()
+  }
+  expect(refused(JSON.stringify({ text: "[1, {2}]".repeat(100_000) }))).not.toThrow()
+})

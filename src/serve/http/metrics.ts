@@ -63,6 +63,7 @@ export class Metrics {
     gauge("running", "Answers under way", () => places.running)
     gauge("waiting", "Requests that wait for a place", () => places.waiting)
     gauge("bodies", "Requests that are still being sent", () => bodies.count)
+    gauge("body_bytes", "Bytes of these, and of requests that wait or are answered", () => bodies.bytes)
     gauge("cache_bytes", "Memory promised to answers under way", () => engine.counts()?.cacheBytes)
     gauge(
       "cache_bytes_most",
