@@ -52,7 +52,10 @@ const lines = (name: string) =>
     .map((line) => JSON.parse(line))
 
 it("writes results and samples by lmms-eval's names, keys and order", async () => {
-  const tasks = [answered({ ...mmstar, shots: 3 }, mmstarDocs(8), Array(8).fill("A")), answered(mmmuVal, mmmuDocs(3), ["A", "B", "?"])]
+  const tasks = [
+    answered({ ...mmstar, shots: 3 }, mmstarDocs(8), Array(8).fill("A")),
+    answered(mmmuVal, mmmuDocs(3), ["A", "B", "?"]),
+  ]
   const { files, tasks: scored } = await scoreRun(run(), tasks, { out })
   const date = "20251214_093015"
   expect(readdirSync(out).sort()).toEqual([
