@@ -77,11 +77,17 @@ export async function readSamples(path: string, task: Task): Promise<Map<number,
     // lmms-eval appends to a file that is there: the last line of a document counts.
     samples.set(doc_id, {
       identity: createHash("sha256").update(stable(doc)).digest("base64url"),
-      cluster: task.cluster?.(doc),
+      cluster: clusterOf(task, doc, record.cluster),
       values: Object.fromEntries(names.flatMap((name) => (name in record ? [[name, record[name]]] : []))),
     })
   }
   return samples
+}
+
+/** @param recorded where the document lacks the column that tells it, such as one of pictures */
+function clusterOf({ cluster, clusterColumn }: Task, doc: Json, recorded: unknown): string | undefined {
+  if (clusterColumn === undefined || clusterColumn in doc) return cluster?.(doc)
+  return typeof recorded === "string" ? recorded : undefined
 }
 
 function parseSample(line: string, where: string): SampleLine {

@@ -1,8 +1,9 @@
 /** What a task file asks about a document, what is right, and what an answer counts. */
 
+import { createHash } from "node:crypto"
 import { UserError } from "../../errors.js"
 import { shown } from "../../readable.js"
-import { isStoredPicture } from "../documents/pictures.js"
+import { isStoredPicture, type StoredPicture } from "../documents/pictures.js"
 import type { Answered, Asked, Counted, Doc, DocPicture } from "../task/task.js"
 import { picturesOf } from "../tasks/parts/document.js"
 import { letter } from "../tasks/parts/options.js"
@@ -78,6 +79,14 @@ export class OwnQuestions {
     throw new UserError("the list of right answers is empty", { where: column })
   }
 
+  /** What documents that are drawn together have in common, a text or pictures; undefined of one that stands alone. */
+  group(doc: Doc, column: string): string | undefined {
+    const value = valueIn(this.view(doc), column)
+    const pictures = [value].flat()
+    if (value === null || pictures.length === 0) return undefined
+    return pictures.map((one) => (isStoredPicture(one) ? nameOf(one) : plain(one, column))).join("\n")
+  }
+
   count(doc: Doc, answered: Answered): Counted {
     const view = this.view(doc)
     const choices = this.#choices(view)
@@ -139,3 +148,6 @@ export class OwnQuestions {
     return [columns].flat().flatMap((column) => (valueIn(doc, column) === null ? [] : picturesOf(doc, column)))
   }
 }
+
+/** Of pictures within the data their bytes: the names there are nobody's. */
+const nameOf = ({ bytes }: StoredPicture): string => createHash("sha256").update(bytes).digest("base64url").slice(0, 22)

@@ -106,6 +106,13 @@ describe("a task of one's own", () => {
     expect(valuesOf(task, { a: reference }, answer).values[score]).toBeCloseTo(expected)
   })
 
+  it("keeps the lines of answers that are read as a whole, for `until` to end, and of no others", () => {
+    const whole = (answer: string): boolean | undefined =>
+      taskOf('prompt: "q"', 'target: "{{a}}"', "choices: [a, b]", `answer: ${answer}`).whole
+    expect(["whole", "number", "{ regex: 'is (.*)' }"].map(whole)).toEqual([true, true, true])
+    expect(["first line", "letter", "yes or no"].map(whole)).toEqual([false, false, false])
+  })
+
   it("chooses by likelihood", () => {
     const task = taskOf(
       'prompt: "{{q}}"',

@@ -10,8 +10,7 @@ import type { Doc, HubSource, Task } from "../task/task.js"
 import { extractionOf } from "./extract.js"
 import { OwnQuestions } from "./own-questions.js"
 import { partMetric } from "./part-metric.js"
-import { type TaskFileContent, taskFileSchema } from "./schema.js"
-import { plain, valueIn } from "./template.js"
+import { type Extraction, type TaskFileContent, taskFileSchema } from "./schema.js"
 
 /** A task with the file that it stands in, and where its documents are. */
 export interface FileTask extends Task {
@@ -22,6 +21,10 @@ export interface FileTask extends Task {
 }
 
 export const isTaskFile = (name: string): boolean => /\.ya?ml$/i.test(name)
+
+/** What is read may stand in any line: a short answer does not, and is cut as the benchmarks' are. */
+const keepsLines = (answer: Extraction): boolean =>
+  typeof answer === "object" || answer === "whole" || answer === "number"
 
 /** @throws UserError naming the keys that are wrong, with their lines */
 export function readTaskFile(file: string): FileTask {
@@ -44,11 +47,12 @@ export function readTaskFile(file: string): FileTask {
     ...(isDataset && { source: data }),
     columns: own.columns,
     generation,
+    whole: keepsLines(content.answer),
     ask: (doc) => own.ask(doc),
     target: (doc) => own.references(doc),
     count: (doc, answered) => own.count(doc, answered),
     metrics: own.metricNames.map(partMetric),
-    ...(group !== undefined && { cluster: (doc: Doc) => plain(valueIn(own.view(doc), group), group) }),
+    ...(group !== undefined && { cluster: (doc: Doc) => own.group(doc, group), clusterColumn: group }),
   }
 }
 

@@ -26,7 +26,7 @@ const run: RunRecord = {
 }
 
 const record = (task: string, documents: number) => ({
-  ...{ task, documents, fingerprint: "d", first: documents, answers: "" },
+  ...{ task, documents, fingerprint: "d", asks: "a", first: documents, answers: "" },
   ...{ generation: {}, decoding: {} },
 })
 

@@ -5,11 +5,15 @@ import type { Documents } from "../documents/documents.js"
 /** A document may lack one of several. */
 const PICTURE = /^(image|picture)s?(_?\d+)?$/
 
-/** Undefined where nothing can be left out. */
-export async function columnsWithoutPictures(documents: Documents): Promise<string[] | undefined> {
+/**
+ * Undefined where nothing can be left out.
+ * @param wanted a column that is read all the same
+ */
+export async function columnsWithoutPictures(documents: Documents, wanted?: string): Promise<string[] | undefined> {
   if (documents.count === 0) return undefined
   const first = await documents.read(0)
   const kept = documents.columns.filter((column) => {
+    if (column === wanted) return true
     const value = first[column]
     return !holdsBytes(value) && !(PICTURE.test(column) && (value === null || value === undefined))
   })

@@ -4,9 +4,9 @@ import type { RunRecord } from "../run/run-record.js"
 import type { MetricResult, TaskResult } from "./task-result.js"
 
 /** The line above lmms-eval's table. */
-export function runLine({ model, given, limit }: RunRecord): string {
+export function runLine({ model, given, limit, shots }: RunRecord): string {
   const options = Object.keys(given).length > 0 ? JSON.stringify(given) : ""
-  return `diffusionvl (pretrained=${model.name}), gen_kwargs: (${options}), limit: ${limit ?? "None"}, num_fewshot: 0, batch_size: 1`
+  return `diffusionvl (pretrained=${model.name}), gen_kwargs: (${options}), limit: ${limit ?? "None"}, num_fewshot: ${shots ?? 0}, batch_size: 1`
 }
 
 const HEAD = ["Tasks", "Version", "Filter", "n-shot", "Metric", "", "Value", "", "Stderr"]
@@ -21,7 +21,7 @@ export function markdownTable(tasks: readonly TaskResult[]): string {
       const first = i === 0 ? [task.task, versionText(task.version)] : ["", ""]
       const arrow = metric.higherIsBetter ? "↑" : "↓"
       const error = metric.standardError?.toFixed(4) ?? "N/A"
-      return [...first, task.filter, "0", metric.name, arrow, metric.value!.toFixed(4), "±", error]
+      return [...first, task.filter, String(task.shots ?? 0), metric.name, arrow, metric.value!.toFixed(4), "±", error]
     })
   })
   const widths = HEAD.map((title, column) => Math.max(3, title.length, ...rows.map((row) => row[column].length)))

@@ -1,10 +1,10 @@
 /** A run that was answered before, scored anew: no model is loaded. */
 
 import { UserError } from "../../errors.js"
-import type { Documents } from "../documents/documents.js"
-import { closeTasks, EXAMPLES, type OpenTasksOptions, openTasks } from "../run/open-tasks.js"
+import { closeTasks, EXAMPLES, type OpenTask, type OpenTasksOptions, openTasks, tryTask } from "../run/open-tasks.js"
 import { answersOf, readRun, type TaskRecord } from "../run/run-record.js"
-import { type ScoreRunOptions, scoreRun } from "./score-run.js"
+import { askedHash } from "../run/survey.js"
+import { type AnsweredTask, type ScoreRunOptions, scoreRun } from "./score-run.js"
 import type { ScoredRun } from "./scored-run.js"
 
 export interface RescoreOptions extends ScoreRunOptions, Pick<OpenTasksOptions, "download"> {
@@ -30,21 +30,23 @@ export async function rescore(folder: string, { compat, download, ...options }: 
     { data, download, shots: record.shots },
   )
   try {
-    const tasks = opened.map(({ task, documents }, i) => {
+    const tasks: AnsweredTask[] = []
+    for (const [i, open] of opened.entries()) {
       const record = run.tasks[i]
-      requireSame(record, documents)
-      return { record, task, documents, answers: answersOf(folder, record) }
-    })
+      await requireSame(record, open)
+      tasks.push({ record, task: open.task, documents: open.documents, answers: answersOf(folder, record) })
+    }
     return await scoreRun(run, tasks, options)
   } finally {
     closeTasks(opened)
   }
 }
 
-function requireSame({ task, fingerprint }: TaskRecord, documents: Documents): void {
-  if (documents.fingerprint === fingerprint) return
-  throw new UserError("the documents are not those that were answered", {
-    where: task,
-    fix: "run the evaluation again: answers to documents that are the same are kept",
-  })
+/** How it is counted may have changed since, but not what was asked. */
+async function requireSame({ task, fingerprint, asks }: TaskRecord, open: OpenTask): Promise<void> {
+  const fix = "run the evaluation again: answers to documents that are the same are kept"
+  if (open.documents.fingerprint !== fingerprint)
+    throw new UserError("the documents are not those that were answered", { where: task, fix })
+  if (askedHash(await tryTask(open)) !== asks)
+    throw new UserError("it asks something else than what was answered: its prompt is another", { where: task, fix })
 }

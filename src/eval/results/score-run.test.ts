@@ -34,7 +34,7 @@ const answered = (task: Task, docs: readonly Doc[], texts: readonly string[]) =>
   documents: documentsOf(docs),
   answers: answersOf(texts),
   record: {
-    ...{ task: task.name, documents: docs.length, fingerprint: "d", first: docs.length, answers: "" },
+    ...{ task: task.name, documents: docs.length, fingerprint: "d", asks: "a", first: docs.length, answers: "" },
     ...{ generation: { max_new_tokens: 16, steps: 8 }, decoding: {} },
   },
 })
@@ -52,7 +52,10 @@ const lines = (name: string) =>
     .map((line) => JSON.parse(line))
 
 it("writes results and samples by lmms-eval's names, keys and order", async () => {
-  const tasks = [answered(mmstar, mmstarDocs(8), Array(8).fill("A")), answered(mmmuVal, mmmuDocs(3), ["A", "B", "?"])]
+  const tasks = [
+    answered({ ...mmstar, shots: 3 }, mmstarDocs(8), Array(8).fill("A")),
+    answered(mmmuVal, mmmuDocs(3), ["A", "B", "?"]),
+  ]
   const { files, tasks: scored } = await scoreRun(run(), tasks, { out })
   const date = "20251214_093015"
   expect(readdirSync(out).sort()).toEqual([
@@ -75,6 +78,7 @@ it("writes results and samples by lmms-eval's names, keys and order", async () =
     ...{ "submission,none": [], "submission_stderr,none": [] },
   })
   expect(results["n-samples"].mmstar).toEqual({ original: 8, effective: 8 })
+  expect(results["n-shot"]).toEqual({ mmstar: 3, mmmu_val: 0 })
   expect(results.versions).toEqual({ mmstar: "Yaml", mmmu_val: 0 })
   expect(results.total_evaluation_time_seconds).toBe("60.5")
   expect(results.diffusionvl.tasks.mmmu_val.unread).toEqual({ count: 1, first: [2] })

@@ -41,6 +41,8 @@ export interface ScoredSample {
   /** What is scored of the answer. */
   text: string
   counted: Counted
+  /** Of the documents that it belongs to. */
+  cluster?: string
 }
 
 /**
@@ -64,7 +66,10 @@ export async function scoreTask(
   const speed = new SpeedSum()
   const [unread, failed] = [tally(), { ...tally(), why: [] as string[] }]
   let effective = 0
-  for await (const { index, doc } of documents.rows({ to: end, columns: await columnsWithoutPictures(documents) })) {
+  for await (const { index, doc } of documents.rows({
+    to: end,
+    columns: await columnsWithoutPictures(documents, task.clusterColumn),
+  })) {
     signal?.throwIfAborted()
     const answer = includes(index) ? answers.get(index) : undefined
     if (!answer) continue
@@ -82,7 +87,7 @@ export async function scoreTask(
     for (const [name, value] of Object.entries(counted.values)) metrics.get(name)?.add(index, cluster, value)
     parts.add(index, doc, counted.values)
     effective++
-    await onSample?.({ index, doc, answer, ...scored })
+    await onSample?.({ index, doc, answer, cluster, ...scored })
   }
 
   const results: MetricResult[] = []
@@ -97,6 +102,7 @@ export async function scoreTask(
     title: task.title,
     version: task.version,
     filter: task.filter ?? "none",
+    ...(task.shots !== undefined && { shots: task.shots }),
     documents: { original: documents.count, effective },
     fingerprint: documents.fingerprint,
     unread,

@@ -53,6 +53,8 @@ export interface TaskResult {
   title: string
   version: number | string
   filter: string
+  /** Examples before each question. @default 0 */
+  shots?: number
   /** In the data; and those of them that were scored. */
   documents: { original: number; effective: number }
   /** Of the documents. */

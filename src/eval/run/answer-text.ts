@@ -12,11 +12,18 @@ export interface CleaningRules {
   stops: readonly string[]
   /** Nothing is cut: as the authors' wrapper of autoregressive models. */
   uncut: boolean
+  /** Of a task whose answers keep their lines: they end before the first of these texts and of `stops`. */
+  until?: readonly string[]
+}
+
+/** All that decides how an answer becomes the one that is scored: answers that were cut in another way are not taken for it. */
+export function cleaningRules(task: Pick<Task, "whole" | "generation">, rules: CleaningRules): CleaningRules {
+  return task.whole ? { ...rules, until: textsOf(task.generation, "until") } : rules
 }
 
 /** Tasks whose answers are whole go by their own stops; those of the others are cut as by the authors' wrappers. */
-export function answerText(raw: string, task: Pick<Task, "whole" | "generation">, rules: CleaningRules): string {
-  if (task.whole) return wholeText(raw, [...textsOf(task.generation, "until"), ...rules.stops])
+export function answerText(raw: string, rules: CleaningRules): string {
+  if (rules.until) return wholeText(raw, [...rules.until, ...rules.stops])
   return rules.uncut ? cleanAutoregressiveAnswer(raw) : cleanAnswer(raw, rules)
 }
 

@@ -105,6 +105,13 @@ describe("an evaluation", () => {
     expect(changed.asked.toSorted()).toEqual(["what is 6?", "what is 77?", "what is 7?"])
   })
 
+  it("asks again where answers would be cut in another way", async () => {
+    const out = newFolder()
+    const task = (until: string): Task => plainTask({ whole: true, generation: { until: [until] } })
+    expect(textsOf(await run(scripted(), rows(2), out, { task: task("and") }))).toEqual(["0.", "1."])
+    expect(textsOf(await run(scripted(), rows(2), out, { task: task("more") }))).toEqual(["0.\nand", "1.\nand"])
+  })
+
   it("stopped twenty times gives the answers of one that was never stopped, each asked once", async () => {
     const [out, whole] = [newFolder(), newFolder()]
     const expected = await run(scripted(), rows(60), whole, { concurrent: 3 })
@@ -261,7 +268,7 @@ describe("shards", () => {
   })
 
   it("of other runs are refused by what differs", async () => {
-    const [a, ...others] = [newFolder(), newFolder(), newFolder(), newFolder()]
+    const [a, ...others] = Array.from({ length: 5 }, newFolder)
     const shard = { index: 1, count: 2 }
     await run(scripted(), rows(6), a, { shard })
     await run(scripted(), rows(6), others[0], { shard, decoding: { maxTokens: 9 } })
@@ -269,7 +276,10 @@ describe("shards", () => {
     const model = scripted()
     model.record.fingerprint = "y"
     await run(model, rows(6), others[2], { shard })
-    for (const [i, what] of [/decoded in another way/, /--limit differs/, /model's files differ/].entries())
+    const other = plainTask({ ask: ({ question }) => ({ context: `Please: ${question}`, pictures: [] }) })
+    await run(scripted(), rows(6), others[3], { shard, task: other })
+    const differences = [/decoded in another way/, /--limit differs/, /model's files differ/, /asks something else/]
+    for (const [i, what] of differences.entries())
       await expect(mergeRuns([a, others[i]], newFolder(), { partial: true })).rejects.toThrow(what)
     await expect(mergeRuns([root], newFolder())).rejects.toThrow(/no folder of an evaluation/)
   })

@@ -11,11 +11,13 @@ import { AnswerFile, hashedName } from "../answer-file.js"
 import type { ReuseStatistics } from "../answerer/answerer.js"
 import type { Subject } from "../answerer/subject.js"
 import type { GenerationOptions } from "../task/generation-settings.js"
-import { generationOf } from "./generation.js"
+import { cleaningRules } from "./answer-text.js"
+import { generationOf, type TaskGeneration } from "./generation.js"
 import type { KeptAnswer } from "./kept-answer.js"
 import { type OpenTask, tryTask } from "./open-tasks.js"
 import { ANSWERS_FOLDER, RUN_FILE, type RunRecord, readRun, type TaskRecord, writeRun } from "./run-record.js"
 import { firstDocuments, type Shard } from "./selection.js"
+import { askedHash } from "./survey.js"
 import { TaskRun } from "./task-run.js"
 
 export interface EvaluateOptions {
@@ -69,10 +71,12 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluated> {
   const { subject, tasks, out, limit, shard, compat = false, kwargs, decoding, concurrent = 8 } = options
   const { shots, command = "", signal, observer } = options
   const asked = { kwargs, options: decoding, compat, paradigm: subject.paradigm }
-  const planned = tasks.map((open) => ({ open, generation: generationOf(open.task, asked) }))
-  for (const { open, generation } of planned) {
+  const planned: { open: OpenTask; generation: TaskGeneration; asks: string }[] = []
+  for (const open of tasks) {
+    const generation = generationOf(open.task, asked)
     const first = await tryTask(open)
     subject.check(generation.decoding, first)
+    planned.push({ open, generation, asks: askedHash(first) })
     signal?.throwIfAborted()
   }
   const documents = tasks.reduce((sum, { documents }) => sum + documents.count, 0)
@@ -84,9 +88,9 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluated> {
     explaining(answers, () => makeFolder(answers))
     const { dtype, device, fingerprint } = subject.record
     const rules = { separator: subject.separator, uncut: compat && subject.paradigm?.masks === false }
-    const runs = planned.map(({ open, generation }) => {
+    const runs = planned.map(({ open, generation, asks }) => {
       const { task, documents, name, data, examples } = open
-      const cleaning = { ...rules, stops: generation.stops }
+      const cleaning = cleaningRules(task, { ...rules, stops: generation.stops })
       const how = { decoding: generation.decoding, dtype, device, compat, ...cleaning }
       const place = {
         folder: answers,
@@ -101,6 +105,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluated> {
         ...(examples !== undefined && { examples }),
         documents: documents.count,
         fingerprint: documents.fingerprint,
+        asks,
         first,
         generation: generation.effective,
         decoding: generation.decoding,

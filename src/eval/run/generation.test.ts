@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { UserError } from "../../errors.js"
-import { answerText } from "./answer-text.js"
+import { answerText, type CleaningRules, cleaningRules } from "./answer-text.js"
 import { generationOf, parseKwargs } from "./generation.js"
 
 const diffusion = { masks: true }
@@ -81,9 +81,11 @@ describe("options of generation", () => {
 it("an answer is cut as by the wrapper of its model, or kept whole where the task says so", () => {
   const rules = { separator: "<|im_end|>", stops: [], uncut: false }
   const task = { generation: { until: ["Question:"] } }
-  expect(answerText(" B.\nbecause", task, rules)).toBe("B")
-  expect(answerText(" B.\nbecause ", task, { ...rules, uncut: true })).toBe("B.\nbecause")
+  const text = (raw: string, task: Parameters<typeof cleaningRules>[0], rules: CleaningRules): string =>
+    answerText(raw, cleaningRules(task, rules))
+  expect(text(" B.\nbecause", task, rules)).toBe("B")
+  expect(text(" B.\nbecause ", task, { ...rules, uncut: true })).toBe("B.\nbecause")
   const reasoning = " 1 + 1 = 2.\nThe answer is 2.\nQuestion: and?"
-  expect(answerText(reasoning, { ...task, whole: true }, rules)).toBe("1 + 1 = 2.\nThe answer is 2.")
-  expect(answerText("3 apples, 4", { generation: {}, whole: true }, { ...rules, stops: [", "] })).toBe("3 apples")
+  expect(text(reasoning, { ...task, whole: true }, rules)).toBe("1 + 1 = 2.\nThe answer is 2.")
+  expect(text("3 apples, 4", { generation: {}, whole: true }, { ...rules, stops: [", "] })).toBe("3 apples")
 })

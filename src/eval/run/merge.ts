@@ -89,6 +89,7 @@ function requireSameRun(a: ShardFolder, b: ShardFolder): void {
   for (const [i, task] of a.run.tasks.entries()) {
     const other = b.run.tasks[i]
     if (task.fingerprint !== other.fingerprint) differs(`the data of ${task.task} differs`)
+    if (task.asks !== other.asks) differs(`${task.task} asks something else, such as by another prompt or --shots`)
     if (task.first !== other.first)
       differs(`--limit differs: ${other.first} documents of ${task.task}, not ${task.first}`)
     if (task.answers !== other.answers) differs(`${task.task} was decoded in another way`)

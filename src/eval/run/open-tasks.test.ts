@@ -1,6 +1,6 @@
 /** Tasks by name and by file, with their data and their examples; what is not there is said. */
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, it } from "vitest"
@@ -47,6 +47,7 @@ it("tasks with examples show them before each question, as many as are asked for
   for (const shots of [undefined, 2, 0]) {
     const [task] = await open(["gsm8k"], { data, shots })
     expect(task.examples).toBe(path("train.jsonl"))
+    expect(task.task.shots).toBe(shots === 0 ? undefined : (shots ?? 5))
     contexts.push((await tryTask(task)).context)
   }
   expect(contexts.map((context) => context.match(/Question: \d/g))).toEqual([
@@ -54,6 +55,12 @@ it("tasks with examples show them before each question, as many as are asked for
     ["Question: 7", "Question: 8", "Question: 1"],
     ["Question: 1"],
   ])
+})
+
+it("two tasks of one name are refused: results and files are called by it", async () => {
+  copyFileSync(path("mine.yaml"), path("again.yaml"))
+  await expect(open([path("mine.yaml"), path("again.yaml")])).rejects.toThrow(/mine\.yaml and .*again\.yaml are both/)
+  expect(await open([path("mine.yaml"), path("mine.yaml")])).toHaveLength(1)
 })
 
 it("what is not there is said", async () => {

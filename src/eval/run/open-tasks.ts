@@ -1,5 +1,6 @@
 /** Tasks by name with their documents, looked at before any model is loaded. */
 
+import { existsSync } from "node:fs"
 import { resolve } from "node:path"
 import { UserError } from "../../errors.js"
 import type { DownloadOptions } from "../../hub/download.js"
@@ -41,6 +42,7 @@ export async function openTasks(names: readonly string[], options: OpenTasksOpti
     return [{ name: file, task: readTaskFile(file) }]
   })
   const each = [...new Map(tasks.map((one) => [one.name, one])).values()]
+  requireOwnNames(each)
   requireKnown([...(options.data?.keys() ?? [])], each)
   const opened: OpenTask[] = []
   try {
@@ -55,6 +57,17 @@ export async function openTasks(names: readonly string[], options: OpenTasksOpti
 interface Named {
   name: string
   task: Task | FileTask | TextTask
+}
+
+/** Results and files are called by the tasks' names. */
+function requireOwnNames(tasks: readonly Named[]): void {
+  for (const [i, { name, task }] of tasks.entries()) {
+    const before = tasks.slice(0, i).find((other) => other.task.name === task.name)
+    if (before)
+      throw new UserError(`${before.name} and ${name} are both called ${task.name}`, {
+        fix: "give one of them another name (task: in its file), or run them one after the other",
+      })
+  }
 }
 
 /** What --data calls the examples of a task: TASK:examples. */
@@ -86,14 +99,17 @@ async function openTask({ name, task }: Named, options: OpenTasksOptions): Promi
     const examples = data.get(`${task.name}${EXAMPLES}`)
     return {
       ...{ name, task: shown, documents },
-      ...(where !== undefined && { data: where }),
-      ...(examples !== undefined && { examples }),
+      ...(where !== undefined && { data: lasting(where) }),
+      ...(examples !== undefined && { examples: lasting(examples) }),
     }
   } catch (error) {
     documents.close()
     throw error
   }
 }
+
+/** For the record: it may be read in another folder. */
+const lasting = (where: string): string => (existsSync(where) ? resolve(where) : where)
 
 /** The task with the examples that stand before its questions. */
 async function shownTask(task: Task | TextTask, { data, shots, download }: OpenTasksOptions): Promise<Task> {
@@ -157,6 +173,7 @@ async function tryDocument(task: Task, doc: Doc): Promise<Asked> {
     bytes: Buffer.byteLength(choice),
   }))
   task.target(doc)
+  task.cluster?.(doc)
   task.count(doc, { text: task.filtered?.("A", doc) ?? "A", likelihoods }, {})
   return asked
 }

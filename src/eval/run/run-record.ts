@@ -32,6 +32,8 @@ export interface TaskRecord {
   documents: number
   /** Of the data. */
   fingerprint: string
+  /** A hash of what a first document asks: it changes with the prompt, and with the examples before it. */
+  asks: string
   /** Asked are the first so many, of these the shard's. */
   first: number
   /** The task file's options of generation, overridden by what was given (docs/evaluation.md 3.4). */

@@ -41,17 +41,17 @@ export async function* survey(
   }
 }
 
+/** A hash of all that is asked. */
+export function askedHash(asked: Asked, pictures = picturesHash(asked)): string {
+  const { context, choices, plain } = asked
+  return hashOf(JSON.stringify([context, choices, plain, pictures]))
+}
+
 function surveyedOf(task: Task, index: number, doc: Doc): Surveyed {
   try {
     const asked = task.ask(doc)
     const pictures = picturesHash(asked)
-    const { context, choices, plain } = asked
-    return {
-      index,
-      asked: hashOf(JSON.stringify([context, choices, plain, pictures])),
-      length: context.length,
-      pictures,
-    }
+    return { index, asked: askedHash(asked, pictures), length: asked.context.length, pictures }
   } catch (error) {
     if (!(error instanceof UserError)) throw error
     const failed = sentenceOf(error)

@@ -107,7 +107,7 @@ export class TaskRun {
     const nothing = { raw: "", tokens: 0, forwards: 0, ended: false }
     const found = "failed" in reply ? { ...nothing, ...reply } : reply
     const { raw, ...rest } = found
-    const answer: Omit<KeptAnswer, "seconds"> = { index, asked, raw, text: answerText(raw, this.task, rules), ...rest }
+    const answer: Omit<KeptAnswer, "seconds"> = { index, asked, raw, text: answerText(raw, rules), ...rest }
     return { doc, answer }
   }
 }

@@ -128,6 +128,8 @@ export interface Task {
   whole?: boolean
   /** @throws UserError when the document lacks what is asked with */
   ask(doc: Doc): Asked
+  /** Examples before each question. @default 0 */
+  shots?: number
   /** What is right, as samples' files write it. */
   target(doc: Doc): unknown
   /** What the filter makes of an answer. @default the answer */
@@ -142,5 +144,7 @@ export interface Task {
    */
   submissions?(values: Readonly<Record<string, readonly unknown[]>>, compat: Compat): Readonly<Record<string, unknown>>
   /** Documents that only make sense together, such as two questions about a picture: the unit of resampling. @default each its own */
-  cluster?(doc: Doc): string
+  cluster?(doc: Doc): string | undefined
+  /** The column that `cluster` reads, where it may be one of pictures: scoring reads the others without. */
+  clusterColumn?: string
 }

@@ -30,7 +30,7 @@ export function resultsJson(run: RunRecord, tasks: readonly ScoredTask[], seed: 
       filter: result.filter,
     })),
     versions: byTask(({ result }) => result.version),
-    "n-shot": byTask(() => 0),
+    "n-shot": byTask(({ result }) => result.shots ?? 0),
     higher_is_better: byTask(({ result }) =>
       Object.fromEntries(result.metrics.map(({ name, higherIsBetter }) => [name, higherIsBetter])),
     ),

@@ -5,7 +5,7 @@ import { type FileHandle, open, rename, rm } from "node:fs/promises"
 import { explaining, partialName } from "../../../checkpoint/files.js"
 import type { GenerationOptions } from "../../task/generation-settings.js"
 import { sampleRecord } from "../../task/sample-record.js"
-import type { Task } from "../../task/task.js"
+import type { Doc, Task } from "../../task/task.js"
 import type { ScoredSample } from "../score-task.js"
 
 /** Characters that are written at once. */
@@ -29,9 +29,12 @@ export class SamplesFile {
     return new SamplesFile(path, task, options, await explaining(path, () => open(partialName(path), "w")))
   }
 
-  async add({ index, doc, answer, counted }: ScoredSample): Promise<void> {
+  async add({ index, doc, answer, counted, cluster }: ScoredSample): Promise<void> {
     const sample = { docId: index, doc, answer: answer.text, options: this.options, likelihoods: answer.likelihoods }
     const record = sampleRecord(this.task, sample, { counted })
+    // Pictures are not recorded: what documents have in common is then not to be seen from them.
+    const { clusterColumn } = this.task
+    if (clusterColumn !== undefined && !(clusterColumn in (record.doc as Doc))) record.cluster = cluster
     this.#hash.update(`${record.doc_hash}${record.prompt_hash}${record.target_hash}`)
     const line = `${JSON.stringify(record)}\n`
     this.#lines.push(line)

@@ -39,6 +39,7 @@ export function withExamples(task: TextTask, examples: readonly Doc[], count = t
   const { suits = () => true } = task.examples ?? {}
   return {
     ...task,
+    shots: count,
     ask: (doc) => ask(task, doc, examples.filter((example) => suits(example, doc)).slice(0, count)),
   }
 }
