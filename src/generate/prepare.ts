@@ -44,11 +44,9 @@ export async function preparePrompt(
       fix: "leave the option out",
     })
   checkConversation(messages, images.length)
-  const read: ReadImage[] = []
-  for (const [i, image] of images.entries()) {
-    read.push(await readImage(image, i, { among: images.length, processor: session.images }))
-    signal?.throwIfAborted()
-  }
+  const how = { among: images.length, processor: session.images }
+  const read = await Promise.all(images.map((image, i) => readImage(image, i, how)))
+  signal?.throwIfAborted()
   const shown = await session.executor.pictures(
     read.map(({ source }) => source),
     { signal, cacheSalt },
