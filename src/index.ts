@@ -14,7 +14,8 @@ export {
   generateText,
   type RequestEvent,
 } from "./generate/generate.js"
-export { type ImageSource, type PrepareOptions, preparePrompt } from "./generate/prepare.js"
+export type { EncodedImage, ImageSource } from "./generate/image-source.js"
+export { type PrepareOptions, preparePrompt } from "./generate/prepare.js"
 export { type AnswerSize, requestBytes } from "./generate/request-bytes.js"
 export { type AnswerScore, type ScoreOptions, scoreAnswers } from "./generate/score.js"
 export { loadSession, openModel, type Session, type SessionOptions } from "./generate/session.js"
@@ -104,7 +105,6 @@ export type { PrefixCacheOptions } from "./execution/cache-limits.js"
 export {
   Executor,
   type ExecutorOptions,
-  type PromptFeatures,
   type RequestSize,
   type RunOptions,
 } from "./execution/executor.js"

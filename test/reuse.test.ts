@@ -77,8 +77,8 @@ describe.each(combinations)("%s, %s", (family, paradigm) => {
     expect(second > 0).toBe(reusable)
     expect(turn > second || !reusable).toBe(true)
     if (!session.images) return
-    const { asked, reused } = session.executor.statistics().pictures
-    expect(reused).toBe(asked - pictures)
+    const { asked, reused, recalled } = session.executor.statistics().pictures
+    expect([reused, recalled]).toEqual([asked - pictures, asked - pictures])
     // Another picture is another one.
     const known = await ask([first], [picture(77)])
     if (reusable) expect(known).toBeLessThan(turn)

@@ -8,7 +8,7 @@ export interface PrefixCacheOptions {
    * 4 GiB; 1 GiB on a GPU
    */
   bytes?: number
-  /** Of these, bytes for features of pictures. @default an eighth */
+  /** Of these, bytes for pictures: their features, and the little that is kept of their files. @default an eighth */
   pictureBytes?: number
 }
 

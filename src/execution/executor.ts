@@ -5,7 +5,7 @@
  */
 
 import { inTurns } from "../in-turns.js"
-import type { ImageInput, LanguageModel } from "../models/types.js"
+import type { LanguageModel } from "../models/types.js"
 import type { DecodeEvent } from "../paradigms/decode-events.js"
 import type { Decoding, ForwardRequest, ForwardResult } from "../paradigms/decode-loop.js"
 import type { Prompt } from "../paradigms/prompt.js"
@@ -16,6 +16,7 @@ import { cacheLimits, type PrefixCacheOptions } from "./cache-limits.js"
 import { forwardSlots } from "./forward.js"
 import { PictureCache } from "./picture-cache.js"
 import { Reuse } from "./reuse.js"
+import { PictureShows, type ShownPictures } from "./shown-pictures.js"
 import { Slot } from "./slot.js"
 import type { ExecutorStatistics } from "./statistics.js"
 
@@ -56,9 +57,6 @@ export interface RequestSize {
   length: number
 }
 
-/** Features of pictures for a prompt. */
-export type PromptFeatures = Required<Pick<Prompt, "features" | "featureNames">>
-
 const NOTHING: ForwardResult = { ids: new Int32Array(), confidences: new Float32Array(), milliseconds: 0 }
 
 export class Executor {
@@ -66,6 +64,7 @@ export class Executor {
   readonly #mostRows: number
   readonly #reuse: Reuse
   readonly #pictures: PictureCache
+  readonly #shows: PictureShows
   readonly #slots = new Set<Slot>()
   #waiting: Waiting[] = []
   /** A forward is under way, or will be in the next turn of the event loop. */
@@ -78,6 +77,7 @@ export class Executor {
     this.#mostRows = mostRows
     this.#reuse = new Reuse(model, limits.prefixes)
     this.#pictures = new PictureCache(model, limits.pictures)
+    this.#shows = new PictureShows(this.#pictures)
   }
 
   /**
@@ -118,16 +118,15 @@ export class Executor {
   }
 
   /**
-   * Features of prepared pictures; those of pictures that were seen are not computed again.
-   * @returns handles of their own for whoever asks, to be disposed of or left to the garbage collector
-   * @throws UserError for pictures that the model cannot see; the reason of `signal` when it is aborted
+   * Begins a prompt that shows pictures; those that were shown before are known.
+   * @param sources names of all that each prepared picture follows from; undefined where that is not known
+   * @throws the reason of `signal` when it is aborted
    */
-  async features(
-    images: readonly ImageInput[],
+  pictures(
+    sources: readonly (string | undefined)[],
     { signal, cacheSalt }: { signal?: AbortSignal; cacheSalt?: string } = {},
-  ): Promise<PromptFeatures> {
-    const found = images.length > 0 ? await this.#pictures.features(images, signal, cacheSalt) : []
-    return { features: found.map(({ features }) => features), featureNames: found.map(({ name }) => name) }
+  ): Promise<ShownPictures> {
+    return this.#shows.begin(sources, signal, cacheSalt)
   }
 
   /**
@@ -148,10 +147,10 @@ export class Executor {
 
   /** What was asked for, found and kept so far, and what runs now. */
   statistics(): ExecutorStatistics {
-    const { asked, reused, bytes, limit, evictions } = this.#pictures
+    const { asked, reused, recalled, bytes, limit, evictions } = this.#pictures
     return {
       ...this.#reuse.statistics(),
-      pictures: { asked, reused, bytes, limit, evictions },
+      pictures: { asked, reused, recalled, bytes, limit, evictions },
       running: {
         sequences: this.#slots.size,
         bytes: [...this.#slots].reduce((sum, slot) => sum + slot.bytes, 0),

@@ -1,9 +1,13 @@
-/** Features of pictures, kept by what the tower is given: a picture that was seen is not computed again, whatever stands before it. */
+/**
+ * Features of pictures, kept by what the tower is given: a picture that was seen is not computed again, whatever stands before
+ * it. What a prompt needs beside them is kept by the picture's source, so that it need not be prepared to be found.
+ */
 
 import { inTurns } from "../in-turns.js"
 import type { ImageInput, LanguageModel } from "../models/types.js"
 import { dispose, noGrad, Scope, type Tensor, untidied } from "../torch/index.js"
 import { nameOfContent } from "./content-name.js"
+import { type Outline, outlineOf } from "./outline.js"
 import { untilAborted } from "./until-aborted.js"
 
 /** What a picture gives a prompt. */
@@ -14,19 +18,32 @@ export interface PictureFeatures {
   name: string
 }
 
+/** A picture that was shown before: what it was prepared as, without its pixels, and its features. */
+export interface RecalledPicture extends PictureFeatures {
+  input: ImageInput
+}
+
+/** What came of a source. */
+interface KeptSource extends Outline {
+  /** Of its features. */
+  name: string
+}
+
 export class PictureCache {
   asked = 0
   reused = 0
+  /** Of these, those that were known by their source. */
+  recalled = 0
   evictions = 0
   #bytes = 0
   readonly #model: LanguageModel
-  /** Least recently used first. */
-  readonly #kept = new Map<string, Tensor>()
+  /** Features by their names and sources by theirs, least recently used first. */
+  readonly #kept = new Map<string, Tensor | KeptSource>()
   /** Pictures that are being computed for somebody. */
   readonly #pending = new Map<string, Promise<unknown>>()
   readonly #names = new WeakMap<ImageInput, string>()
 
-  /** @param limit bytes of features; 0: nothing is kept */
+  /** @param limit bytes of all that is kept; 0: nothing is */
   constructor(
     model: LanguageModel,
     public limit: number,
@@ -55,7 +72,7 @@ export class PictureCache {
     const given = new Map<string, Tensor>()
     const missing = new Map<string, ImageInput>()
     for (const [i, name] of names.entries()) {
-      const kept = this.#use(name)
+      const kept = this.#use(name) as Tensor | undefined
       if (kept && !given.has(name)) given.set(name, aliasOf(kept))
       if (!kept) missing.set(name, images[i])
     }
@@ -77,9 +94,31 @@ export class PictureCache {
     })
   }
 
+  /** @param source under which the picture was remembered; no name of features is one */
+  recall(source: string): RecalledPicture | undefined {
+    const kept = this.#use(source) as KeptSource | undefined
+    const features = kept && (this.#use(kept.name) as Tensor | undefined)
+    if (!features) return undefined
+    this.asked++
+    this.reused++
+    this.recalled++
+    return { input: kept.input, name: kept.name, features: aliasOf(features) }
+  }
+
+  /**
+   * What came of a source, if its features are kept and it is plain data.
+   * @param name of its features
+   */
+  remember(source: string, input: ImageInput, name: string): void {
+    const outline = this.#kept.has(name) ? outlineOf(input) : undefined
+    if (!outline) return
+    this.#drop(source)
+    this.#store(source, { ...outline, name, bytes: outline.bytes + 2 * (source.length + name.length) })
+  }
+
   /** Gives everything back; what was handed out stays. */
   clear(): void {
-    dispose(this.#kept.values())
+    for (const kept of this.#kept.values()) if (!("input" in kept)) kept.dispose()
     this.#kept.clear()
     this.#bytes = 0
   }
@@ -108,7 +147,7 @@ export class PictureCache {
   }
 
   /** What is kept under a name, as the last that was used. */
-  #use(name: string): Tensor | undefined {
+  #use(name: string): Tensor | KeptSource | undefined {
     const kept = this.#kept.get(name)
     if (!kept) return undefined
     this.#kept.delete(name)
@@ -119,17 +158,28 @@ export class PictureCache {
   /** @returns features of their own, kept if they have room: as a part of a batch they would hold the whole of it */
   #keep(name: string, part: Tensor): Tensor {
     const own = untidied(() => noGrad(() => part.clone()))
-    if (own.bytes > this.limit) return own
-    for (const [oldest, features] of this.#kept) {
-      if (this.#bytes + own.bytes <= this.limit) break
-      this.#kept.delete(oldest)
-      this.#bytes -= features.bytes
-      features.dispose()
+    return this.#store(name, own) ? aliasOf(own) : own
+  }
+
+  /** @returns whether there is room for it */
+  #store(name: string, value: Tensor | KeptSource): boolean {
+    if (value.bytes > this.limit) return false
+    for (const oldest of this.#kept.keys()) {
+      if (this.#bytes + value.bytes <= this.limit) break
+      this.#drop(oldest)
       this.evictions++
     }
-    this.#kept.set(name, own)
-    this.#bytes += own.bytes
-    return aliasOf(own)
+    this.#kept.set(name, value)
+    this.#bytes += value.bytes
+    return true
+  }
+
+  #drop(name: string): void {
+    const kept = this.#kept.get(name)
+    if (!kept) return
+    this.#kept.delete(name)
+    this.#bytes -= kept.bytes
+    if (!("input" in kept)) kept.dispose()
   }
 }
 

@@ -21,6 +21,8 @@ export interface ExecutorStatistics {
     /** Pictures that were shown, and those whose features were not computed again. */
     asked: number
     reused: number
+    /** Of these, those that were not even decoded and resized again: the file was the same. */
+    recalled: number
   }
   running: {
     sequences: number

@@ -3,7 +3,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import sharp from "sharp"
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { type SmallData, writeSmallVlm } from "../../test/support/small-vlm.js"
 import { Executor } from "../execution/executor.js"
 import type { RgbImage } from "../image/decode.js"
@@ -13,6 +14,7 @@ import { saveModel } from "../models/save.js"
 import type { ImageInput } from "../models/types.js"
 import { imagePrompt, type Message } from "../text/conversation.js"
 import { noGrad, setThreads, type Tensor } from "../torch/index.js"
+import type { ImageSource } from "./image-source.js"
 import { preparePrompt } from "./prepare.js"
 import { loadSession, type Session } from "./session.js"
 
@@ -90,6 +92,97 @@ describe("pictures", () => {
     const prepared = await Promise.all(pictures.map((one) => session.images!.prepare(one)))
     const atOnce = noGrad(() => session.model.encodeImages(prepared))
     expect(features!.map((one) => one.toArray())).toEqual(atOnce.map((one) => one.toArray()))
+  })
+})
+
+describe("a picture that was shown", () => {
+  const noise = (seed: number): Uint8Array => Uint8Array.from({ length: 90 * 60 * 3 }, (_, i) => (i * i * seed) % 251)
+  const file = async (seed: number): Promise<Uint8Array> => {
+    const raw = { width: 90, height: 60, channels: 3 } as const
+    return new Uint8Array(await sharp(noise(seed), { raw }).withMetadata({ orientation: 6 }).png().toBuffer())
+  }
+  let session: Session
+  let prepared: number
+  beforeEach(() => {
+    session = open(small.model)
+    prepared = 0
+    const processor = session.images!
+    session.images = Object.create(processor, {
+      prepare: { value: (...args: Parameters<typeof processor.prepare>) => (prepared++, processor.prepare(...args)) },
+    })
+  })
+  const show = async (...images: ImageSource[]) => {
+    const content = imagePrompt(images.length, "What colour is this?")
+    const { features, featureNames, ...prompt } = await preparePrompt(session, [{ role: "user", content }], images)
+    return { ...prompt, names: featureNames, features: features!.map((one) => one.toArray()) }
+  }
+  /** The same, by a session that knows nothing. */
+  const apart = async (...images: ImageSource[]) => {
+    const [own, before] = [session, prepared]
+    session = { ...own, executor: new Executor(own.model, { prefixCache: { bytes: 0 } }) }
+    const found = await show(...images)
+    session = own
+    prepared = before
+    return found
+  }
+
+  it("is not prepared again, whatever form its bytes come in, and makes the same prompt", async () => {
+    const [bytes, path] = [await file(7), join(root, "shown.png")]
+    writeFileSync(path, bytes)
+    const expected = await apart(bytes)
+    for (const image of [bytes, path, Buffer.from(bytes), { bytes }]) expect(await show(image)).toEqual(expected)
+    expect(prepared).toBe(1)
+    const pixels = { width: 90, height: 60, data: noise(7) }
+    for (const image of [pixels, { ...pixels, data: noise(7) }]) expect(await show(image)).toEqual(expected)
+    expect(prepared).toBe(2)
+    expect(session.executor.statistics().pictures).toMatchObject({ asked: 6, reused: 5, recalled: 4 })
+  })
+
+  it("is another one of another content, file behind the same path, shape, orientation, number or processor", async () => {
+    const [bytes, path] = [await file(7), join(root, "changed.png")]
+    writeFileSync(path, bytes)
+    await show(path)
+    writeFileSync(path, await file(11))
+    const flat = { width: 90, height: 60, data: noise(7) }
+    const high = { width: 60, height: 90, data: noise(7) }
+    const images = [path, { bytes, upright: true }, { bytes, cut: true }, flat, high, { ...flat, data: noise(13) }]
+    for (const [i, image] of images.entries()) {
+      expect(await show(image)).toEqual(await apart(image))
+      expect(prepared).toBe(2 + i)
+    }
+    expect(await show(bytes, bytes)).toEqual(await apart(bytes, bytes))
+    const before = await show(bytes)
+    session.images = imageProcessorOf(session.config, session.folder, { minPixels: 784, maxPixels: 56 * 84 })
+    const other = await show(bytes)
+    expect(other).toEqual(await apart(bytes))
+    expect(other.ids.length).not.toBe(before.ids.length)
+  })
+
+  it("is what it was when it was given, whatever its buffer holds afterwards", async () => {
+    for (const given of [await file(7), { width: 90, height: 60, data: noise(7) }]) {
+      const held = given instanceof Uint8Array ? given : given.data
+      const expected = await apart(given instanceof Uint8Array ? given.slice() : { ...given, data: given.data.slice() })
+      const original = held.slice()
+      const shown = show(given)
+      held.fill(3, held.length / 2)
+      expect(await shown).toEqual(expected)
+      held.set(original)
+      expect(await show(given)).toEqual(expected)
+    }
+  })
+
+  it("by several requests at once is prepared for one of them, and again when that one fails", async () => {
+    const bytes = await file(7)
+    const expected = await apart(bytes)
+    expect(await Promise.all([1, 2, 3].map(() => show(bytes)))).toEqual([expected, expected, expected])
+    expect(prepared).toBe(1)
+    const damaged = bytes.slice(0, 200)
+    const failing = await Promise.allSettled([show(damaged), show(bytes, damaged), show(bytes)])
+    expect(failing.map(({ status }) => status)).toEqual(["rejected", "rejected", "fulfilled"])
+  })
+
+  it("is named in errors as its caller calls it", async () => {
+    await expect(show({ bytes: Uint8Array.of(1, 2), name: "cat.png" })).rejects.toMatchObject({ where: "cat.png" })
   })
 })
 

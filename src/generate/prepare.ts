@@ -2,19 +2,18 @@
 
 import { named } from "../data/llava.js"
 import { UserError } from "../errors.js"
-import { decodeImage, type RgbImage } from "../image/decode.js"
-import { readableName } from "../image/file.js"
+import type { ShownPictures } from "../execution/shown-pictures.js"
+import type { ImagePiece } from "../image/pieces.js"
+import type { RgbImage } from "../image/rgb.js"
 import { requireImages } from "../models/images.js"
 import type { ImageInput } from "../models/types.js"
 import type { Prompt } from "../paradigms/prompt.js"
 import { encodePrompt, IGNORE, type Message, partsOf } from "../text/conversation.js"
-import { spanOf } from "../text/image-span.js"
+import { type ImageSpan, spanOf } from "../text/image-span.js"
 import { layOut } from "../text/layout.js"
 import { checkMessages } from "./check-request.js"
+import { type ImageSource, type ReadImage, readImage } from "./image-source.js"
 import type { Session } from "./session.js"
-
-/** A path, the bytes of an image file, or pixels. */
-export type ImageSource = string | Uint8Array | RgbImage
 
 export interface PrepareOptions {
   signal?: AbortSignal
@@ -22,17 +21,12 @@ export interface PrepareOptions {
   dropAfterImage?: boolean
   /** Only what was kept for prompts of the same salt is found again. */
   cacheSalt?: string
-  /**
-   * How pixels are made ready: whoever shows a picture again may keep what comes of it.
-   * @param among how many pictures the prompt shows
-   * @default as the model's image processor does
-   */
-  prepareImage?: (image: RgbImage, among: number) => Promise<ImageInput>
 }
 
 /**
  * Decodes, resizes and encodes the images and tokenises the messages. Images keep their aspect, within the model's pixel
  * limits; the autoregressive model gets its three-axis positions. Lengths are checked before pictures are prepared.
+ * Of pictures that were shown before nothing of this is done again.
  * @param images one for each image part of the messages, in order
  * @throws UserError when they differ in number, an image cannot be read, or the prompt is longer than the model can see; the
  * reason of `signal` when it is aborted
@@ -41,7 +35,7 @@ export async function preparePrompt(
   session: Session,
   messages: readonly Message[],
   images: readonly ImageSource[] = [],
-  { signal, dropAfterImage, cacheSalt, prepareImage }: PrepareOptions = {},
+  { signal, dropAfterImage, cacheSalt }: PrepareOptions = {},
 ): Promise<Prompt> {
   checkMessages(messages)
   if (dropAfterImage && session.format !== "llava_llada")
@@ -50,28 +44,64 @@ export async function preparePrompt(
       fix: "leave the option out",
     })
   checkConversation(messages, images.length)
-  const { model, tokenizer, config } = session
+  const how = { among: images.length, processor: session.images }
+  const read = await Promise.all(images.map((image, i) => readImage(image, i, how)))
+  signal?.throwIfAborted()
+  const shown = await session.executor.pictures(
+    read.map(({ source }) => source),
+    { signal, cacheSalt },
+  )
+  try {
+    return { ...(await withPictures(session, messages, { read, shown }, { signal, dropAfterImage })), cacheSalt }
+  } finally {
+    shown.end()
+  }
+}
+
+async function withPictures(
+  session: Session,
+  messages: readonly Message[],
+  { read, shown }: { read: readonly ReadImage[]; shown: ShownPictures },
+  { signal, dropAfterImage }: PrepareOptions,
+): Promise<Prompt> {
+  const among = read.length
   // One after the other: each may take hundreds of megabytes while it is decoded.
-  const pictures: RgbImage[] = []
-  for (const image of images) {
-    pictures.push(typeof image === "string" || image instanceof Uint8Array ? await decodeImage(image) : image)
+  const pictures: (RgbImage | ImageInput)[] = []
+  for (const [i, { decode }] of read.entries()) {
+    pictures.push(shown.known[i] ?? (await decode()))
     signal?.throwIfAborted()
   }
-  const among = pictures.length
-  const spans = pictures.map((picture, i) =>
-    named(placeOf(images[i], i), () => spanOf(requireImages(session.images).pieces(picture, { among }), tokenizer)),
-  )
-  const ids = encodePrompt(messages, tokenizer, session.format, { dropAfterImage })
+  const piecesOf = (picture: RgbImage | ImageInput): readonly ImagePiece[] =>
+    "pieces" in picture ? picture.pieces : requireImages(session.images).pieces(picture, { among })
+  const spans = pictures.map((picture, i) => named(read[i].place, () => spanOf(piecesOf(picture), session.tokenizer)))
+  const ids = encodePrompt(messages, session.tokenizer, session.format, { dropAfterImage })
+  const laidOut = layOutPrompt(session, ids, spans)
+  const inputs: ImageInput[] = []
+  for (const picture of pictures) {
+    inputs.push("pieces" in picture ? picture : await requireImages(session.images).prepare(picture, { among }))
+    signal?.throwIfAborted()
+  }
+  const found = await shown.features(inputs)
+  return {
+    ids: laidOut,
+    features: found.map(({ features }) => features),
+    featureNames: found.map(({ name }) => name),
+    positions: session.images?.positions?.(ids, inputs),
+  }
+}
+
+/** @throws UserError for what the model cannot see, or not all of it */
+function layOutPrompt({ model, config, folder }: Session, ids: Int32Array, spans: readonly ImageSpan[]): Int32Array {
   if (ids.length === 0)
     throw new UserError("the prompt has no tokens: the model's chat template writes nothing, or the text is empty", {
-      where: session.folder,
+      where: folder,
       fix: "give a text, and use a chat_template that writes the messages",
     })
   const layout = layOut({ ids, labels: ids.map(() => IGNORE) }, spans)
   const largest = layout.ids.reduce((most, id) => Math.max(most, id), 0)
   if (largest >= model.vocabSize)
     throw new UserError(`the tokenizer has a token ${largest}, but the model has only ${model.vocabSize}`, {
-      where: session.folder,
+      where: folder,
       fix: "use the tokenizer files that belong to the model",
     })
   if (layout.ids.length > config.text.maxPositions)
@@ -79,19 +109,8 @@ export async function preparePrompt(
       `the prompt has ${layout.ids.length} tokens, more than the model's ${config.text.maxPositions} positions`,
       { fix: spans.length > 0 ? "give fewer or smaller pictures, or a shorter text" : "give a shorter text" },
     )
-  const prepare = prepareImage ?? ((picture) => requireImages(session.images).prepare(picture, { among }))
-  const prepared: ImageInput[] = []
-  for (const picture of pictures) {
-    prepared.push(await prepare(picture, among))
-    signal?.throwIfAborted()
-  }
-  const features = await session.executor.features(prepared, { signal, cacheSalt })
-  return { ids: layout.ids, ...features, positions: session.images?.positions?.(ids, prepared), cacheSalt }
+  return layout.ids
 }
-
-/** Which of several pictures an error is about. */
-const placeOf = (image: ImageSource, index: number): string =>
-  typeof image === "string" ? readableName(image) : `image ${index + 1}`
 
 function checkConversation(messages: readonly Message[], images: number): void {
   const last = messages[messages.length - 1]

@@ -24,6 +24,8 @@ export interface DecodeImageOptions {
   upright?: boolean
   /** A file that ends too early gives what is there of it, the rest grey, instead of an error. @default false */
   cut?: boolean
+  /** What errors call it. @default its path, or "image" */
+  name?: string
 }
 
 /**
@@ -34,7 +36,8 @@ export interface DecodeImageOptions {
  * @throws UserError for a missing, damaged, unsupported or absurdly large image
  */
 export async function decodeImage(source: string | Uint8Array, options: DecodeImageOptions = {}): Promise<RgbImage> {
-  const where = typeof source === "string" ? readableName(source) : "image"
+  const { name = typeof source === "string" ? source : "image" } = options
+  const where = readableName(name)
   const bytes = typeof source === "string" ? await readPicture(source) : source
   return decoding(where, async () => (await openImage(bytes, where, options)).decode())
 }

@@ -107,6 +107,7 @@ export interface ImageProcessor {
   /**
    * Positions of a sequence, where pictures make them other than 0, 1, 2, …
    * @param ids one negative id for each picture, which stands for all its tokens
+   * @param images as they were prepared; of those that were shown before typed arrays are left out
    */
   positions?(ids: ArrayLike<number>, images: readonly ImageInput[]): MropePositions
 }

@@ -5,7 +5,6 @@ import { decode } from "../../generate/generate.js"
 import { preparePrompt } from "../../generate/prepare.js"
 import { scoreAnswers } from "../../generate/score.js"
 import type { Session } from "../../generate/session.js"
-import type { RgbImage } from "../../image/decode.js"
 import type { DecodeDone } from "../../paradigms/decode-events.js"
 import { EqualLogitsError, NotFiniteError, NothingLeftError } from "../../paradigms/not-finite.js"
 import type { Prompt } from "../../paradigms/prompt.js"
@@ -15,7 +14,7 @@ import type { ModelRecord } from "../run/run-record.js"
 import type { Asked } from "../task/task.js"
 import type { Answerer, AskOptions, Failed, Reply, ReuseStatistics } from "./answerer.js"
 import { messageOf } from "./message.js"
-import { PictureStore } from "./pictures.js"
+import { imageOf } from "./pictures.js"
 
 export interface LocalOptions {
   record: ModelRecord
@@ -27,13 +26,11 @@ export class LocalAnswerer implements Answerer {
   readonly record: ModelRecord
   readonly #session: Session
   readonly #compat: boolean
-  readonly #pictures: PictureStore
   readonly #prompts = { promptTokens: 0, cachedTokens: 0 }
 
   constructor(session: Session, { record, compat = false }: LocalOptions) {
     this.#session = compat ? { ...session, format: authorsFormat(session) } : session
     this.#compat = compat
-    this.#pictures = new PictureStore(session.images)
     this.record = record
   }
 
@@ -69,15 +66,10 @@ export class LocalAnswerer implements Answerer {
       return { ids }
     }
     const { messages, pictures } = messageOf(asked)
-    const images: RgbImage[] = []
-    for (const picture of pictures) {
-      images.push(await this.#pictures.decode(picture))
-      signal?.throwIfAborted()
-    }
+    const images = pictures.map(imageOf)
     // The authors' prompts of LLaDA's models lose the token behind an image.
     const dropAfterImage = this.#compat && images.length > 0 && this.#session.format === "llava_llada"
-    const prepareImage = (image: RgbImage, among: number) => this.#pictures.prepare(image, among)
-    return preparePrompt(this.#session, messages, images, { signal, dropAfterImage, prepareImage })
+    return preparePrompt(this.#session, messages, images, { signal, dropAfterImage })
   }
 
   #isPlain = ({ plain = false }: Asked): boolean => plain || this.#session.format instanceof PlainFormat
