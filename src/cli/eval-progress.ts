@@ -1,10 +1,9 @@
 /** The progress of an evaluation: a moving line for each task, with its score so far, speed and forwards. */
 
 import { TimeLeft } from "../eval/ablate/time-left.js"
-import type { Observer } from "../eval/run/evaluate.js"
+import type { Observer, RunningTask } from "../eval/run/evaluate.js"
 import type { KeptAnswer } from "../eval/run/kept-answer.js"
 import type { OpenTask } from "../eval/run/open-tasks.js"
-import type { TaskRun } from "../eval/run/task-run.js"
 import { formatCount } from "./ui/format.js"
 import { PartProgress } from "./ui/parts.js"
 import type { ProgressOptions } from "./ui/progress.js"
@@ -15,7 +14,7 @@ const PLAIN_EVERY = 60
 export class EvaluationProgress implements Observer {
   readonly #parts: PartProgress
   #left: TimeLeft | undefined
-  #of: TaskRun | undefined
+  #of: RunningTask | undefined
   #sum = { answers: 0, tokens: 0, forwards: 0, seconds: 0 }
 
   constructor(options: ProgressOptions = {}) {
@@ -33,7 +32,7 @@ export class EvaluationProgress implements Observer {
     if (known > 0) this.#parts.note(`${known} of ${total} answers are known`)
   }
 
-  answered(run: TaskRun, { tokens, forwards, seconds }: KeptAnswer): void {
+  answered(run: RunningTask, { tokens, forwards, seconds }: KeptAnswer): void {
     if (run !== this.#of) {
       this.#of = run
       this.#sum = { answers: 0, tokens: 0, forwards: 0, seconds: 0 }
@@ -57,7 +56,7 @@ export class EvaluationProgress implements Observer {
     this.#parts.end(line)
   }
 
-  #detail(run: TaskRun, done: number): string {
+  #detail(run: RunningTask, done: number): string {
     const { tokens, forwards, seconds } = this.#sum
     const score = run.score.value
     return [

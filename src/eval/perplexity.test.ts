@@ -78,6 +78,16 @@ describe("perplexity", () => {
     expect(await perplexity(diffusion, TEXT, { ...options, blockSize: 4 })).toEqual(four)
   })
 
+  it("of a part of a text is that of the text that ends there", async () => {
+    const { tokenizer } = session
+    const part = tokenizer.decode(tokenizer.encode(TEXT).slice(0, 21))
+    expect(tokenizer.encode(part)).toEqual(tokenizer.encode(TEXT).slice(0, 21))
+    const limited = await perplexity(session, TEXT, { window: 16, limit: 20 })
+    expect(limited).toEqual(await perplexity(session, part, { window: 16 }))
+    expect(limited.tokens).toBe(20)
+    expect(await perplexity(session, TEXT, { limit: 1e6 })).toEqual(await perplexity(session, TEXT))
+  })
+
   it("counts each token once, with context, whatever the windows", () => {
     const sizes = fc.tuple(
       fc.integer({ min: 2, max: 200 }),
@@ -103,6 +113,8 @@ describe("perplexity", () => {
     await expect(perplexity(session, TEXT, { window: 16, signal: stop.signal, onEvent })).rejects.toThrow("stopped")
     await expect(perplexity(session, "")).rejects.toThrow(/too short/)
     await expect(perplexity(session, TEXT, { window: 9999 })).rejects.toThrow(/window of 9999 tokens is impossible/)
+    await expect(perplexity(session, TEXT, { limit: 0 })).rejects.toThrow(/limit of 0 tokens/)
+    await expect(perplexity(session, TEXT, { mode: "sideways" })).rejects.toThrow(/no mode/)
     await expect(perplexity(session, TEXT, { window: 8, stride: 8 })).rejects.toThrow(UserError)
     await expect(perplexity(session, TEXT, { blockSize: 4 })).rejects.toThrow(UserError)
   })

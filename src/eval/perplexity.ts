@@ -2,15 +2,18 @@
 
 import { UserError } from "../errors.js"
 import { requireOptions } from "../generate/generate.js"
+import { inMode } from "../generate/mode.js"
 import { explainDecodingError } from "../generate/not-finite.js"
 import type { Session } from "../generate/session.js"
 import type { DecodingOptions } from "../paradigms/decoding-options.js"
 
-export interface PerplexityOptions extends Pick<DecodingOptions, "blockSize" | "shift"> {
+export interface PerplexityOptions extends Pick<DecodingOptions, "blockSize" | "shift" | "mode"> {
   /** Tokens that the model sees at a time. @default 1024, or as many as it has positions */
   window?: number
   /** Tokens of each window that are new, and count; those before them are context. @default half of the window */
   stride?: number
+  /** Tokens that count at most, from the beginning of the text on. @default all */
+  limit?: number
   signal?: AbortSignal
   onEvent?: (event: PerplexityEvent) => void
 }
@@ -50,14 +53,17 @@ const DEFAULT_WINDOW = 1024
  * is that of this order of decoding; the bound that training lowers is a mean over all orders, and another number.
  * @throws UserError when the text is too short, or the window has no room; the signal's reason when it fires
  */
-export async function perplexity(session: Session, text: string, options: PerplexityOptions = {}): Promise<Perplexity> {
-  const { signal, onEvent, window: askedWindow, stride: askedStride, ...decoding } = options
+export async function perplexity(opened: Session, text: string, options: PerplexityOptions = {}): Promise<Perplexity> {
+  const { signal, onEvent, window: askedWindow, stride: askedStride, limit = Infinity, ...decoding } = options
+  if (!(limit >= 1)) throw new UserError(`a limit of ${limit} tokens is impossible`, { fix: "take 1 or more" })
+  const session = inMode(opened, options.mode)
   requireOptions(session, decoding)
   const { tokenizer, config, model, paradigm } = session
   const before = tokenizer.ends.before
-  const ids = Int32Array.from([...before, ...tokenizer.encode(text)])
+  const all = Int32Array.from([...before, ...tokenizer.encode(text)])
   // Something must stand before the first token that counts.
   const first = Math.max(1, before.length)
+  const ids = all.slice(0, first + limit)
   const total = ids.length - first
   if (total < 1)
     throw new UserError("the text is too short for a perplexity", { fix: "give a text of two tokens or more" })
@@ -79,7 +85,8 @@ export async function perplexity(session: Session, text: string, options: Perple
     await new Promise((resolve) => setImmediate(resolve))
   }
   const unseen = before.length > 0 ? 0 : Buffer.byteLength(tokenizer.decode(ids.slice(0, 1)))
-  const bytes = Math.max(1, Buffer.byteLength(text) - unseen)
+  const read = ids.length < all.length ? tokenizer.decode(ids.slice(before.length)) : text
+  const bytes = Math.max(1, Buffer.byteLength(read) - unseen)
   return {
     tokens: total,
     bytes,

@@ -11,6 +11,7 @@ import { AnswerFile, hashedName } from "../answer-file.js"
 import type { ReuseStatistics } from "../answerer/answerer.js"
 import type { Subject } from "../answerer/subject.js"
 import type { GenerationOptions } from "../task/generation-settings.js"
+import type { Task } from "../task/task.js"
 import { cleaningRules } from "./answer-text.js"
 import { generationOf, type TaskGeneration } from "./generation.js"
 import type { KeptAnswer } from "./kept-answer.js"
@@ -43,18 +44,30 @@ export interface EvaluateOptions {
   observer?: Observer
 }
 
+/** A task under way. */
+export interface RunningTask {
+  readonly task: Task
+  /** Documents of this run, and those of them that had no answer when it began. */
+  readonly total: number
+  readonly missing: { readonly length: number }
+  /** So far, of tasks whose score is a mean. */
+  readonly score: { readonly value: number | undefined }
+  /** Documents that could not be asked or answered. */
+  readonly failures: readonly KeptAnswer[]
+}
+
 /** What is shown while it runs. */
 export interface Observer {
   /** @param done documents that were looked at, of `total` */
   surveyed?(task: OpenTask, done: number, total: number): void
   /** All documents were looked at. @param missing those without an answer, of all tasks */
   begun?(missing: number, total: number): void
-  answered?(run: TaskRun, answer: KeptAnswer): void
+  answered?(run: RunningTask, answer: KeptAnswer): void
 }
 
 export interface Evaluated {
   record: RunRecord
-  tasks: { open: OpenTask; run: TaskRun; record: TaskRecord; answers: ReadonlyMap<number, KeptAnswer> }[]
+  tasks: { open: OpenTask; run: RunningTask; record: TaskRecord; answers: ReadonlyMap<number, KeptAnswer> }[]
   /** Undefined where no model was asked, or nobody knows. */
   reuse?: ReuseStatistics
 }

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest"
 import { failureOf } from "../../../test/support/failure.js"
-import { allTasks, findTasks, taskGroups } from "./index.js"
+import { allTasks, findTasks, registerTask, taskGroups } from "./index.js"
 
 const names = (...asked: string[]): string[] => findTasks(asked).map(({ name }) => name)
 
@@ -48,4 +48,14 @@ it("tells what a task of the authors' has: filter, metrics, options, columns", (
     expect(new Set(task.metrics.map(({ name }) => name)).size).toBe(task.metrics.length)
     expect(new Set(task.columns).size).toBe(task.columns.length)
   }
+})
+
+it("knows tasks of one's own, by names that are free", () => {
+  const [known] = allTasks()
+  const own = { ...known, name: "own_task" }
+  registerTask(own)
+  expect(findTasks(["own_task"])).toEqual([own])
+  expect(names("own_*")).toEqual(["own_task"])
+  for (const name of ["own_task", known.name, "mmmu_pro"])
+    expect(() => registerTask({ ...known, name })).toThrow(/already/)
 })

@@ -2,6 +2,7 @@
 
 import { UserError } from "../../errors.js"
 import { nearest } from "../../nearest.js"
+import { Registry } from "../../registry.js"
 import type { Task } from "../task/task.js"
 import { ai2d } from "./ai2d.js"
 import { chartqa } from "./chartqa.js"
@@ -17,12 +18,10 @@ import { realworldqa } from "./realworldqa.js"
 import { seedbench } from "./seedbench.js"
 import { textTasks } from "./text/index.js"
 
-const TASKS = new Map<string, Task>(
-  [
-    ...[mmmuVal, mmmuProStandard, mmmuProVision, mmstar, mme, seedbench, mmbenchEnDev, realworldqa, ai2d, chartqa],
-    ...[muirbench, detailcaps, ...textTasks],
-  ].map((task) => [task.name, task]),
-)
+const tasks = new Registry<Task>("task", [
+  ...[mmmuVal, mmmuProStandard, mmmuProVision, mmstar, mme, seedbench, mmbenchEnDev, realworldqa, ai2d, chartqa],
+  ...[muirbench, detailcaps, ...textTasks],
+])
 
 /** Names of several tasks, as lmms-eval has them. Test splits have no public answers and are left out. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
@@ -31,9 +30,19 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   mmbench_en: ["mmbench_en_dev"],
 }
 
-/** The benchmarks that are there: those of the paper's tables in their order, then those of text alone. */
-export const allTasks = (): Task[] => [...TASKS.values()]
+/** The benchmarks that are there: those of the paper's tables in their order, those of text alone, those of one's own. */
+export const allTasks = (): Task[] => tasks.all()
 
+/**
+ * Makes a task of one's own known by its name, to `openTasks` and to whatever reads its results.
+ * @throws RangeError when there is one of the name
+ */
+export function registerTask(task: Task): void {
+  if (Object.hasOwn(GROUPS, task.name)) throw new RangeError(`there is a group ${task.name} already`)
+  tasks.register(task)
+}
+
+/** Names of several tasks: group -> its members. */
 export const taskGroups = (): Readonly<Record<string, readonly string[]>> => GROUPS
 
 /**
@@ -46,13 +55,13 @@ export function findTasks(names: readonly string[]): Task[] {
 }
 
 function tasksNamed(name: string): Task[] {
-  const task = TASKS.get(name)
+  const task = tasks.find(name)
   if (task) return [task]
-  if (Object.hasOwn(GROUPS, name)) return GROUPS[name].map((member) => TASKS.get(member)!)
+  if (Object.hasOwn(GROUPS, name)) return GROUPS[name].map((member) => tasks.named(member))
   const pattern = /[*?]/.test(name) ? wildcard(name) : undefined
   const found = pattern ? allTasks().filter((one) => pattern.test(one.name)) : []
   if (found.length > 0) return found
-  const known = [...TASKS.keys(), ...Object.keys(GROUPS)]
+  const known = [...tasks.names(), ...Object.keys(GROUPS)]
   const near = nearest(name, known)
   throw new UserError(`there is no task ${JSON.stringify(name)}`, {
     fix: near === undefined ? `there are ${known.join(", ")}` : `did you mean ${near}?`,
