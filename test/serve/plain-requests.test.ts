@@ -98,6 +98,14 @@ describe("curl and plain requests", () => {
     expect(await look("file:///etc/passwd")).toBe("image_not_available")
   })
 
+  it("does not so much as parse a picture of another format", async () => {
+    const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><rect width="9" height="9"/></svg>'
+    const url = `data:image/png;base64,${Buffer.from(svg).toString("base64")}`
+    const content = [{ type: "image_url", image_url: { url } }]
+    const response = await ask({ model: "bd", messages: [{ role: "user", content }] })
+    expect([response.status, await response.text()]).toEqual([400, expect.stringContaining("unsupported image format")])
+  })
+
   it("shows trainings as they grow, numbers, and how it is", async () => {
     const headers = { authorization: "Bearer key" }
     const runs = await (await fetch(`${server.url}/runs`, { headers })).json()

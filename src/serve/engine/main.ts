@@ -3,8 +3,12 @@
  * fault of a library, ends no server, and an operator that never returns can be ended.
  */
 
+import sharp from "sharp"
 import { EngineHost } from "./host.js"
 import type { FromEngine, ToEngine } from "./messages.js"
+
+// Strangers send pictures: a format that is not decoded is not parsed either, be it only to refuse it.
+sharp.block({ operation: ["VipsForeignLoadSvg"] })
 
 /** The server takes an engine that does not say so for long for stuck. */
 const BEAT_MS = 1000
