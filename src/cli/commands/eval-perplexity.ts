@@ -10,7 +10,11 @@ export function register(evaluate: Command): void {
     .argument("<model>", "a folder (also a LoRA adapter's), a .gguf file, a built-in name or a hub id")
     .argument("<file>", "the text, UTF-8", pathOf("file"))
     .option("--limit <n>", "count the first n tokens only", wholeNumber(1))
-    .option("--window <n>", "tokens that the model sees at a time (default: 1024, or all its positions)", wholeNumber(2))
+    .option(
+      "--window <n>",
+      "tokens that the model sees at a time (default: 1024, or all its positions)",
+      wholeNumber(2),
+    )
     .option("--stride <n>", "tokens of each window that are new, and count (default: half of it)", wholeNumber(1))
     .option("--mode <name>", "as autoregressive, block-diffusion or full-diffusion (default: as trained)")
     .option("--block-size <n>", "tokens denoised together (default: as trained)", wholeNumber(1))
