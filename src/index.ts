@@ -141,6 +141,57 @@ export {
   type UniformSource,
 } from "./paradigms/sampling.js"
 
+// Evaluate a model on benchmarks, and on tasks of one's own: docs/guide/evaluation.md.
+
+export type { Answerer, AskOptions, Failed, Reply, ReuseStatistics } from "./eval/answerer/answerer.js"
+export type { RemoteOptions } from "./eval/answerer/remote.js"
+export { type LocalSubjectOptions, localSubject, remoteSubject, type Subject } from "./eval/answerer/subject.js"
+export { type ComparedTask, type CompareOptions, type Comparison, compareRuns } from "./eval/compare/compare.js"
+export type { DifferingSample } from "./eval/compare/differing-samples.js"
+export type { Paired } from "./eval/compare/paired.js"
+export type {
+  Documents,
+  OpenOptions as OpenDocumentsOptions,
+  RowRange as DocumentRange,
+} from "./eval/documents/documents.js"
+export { type MetricToolsOptions, metricTools } from "./eval/metric-tools.js"
+export { type FileTask, readTaskFile } from "./eval/own-task/task-file.js"
+export { type Perplexity, type PerplexityEvent, type PerplexityOptions, perplexity } from "./eval/perplexity.js"
+export type { ScoredTask } from "./eval/results/files/results-json.js"
+export { type RescoreOptions, rescore } from "./eval/results/rescore.js"
+export { type AnsweredTask, type ScoreRunOptions, scoreRun } from "./eval/results/score-run.js"
+export type { Answers } from "./eval/results/score-task.js"
+export type { ScoredRun } from "./eval/results/scored-run.js"
+export type { Certainty, MetricResult, Speed, Tally, TaskResult } from "./eval/results/task-result.js"
+export type { WrongAnswer } from "./eval/results/wrong-answers.js"
+export { type Evaluated, type EvaluateOptions, evaluate, type Observer, type RunningTask } from "./eval/run/evaluate.js"
+export type { ChoiceLikelihood, KeptAnswer } from "./eval/run/kept-answer.js"
+export { type MergeOptions as MergeRunsOptions, mergeRuns } from "./eval/run/merge.js"
+export { closeTasks, type OpenTask, type OpenTasksOptions, openTasks } from "./eval/run/open-tasks.js"
+export type { ModelRecord, RunRecord, TaskRecord } from "./eval/run/run-record.js"
+export type { Shard } from "./eval/run/selection.js"
+export type { Interval as ConfidenceInterval } from "./eval/statistics/intervals.js"
+export type { McNemar } from "./eval/statistics/mcnemar.js"
+export type { ResamplingOptions } from "./eval/statistics/resampling.js"
+export type { GenerationOptions } from "./eval/task/generation-settings.js"
+export type { PythonRandom } from "./eval/task/python-random.js"
+export type {
+  Answered,
+  Asked,
+  Compat,
+  Counted,
+  Doc,
+  DocPicture,
+  HubSource,
+  MetricTools,
+  PartScore,
+  Task,
+  TaskMetric,
+} from "./eval/task/task.js"
+export { allTasks, findTasks, registerTask, taskGroups } from "./eval/tasks/index.js"
+export { pictureOf, picturesOf } from "./eval/tasks/parts/document.js"
+export { meanMetric } from "./eval/tasks/parts/mean-metric.js"
+
 // Compare texts, and metrics of one's own: docs/guide/ablate.md.
 
 export {
@@ -151,7 +202,6 @@ export {
   ROBERTA_LARGE_BASELINE,
 } from "./eval/bertscore.js"
 export { type Judged, type Metric, type MetricMaker, registerMetric } from "./eval/metrics.js"
-export { type Perplexity, type PerplexityEvent, type PerplexityOptions, perplexity } from "./eval/perplexity.js"
 export { loadTextEncoder, type TextEncoder, type TextEncoderOptions } from "./models/encoders/text-encoder.js"
 
 // Another family of models: docs/guide/add-a-model.md.
