@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError } from "commander"
 import { collect, folderPath, programOf, wholeNumber } from "../options.js"
 import { withDecoding } from "./decoding.js"
 import { register as compare } from "./eval-compare.js"
+import { register as perplexity } from "./eval-perplexity.js"
 import { register as rescore } from "./eval-rescore.js"
 
 /** `--limit 100` or `--limit 0.1`. */
@@ -85,4 +86,5 @@ export function register(program: Command): void {
     })
   rescore(evaluate)
   compare(evaluate)
+  perplexity(evaluate)
 }

@@ -1,0 +1,31 @@
+/** `diffusionvl eval perplexity`: the command's description; what it does is in ../eval-perplexity.ts. */
+
+import type { Command } from "commander"
+import { pathOf, wholeNumber } from "../options.js"
+
+export function register(evaluate: Command): void {
+  evaluate
+    .command("perplexity")
+    .description("how well a model foresees a text, from left to right, whatever its paradigm")
+    .argument("<model>", "a folder (also a LoRA adapter's), a .gguf file, a built-in name or a hub id")
+    .argument("<file>", "text in UTF-8", pathOf("file"))
+    .option(
+      "--window <n>",
+      "tokens that the model sees at a time (default: 1024, or all it has positions for)",
+      wholeNumber(2),
+    )
+    .option(
+      "--stride <n>",
+      "tokens of each window that are new, and count (default: half of the window)",
+      wholeNumber(1),
+    )
+    .option("--block-size <n>", "tokens denoised together (default: as trained)", wholeNumber(1))
+    .option("--json", "print the numbers as JSON")
+    .option("--base <name>", "the model that an adapter belongs to (default: the one that it names)")
+    .option("--dtype <type>", "auto, float32, bfloat16 or float16", "auto")
+    .option("--device <name>", "auto, cpu, cuda or mps", "auto")
+    .action(async (model: string, file: string, options) => {
+      const { perplexityCommand } = await import("../eval-perplexity.js")
+      await perplexityCommand(model, file, options)
+    })
+}
