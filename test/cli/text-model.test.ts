@@ -87,6 +87,21 @@ describe("a folder and a GGUF file", () => {
   })
 })
 
+it("the perplexity of a text file: the same of a folder and a GGUF file, and what cannot be is said", async () => {
+  writeFileSync(join(root, "text.txt"), "hello, zebra. hello, zebra.")
+  writeFileSync(join(root, "bad.txt"), Uint8Array.of(0x61, 0xff, 0x62))
+  const of = (model: string, file: string, ...more: string[]) =>
+    run("eval", "perplexity", model, join(root, file), "--dtype", "float32", "--device", "cpu", ...more)
+  const [folder, gguf] = await Promise.all([small.folder, small.gguf].map((model) => of(model, "text.txt", "--json")))
+  const found = JSON.parse(folder.out)
+  expect(found.tokenPerplexity).toBeGreaterThan(1)
+  expect(JSON.parse(gguf.out)).toEqual(found)
+  const shown = await of(small.folder, "text.txt", "--window", "4", "--stride", "2")
+  expect(shown).toMatchObject({ code: 0, out: expect.stringMatching(/bits per byte/) })
+  for (const file of ["bad.txt", "nowhere.txt"])
+    expect(await of(small.folder, file)).toMatchObject({ code: 1, err: expect.stringContaining(file) })
+})
+
 describe("convert", () => {
   it("makes a folder of a GGUF file that answers as it does", async () => {
     const out = join(root, "from-gguf")
