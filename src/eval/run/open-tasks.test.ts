@@ -69,5 +69,7 @@ it("what is not there is said", async () => {
   await expect(open(["ai2d"], { data: new Map([["ai2d", path("test.jsonl")]]) })).rejects.toThrow(
     /lacks options, image/,
   )
+  writeFileSync(path("typo.yaml"), `task: typo\ndata: test.jsonl\nprompt: "{{questoin}}"\ntarget: "{{answer}}"\n`)
+  await expect(open([path("typo.yaml")])).rejects.toMatchObject({ fix: "did you mean question?" })
   await expect(open(["ai2d"], { data: new Map([["ai2d", path("nowhere")]]) })).rejects.toThrow(/not there/)
 })

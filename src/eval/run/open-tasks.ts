@@ -4,6 +4,7 @@ import { existsSync } from "node:fs"
 import { resolve } from "node:path"
 import { UserError } from "../../errors.js"
 import type { DownloadOptions } from "../../hub/download.js"
+import { nearest } from "../../nearest.js"
 import { decodePicture } from "../answerer/pictures.js"
 import { type Documents, openDocuments } from "../documents/documents.js"
 import { type FileTask, isTaskFile, readTaskFile } from "../own-task/task-file.js"
@@ -94,7 +95,7 @@ async function openTask({ name, task }: Named, options: OpenTasksOptions): Promi
     })
   const documents = await openDocuments(from, { split: task.source, ...own?.open, download })
   try {
-    requireColumns(task, documents)
+    requireColumns(name, task, documents)
     const shown = await shownTask(task, options)
     const examples = data.get(`${task.name}${EXAMPLES}`)
     return {
@@ -133,13 +134,15 @@ export function closeTasks(tasks: readonly OpenTask[]): void {
   for (const { documents } of tasks) documents.close()
 }
 
-function requireColumns(task: Task, { columns, count }: Documents): void {
+function requireColumns(name: string, task: Task, { columns, count }: Documents): void {
   const missing = task.columns.filter((column) => !columns.includes(column))
-  if (missing.length > 0)
+  if (missing.length > 0) {
+    const meant = isTaskFile(name) ? nearest(missing[0], columns) : undefined
     throw new UserError(`the data lacks ${missing.join(", ")}: it has ${columns.join(", ")}`, {
       where: task.name,
-      fix: "it is not the data of this task, or another split of it",
+      fix: meant === undefined ? "it is not the data of this task, or another split of it" : `did you mean ${meant}?`,
     })
+  }
   if (count === 0) throw new UserError("the data has no documents", { where: task.name })
 }
 
