@@ -154,6 +154,7 @@ export type {
   OpenOptions as OpenDocumentsOptions,
   RowRange as DocumentRange,
 } from "./eval/documents/documents.js"
+export type { Split } from "./eval/documents/split.js"
 export { type MetricToolsOptions, metricTools } from "./eval/metric-tools.js"
 export { type FileTask, readTaskFile } from "./eval/own-task/task-file.js"
 export { type Perplexity, type PerplexityEvent, type PerplexityOptions, perplexity } from "./eval/perplexity.js"
