@@ -18,8 +18,11 @@ it("exact: but for case, marks and blanks; any reference", async () => {
     ["?", "!"],
     ["कि", "का"],
     ["", "yes"],
+    ["-5", "5"],
+    ["\u2212.5 m", "-.5 M."],
+    ["3-5", "3 5"],
   ]
-  expect(await scoresOf("exact", pairs)).toEqual([1, 0, 1, 1, 0, 0, 0, 0])
+  expect(await scoresOf("exact", pairs)).toEqual([1, 0, 1, 1, 0, 0, 0, 0, 0, 1, 1])
 })
 
 it("relaxed: numbers within 5 %, as ChartQA", async () => {

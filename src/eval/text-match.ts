@@ -1,9 +1,10 @@
 /** How alike two texts are by their characters. */
 
-/** Without differences of case, marks and blanks. */
+/** Without differences of case, marks and blanks; what makes a number negative is no mark. */
 export const normalised = (text: string): string =>
   text
     .toLowerCase()
+    .replace(/(?<![\p{L}\p{M}\p{N}])[-\u2212](?=[.,]?\p{N})/gu, "minus ")
     .replace(/[^\p{L}\p{M}\p{N}]+/gu, " ")
     .trim()
 
