@@ -14,7 +14,6 @@ let computed: number
 let cache: PictureCache
 let shows: PictureShows
 const model = {
-  // biome-ignore lint/correctness/useYield: as quick as that
   *encodeImagesInPieces(images: readonly ImageInput[]): Work<Tensor[]> {
     const values = images.map((one) => (one as unknown as { pixelValues: Float32Array }).pixelValues[0])
     computed += values.length

@@ -108,7 +108,12 @@ describe("a picture that was shown", () => {
     prepared = 0
     const processor = session.images!
     session.images = Object.create(processor, {
-      prepare: { value: (...args: Parameters<typeof processor.prepare>) => (prepared++, processor.prepare(...args)) },
+      prepare: {
+        value: (...args: Parameters<typeof processor.prepare>) => {
+          prepared++
+          return processor.prepare(...args)
+        },
+      },
     })
   })
   const show = async (...images: ImageSource[]) => {
