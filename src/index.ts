@@ -108,6 +108,7 @@ export {
   type RequestSize,
   type RunOptions,
 } from "./execution/executor.js"
+export type { PictureFeatures } from "./execution/picture-cache.js"
 export type { ShownPictures } from "./execution/shown-pictures.js"
 export type { ExecutorStatistics, KeptStatistics } from "./execution/statistics.js"
 export {

@@ -12,7 +12,7 @@ import { untilAborted } from "./until-aborted.js"
 
 /** What a picture gives a prompt. */
 export interface PictureFeatures {
-  /** [tokens, E]: whoever asked disposes of them, or leaves them to the garbage collector. */
+  /** Of `[tokens, E]`; whoever asked disposes of them, or leaves them to the garbage collector. */
   features: Tensor
   /** The same name, the same features. */
   name: string
