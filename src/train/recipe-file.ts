@@ -25,9 +25,23 @@ interface Read {
   lineOf: (path: Path) => number | undefined
 }
 
+/** What a file is called where it cannot be read, and an example of one. */
+export interface FileKind {
+  noun: string
+  example: string
+  /** A line that it may have. */
+  line: string
+}
+const RECIPE: FileKind = { noun: "recipe", example: "recipes/qwen2.5-vl-3b.yaml", line: "model: org/name" }
+
 /** Parses YAML text against a schema; every problem is named with its line. */
 export function parseYaml<T extends z.ZodType>(schema: T, text: string, where: string): z.output<T> {
   return checked(schema, read(text, where), { set: [], placeOf: (path) => path }, where)
+}
+
+/** Reads a file of another kind than a recipe. */
+export function readYamlFile<T extends z.ZodType>(schema: T, path: string, kind: FileKind): z.output<T> {
+  return checked(schema, read(readText(path, kind), path), { set: [], placeOf: (path) => path }, path, kind)
 }
 
 /** Reads a recipe; `overrides` ("train.max_steps=10") win over the file. */
@@ -88,28 +102,28 @@ function requireEffect(whole: unknown, recipes: readonly RecipeInFile[], set: re
 /** Whether a key is there. */
 const isAt = (value: unknown, path: Path): boolean => valueAt(value, path) !== undefined
 
-function readText(path: string): string {
-  requireNoUrl(path, "recipe")
-  const fix = "give the path of a YAML file, such as recipes/qwen2.5-vl-3b.yaml"
+function readText(path: string, { noun, example }: FileKind = RECIPE): string {
+  requireNoUrl(path, noun)
+  const fix = `give the path of a YAML file, such as ${example}`
   const bad = (what: string, cause?: unknown): UserError =>
     new UserError(what, { where: readable(path, 200), fix, cause })
   let bytes: Buffer
   try {
     // Looked at before it is opened: opening a pipe waits for its writer.
     const found = statSync(path)
-    if (!found.isFile()) throw bad("the recipe is not a regular file")
+    if (!found.isFile()) throw bad(`the ${noun} is not a regular file`)
     if (found.size > LARGEST)
-      throw bad(`the recipe has ${Math.ceil(found.size / 1024)} KiB, more than the ${LARGEST / 1024} allowed`)
+      throw bad(`the ${noun} has ${Math.ceil(found.size / 1024)} KiB, more than the ${LARGEST / 1024} allowed`)
     bytes = readFileSync(path)
   } catch (cause) {
     if (cause instanceof UserError) throw cause
-    throw bad(`the recipe cannot be read: ${readingFailure(cause)}`, cause)
+    throw bad(`the ${noun} cannot be read: ${readingFailure(cause)}`, cause)
   }
   const foreign = foreignFormat(bytes)
-  if (foreign) throw bad(`the recipe is ${foreign.what}, not YAML in UTF-8`)
+  if (foreign) throw bad(`the ${noun} is ${foreign.what}, not YAML in UTF-8`)
   const text = decodeUtf8(bytes)
-  if (typeof text !== "string") throw bad(`the recipe is not UTF-8: its byte ${text.badByte} is no character`)
-  if (/[\0-\x08\x0e-\x1f]/.test(text)) throw bad("the recipe has control characters: it is no text file")
+  if (typeof text !== "string") throw bad(`the ${noun} is not UTF-8: its byte ${text.badByte} is no character`)
+  if (/[\0-\x08\x0e-\x1f]/.test(text)) throw bad(`the ${noun} has control characters: it is no text file`)
   return text
 }
 
@@ -163,11 +177,12 @@ function checked<T extends z.ZodType>(
   { value, lineOf }: Read,
   { set, placeOf, of = () => "" }: { set: readonly SetKey[]; placeOf(path: Path): Path; of?(place: Path): string },
   where: string,
+  { noun, line }: FileKind = RECIPE,
 ): z.output<T> {
   if (typeof value !== "object" || Array.isArray(value))
-    throw new UserError(`the recipe is ${Array.isArray(value) ? "a list" : "a value"}, not keys with values`, {
+    throw new UserError(`the ${noun} is ${Array.isArray(value) ? "a list" : "a value"}, not keys with values`, {
       where,
-      fix: "write a key and its value on each line, such as model: org/name",
+      fix: `write a key and its value on each line, such as ${line}`,
     })
   const parsed = schema.safeParse(value ?? {})
   if (parsed.success) return parsed.data

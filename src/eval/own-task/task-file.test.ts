@@ -35,6 +35,13 @@ const LETTERS = [
 ]
 
 describe("a task of one's own", () => {
+  it("is called what it is where its file cannot be read", () => {
+    expect(() => readTaskFile(join(folder, "nowhere.yaml"))).toThrow("the task file cannot be read")
+    const list = join(folder, "list.yaml")
+    writeFileSync(list, "- task")
+    expect(() => readTaskFile(list)).toThrow("the task file is a list")
+  })
+
   it("fills its prompt, with choices in letters, and reads the letter of an answer", () => {
     const task = taskOf(...LETTERS, "target_is: index", "parts: kind", "group: picture")
     const doc = { question: "Which?", options: ["a cat", "a dog", 3], answer: 1, kind: "animals", picture: "p1" }

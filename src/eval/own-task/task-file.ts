@@ -4,13 +4,15 @@ import { dirname, resolve } from "node:path"
 import { UserError } from "../../errors.js"
 import { parseHubId } from "../../hub/hub-id.js"
 import { label } from "../../readable.js"
-import { readRecipe } from "../../train/recipe-file.js"
+import { readYamlFile } from "../../train/recipe-file.js"
 import type { OpenOptions } from "../documents/documents.js"
 import type { Doc, HubSource, Task } from "../task/task.js"
 import { extractionOf } from "./extract.js"
 import { OwnQuestions } from "./own-questions.js"
 import { partMetric } from "./part-metric.js"
 import { type Extraction, type TaskFileContent, taskFileSchema } from "./schema.js"
+
+const TASK = { noun: "task file", example: "examples/emoji/tasks/emoji.yaml", line: "task: my-task" }
 
 /** A task with the file that it stands in, and where its documents are. */
 export interface FileTask extends Task {
@@ -28,7 +30,7 @@ const keepsLines = (answer: Extraction): boolean =>
 
 /** @throws UserError naming the keys that are wrong, with their lines */
 export function readTaskFile(file: string): FileTask {
-  const content = readRecipe(taskFileSchema, file)
+  const content = readYamlFile(taskFileSchema, file, TASK)
   const { task: name, title = name, version, generation, group, pictures, image_root: imageRoot } = content
   const own = new OwnQuestions(content, extractionOf(content.answer, file))
   const data = dataOf(content, file)

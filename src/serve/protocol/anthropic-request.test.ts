@@ -1,18 +1,9 @@
 import { describe, expect, it } from "vitest"
-import type { ApiError } from "../api-error.js"
+import { refusalOf } from "../../../test/support/refusal.js"
 import { readCount, readMessages } from "./anthropic-request.js"
 
 const message = (changes: object = {}) =>
   readMessages({ model: "m", max_tokens: 5, messages: [{ role: "user", content: "hi" }], ...changes })
-const failure = (work: () => unknown): ApiError => {
-  try {
-    work()
-  } catch (error) {
-    expect(error).toMatchObject({ name: "ApiError", status: 400 })
-    return error as ApiError
-  }
-  throw new Error("nothing was refused")
-}
 
 describe("readMessages", () => {
   it("reads forms of answers, wherever clients write them", () => {
@@ -82,7 +73,7 @@ describe("readMessages", () => {
     [{ output_format: "json" }, "output_format"],
     [{ output_config: { format: { type: "json_object" } }, output_format: { type: "json_object" } }, "output_format"],
   ])("refuses %j by its key", (changes, param) => {
-    const { message: sentence, param: told } = failure(() => message(changes))
+    const { message: sentence, param: told } = refusalOf(() => message(changes))
     expect(told?.startsWith(param)).toBe(true)
     expect(sentence).toMatch(/\w \S/)
     expect(sentence).not.toMatch(/undefined|\[object|Invalid input/)
@@ -93,12 +84,12 @@ describe("readCount", () => {
   it("is a request without an answer", () => {
     const body = { model: "m", messages: [{ role: "user", content: "hi" }], tools: [] }
     expect(readCount(body)).toMatchObject({ request: { n: 0, prompt: { messages: body.messages } }, stream: false })
-    expect(failure(() => readCount([])).message).toMatch(/must be a JSON object/)
-    expect(failure(() => readCount({ ...body, tools: [{ name: "x" }] })).message).toMatch(/^tools are not supported/)
+    expect(refusalOf(() => readCount([])).message).toMatch(/must be a JSON object/)
+    expect(refusalOf(() => readCount({ ...body, tools: [{ name: "x" }] })).message).toMatch(/^tools are not supported/)
   })
 
   it.each(["thinking", "redacted_thinking"])("blocks of %s are refused in a sentence", (type) => {
     const messages = [{ role: "assistant", content: [{ type, thinking: "x", signature: "y" }] }]
-    expect(failure(() => message({ messages })).message).toMatch(/^thinking is not supported/)
+    expect(refusalOf(() => message({ messages })).message).toMatch(/^thinking is not supported/)
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import type { ApiError } from "../api-error.js"
+import { refusalOf } from "../../../test/support/refusal.js"
 import { readMessages } from "./anthropic-request.js"
 import { readChat } from "./openai-chat.js"
 import { readCompletion } from "./openai-completions.js"
@@ -7,15 +7,6 @@ import { readCompletion } from "./openai-completions.js"
 const chat = (changes: object = {}) => readChat({ model: "m", messages: [{ role: "user", content: "hi" }], ...changes })
 const message = (changes: object = {}) =>
   readMessages({ model: "m", max_tokens: 5, messages: [{ role: "user", content: "hi" }], ...changes })
-const failure = (work: () => unknown): ApiError => {
-  try {
-    work()
-  } catch (error) {
-    expect(error).toMatchObject({ name: "ApiError", status: 400 })
-    return error as ApiError
-  }
-  throw new Error("nothing was refused")
-}
 
 describe("readChat", () => {
   it("reads all that can be asked for", () => {
@@ -147,7 +138,7 @@ describe("readChat", () => {
     [{ frobnicate: 1 }, "frobnicate"],
     [{ response_format: { type: "json_schema" } }, "response_format"],
   ])("refuses %j by its key", (changes, param) => {
-    const { message, param: told } = failure(() => chat(changes))
+    const { message, param: told } = refusalOf(() => chat(changes))
     expect(told?.startsWith(param)).toBe(true)
     expect(message).toMatch(/\w+ \w+/)
     expect(message).not.toMatch(/undefined|\[object|Invalid input/)
@@ -190,7 +181,7 @@ describe("readCompletion", () => {
     { best_of: 3 },
     { messages: [] },
   ])("refuses %j", (changes) => {
-    expect(failure(() => readCompletion({ model: "m", prompt: "x", ...changes })).message).toMatch(/\w+/)
+    expect(refusalOf(() => readCompletion({ model: "m", prompt: "x", ...changes })).message).toMatch(/\w+/)
   })
 })
 
@@ -209,7 +200,7 @@ describe("a request of very many parts", () => {
   }
 
   it("is refused at once", () => {
-    expect(failure(() => chat(bad(2000, 1000).body)).message).toMatch(/more than 16384 lists and objects/)
+    expect(refusalOf(() => chat(bad(2000, 1000).body)).message).toMatch(/more than 16384 lists and objects/)
   })
 
   it.each([
@@ -217,7 +208,7 @@ describe("a request of very many parts", () => {
     ["messages", message],
   ])("is checked once, and told with the first that is wrong: %s", (_, read) => {
     const { body, looked } = bad(80, 200)
-    const { message: sentence, param } = failure(() => read(body))
+    const { message: sentence, param } = refusalOf(() => read(body))
     // Once where parts are counted, once against the schema.
     expect(looked.times).toBe(2 * 80 * 200)
     expect(sentence).toMatch(/^messages\.0\.content/)
