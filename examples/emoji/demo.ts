@@ -2,7 +2,7 @@
 
 import { basename, join, relative, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
-import { interruptible } from "../../src/cli/interrupt.js"
+import { interruptible } from "../../src/cli/process/interrupt.js"
 import { formatBytes, formatCount, formatDuration } from "../../src/cli/ui/format.js"
 import { PartProgress } from "../../src/cli/ui/parts.js"
 import { formatTable } from "../../src/cli/ui/table.js"

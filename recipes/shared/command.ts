@@ -73,7 +73,7 @@ async function runTyped<Settings extends object, Given extends string>(
   { name, given, load }: RecipeCommand<Settings, Given>,
   typed: Typed,
 ): Promise<void> {
-  const { interruptible } = await import("../../src/cli/interrupt.js")
+  const { interruptible } = await import("../../src/cli/process/interrupt.js")
   const { PartProgress } = await import("../../src/cli/ui/parts.js")
   const { readRecipe } = await import("../../src/train/config.js")
   const { settingsSchema, run } = await load()

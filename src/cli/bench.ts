@@ -10,7 +10,7 @@ import { benchTrain } from "../bench/train.js"
 import { UserError } from "../errors.js"
 import { shown } from "../readable.js"
 import { buildInfo, chooseComputeType, chooseDevice, type DType, engineInfo } from "../torch/index.js"
-import { interruptible } from "./interrupt.js"
+import { interruptible } from "./process/interrupt.js"
 import { Progress } from "./ui/progress.js"
 import { formatTable } from "./ui/table.js"
 

@@ -18,7 +18,7 @@ import {
   mpsAvailable,
 } from "../torch/index.js"
 import { measureBandwidth, measureMatmul } from "../torch/measure.js"
-import { EXIT_FAILED } from "./errors.js"
+import { EXIT_FAILED } from "./process/errors.js"
 import { formatBytes } from "./ui/format.js"
 
 /** One line of the screen. A fact that could not be had says why. */

@@ -14,8 +14,8 @@ import { register as reproduce } from "./commands/reproduce.js"
 import { register as scripts } from "./commands/scripts.js"
 import { register as serve } from "./commands/serve.js"
 import { register as train } from "./commands/train.js"
-import { EXIT_USAGE, reportError } from "./errors.js"
-import { isOutputError, OutputGuard } from "./output.js"
+import { EXIT_USAGE, reportError } from "./process/errors.js"
+import { isOutputError, OutputGuard } from "./process/output.js"
 
 /** A program: the installed one, or a script of the repository that ends, fails and is interrupted as that does. */
 export interface Commands {

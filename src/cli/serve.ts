@@ -2,8 +2,8 @@
 
 import { serve } from "../serve/serve.js"
 import { DEFAULT_MODELS, type LogEntry, type ServeOptions } from "../serve/settings.js"
-import { EXIT_FAILED, EXIT_INTERRUPTED } from "./errors.js"
-import { logLine } from "./log-line.js"
+import { EXIT_FAILED, EXIT_INTERRUPTED } from "./process/errors.js"
+import { logLine } from "./process/log-line.js"
 
 export interface ServeCommandOptions {
   port: number

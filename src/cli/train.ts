@@ -11,8 +11,8 @@ import { readTrainingPlan, type TrainingPlan, withPlanOutput } from "../train/pl
 import { renderTrainingReport } from "../train/report.js"
 import { type PlanEvent, runPlan } from "../train/run-plan.js"
 import type { TrainingEvent } from "../train/trainer.js"
-import { interruptible } from "./interrupt.js"
 import { downloadObserver } from "./open-model.js"
+import { interruptible } from "./process/interrupt.js"
 import { formatBytes, formatCount, formatDuration } from "./ui/format.js"
 import { Progress } from "./ui/progress.js"
 

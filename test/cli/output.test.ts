@@ -5,7 +5,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } fr
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { OutputGuard, type OutputProcess } from "../../src/cli/output.js"
+import { OutputGuard, type OutputProcess } from "../../src/cli/process/output.js"
 import { linux } from "../support/needs.js"
 
 const program = resolve(import.meta.dirname, "../../bin/diffusionvl.mjs")

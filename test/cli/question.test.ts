@@ -2,7 +2,7 @@
 
 import { PassThrough, Readable } from "node:stream"
 import { describe, expect, it } from "vitest"
-import { decodingNotes, decodingOptions, readQuestion } from "../../src/cli/generate.js"
+import { decodingNotes, decodingOptions, readQuestion } from "../../src/cli/answer/generate.js"
 import { createProgram } from "../../src/cli/main.js"
 import { DecodingReport } from "../../src/paradigms/decoding-report.js"
 

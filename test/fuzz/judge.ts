@@ -1,6 +1,6 @@
 /** Whether a text may reach a person: sentences only, no wording of the engine, and not pages of it. */
 
-import { reportError } from "../../src/cli/errors.js"
+import { reportError } from "../../src/cli/process/errors.js"
 import { UserError } from "../../src/errors.js"
 import { Nonsense } from "./target.js"
 

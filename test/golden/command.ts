@@ -1,9 +1,9 @@
 /** `npm run fixtures`: the command's description; what it does is in fixtures.ts. */
 
 import type { Command } from "commander"
-import { interruptible } from "../../src/cli/interrupt.js"
 import type { Commands } from "../../src/cli/main.js"
 import { folderPath } from "../../src/cli/options.js"
+import { interruptible } from "../../src/cli/process/interrupt.js"
 
 /** A program of its own, which ends and fails as the installed one does. */
 export const fixtures: Commands = { name: "npm run fixtures --", register: [register], writesFiles: [] }

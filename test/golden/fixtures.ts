@@ -1,6 +1,6 @@
 /** Golden cases on the terminal: a line per kind, what failed and how, and the count at the end. */
 
-import { EXIT_FAILED } from "../../src/cli/errors.js"
+import { EXIT_FAILED } from "../../src/cli/process/errors.js"
 import { Progress, type TextStream } from "../../src/cli/ui/progress.js"
 import { padTo } from "../../src/cli/ui/width.js"
 import { type KindResult, runFixtures } from "./run.js"

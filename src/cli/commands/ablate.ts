@@ -53,7 +53,7 @@ export function register(program: Command): void {
     .option("--set <key=value>", "override a key of the recipe; may be given several times", collect)
     .addOption(list("--sizes <list>", "block sizes", wholeNumber(1), [1, 4, 8, 16]))
     .action(async (model: string | undefined, options, command: Command) => {
-      const { ablateBlockSize } = await import("../ablate.js")
+      const { ablateBlockSize } = await import("../eval/ablate.js")
       await ablateBlockSize(model, { ...options, program: programOf(command) })
     })
   withModel(withQuestions(ablate.command("steps"), "runs/ablate-steps"))
@@ -62,7 +62,7 @@ export function register(program: Command): void {
       list("--steps <list>", "steps per block (default: all, ¾, half and ¼ of the block size)", wholeNumber(1)),
     )
     .action(async (options, command: Command) => {
-      const { ablateSteps } = await import("../ablate.js")
+      const { ablateSteps } = await import("../eval/ablate.js")
       await ablateSteps({ ...options, program: programOf(command) })
     })
   withModel(withQuestions(ablate.command("threshold"), "runs/ablate-threshold"))
@@ -70,7 +70,7 @@ export function register(program: Command): void {
     .addOption(list("--thresholds <list>", "thresholds", numberBetween(0, 1), [1, 0.8, 0.6, 0.4, 0.2]))
     .option("--remasking <strategy>", "low_confidence_dynamic or sequential_dynamic (default: as the model asks for)")
     .action(async (options, command: Command) => {
-      const { ablateThreshold } = await import("../ablate.js")
+      const { ablateThreshold } = await import("../eval/ablate.js")
       await ablateThreshold({ ...options, program: programOf(command) })
     })
 }

@@ -12,7 +12,7 @@ export function register(evaluate: Command): void {
     .option("--seed <n>", "of the intervals", wholeNumber(0), 0)
     .option("--out <file>", "the page that is written", pathOf("file"), "comparison.html")
     .action(async (folders: string[], options, command: Command) => {
-      const { compareCommand } = await import("../eval-compare.js")
+      const { compareCommand } = await import("../eval/compare.js")
       await compareCommand(folders, { ...options, program: programOf(command) })
     })
 }

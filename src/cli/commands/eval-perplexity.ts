@@ -24,7 +24,7 @@ export function register(evaluate: Command): void {
     .option("--dtype <type>", "auto, float32, bfloat16 or float16", "auto")
     .option("--device <name>", "auto, cpu, cuda or mps", "auto")
     .action(async (model: string, file: string, _, command: Command) => {
-      const { perplexityCommand } = await import("../eval-perplexity.js")
+      const { perplexityCommand } = await import("../eval/perplexity.js")
       await perplexityCommand(model, file, command.optsWithGlobals())
     })
 }

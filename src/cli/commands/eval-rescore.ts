@@ -15,7 +15,7 @@ export function register(evaluate: Command): void {
     .option("--seed <n>", "of the intervals", wholeNumber(0), 0)
     .option("--out <folder>", "where the scores are written (default: the folder)", folderPath)
     .action(async (folder: string, options) => {
-      const { rescoreCommand } = await import("../eval-rescore.js")
+      const { rescoreCommand } = await import("../eval/rescore.js")
       await rescoreCommand(folder, options)
     })
 }

@@ -61,7 +61,7 @@ function registerRun(evaluate: Command): Command {
     .option("--dtype <type>", "auto, float32, bfloat16 or float16", "auto")
     .option("--device <name>", "auto, cpu, cuda or mps", "auto")
     .action(async (model: string | undefined, _, command: Command) => {
-      const { evaluateCommand } = await import("../eval.js")
+      const { evaluateCommand } = await import("../eval/run.js")
       await evaluateCommand(model, { ...command.optsWithGlobals(), program: programOf(command) })
     })
 }
@@ -81,7 +81,7 @@ export function register(program: Command): void {
     .option("--bertscore <name>", ENCODER)
     .option("--partial", "score what there is: answers may be missing")
     .action(async (folders: string[], options) => {
-      const { mergeCommand } = await import("../eval.js")
+      const { mergeCommand } = await import("../eval/run.js")
       await mergeCommand(folders, options)
     })
   rescore(evaluate)

@@ -32,7 +32,7 @@ export function register(program: Command): void {
     .option("--regex <pattern>", "the answer is a text that the whole pattern matches")
     .option("--no-stream", "print the answer when it is whole")
     .action(async (prompt: string | undefined, _, command: Command) => {
-      const { generateCommand } = await import("../generate.js")
+      const { generateCommand } = await import("../answer/generate.js")
       await generateCommand(prompt, command.optsWithGlobals())
     })
   withModel(program.command("chat"))
@@ -43,7 +43,7 @@ export function register(program: Command): void {
     )
     .option("--api-key <key>", "with --url: the key that the server wants (or DIFFUSIONVL_API_KEY)")
     .action(async (_, command: Command) => {
-      const { chat } = await import("../chat.js")
+      const { chat } = await import("../answer/chat.js")
       const options = command.optsWithGlobals()
       const model = command.getOptionValueSource("model") === "default" && options.url ? undefined : options.model
       await chat({ ...options, model })

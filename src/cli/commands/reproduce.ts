@@ -34,7 +34,7 @@ export function register(program: Command): void {
     .option("--device <name>", "auto, cpu, cuda or mps", "auto")
     .option("--out <folder>", "where everything is written (default: runs/reproduce-…)", folderPath)
     .action(async (what, options, command: Command) => {
-      const { reproduceCommand } = await import("../reproduce.js")
+      const { reproduceCommand } = await import("../eval/reproduce.js")
       await reproduceCommand(what, { ...options, program: programOf(command) })
     })
 }

@@ -5,7 +5,7 @@ import fc from "fast-check"
 import { afterAll, describe, expect, it } from "vitest"
 import { UserError } from "../../errors.js"
 import type { Doc } from "../task/task.js"
-import { RowScanner, splitFields } from "./delimited-scanner.js"
+import { RowScanner, splitFields } from "./delimited/scanner.js"
 import { openDocuments } from "./documents.js"
 import { isStoredPicture } from "./pictures.js"
 

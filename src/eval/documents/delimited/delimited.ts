@@ -1,13 +1,13 @@
 /** TSV and CSV files: rows by number, of which only the places are held in memory. */
 
 import { closeSync, fstatSync, readSync } from "node:fs"
-import { decodeUtf8, foreignFormat } from "../../data/encoding.js"
-import { openDataFile } from "../../data/json-array.js"
-import { UserError } from "../../errors.js"
-import { readable } from "../../readable.js"
-import type { Doc } from "../task/task.js"
-import { RowScanner, splitFields } from "./delimited-scanner.js"
-import type { Batch, Table } from "./table.js"
+import { decodeUtf8, foreignFormat } from "../../../data/encoding.js"
+import { openDataFile } from "../../../data/json-array.js"
+import { UserError } from "../../../errors.js"
+import { readable } from "../../../readable.js"
+import type { Doc } from "../../task/task.js"
+import type { Batch, Table } from "../table.js"
+import { RowScanner, splitFields } from "./scanner.js"
 
 const CHUNK = 1 << 20
 

@@ -1,6 +1,6 @@
 /** Standard output and error that are closed or full: what the program does then, and how it ends. */
 
-import { systemFailure } from "../system-failures.js"
+import { systemFailure } from "../../system-failures.js"
 import { EXIT_FAILED } from "./errors.js"
 
 /** What `OutputGuard` needs of a process; tests pass their own. */

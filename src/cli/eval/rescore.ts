@@ -1,10 +1,10 @@
 /** Scores a run anew, and prints its scores. */
 
 import { resolve } from "node:path"
-import { rescore } from "../eval/results/rescore.js"
-import { printScored } from "./eval.js"
-import { interruptible } from "./interrupt.js"
-import { downloadObserver } from "./open-model.js"
+import { rescore } from "../../eval/results/rescore.js"
+import { downloadObserver } from "../open-model.js"
+import { interruptible } from "../process/interrupt.js"
+import { printScored } from "./run.js"
 import { scoringTools } from "./scoring-tools.js"
 
 export interface RescoreCommandOptions {

@@ -1,7 +1,7 @@
 /** How errors reach a person: sentences for what they can mend, a stack only with --debug. */
 
-import { messageOf, UserError } from "../errors.js"
-import { systemFailure } from "../system-failures.js"
+import { messageOf, UserError } from "../../errors.js"
+import { systemFailure } from "../../system-failures.js"
 
 export const EXIT_FAILED = 1
 export const EXIT_USAGE = 2

@@ -38,7 +38,7 @@ export async function interruptible<T>(
   signals.on("SIGTERM", onSignal)
   try {
     // Node's handlers wait for the event loop. Loaded here, because commands import this file before they run.
-    if ((signals as unknown) === process) unwatch = (await import("../torch/signals.js")).watchInterrupts(NOTICE)
+    if ((signals as unknown) === process) unwatch = (await import("../../torch/signals.js")).watchInterrupts(NOTICE)
     controller.signal.throwIfAborted()
     const result = await work(controller.signal)
     if (controller.signal.aborted) throw new Interrupted()

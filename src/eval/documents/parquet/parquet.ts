@@ -1,11 +1,11 @@
 /** Parquet files, of which no more is in memory than what is read together. */
 
 import { type FileMetaData, parquetMetadataAsync, parquetSchema } from "hyparquet"
-import { UserError } from "../../errors.js"
-import { readable } from "../../readable.js"
-import { type FileBytes, openBytes } from "./file-bytes.js"
-import { ParquetGroup, stringFromBytes } from "./parquet-group.js"
-import type { Batch, Table } from "./table.js"
+import { UserError } from "../../../errors.js"
+import { readable } from "../../../readable.js"
+import { type FileBytes, openBytes } from "../file-bytes.js"
+import type { Batch, Table } from "../table.js"
+import { ParquetGroup, stringFromBytes } from "./row-group.js"
 
 const FIX = "download the file again; if it stays so, the data is published damaged"
 

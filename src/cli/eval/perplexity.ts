@@ -2,17 +2,17 @@
 
 import { statSync } from "node:fs"
 import { dirname, relative, resolve } from "node:path"
-import { explaining, writeJson } from "../checkpoint/files.js"
-import { readTextFile } from "../checkpoint/json.js"
-import { UserError } from "../errors.js"
-import { type Perplexity, type PerplexityEvent, type PerplexityOptions, perplexity } from "../eval/perplexity.js"
-import { inMode } from "../generate/mode.js"
-import { makeFolder } from "../make-folder.js"
-import type { AnyParadigm } from "../paradigms/registry.js"
-import { interruptible } from "./interrupt.js"
-import { type ModelOptions, openForCommand } from "./open-model.js"
-import { formatCount } from "./ui/format.js"
-import { Progress } from "./ui/progress.js"
+import { explaining, writeJson } from "../../checkpoint/files.js"
+import { readTextFile } from "../../checkpoint/json.js"
+import { UserError } from "../../errors.js"
+import { type Perplexity, type PerplexityEvent, type PerplexityOptions, perplexity } from "../../eval/perplexity.js"
+import { inMode } from "../../generate/mode.js"
+import { makeFolder } from "../../make-folder.js"
+import type { AnyParadigm } from "../../paradigms/registry.js"
+import { type ModelOptions, openForCommand } from "../open-model.js"
+import { interruptible } from "../process/interrupt.js"
+import { formatCount } from "../ui/format.js"
+import { Progress } from "../ui/progress.js"
 
 export interface PerplexityCommandOptions
   extends ModelOptions,

@@ -2,12 +2,14 @@
 
 import { existsSync } from "node:fs"
 import { createInterface } from "node:readline"
-import { messageOf } from "../errors.js"
-import { EqualLogitsError, NotFiniteError } from "../paradigms/not-finite.js"
-import { imagePrompt, type Message } from "../text/conversation.js"
-import { PlainFormat } from "../text/plain-format.js"
-import { urlProblem, urlSentence } from "../url.js"
-import type { Answerer } from "./answerer.js"
+import { messageOf } from "../../errors.js"
+import { EqualLogitsError, NotFiniteError } from "../../paradigms/not-finite.js"
+import { imagePrompt, type Message } from "../../text/conversation.js"
+import { PlainFormat } from "../../text/plain-format.js"
+import { urlProblem, urlSentence } from "../../url.js"
+import type { Answerer } from "../eval/answerer.js"
+import { type ModelOptions, openForCommand } from "../open-model.js"
+import { interruptible } from "../process/interrupt.js"
 import {
   type DecodingFlags,
   decodingNotes,
@@ -16,8 +18,6 @@ import {
   streamAnswer,
   systemMessages,
 } from "./generate.js"
-import { interruptible } from "./interrupt.js"
-import { type ModelOptions, openForCommand } from "./open-model.js"
 import { askServer } from "./remote-chat.js"
 
 const HELP = "/image FILE shows a picture with the next message, /reset starts anew, /quit ends"

@@ -1,7 +1,7 @@
 /** An entry of a server's log as people read it. */
 
-import { oneLine } from "../readable.js"
-import type { LogEntry } from "../serve/settings.js"
+import { oneLine } from "../../readable.js"
+import type { LogEntry } from "../../serve/settings.js"
 
 /** What it holds may be a stranger's: it neither begins lines nor speaks to the terminal. */
 export function logLine({ event, ...rest }: LogEntry): string {

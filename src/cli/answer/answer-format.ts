@@ -1,8 +1,8 @@
 /** The format of an answer as the command line names it. */
 
-import { readJsonObject } from "../checkpoint/json.js"
-import { UserError } from "../errors.js"
-import type { AnswerFormat } from "../grammar/format.js"
+import { readJsonObject } from "../../checkpoint/json.js"
+import { UserError } from "../../errors.js"
+import type { AnswerFormat } from "../../grammar/format.js"
 
 export interface FormatFlags {
   /** File of a JSON Schema. */

@@ -2,10 +2,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
-import { writeParquet } from "../../../test/support/parquet-file.js"
-import { UserError } from "../../errors.js"
-import type { Doc } from "../task/task.js"
-import { type Documents, openDocuments, type RowRange } from "./documents.js"
+import { writeParquet } from "../../../../test/support/parquet-file.js"
+import { UserError } from "../../../errors.js"
+import type { Doc } from "../../task/task.js"
+import { type Documents, openDocuments, type RowRange } from "../documents.js"
 
 const folder = mkdtempSync(join(tmpdir(), "documents-"))
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -2,17 +2,17 @@
 
 import type { Readable } from "node:stream"
 import { text as readAll } from "node:stream/consumers"
-import { UserError } from "../errors.js"
-import { type GenerateOptions, type GenerateStats, generate, generateText } from "../generate/generate.js"
-import type { Session } from "../generate/session.js"
-import type { DecodingOptions } from "../paradigms/decoding-options.js"
-import type { DecodingReport } from "../paradigms/decoding-report.js"
-import { imagePrompt, type Message } from "../text/conversation.js"
-import { PlainFormat } from "../text/plain-format.js"
+import { UserError } from "../../errors.js"
+import { type GenerateOptions, type GenerateStats, generate, generateText } from "../../generate/generate.js"
+import type { Session } from "../../generate/session.js"
+import type { DecodingOptions } from "../../paradigms/decoding-options.js"
+import type { DecodingReport } from "../../paradigms/decoding-report.js"
+import { imagePrompt, type Message } from "../../text/conversation.js"
+import { PlainFormat } from "../../text/plain-format.js"
+import { type ModelOptions, openForCommand } from "../open-model.js"
+import { interruptible } from "../process/interrupt.js"
+import { DenoiseView } from "../ui/denoise.js"
 import { answerFormat, type FormatFlags } from "./answer-format.js"
-import { interruptible } from "./interrupt.js"
-import { type ModelOptions, openForCommand } from "./open-model.js"
-import { DenoiseView } from "./ui/denoise.js"
 
 export interface GenerateCommandOptions extends ModelOptions, DecodingFlags, FormatFlags {
   model: string

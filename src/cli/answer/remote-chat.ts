@@ -1,11 +1,11 @@
 /** A conversation with a server. */
 
-import { UserError } from "../errors.js"
-import type { ClientStatistics } from "../serve/client/client.js"
-import { createClient } from "../serve/client/create.js"
-import type { DraftToken } from "../serve/request.js"
-import type { Answerer } from "./answerer.js"
-import { DenoiseView } from "./ui/denoise.js"
+import { UserError } from "../../errors.js"
+import type { ClientStatistics } from "../../serve/client/client.js"
+import { createClient } from "../../serve/client/create.js"
+import type { DraftToken } from "../../serve/request.js"
+import type { Answerer } from "../eval/answerer.js"
+import { DenoiseView } from "../ui/denoise.js"
 
 /** @throws UserError when the server cannot be reached or has no such model */
 export async function askServer(

@@ -1,12 +1,12 @@
 /** Compares runs, and prints their differences. */
 
 import { relative, resolve } from "node:path"
-import { compareRuns } from "../eval/compare/compare.js"
-import { differenceRows } from "../eval/compare/printed.js"
-import { writeComparisonReport } from "../eval/report/comparison-report.js"
+import { compareRuns } from "../../eval/compare/compare.js"
+import { differenceRows } from "../../eval/compare/printed.js"
+import { writeComparisonReport } from "../../eval/report/comparison-report.js"
+import { shellWord } from "../shell.js"
+import { formatTable } from "../ui/table.js"
 import { scoringTools } from "./scoring-tools.js"
-import { shellWord } from "./shell.js"
-import { formatTable } from "./ui/table.js"
 
 export interface CompareCommandOptions {
   bertscore?: string
