@@ -28,8 +28,8 @@ export { type DecodeImageOptions, decodeImage, type RgbImage } from "./image/dec
 export type { DecodingOptions } from "./paradigms/decoding-options.js"
 export { type AppliedSetting, DecodingReport, type Origin, type SettingLeftOut } from "./paradigms/decoding-report.js"
 export { type ChatFormat, IGNORE, IMAGE, imagePrompt, type Message, type Part } from "./text/conversation.js"
-export type { Cut } from "./text/cuts.js"
-export { Tokenizer } from "./text/tokenizer.js"
+export type { Cut } from "./text/tokenizer/cuts.js"
+export { Tokenizer } from "./text/tokenizer/tokenizer.js"
 
 // Serve models, and ask a model here or a server: docs/guide/serving.md, docs/guide/streaming.md.
 
@@ -90,13 +90,13 @@ export type { TurnMarks, TurnRule } from "./paradigms/full-diffusion/turns.js"
 export type { ImageSpan } from "./text/image-span.js"
 export type { ImageRun } from "./text/layout.js"
 export { keepFreedMemory } from "./torch/memory.js"
-export type { TrainingConfig } from "./train/config.js"
 export { TrainingData } from "./train/data.js"
 export type { StepMetrics } from "./train/metrics.js"
 export { AdamW, type AdamWOptions, type Parameter } from "./train/optimizer.js"
-export type { OptionValue, Override } from "./train/overrides.js"
-export { readTrainingPlan, readTrainingRecipe, type Stage, type TrainingPlan } from "./train/plan.js"
-export { type PlanEvent, runPlan, type StageOutcome } from "./train/run-plan.js"
+export type { TrainingConfig } from "./train/recipe/config.js"
+export type { OptionValue, Override } from "./train/recipe/overrides.js"
+export { readTrainingPlan, readTrainingRecipe, type Stage, type TrainingPlan } from "./train/recipe/plan.js"
+export { type PlanEvent, runPlan, type StageOutcome } from "./train/run/run-plan.js"
 export { finishedModel, type TrainingEvent, type TrainOptions, train } from "./train/trainer.js"
 
 // Decode token ids, step by step.
@@ -220,7 +220,7 @@ export {
   type SplitRule,
 } from "./checkpoint/layout.js"
 export type { PictureSize } from "./image/picture-size.js"
-export type { ImagePiece } from "./image/pieces.js"
+export type { ImagePiece } from "./image/processors/pieces.js"
 export type { Work } from "./in-turns.js"
 export type {
   Architecture,
@@ -256,7 +256,7 @@ export { loadCheckpoint } from "./models/load.js"
 
 // Another vision tower, or a connector: docs/guide/add-a-tower.md.
 
-export type { TileArrangement, TileGrid } from "./image/tile-arrangement.js"
+export type { TileArrangement, TileGrid } from "./image/processors/tile-arrangement.js"
 export type { Connector, ConnectorConfig, ConnectorFamily } from "./models/connectors/connector.js"
 export { connectorNamed, registerConnector } from "./models/connectors/registry.js"
 export type { FeatureSource, FeatureStore } from "./models/feature-store.js"
@@ -313,6 +313,6 @@ export {
   registerParadigm,
 } from "./paradigms/registry.js"
 export { EmbeddingSources, type SequenceInput } from "./paradigms/sequence-input.js"
-export type { AnswerSpan } from "./text/answer-spans.js"
+export type { AnswerSpan } from "./text/formats/answer-spans.js"
 export { type LayoutOptions, layOut, type SequenceLayout } from "./text/layout.js"
 export type { Encoded, EncodeOptions, LearnedTokens } from "./text/writer.js"

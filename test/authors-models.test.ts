@@ -17,7 +17,7 @@ import { paradigmNamed, paradigms } from "../src/paradigms/registry.js"
 import { asParadigm } from "../src/paradigms/translate.js"
 import { encodeTraining, type Message } from "../src/text/conversation.js"
 import { spanOf } from "../src/text/image-span.js"
-import { Tokenizer } from "../src/text/tokenizer.js"
+import { Tokenizer } from "../src/text/tokenizer/tokenizer.js"
 import { backward, setThreads, tidy } from "../src/torch/index.js"
 import {
   AUTHORS_TYPES,

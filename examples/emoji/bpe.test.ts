@@ -6,7 +6,7 @@ import fc from "fast-check"
 import { Tokenizer as RustTokenizer } from "tokenizers"
 import { describe, expect, test } from "vitest"
 import { encodePrompt, IMAGE } from "../../src/text/conversation.js"
-import { Tokenizer } from "../../src/text/tokenizer.js"
+import { Tokenizer } from "../../src/text/tokenizer/tokenizer.js"
 import { trainTokenizer, writeTokenizer } from "./bpe.js"
 import { QWEN_CHAT_TEMPLATE } from "./chat-template.js"
 

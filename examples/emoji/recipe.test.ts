@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { describe, expect, it } from "vitest"
-import { readRecipe } from "../../src/train/config.js"
+import { readRecipe } from "../../src/train/recipe/config.js"
 import { failureOf } from "../../test/support/failure.js"
 import { demoSchema, requireEffect } from "./recipe.js"
 

@@ -14,8 +14,8 @@ import {
   trainingSchema,
   upTo,
   weightDecaySchema,
-} from "../../src/train/config.js"
-import { problemsOf } from "../../src/train/recipe-problems.js"
+} from "../../src/train/recipe/config.js"
+import { problemsOf } from "../../src/train/recipe/recipe-problems.js"
 import { OPTIONS } from "./data/records.js"
 
 const count = upTo(1_000_000)

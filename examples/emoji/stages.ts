@@ -1,7 +1,7 @@
 /** The trainings of the demo, as ordinary recipes of the trainer: what the demo does, `diffusionvl train` can do. */
 
 import { join } from "node:path"
-import { type TrainingConfig, trainingSchema } from "../../src/train/config.js"
+import { type TrainingConfig, trainingSchema } from "../../src/train/recipe/config.js"
 import { finishedModel } from "../../src/train/trainer.js"
 import type { DemoRecipe } from "./recipe.js"
 

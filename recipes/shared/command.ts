@@ -75,7 +75,7 @@ async function runTyped<Settings extends object, Given extends string>(
 ): Promise<void> {
   const { interruptible } = await import("../../src/cli/process/interrupt.js")
   const { PartProgress } = await import("../../src/cli/ui/parts.js")
-  const { readRecipe } = await import("../../src/train/config.js")
+  const { readRecipe } = await import("../../src/train/recipe/config.js")
   const { settingsSchema, run } = await load()
   const { out, recipe, seed, set = [], train = [] } = typed
   const file = recipe ?? fileURLToPath(new URL(`../${name}/recipe.yaml`, import.meta.url))

@@ -3,7 +3,7 @@
 import { join } from "node:path"
 import { writeFileAtomic } from "../../src/checkpoint/files.js"
 import { lockFolder } from "../../src/checkpoint/lock.js"
-import { requirePlaces } from "../../src/train/output-places.js"
+import { requirePlaces } from "../../src/train/run/output-places.js"
 import { Clock } from "./clock.js"
 import { hashesOf, keepIdentity } from "./identity.js"
 import { htmlReport, markdownReport, type Report } from "./report-pages.js"

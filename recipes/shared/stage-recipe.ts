@@ -2,8 +2,8 @@
 
 import { fileURLToPath } from "node:url"
 import { UserError } from "../../src/errors.js"
-import type { TrainingConfig } from "../../src/train/config.js"
-import { readTrainingRecipe } from "../../src/train/plan.js"
+import type { TrainingConfig } from "../../src/train/recipe/config.js"
+import { readTrainingRecipe } from "../../src/train/recipe/plan.js"
 
 export interface StageKeys {
   /** `key=value` of the run that --train may override. */

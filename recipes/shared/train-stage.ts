@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import type { TrainingConfig } from "../../src/train/config.js"
+import type { TrainingConfig } from "../../src/train/recipe/config.js"
 import { finishedModel, type TrainingEvent, train } from "../../src/train/trainer.js"
 import type { Observer } from "./run.js"
 

@@ -3,7 +3,7 @@
 import { registerTower } from "diffusionvl"
 import { efficientNetLite } from "../../examples/efficientnet-lite0/tower.js"
 import { towerOfType } from "../../src/models/towers/registry.js"
-import { prepare } from "../../src/train/prepare.js"
+import { prepare } from "../../src/train/run/prepare.js"
 import { finishedModel } from "../../src/train/trainer.js"
 import type { Clock } from "../shared/clock.js"
 import type { Report } from "../shared/report-pages.js"

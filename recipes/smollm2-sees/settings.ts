@@ -2,7 +2,7 @@
 
 import { z } from "zod"
 import { REMASKING_STRATEGIES } from "../../src/paradigms/block-diffusion/remasking.js"
-import { loraSchema } from "../../src/train/config.js"
+import { loraSchema } from "../../src/train/recipe/config.js"
 import type { RunOptions as Options } from "../shared/run.js"
 
 const count = z.int().min(0).max(100_000)

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, it } from "vitest"
-import { readRecipe } from "../../src/train/config.js"
+import { readRecipe } from "../../src/train/recipe/config.js"
 import { writeLettersModel } from "../../test/support/letters-model.js"
 import type { Observer } from "../shared/run.js"
 import { Answerer } from "./answerer.js"

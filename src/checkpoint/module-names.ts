@@ -2,8 +2,8 @@
 
 import { UserError } from "../errors.js"
 import { shown } from "../readable.js"
-import { mayBacktrack } from "../text/backtracking.js"
 import { OutOfTime, withTimeLimit } from "../text/time-limit.js"
+import { mayBacktrack } from "../text/tokenizer/backtracking.js"
 import type { LoraSettings, ModuleNames } from "./peft-config.js"
 
 export const ALL_LINEAR = "all-linear"

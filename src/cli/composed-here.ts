@@ -4,8 +4,8 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { localCopy } from "../hub/local-copy.js"
-import type { TrainingConfig } from "../train/config.js"
-import { openStart } from "../train/start.js"
+import type { TrainingConfig } from "../train/recipe/config.js"
+import { openStart } from "../train/run/start.js"
 
 /**
  * Writes connector and tokenizer into a folder of its own.

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, expect, it } from "vitest"
 import { UserError } from "../errors.js"
-import { Tokenizer } from "../text/tokenizer.js"
+import { Tokenizer } from "../text/tokenizer/tokenizer.js"
 import { type CheckEvent, type CheckOptions, checkDataset, type DataProblem, type DataSummary } from "./check.js"
 
 const folder = mkdtempSync(join(tmpdir(), "dvl-check-"))

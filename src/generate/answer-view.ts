@@ -1,7 +1,7 @@
 /** What people see of an answer while it is decoded: the text that is final, and the rest of the current block. */
 
 import type { StepEvent } from "../paradigms/decode-events.js"
-import type { Tokenizer } from "../text/tokenizer.js"
+import type { Tokenizer } from "../text/tokenizer/tokenizer.js"
 import { TextStream } from "./text-stream.js"
 
 export interface AnswerViewOptions {

@@ -7,7 +7,7 @@ import { normaliseGeneration, readGenerationConfig } from "../checkpoint/generat
 import type { Json } from "../checkpoint/json.js"
 import { imageProcessorOf } from "../models/images.js"
 import { IMAGE, type Message, type Part } from "../text/conversation.js"
-import { Tokenizer } from "../text/tokenizer.js"
+import { Tokenizer } from "../text/tokenizer/tokenizer.js"
 import { setThreads } from "../torch/index.js"
 import { decode, generateText } from "./generate.js"
 import { preparePrompt } from "./prepare.js"

@@ -3,7 +3,7 @@
 import { named } from "../data/llava.js"
 import { UserError } from "../errors.js"
 import type { ShownPictures } from "../execution/shown-pictures.js"
-import type { ImagePiece } from "../image/pieces.js"
+import type { ImagePiece } from "../image/processors/pieces.js"
 import type { RgbImage } from "../image/rgb.js"
 import { requireImages } from "../models/images.js"
 import type { ImageInput } from "../models/types.js"

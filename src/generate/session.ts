@@ -21,7 +21,7 @@ import { type AnyParadigm, paradigmOf } from "../paradigms/registry.js"
 import { withMask } from "../paradigms/translate.js"
 import { shown } from "../readable.js"
 import type { ChatFormat } from "../text/conversation.js"
-import { Tokenizer } from "../text/tokenizer.js"
+import { Tokenizer } from "../text/tokenizer/tokenizer.js"
 import type { Device, DType } from "../torch/index.js"
 
 export interface Session extends OpenedModel {

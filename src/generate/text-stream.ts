@@ -1,1 +1,1 @@
-export { TextStream } from "../text/text-stream.js"
+export { TextStream } from "../text/tokenizer/text-stream.js"

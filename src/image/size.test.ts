@@ -5,7 +5,7 @@ import { join, resolve } from "node:path"
 import sharp from "sharp"
 import { afterAll, expect, it } from "vitest"
 import { decodeImage } from "./decode.js"
-import { qwenImage } from "./qwen.js"
+import { qwenImage } from "./processors/qwen.js"
 import { imageSize, imageTokens } from "./size.js"
 
 const folder = mkdtempSync(join(tmpdir(), "dvl-size-"))

@@ -3,7 +3,7 @@
 import sharp from "sharp"
 import { decodedSize } from "./decode.js"
 import { decoding, readableName, readBeginning, readPicture } from "./file.js"
-import { type QwenImageOptions, smartResize } from "./qwen.js"
+import { type QwenImageOptions, smartResize } from "./processors/qwen.js"
 
 /** How files begin whose size the decoder knows without looking at more. */
 const PLAIN = [[0xff, 0xd8], [0x89, 0x50, 0x4e, 0x47], [...Buffer.from("RIFF")]]

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs"
 import path from "node:path"
 import { isAdapter } from "../checkpoint/adapter-files.js"
 import { requireNoOutput } from "../checkpoint/training-output.js"
-import { hasTokenizer } from "../text/tokenizer-file.js"
+import { hasTokenizer } from "../text/tokenizer/tokenizer-file.js"
 import { localBase } from "./base-model.js"
 
 export interface ModelFolders {

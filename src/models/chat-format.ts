@@ -2,9 +2,9 @@
 
 import type { ModelConfig } from "../checkpoint/config.js"
 import type { ChatFormat, NamedFormat } from "../text/conversation.js"
-import { PlainFormat } from "../text/plain-format.js"
-import { TemplateFormat } from "../text/template-format.js"
-import type { Tokenizer } from "../text/tokenizer.js"
+import { PlainFormat } from "../text/formats/plain-format.js"
+import { TemplateFormat } from "../text/formats/template-format.js"
+import type { Tokenizer } from "../text/tokenizer/tokenizer.js"
 
 /**
  * @param source the folder or GGUF file that may hold a chat template

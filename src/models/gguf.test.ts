@@ -8,8 +8,8 @@ import { type SmallTextModel, writeSmallTextModel } from "../../test/support/sma
 import { ggufFile } from "../checkpoint/gguf/find.js"
 import { resolveModel } from "../hub/resolve.js"
 import { convert } from "../paradigms/convert.js"
-import { TemplateFormat } from "../text/template-format.js"
-import { Tokenizer } from "../text/tokenizer.js"
+import { TemplateFormat } from "../text/formats/template-format.js"
+import { Tokenizer } from "../text/tokenizer/tokenizer.js"
 import { loadModel } from "./load.js"
 import { readConfig } from "./read-config.js"
 

@@ -1,8 +1,8 @@
 /** Pictures of the Qwen-VL families: resized to whole merge cells, with positions on three axes. */
 
-import { prepareImage, qwenGrid } from "../image/qwen.js"
+import { prepareImage, qwenGrid } from "../image/processors/qwen.js"
+import { imageOptionsOf, type QwenImageModel } from "../image/processors/settings.js"
 import type { PillowRelease } from "../image/resize.js"
-import { imageOptionsOf, type QwenImageModel } from "../image/settings.js"
 import { imageTokens } from "../image/size.js"
 import type { ImageProcessor, PixelLimits } from "./architecture.js"
 import { mropePositions } from "./mrope-positions.js"

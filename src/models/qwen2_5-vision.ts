@@ -18,7 +18,7 @@ import { takeLinear, takeNorm, takeSwiGlu, type WeightSource } from "./weight-so
 /** Where the weights of the two parts are. */
 export const VISION = { tower: "model.vision_tower.vision_tower", merger: "model.mm_projector.merger" }
 
-/** A picture as `image/qwen.ts` prepares it. */
+/** A picture as `image/processors/qwen.ts` prepares it. */
 export interface QwenImageInput extends ImageInput {
   /** [patches, 1176] */
   pixelValues: Float32Array

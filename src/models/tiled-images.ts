@@ -1,10 +1,10 @@
 /** Pictures of models with towers of square tiles: what prepares them, as models ask for it. */
 
 import { UserError } from "../errors.js"
-import type { PictureProcessor } from "../image/pieces.js"
-import type { TileArrangement } from "../image/tile-arrangement.js"
-import type { ModelTile } from "../image/tile-settings.js"
-import type { ImageTiles } from "../image/tiles.js"
+import type { PictureProcessor } from "../image/processors/pieces.js"
+import type { TileArrangement } from "../image/processors/tile-arrangement.js"
+import type { ModelTile } from "../image/processors/tile-settings.js"
+import type { ImageTiles } from "../image/processors/tiles.js"
 import type { ImageProcessor, PictureOptions } from "./architecture.js"
 import { rowsOfTile, type TiledImage, type TiledVisionConfig } from "./tiled-vision.js"
 

@@ -1,7 +1,7 @@
 /** Tower, connector and merging as one: pictures in tiles → rows of the sequence. Knows no language model. */
 
 import { UserError } from "../errors.js"
-import type { TileArrangement } from "../image/tile-arrangement.js"
+import type { TileArrangement } from "../image/processors/tile-arrangement.js"
 import { finish, type Work } from "../in-turns.js"
 import { cat, type Device, type DType, type Tensor, tensor } from "../torch/index.js"
 import type { Connector, ConnectorConfig } from "./connectors/connector.js"

@@ -1,7 +1,7 @@
 /** What a paradigm may ask of a model. Architectures know no paradigm: they turn embeddings into hidden states. */
 
 import type { ModelConfig } from "../checkpoint/config.js"
-import type { ImagePiece } from "../image/pieces.js"
+import type { ImagePiece } from "../image/processors/pieces.js"
 import type { Work } from "../in-turns.js"
 import type { AttentionPattern } from "../nn/attention-pattern.js"
 import type { KvCache } from "../nn/kv-cache.js"

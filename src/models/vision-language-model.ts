@@ -2,7 +2,7 @@
 
 import type { ModelConfig } from "../checkpoint/config.js"
 import { UserError } from "../errors.js"
-import { tokensOf } from "../image/pieces.js"
+import { tokensOf } from "../image/processors/pieces.js"
 import { finish, type Work } from "../in-turns.js"
 import type { KvCache } from "../nn/kv-cache.js"
 import type { DType, Tensor } from "../torch/index.js"

@@ -5,7 +5,7 @@ import { type AnswerFormat, compileFormat, formatKey } from "../grammar/format.j
 import { TokenAutomaton, type TokenPieces, Vocabulary } from "../grammar/token-automaton.js"
 import type { Work } from "../in-turns.js"
 import { Kept } from "../kept.js"
-import type { Tokenizer } from "../text/tokenizer.js"
+import type { Tokenizer } from "../text/tokenizer/tokenizer.js"
 import type { Constraint } from "./constraint.js"
 import type { DecodingReport } from "./decoding-report.js"
 import type { OpenedModel } from "./paradigm.js"

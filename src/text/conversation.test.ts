@@ -3,9 +3,9 @@ import { join } from "node:path"
 import fc from "fast-check"
 import { Tokenizer as RustTokenizer } from "tokenizers"
 import { describe, expect, it } from "vitest"
-import { ChatTemplate } from "./chat-template.js"
 import { type Encoded, encodePrompt, encodeTraining, IGNORE, IMAGE, imagePrompt, type Message } from "./conversation.js"
-import { Tokenizer } from "./tokenizer.js"
+import { ChatTemplate } from "./formats/chat-template.js"
+import { Tokenizer } from "./tokenizer/tokenizer.js"
 
 const folder = join(import.meta.dirname, "..", "..", "test", "fixtures", "text", "qwen-style")
 const tokenizer = Tokenizer.load(folder)

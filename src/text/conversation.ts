@@ -1,12 +1,12 @@
 /** Conversations → ids, labels and image slots, in the formats the models were trained with. */
 
 import { UserError } from "../errors.js"
-import { encodeLlada, encodeLladaPlain, type LladaPromptOptions, lladaPrompt } from "./llada-format.js"
+import { encodeLlada, encodeLladaPlain, type LladaPromptOptions, lladaPrompt } from "./formats/llada-format.js"
+import type { PlainFormat } from "./formats/plain-format.js"
+import { encodeDiffusionVl, encodeQwenVl, type QwenFormat, qwenPrompt } from "./formats/qwen-format.js"
+import type { TemplateFormat } from "./formats/template-format.js"
 import type { Message } from "./message.js"
-import type { PlainFormat } from "./plain-format.js"
-import { encodeDiffusionVl, encodeQwenVl, type QwenFormat, qwenPrompt } from "./qwen-format.js"
-import type { TemplateFormat } from "./template-format.js"
-import type { Tokenizer } from "./tokenizer.js"
+import type { Tokenizer } from "./tokenizer/tokenizer.js"
 import type { Encoded, EncodeOptions } from "./writer.js"
 
 export { IGNORE, IMAGE, imagePrompt, type Message, type Part, partsOf } from "./message.js"

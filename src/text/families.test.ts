@@ -9,8 +9,8 @@ import { describe, expect, it, onTestFinished } from "vitest"
 import { known } from "../../test/support/known-characters.js"
 import type { Json } from "../checkpoint/json.js"
 import type { UserError } from "../errors.js"
-import { TextStream } from "./text-stream.js"
-import { Tokenizer } from "./tokenizer.js"
+import { TextStream } from "./tokenizer/text-stream.js"
+import { Tokenizer } from "./tokenizer/tokenizer.js"
 
 interface Family {
   definition: Json & { added_tokens: { id: number; content: string; special: boolean }[] }

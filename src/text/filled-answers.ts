@@ -1,6 +1,6 @@
 /** Answers filled with end marks, as diffusion decodes them: an answer, and end marks up to the end of what is denoised together. */
 
-import type { AnswerSpan } from "./answer-spans.js"
+import type { AnswerSpan } from "./formats/answer-spans.js"
 import { type ImageSpan, spanLength } from "./image-span.js"
 import { requireSlots } from "./layout.js"
 import { IMAGE } from "./message.js"

@@ -6,7 +6,7 @@ import { readHeader, readTensor } from "../checkpoint/safetensors.js"
 import { conversationOf } from "../data/llava.js"
 import { encodeTraining, IGNORE, IMAGE } from "./conversation.js"
 import { layOut } from "./layout.js"
-import { Tokenizer } from "./tokenizer.js"
+import { Tokenizer } from "./tokenizer/tokenizer.js"
 
 const read = <T>(name: string): T => goldenJson(name)
 

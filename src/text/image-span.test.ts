@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest"
 import { runsOf, spanLength, spanOf } from "./image-span.js"
 import { IMAGE } from "./message.js"
-import type { Tokenizer } from "./tokenizer.js"
+import type { Tokenizer } from "./tokenizer/tokenizer.js"
 
 const tokenizer = {
   encode: (text: string) => [...text].map((character) => character.charCodeAt(0)),

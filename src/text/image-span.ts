@@ -1,8 +1,8 @@
 /** What an image stands for in a sequence: its features alone, or its features with text between them. */
 
-import type { ImagePiece } from "../image/pieces.js"
+import type { ImagePiece } from "../image/processors/pieces.js"
 import { IMAGE } from "./message.js"
-import type { Tokenizer } from "./tokenizer.js"
+import type { Tokenizer } from "./tokenizer/tokenizer.js"
 
 /** A number of features; or ids, IMAGE where a feature stands. */
 export type ImageSpan = number | Int32Array

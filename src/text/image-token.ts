@@ -3,7 +3,7 @@
 import { isObject, type Json } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
 import { label } from "../readable.js"
-import { Tokenizer } from "./tokenizer.js"
+import { Tokenizer } from "./tokenizer/tokenizer.js"
 
 /** A tokenizer's files, as `readTokenizerFiles` gives them. */
 export interface TokenizerFiles {

@@ -1,8 +1,8 @@
 /** From ids with image slots to the tokens of a sequence: slots become what images stand for, the end is cut or padded to blocks. */
 
 import { UserError } from "../errors.js"
-import type { AnswerSpan } from "./answer-spans.js"
 import type { Encoded } from "./conversation.js"
+import type { AnswerSpan } from "./formats/answer-spans.js"
 import { type ImageSpan, runsOf, spanLength } from "./image-span.js"
 import { IGNORE, IMAGE } from "./message.js"
 

@@ -1,8 +1,8 @@
 /** Collects the ids and labels of a sequence; the formats say what is written and what is learned. */
 
-import type { AnswerSpan } from "./answer-spans.js"
+import type { AnswerSpan } from "./formats/answer-spans.js"
 import { IGNORE, IMAGE, type Part } from "./message.js"
-import type { Tokenizer } from "./tokenizer.js"
+import type { Tokenizer } from "./tokenizer/tokenizer.js"
 
 export type LearnedTokens = "authors" | "answers"
 

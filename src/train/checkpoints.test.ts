@@ -21,9 +21,9 @@ import { lossesOf, run, weightsOf } from "../../test/support/run-training.js"
 import { type SmallData, smallTraining, writeSmallVlm } from "../../test/support/small-vlm.js"
 import { MANIFEST_FILE, writeManifest } from "../checkpoint/manifest.js"
 import { UserError } from "../errors.js"
-import type { TrainingConfig } from "./config.js"
-import { legacyFingerprint } from "./identity.js"
-import { lastCheckpoint } from "./state.js"
+import type { TrainingConfig } from "./recipe/config.js"
+import { legacyFingerprint } from "./run/identity.js"
+import { lastCheckpoint } from "./run/state.js"
 
 const folder = mkdtempSync(join(tmpdir(), "dvl-checkpoints-"))
 let small: SmallData

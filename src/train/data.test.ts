@@ -10,7 +10,7 @@ import { type SmallData, smallTraining, writeSmallVlm } from "../../test/support
 import type { RgbImage } from "../image/rgb.js"
 import type { ImageProcessor } from "../models/architecture.js"
 import { readCheckpoint } from "../models/checkpoint.js"
-import { Tokenizer } from "../text/tokenizer.js"
+import { Tokenizer } from "../text/tokenizer/tokenizer.js"
 import { TrainingData } from "./data.js"
 
 const SIDE = 24

@@ -23,10 +23,10 @@ import type { ImageInput } from "../models/types.js"
 import type { TrainingBatch, TrainingSample } from "../paradigms/batch.js"
 import { type ChatFormat, encodeTraining, type Message } from "../text/conversation.js"
 import { spanOf } from "../text/image-span.js"
-import type { Tokenizer } from "../text/tokenizer.js"
+import type { Tokenizer } from "../text/tokenizer/tokenizer.js"
 import type { Encoded } from "../text/writer.js"
-import { type AugmentConfig, chosenParadigm, type TrainingConfig } from "./config.js"
-import { pictureOptions } from "./pictures.js"
+import { type AugmentConfig, chosenParadigm, type TrainingConfig } from "./recipe/config.js"
+import { pictureOptions } from "./recipe/pictures.js"
 
 /** Decoded pictures and encoded records are kept while they fit: small data sets are read once. */
 const CACHE_BYTES = 256 * 2 ** 20

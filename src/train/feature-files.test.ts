@@ -11,7 +11,7 @@ import { type SmallData, writeSmallVlm } from "../../test/support/small-vlm.js"
 import { composeModel } from "../models/compose/compose.js"
 import { saveComposed } from "../models/compose/save-composed.js"
 import { setThreads } from "../torch/index.js"
-import { type TrainingConfig, trainingSchema } from "./config.js"
+import { type TrainingConfig, trainingSchema } from "./recipe/config.js"
 import { finishedModel, train } from "./trainer.js"
 
 const root = mkdtempSync(join(tmpdir(), "features-"))

@@ -12,9 +12,9 @@ import { type LoadedModel, loadModel } from "../models/load.js"
 import { saveModel, tensorEntries } from "../models/save.js"
 import { saveAdapter } from "../models/save-adapter.js"
 import type { Tensor } from "../torch/index.js"
-import type { TrainingConfig } from "./config.js"
 import type { Parameter } from "./optimizer.js"
-import { groupParameters, isTunable } from "./parameters.js"
+import type { TrainingConfig } from "./recipe/config.js"
+import { groupParameters, isTunable } from "./recipe/parameters.js"
 
 /** Weights that a training starts with, or goes on with. */
 export interface Start {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { noGrad, type Tensor, tensor } from "../torch/index.js"
-import { trainingSchema } from "./config.js"
 import { brokenTensors, brokenWeights, isSoundNorm, notFiniteTensors } from "./not-finite.js"
+import { trainingSchema } from "./recipe/config.js"
 
 const named = (values: Record<string, number[]>): Map<string, Tensor> =>
   new Map(Object.entries(values).map(([name, list]) => [name, noGrad(() => tensor(list))]))

@@ -3,7 +3,7 @@
 import { UserError } from "../errors.js"
 import type { Objective, TrainingBatch, TrainingSample } from "../paradigms/batch.js"
 import { noGrad, type Tensor, tidy, vectorNorm } from "../torch/index.js"
-import type { TrainingConfig } from "./config.js"
+import type { TrainingConfig } from "./recipe/config.js"
 
 /** The samples with a token whose cross entropy is not a number; all of them when no token tells. */
 export function culprits(

@@ -10,8 +10,8 @@ import { writeSmallTower } from "../../test/support/small-towers.js"
 import { writeSmallVlm } from "../../test/support/small-vlm.js"
 import { readConfig } from "../models/read-config.js"
 import { setThreads } from "../torch/index.js"
-import { readTrainingPlan } from "./plan.js"
-import { runPlan } from "./run-plan.js"
+import { readTrainingPlan } from "./recipe/plan.js"
+import { runPlan } from "./run/run-plan.js"
 
 const recipes = resolve(import.meta.dirname, "../../recipes")
 const paper = join(recipes, "paper")

@@ -9,10 +9,10 @@ import { type Column, details, type Html, html, page, preformatted, section, tab
 import { whole } from "../report/numbers.js"
 import { spreadOf } from "../report/spread.js"
 import { xyChart } from "../report/svg.js"
-import type { TrainingConfig } from "./config.js"
 import { readMetrics, type StepMetrics } from "./metrics.js"
-import type { Stage, TrainingPlan } from "./plan.js"
-import type { StageOutcome } from "./run-plan.js"
+import type { TrainingConfig } from "./recipe/config.js"
+import type { Stage, TrainingPlan } from "./recipe/plan.js"
+import type { StageOutcome } from "./run/run-plan.js"
 
 /** A stage with what it logged. */
 interface Logged extends StageOutcome {

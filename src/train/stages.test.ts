@@ -21,7 +21,7 @@ import { readConfig } from "../models/read-config.js"
 import { convert } from "../paradigms/convert.js"
 import { imagePrompt } from "../text/conversation.js"
 import { renderTrainingReport } from "./report.js"
-import type { PlanEvent } from "./run-plan.js"
+import type { PlanEvent } from "./run/run-plan.js"
 
 const parts = SmallStages.forTests()
 

@@ -6,14 +6,14 @@ import type { Model } from "../models/registry.js"
 import { withDropout } from "../nn/dropout.js"
 import { meanLoss, type TrainingBatch, type TrainingSample } from "../paradigms/batch.js"
 import { backward, tidy } from "../torch/index.js"
-import { chosenParadigm, type TrainingConfig } from "./config.js"
 import type { TrainingData } from "./data.js"
 import { FreedMemory } from "./freed-memory.js"
 import type { StepMetrics } from "./metrics.js"
 import { brokenTensors, brokenWeights, culprits, isSoundNorm, notFinite } from "./not-finite.js"
 import type { AdamW } from "./optimizer.js"
+import { chosenParadigm, type TrainingConfig } from "./recipe/config.js"
+import type { TrainerState } from "./run/state.js"
 import { learningRateFactor } from "./schedule.js"
-import type { TrainerState } from "./state.js"
 
 export interface StepParts {
   model: Model

@@ -5,8 +5,8 @@ import { join } from "node:path"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { writeLettersModel } from "../../test/support/letters-model.js"
 import { run } from "../../test/support/run-training.js"
-import { trainingSchema } from "./config.js"
 import { readMetrics } from "./metrics.js"
+import { trainingSchema } from "./recipe/config.js"
 
 const root = mkdtempSync(join(tmpdir(), "template-ends-"))
 beforeAll(() => writeLettersModel(join(root, "model")))

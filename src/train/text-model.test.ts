@@ -13,9 +13,9 @@ import { loadSession } from "../generate/session.js"
 import { normaliseConfig } from "../models/read-config.js"
 import { initialiseWeights } from "../models/registry.js"
 import { saveModel } from "../models/save.js"
-import { Tokenizer } from "../text/tokenizer.js"
-import { type TrainingConfig, trainingSchema } from "./config.js"
+import { Tokenizer } from "../text/tokenizer/tokenizer.js"
 import { readMetrics } from "./metrics.js"
+import { type TrainingConfig, trainingSchema } from "./recipe/config.js"
 import { finishedModel } from "./trainer.js"
 
 const root = mkdtempSync(join(tmpdir(), "text-training-"))

@@ -11,9 +11,9 @@ import { checkDataset } from "../data/check.js"
 import { UserError } from "../errors.js"
 import { loadModel } from "../models/load.js"
 import { saveModel } from "../models/save.js"
-import { Tokenizer } from "../text/tokenizer.js"
+import { Tokenizer } from "../text/tokenizer/tokenizer.js"
 import { noGrad } from "../torch/index.js"
-import type { TrainingConfig } from "./config.js"
+import type { TrainingConfig } from "./recipe/config.js"
 import { type TrainingEvent, train } from "./trainer.js"
 
 const folder = mkdtempSync(join(tmpdir(), "dvl-train-"))

@@ -1,13 +1,13 @@
 /** Training, for any paradigm on any model: a recipe in, events out. */
 
 import type { ResolveOptions } from "../hub/resolve.js"
-import type { TrainingConfig } from "./config.js"
-import type { TrainingEvent } from "./events.js"
-import { runStage } from "./run-stage.js"
-import { openStart } from "./start.js"
+import type { TrainingConfig } from "./recipe/config.js"
+import type { TrainingEvent } from "./run/events.js"
+import { runStage } from "./run/run-stage.js"
+import { openStart } from "./run/start.js"
 
 export { finishedModel } from "../checkpoint/training-output.js"
-export type { TrainingEvent } from "./events.js"
+export type { TrainingEvent } from "./run/events.js"
 
 export interface TrainOptions {
   /** Stops before the next forward, with a checkpoint. */

@@ -1,6 +1,6 @@
 /** Sequences as Hugging Face stores them, one image_pad id per image row, in the forms our models take. */
 
-import { DIFFUSION_IMAGE } from "../../src/image/qwen.js"
+import { DIFFUSION_IMAGE } from "../../src/image/processors/qwen.js"
 import type { PixelLimits } from "../../src/models/architecture.js"
 import type { Qwen25VL } from "../../src/models/families/qwen2_5_vl.js"
 import type { Qwen3VlConfig } from "../../src/models/families/qwen3_vl.js"

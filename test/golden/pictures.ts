@@ -1,7 +1,13 @@
 /** The pictures that golden cases name, as the reference decoded them, with the features models give them. */
 
 import { decodeImage, type RgbImage } from "../../src/image/decode.js"
-import { padToSquare, type QwenImage, type QwenImageOptions, qwenImage, smartResize } from "../../src/image/qwen.js"
+import {
+  padToSquare,
+  type QwenImage,
+  type QwenImageOptions,
+  qwenImage,
+  smartResize,
+} from "../../src/image/processors/qwen.js"
 import { Mismatch, sha256 } from "./check.js"
 import { isObject, type JsonDocument, listsOf } from "./json.js"
 

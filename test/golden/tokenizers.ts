@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { Tokenizer } from "../../src/text/tokenizer.js"
+import { Tokenizer } from "../../src/text/tokenizer/tokenizer.js"
 import { Mismatch } from "./check.js"
 import type { FixtureFolder } from "./folder.js"
 

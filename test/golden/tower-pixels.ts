@@ -1,8 +1,8 @@
 /** Pictures of golden cases as the authors' code prepares them, by the keys of config.json. */
 
 import type { Json } from "../../src/checkpoint/json.js"
-import { anyresTiles } from "../../src/image/anyres-tiles.js"
-import { AUTHORS_PIXELS, authorsSettings } from "../../src/image/authors-settings.js"
+import { anyresTiles } from "../../src/image/processors/anyres-tiles.js"
+import { AUTHORS_PIXELS, authorsSettings } from "../../src/image/processors/authors-settings.js"
 import type { RgbImage } from "../../src/image/rgb.js"
 import { finish } from "../../src/in-turns.js"
 import type { TiledImage } from "../../src/models/tiled-vision.js"

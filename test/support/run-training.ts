@@ -3,8 +3,8 @@
 import { createHash } from "node:crypto"
 import { join } from "node:path"
 import { openTensors, readPieces } from "../../src/checkpoint/safetensors.js"
-import type { TrainingConfig } from "../../src/train/config.js"
 import { readMetrics } from "../../src/train/metrics.js"
+import type { TrainingConfig } from "../../src/train/recipe/config.js"
 import { finishedModel, type TrainingEvent, train } from "../../src/train/trainer.js"
 
 /** What trainings tell; with `stopAfter`, until that many steps are logged, then they end as by Ctrl-C. */

@@ -5,7 +5,7 @@ import { join } from "node:path"
 import sharp from "sharp"
 import { createDemoModel } from "../../examples/emoji/model.js"
 import { demoSchema } from "../../examples/emoji/recipe.js"
-import { type TrainingConfig, trainingSchema } from "../../src/train/config.js"
+import { type TrainingConfig, trainingSchema } from "../../src/train/recipe/config.js"
 
 const SIDE = 56
 const COLOURS = ["red", "green", "blue", "white", "black", "yellow"] as const

@@ -1,7 +1,7 @@
 /** A training sample as people can read it: its tokens as text, with those that are learned marked. */
 import type { CheckedSample } from "../../data/check.js"
 import { IGNORE, IMAGE } from "../../text/conversation.js"
-import type { Tokenizer } from "../../text/tokenizer.js"
+import type { Tokenizer } from "../../text/tokenizer/tokenizer.js"
 
 interface Run {
   ids: number[]

@@ -1,7 +1,7 @@
 /** What an ablation compares: models and ways of decoding them. Plain data. */
 
 import type { DecodingOptions } from "../../paradigms/decoding-options.js"
-import type { TrainingConfig } from "../../train/config.js"
+import type { TrainingConfig } from "../../train/recipe/config.js"
 
 export interface Variant {
   /** Name of its files: "block-4". */

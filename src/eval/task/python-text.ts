@@ -1,6 +1,6 @@
 /** Methods of Python's text that scores depend on, where JavaScript's differ (docs/evaluation.md 6). */
 
-import { SPACE } from "../../text/python-strings.js"
+import { SPACE } from "../../text/formats/python-strings.js"
 
 /** What \w is to Python: letters and numbers of every script, and the underscore. For patterns with the flag u. */
 export const WORD = "[\\p{L}\\p{N}_]"

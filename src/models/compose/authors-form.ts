@@ -2,9 +2,9 @@
 
 import type { Json } from "../../checkpoint/json.js"
 import { UserError } from "../../errors.js"
-import { anyresMax } from "../../image/anyres.js"
-import { requireAuthorsPixels } from "../../image/authors-settings.js"
-import { pinpointsFor } from "../../image/tile-settings.js"
+import { anyresMax } from "../../image/processors/anyres.js"
+import { requireAuthorsPixels } from "../../image/processors/authors-settings.js"
+import { pinpointsFor } from "../../image/processors/tile-settings.js"
 import { inLlamaWords } from "../families/llada.js"
 import { architectureOf } from "../registered.js"
 import { towerFamilyOf } from "../towers/registry.js"

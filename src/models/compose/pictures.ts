@@ -3,9 +3,9 @@
 import { findImageSettings, RESTORE } from "../../checkpoint/image-settings.js"
 import type { Json } from "../../checkpoint/json.js"
 import { UserError } from "../../errors.js"
-import { anyresMax } from "../../image/anyres.js"
-import { resampleOf } from "../../image/pixel-settings.js"
-import { pinpointsFor, singleTileSettings } from "../../image/tile-settings.js"
+import { anyresMax } from "../../image/processors/anyres.js"
+import { resampleOf } from "../../image/processors/pixel-settings.js"
+import { pinpointsFor, singleTileSettings } from "../../image/processors/tile-settings.js"
 import { rowsOfTile, type TiledVisionConfig } from "../tiled-vision.js"
 import type { TowerConfig } from "../towers/tower.js"
 

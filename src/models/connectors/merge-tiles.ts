@@ -1,7 +1,7 @@
 /** The features of a picture's tiles, as rows of the sequence. */
 
 import { UserError } from "../../errors.js"
-import type { TileArrangement, TileGrid } from "../../image/tile-arrangement.js"
+import type { TileArrangement, TileGrid } from "../../image/processors/tile-arrangement.js"
 import { cat, operator, type Tensor } from "../../torch/index.js"
 import type { FeatureGrid } from "../towers/tower.js"
 

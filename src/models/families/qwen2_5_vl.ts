@@ -2,7 +2,7 @@
 import type { Layout } from "../../checkpoint/layout.js"
 import { kept } from "../../checkpoint/layout.js"
 import { SINGLE_FILE } from "../../checkpoint/safetensors-index.js"
-import { DIFFUSION_IMAGE } from "../../image/qwen.js"
+import { DIFFUSION_IMAGE } from "../../image/processors/qwen.js"
 import type { Architecture } from "../architecture.js"
 import { Decoder } from "../decoder.js"
 import { qwenPictures } from "../qwen-pictures.js"

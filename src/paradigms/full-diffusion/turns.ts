@@ -2,8 +2,8 @@
 
 import type { ModelConfig } from "../../checkpoint/config.js"
 import type { AttentionPattern, Span } from "../../nn/attention-pattern.js"
-import type { AnswerSpan } from "../../text/answer-spans.js"
 import type { NamedFormat } from "../../text/conversation.js"
+import type { AnswerSpan } from "../../text/formats/answer-spans.js"
 import type { SequenceLayout } from "../../text/layout.js"
 
 /** Ids that tell where messages begin and end, and whose they are. */

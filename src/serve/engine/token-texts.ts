@@ -1,6 +1,6 @@
 /** What single tokens look like to a person: the text of each, within a text. */
 
-import type { Tokenizer } from "../../text/tokenizer.js"
+import type { Tokenizer } from "../../text/tokenizer/tokenizer.js"
 
 /** Decoding one token inside a text takes a while, and the same few thousand come again and again. */
 const known = new WeakMap<Tokenizer, Map<number, string>>()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import type { StepWithLogProbabilities } from "../../paradigms/log-probabilities.js"
-import type { Tokenizer } from "../../text/tokenizer.js"
+import type { Tokenizer } from "../../text/tokenizer/tokenizer.js"
 import { completionWriter } from "../protocol/openai-answer.js"
 import type { AnswerEvent } from "../request.js"
 import { AnswerTrack } from "./track.js"

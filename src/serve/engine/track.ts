@@ -1,8 +1,8 @@
 /** An answer while it is decoded, as a client sees it: final text, the block under way, and what became final. Knows no model. */
 
 import type { StepWithLogProbabilities } from "../../paradigms/log-probabilities.js"
-import { TextStream } from "../../text/text-stream.js"
-import type { Tokenizer } from "../../text/tokenizer.js"
+import { TextStream } from "../../text/tokenizer/text-stream.js"
+import type { Tokenizer } from "../../text/tokenizer/tokenizer.js"
 import type { AnswerEvent, CommittedToken, DraftToken, EndReason, TokenLogProbability } from "../request.js"
 import { StopFilter } from "./stop-filter.js"
 import { tokenText } from "./token-texts.js"

@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { decodeImage } from "../../../src/image/decode.js"
-import { padToSquare, qwenImage } from "../../../src/image/qwen.js"
+import { padToSquare, qwenImage } from "../../../src/image/processors/qwen.js"
 import { acceptedAsItIs } from "../accepted.js"
 import { mutateBytes } from "../mutate/bytes.js"
 import { placeOddFile } from "../mutate/file.js"

@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { parse } from "yaml"
-import { readTrainingRecipe } from "../../../src/train/plan.js"
+import { readTrainingRecipe } from "../../../src/train/recipe/plan.js"
 import { smallTraining, writeSmallVlm } from "../../support/small-vlm.js"
 import { acceptedAsItIs } from "../accepted.js"
 import { placeOddFile } from "../mutate/file.js"

@@ -2,7 +2,7 @@
 
 import { toFloat32 } from "../../../src/checkpoint/element-types.js"
 import { openTensors, readTensor } from "../../../src/checkpoint/safetensors.js"
-import type { TrainingConfig } from "../../../src/train/config.js"
+import type { TrainingConfig } from "../../../src/train/recipe/config.js"
 import { train } from "../../../src/train/trainer.js"
 import { Nonsense } from "../target.js"
 

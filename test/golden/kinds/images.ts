@@ -1,7 +1,7 @@
 /** Golden cases of image files: their RGB bytes, the size rule, resizing, pixels as each tower takes them. */
 
 import { decodeImage, type RgbImage } from "../../../src/image/decode.js"
-import { padToSquare, qwenImage, smartResize } from "../../../src/image/qwen.js"
+import { padToSquare, qwenImage, smartResize } from "../../../src/image/processors/qwen.js"
 import { resize } from "../../../src/image/resize.js"
 import { tensor } from "../../../src/torch/index.js"
 import { expectEntriesNear, expectEqual, expectNear, Mismatch, sha256 } from "../check.js"

@@ -1,10 +1,10 @@
 /** Golden cases of tiles: SigLIP's pictures, the authors' anyres, the sizes and counts that follow from a picture's size. */
 
-import { type AnyresSettings, anyresLayout, selectBestResolution } from "../../../src/image/anyres.js"
-import { anyresTiles } from "../../../src/image/anyres-tiles.js"
-import { AUTHORS_PIXELS } from "../../../src/image/authors-settings.js"
 import type { RgbImage } from "../../../src/image/decode.js"
 import type { PictureSize } from "../../../src/image/picture-size.js"
+import { type AnyresSettings, anyresLayout, selectBestResolution } from "../../../src/image/processors/anyres.js"
+import { anyresTiles } from "../../../src/image/processors/anyres-tiles.js"
+import { AUTHORS_PIXELS } from "../../../src/image/processors/authors-settings.js"
 import { finish } from "../../../src/in-turns.js"
 import { expectEntriesNear, expectEqual, expectNear, Mismatch, sha256 } from "../check.js"
 import type { FixtureFolder, JsonDocument } from "../folder.js"

@@ -2,7 +2,7 @@
 
 import { endToken, maskToken } from "../../../src/checkpoint/config.js"
 import { fillName, isJoin, isSplit, ruleOfStored } from "../../../src/checkpoint/layout.js"
-import type { QwenImage } from "../../../src/image/qwen.js"
+import type { QwenImage } from "../../../src/image/processors/qwen.js"
 import type { Model } from "../../../src/models/registry.js"
 import { architectureOf } from "../../../src/models/registry.js"
 import { autoregressiveObjective } from "../../../src/paradigms/autoregressive/objective.js"
