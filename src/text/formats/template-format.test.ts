@@ -22,7 +22,7 @@ interface Golden {
   mask?: number[]
 }
 
-const fixtures = join(import.meta.dirname, "..", "..", "test", "fixtures", "text")
+const fixtures = join(import.meta.dirname, "..", "..", "..", "test", "fixtures", "text")
 const read = (name: string): string => readFileSync(join(fixtures, "families", name), "utf8")
 const golden: Golden[] = JSON.parse(read("templates.json"))
 const pairs = [...new Set(golden.map(({ kind, template }) => `${kind} ${template}`))]

@@ -5,7 +5,7 @@ import { trainTokenizer } from "../../../examples/emoji/bpe.js"
 import { TextStream } from "./text-stream.js"
 import { Tokenizer } from "./tokenizer.js"
 
-const families = join(import.meta.dirname, "..", "..", "test", "fixtures", "text", "families")
+const families = join(import.meta.dirname, "..", "..", "..", "test", "fixtures", "text", "families")
 const { definition, config } = trainTokenizer([], 256)
 const tokenizer = new Tokenizer(definition, config)
 

@@ -8,7 +8,7 @@ import { known } from "../../../test/support/known-characters.js"
 import { UserError } from "../../errors.js"
 import { Tokenizer } from "./tokenizer.js"
 
-const folder = join(import.meta.dirname, "..", "..", "test", "fixtures", "text", "qwen-style")
+const folder = join(import.meta.dirname, "..", "..", "..", "test", "fixtures", "text", "qwen-style")
 const definition = JSON.parse(readFileSync(join(folder, "tokenizer.json"), "utf8"))
 
 /** The same vocabulary split as SmolLM2 and StarCoder split: where the library alone is inexact. */

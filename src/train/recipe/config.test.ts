@@ -7,7 +7,7 @@ import { failureOf } from "../../../test/support/failure.js"
 import { parseYaml, trainingSchema } from "./config.js"
 import { readTrainingRecipe } from "./plan.js"
 
-const recipes = resolve(import.meta.dirname, "../../recipes")
+const recipes = resolve(import.meta.dirname, "../../../recipes")
 const folder = mkdtempSync(join(tmpdir(), "dvl-recipe-"))
 afterAll(() => rmSync(folder, { recursive: true }))
 
