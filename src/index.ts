@@ -64,12 +64,17 @@ export { asParadigm } from "./paradigms/translate.js"
 // Adapters: docs/guide/lora.md, examples/08-learn-an-adapter.ts.
 
 export type { LoraSettings, ModuleNames } from "./checkpoint/peft-config.js"
-export type { TensorEntry } from "./checkpoint/safetensors-writer.js"
-export { type Adapter, type AdapterValues, newValues } from "./models/adapter.js"
-export { type AdapterPlan, type AdapterPlanOptions, type LowRankPlan, planAdapter } from "./models/adapter-plan.js"
+export type { TensorEntry } from "./checkpoint/safetensors/safetensors-writer.js"
+export { type Adapter, type AdapterValues, newValues } from "./models/adapters/adapter.js"
+export {
+  type AdapterPlan,
+  type AdapterPlanOptions,
+  type LowRankPlan,
+  planAdapter,
+} from "./models/adapters/adapter-plan.js"
+export { type SaveAdapterOptions, saveAdapter } from "./models/adapters/save-adapter.js"
 export type { NewAdapter } from "./models/load.js"
 export { type Module, type ModuleLayer, Modules } from "./models/modules.js"
-export { type SaveAdapterOptions, saveAdapter } from "./models/save-adapter.js"
 export type { WeightAdapters } from "./models/weight-source.js"
 export type { LowRank, LowRankPart, RowRange } from "./nn/low-rank.js"
 export type { TokenRows } from "./nn/token-rows.js"
@@ -231,9 +236,9 @@ export type {
   PictureSetting,
   PixelLimits,
 } from "./models/architecture.js"
-export { Decoder } from "./models/decoder.js"
-export type { DecoderConfig, DecoderFacts, DecoderJson } from "./models/decoder-config.js"
-export type { MropePositions } from "./models/mrope-positions.js"
+export { Decoder } from "./models/decoder/decoder.js"
+export type { DecoderConfig, DecoderFacts, DecoderJson } from "./models/decoder/decoder-config.js"
+export type { MropePositions } from "./models/decoder/mrope-positions.js"
 export { architectures, registerArchitecture } from "./models/registry.js"
 export { decoderLayout, type TextFamily, type TextModelConfig, textModel } from "./models/text-model.js"
 export { takeLinear, type WeightSource } from "./models/weight-source.js"
@@ -259,14 +264,6 @@ export { loadCheckpoint } from "./models/load.js"
 export type { TileArrangement, TileGrid } from "./image/processors/tile-arrangement.js"
 export type { Connector, ConnectorConfig, ConnectorFamily } from "./models/connectors/connector.js"
 export { connectorNamed, registerConnector } from "./models/connectors/registry.js"
-export type { FeatureSource, FeatureStore } from "./models/feature-store.js"
-export {
-  rowsOfTile,
-  type TiledImage,
-  TiledVision,
-  type TiledVisionConfig,
-  type TileMerge,
-} from "./models/tiled-vision.js"
 export type { TileFeatures } from "./models/towers/features.js"
 export { readTower, type TowerFolder } from "./models/towers/folder.js"
 export { readTowerConfig, registerTower } from "./models/towers/registry.js"
@@ -280,6 +277,14 @@ export type {
   TowerFamily,
   VisionTower,
 } from "./models/towers/tower.js"
+export type { FeatureSource, FeatureStore } from "./models/vision/feature-store.js"
+export {
+  rowsOfTile,
+  type TiledImage,
+  TiledVision,
+  type TiledVisionConfig,
+  type TileMerge,
+} from "./models/vision/tiled-vision.js"
 export type { Activation } from "./nn/mlp.js"
 export { type LayerRun, runLayer } from "./nn/run-layer.js"
 

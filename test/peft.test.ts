@@ -1,6 +1,6 @@
 /**
  * Adapters that are trained here, in PEFT itself: where there is a Python that has it (python3, or what DIFFUSIONVL_PYTHON names).
- * PEFT's recorded numbers, and adapters of PEFT here: src/models/adapter.test.ts.
+ * PEFT's recorded numbers, and adapters of PEFT here: src/models/adapters/adapter.test.ts.
  */
 
 import { spawnSync } from "node:child_process"

@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises"
 import { cpus } from "node:os"
 import { dirname, join } from "node:path"
-import { openTensors } from "../../src/checkpoint/safetensors.js"
+import { openTensors } from "../../src/checkpoint/safetensors/safetensors.js"
 import type { DenoiseStep } from "../../src/report/denoise-view.js"
 import { dataUri } from "../../src/report/html.js"
 import { buildInfo, engineInfo } from "../../src/torch/index.js"

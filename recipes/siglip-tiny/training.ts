@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { createFolder } from "../../src/checkpoint/files.js"
-import { readHeader, writeTensors } from "../../src/checkpoint/safetensors.js"
+import { readHeader, writeTensors } from "../../src/checkpoint/safetensors/safetensors.js"
 import { randomFrom } from "../../src/data/prng.js"
 import { shuffledEpoch } from "../../src/data/sampler.js"
 import { MappedFiles } from "../../src/models/mapped-files.js"

@@ -1,7 +1,7 @@
 /** A few weights of the model that an adapter was trained on, kept in the adapter's file: on other weights it means nothing. */
 
 import { ELEMENT_BYTES, isFloatType, toFloat32 } from "./element-types.js"
-import { readPieces, type TensorLocation } from "./safetensors.js"
+import { readPieces, type TensorLocation } from "./safetensors/safetensors.js"
 import type { TensorView } from "./tensor-view.js"
 
 const KEY = "base_weights"

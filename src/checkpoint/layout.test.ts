@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { MappedFiles } from "../models/mapped-files.js"
 import { locateTensors } from "./checkpoint.js"
 import { fillName, type Layout, matchName, type Reorder } from "./layout.js"
-import { type TensorEntry, writeTensors } from "./safetensors.js"
+import { type TensorEntry, writeTensors } from "./safetensors/safetensors.js"
 import { storedEntries } from "./stored-entries.js"
 import { joinOf, readView, reorderOf, sliceOf, type TensorView, undone } from "./tensor-view.js"
 

@@ -6,7 +6,7 @@ import os from "node:os"
 import path from "node:path"
 import { afterEach, beforeEach, expect, it } from "vitest"
 import { findDamage, MANIFEST_FILE, writeManifest } from "./manifest.js"
-import { writeTensors } from "./safetensors-writer.js"
+import { writeTensors } from "./safetensors/safetensors-writer.js"
 
 let root: string
 beforeEach(() => {

@@ -2,7 +2,7 @@
 
 import { shares } from "./checkpoint.js"
 import { fillName, isJoin, isSplit, type Layout, type RenameRule, ruleOfCanonical, type SplitRule } from "./layout.js"
-import type { TensorEntry } from "./safetensors.js"
+import type { TensorEntry } from "./safetensors/safetensors.js"
 import { joinOf, readView, reorderOf, type TensorView, undone } from "./tensor-view.js"
 
 /** A tensor to be written, and the file that its layout fixes for it. */

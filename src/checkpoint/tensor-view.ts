@@ -2,8 +2,8 @@
 
 import { ELEMENT_BYTES, type ElementType } from "./element-types.js"
 import type { Reorder } from "./layout.js"
-import { readPieces } from "./safetensors.js"
-import type { TensorLocation } from "./safetensors-header.js"
+import { readPieces } from "./safetensors/safetensors.js"
+import type { TensorLocation } from "./safetensors/safetensors-header.js"
 
 interface Typed {
   dtype: ElementType

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { afterAll, expect, it } from "vitest"
 import { resolveModel } from "../hub/resolve.js"
-import { modelFolders } from "../models/adapter-folders.js"
+import { modelFolders } from "../models/adapters/adapter-folders.js"
 import { readConfig } from "../models/read-config.js"
 
 const root = mkdtempSync(join(tmpdir(), "dvl-output-"))

@@ -2,8 +2,8 @@
 import fs from "node:fs"
 import path from "node:path"
 import { readTorchFile } from "./pickle/torch-file.js"
-import { openShards, openTensors, readHeader } from "./safetensors.js"
-import { INDEX_FILE, PICKLED_FILE, PICKLED_INDEX, SINGLE_FILE } from "./safetensors-index.js"
+import { openShards, openTensors, readHeader } from "./safetensors/safetensors.js"
+import { INDEX_FILE, PICKLED_FILE, PICKLED_INDEX, SINGLE_FILE } from "./safetensors/safetensors-index.js"
 import type { TensorView } from "./tensor-view.js"
 
 /**

@@ -1,7 +1,7 @@
 /** Writes a converted checkpoint and says what it is. */
 
 import { UserError } from "../errors.js"
-import { resolveWithBase } from "../models/base-model.js"
+import { resolveWithBase } from "../models/adapters/base-model.js"
 import type { DequantisedType } from "../models/checkpoint.js"
 import { resolveWhole } from "../models/resolve.js"
 import { type ConvertOptions, convert } from "../paradigms/convert.js"

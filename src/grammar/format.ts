@@ -8,7 +8,7 @@ import { utf8 } from "./code-points.js"
 import { JsonText } from "./json-text.js"
 import { GrammarBuilder, NODE_BYTES, type Node, nodesOf } from "./nodes.js"
 import { regexGrammar } from "./regex.js"
-import { schemaGrammar } from "./schema.js"
+import { schemaGrammar } from "./schema/schema.js"
 
 /**
  * json_schema: JSON that satisfies a schema. json_object: any JSON object. regex: a text that the whole pattern matches.

@@ -5,8 +5,14 @@
 import fs from "node:fs/promises"
 import path from "node:path"
 import { readJsonObject } from "../checkpoint/json.js"
-import { readHeader } from "../checkpoint/safetensors.js"
-import { INDEX_FILE, PICKLED_FILE, PICKLED_INDEX, readIndex, SINGLE_FILE } from "../checkpoint/safetensors-index.js"
+import { readHeader } from "../checkpoint/safetensors/safetensors.js"
+import {
+  INDEX_FILE,
+  PICKLED_FILE,
+  PICKLED_INDEX,
+  readIndex,
+  SINGLE_FILE,
+} from "../checkpoint/safetensors/safetensors-index.js"
 
 /** The authors' converter puts vision weights here, beside those of the language model. */
 const VISION_FILES = ["vision_tower.safetensors", "projector.safetensors"]

@@ -11,7 +11,7 @@ import type { RgbImage } from "../image/decode.js"
 import type { PictureSize } from "../image/picture-size.js"
 import type { ImagePiece } from "../image/processors/pieces.js"
 import type { DType } from "../torch/index.js"
-import type { MropePositions } from "./mrope-positions.js"
+import type { MropePositions } from "./decoder/mrope-positions.js"
 import type { ImageInput, LanguageModel } from "./types.js"
 import type { WeightSource } from "./weight-source.js"
 

@@ -14,7 +14,7 @@ import {
 } from "../../test/support/small-checkpoint.js"
 import { createFolder } from "../checkpoint/files.js"
 import { fillName, ruleOfCanonical, ruleOfStored } from "../checkpoint/layout.js"
-import { readTensor, type TensorLocation, writeTensors } from "../checkpoint/safetensors.js"
+import { readTensor, type TensorLocation, writeTensors } from "../checkpoint/safetensors/safetensors.js"
 import { UserError } from "../errors.js"
 import { convert } from "../paradigms/convert.js"
 import { readCheckpoint } from "./checkpoint.js"

@@ -15,13 +15,13 @@ import {
   isFloat,
   type Tensor,
 } from "../torch/index.js"
-import { Adapter, type AdapterValues, storedValues } from "./adapter.js"
-import type { AdapterPlan } from "./adapter-plan.js"
-import { localBase } from "./base-model.js"
+import { Adapter, type AdapterValues, storedValues } from "./adapters/adapter.js"
+import type { AdapterPlan } from "./adapters/adapter-plan.js"
+import { localBase } from "./adapters/base-model.js"
+import { readAdapted } from "./adapters/read-adapter.js"
 import { type Checkpoint, readCheckpoint } from "./checkpoint.js"
 import { meanRow } from "./grown-views.js"
 import { MappedFiles } from "./mapped-files.js"
-import { readAdapted } from "./read-adapter.js"
 import { buildModel, type Model } from "./registry.js"
 
 export interface LoadOptions {

@@ -1,5 +1,5 @@
 /** Tensors of a checkpoint in its mapped files. What is more than a place in a file is made when it is asked for. */
-import type { TensorLocation } from "../checkpoint/safetensors.js"
+import type { TensorLocation } from "../checkpoint/safetensors/safetensors.js"
 import { bytesOf, type TensorView } from "../checkpoint/tensor-view.js"
 import { UserError } from "../errors.js"
 import { cat, mapFile, type Tensor, tensor, viewBytes } from "../torch/index.js"

@@ -9,7 +9,7 @@ import { type ResolvedModel, type ResolveOptions, resolveModel } from "../hub/re
 import { architectureOfType } from "./registry.js"
 import { namedTowerFolder } from "./towers/named.js"
 import { publishedTower } from "./towers/published.js"
-import { VISION_WEIGHTS } from "./vision-weights.js"
+import { VISION_WEIGHTS } from "./vision/vision-weights.js"
 
 /**
  * `resolveModel`; and where the model needs a tower that is named by a hub id and is not here, that is downloaded too.

@@ -6,7 +6,7 @@ import type { Json } from "../checkpoint/json.js"
 import { kept, type Layout } from "../checkpoint/layout.js"
 import { type ParadigmRecord, paradigmJson, readParadigm } from "../checkpoint/paradigm-record.js"
 import type { Architecture } from "./architecture.js"
-import { Decoder } from "./decoder.js"
+import { Decoder } from "./decoder/decoder.js"
 import {
   DECODER_KEYS,
   type DecoderConfig,
@@ -14,7 +14,7 @@ import {
   readDecoder,
   textOf,
   validateMask,
-} from "./decoder-config.js"
+} from "./decoder/decoder-config.js"
 import { AUTOREGRESSIVE } from "./published-paradigms.js"
 
 export interface TextModelConfig extends ModelConfig {

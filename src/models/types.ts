@@ -6,7 +6,7 @@ import type { Work } from "../in-turns.js"
 import type { AttentionPattern } from "../nn/attention-pattern.js"
 import type { KvCache } from "../nn/kv-cache.js"
 import type { DType, Tensor } from "../torch/index.js"
-import type { FeatureSource } from "./feature-store.js"
+import type { FeatureSource } from "./vision/feature-store.js"
 
 /**
  * Without caches, B samples of up to L tokens. With caches, any number of sequences whose tokens lie behind one another in

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest"
 import { EOS, MASK, tinyModel, VOCABULARY } from "../../test/support/tiny-model.js"
-import { mropePositions } from "../models/mrope-positions.js"
+import { mropePositions } from "../models/decoder/mrope-positions.js"
 import { fromDense } from "../nn/attention-pattern.js"
 import { arange, Generator, noGrad, randn } from "../torch/index.js"
 import { autoregressiveLikelihoods } from "./autoregressive/likelihood.js"

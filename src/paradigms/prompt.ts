@@ -1,6 +1,6 @@
 /** A prompt as decoders take it, and its embedding. Knows no paradigm. */
 
-import type { MropePositions } from "../models/mrope-positions.js"
+import type { MropePositions } from "../models/decoder/mrope-positions.js"
 import type { LanguageModel } from "../models/types.js"
 import { cat, type Device, type Tensor, tensor } from "../torch/index.js"
 

@@ -2,7 +2,7 @@
 
 import { beforeAll, expect, it } from "vitest"
 import { goldenJson, goldenModelFolder, goldenPath, needsGolden } from "../../test/support/golden.js"
-import { readHeader, readTensor } from "../checkpoint/safetensors.js"
+import { readHeader, readTensor } from "../checkpoint/safetensors/safetensors.js"
 import { conversationOf } from "../data/llava.js"
 import { encodeTraining, IGNORE, IMAGE } from "./conversation.js"
 import { layOut } from "./layout.js"

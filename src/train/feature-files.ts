@@ -6,8 +6,8 @@ import path from "node:path"
 import { explaining, partialName } from "../checkpoint/files.js"
 import { UserError } from "../errors.js"
 import { makeFolder } from "../make-folder.js"
-import type { FeatureStore } from "../models/feature-store.js"
 import type { LanguageModel } from "../models/types.js"
+import type { FeatureStore } from "../models/vision/feature-store.js"
 import { BYTES, type DType, type Tensor, tensor, viewBytes } from "../torch/index.js"
 
 /** Changes whenever the same tower gives the same pictures other features. */

@@ -14,7 +14,7 @@ import {
   SmallStages,
   wholeStage,
 } from "../../test/support/small-stages.js"
-import { openTensors, readHeader } from "../checkpoint/safetensors.js"
+import { openTensors, readHeader } from "../checkpoint/safetensors/safetensors.js"
 import { generateText } from "../generate/generate.js"
 import { loadSession } from "../generate/session.js"
 import { readConfig } from "../models/read-config.js"

@@ -2,7 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { basename, dirname, join, relative } from "node:path"
-import { readHeader, type TensorLocation } from "../../src/checkpoint/safetensors.js"
+import { readHeader, type TensorLocation } from "../../src/checkpoint/safetensors/safetensors.js"
 import { messageOf, UserError } from "../../src/errors.js"
 import { mapFile, type Tensor, untidied, viewBytes } from "../../src/torch/index.js"
 import { type JsonDocument, parseJson } from "./json.js"

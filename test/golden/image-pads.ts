@@ -2,9 +2,9 @@
 
 import { DIFFUSION_IMAGE } from "../../src/image/processors/qwen.js"
 import type { PixelLimits } from "../../src/models/architecture.js"
+import { type MropePositions, mropePositions } from "../../src/models/decoder/mrope-positions.js"
 import type { Qwen25VL } from "../../src/models/families/qwen2_5_vl.js"
 import type { Qwen3VlConfig } from "../../src/models/families/qwen3_vl.js"
-import { type MropePositions, mropePositions } from "../../src/models/mrope-positions.js"
 import type { Model } from "../../src/models/registry.js"
 import { IMAGE } from "../../src/text/conversation.js"
 import { Mismatch } from "./check.js"

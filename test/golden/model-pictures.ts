@@ -1,9 +1,9 @@
 /** Pictures of golden cases as a model's own processor prepares them. */
 
 import type { ModelConfig } from "../../src/checkpoint/config.js"
-import { imageProcessorOf, requireImages } from "../../src/models/images.js"
 import type { Model } from "../../src/models/registry.js"
 import type { ImageInput } from "../../src/models/types.js"
+import { imageProcessorOf, requireImages } from "../../src/models/vision/images.js"
 import type { FixtureFolder, JsonDocument } from "./folder.js"
 import { type Grid, limitsOf } from "./image-pads.js"
 import { namesOf } from "./json.js"

@@ -5,8 +5,8 @@ import { anyresTiles } from "../../src/image/processors/anyres-tiles.js"
 import { AUTHORS_PIXELS, authorsSettings } from "../../src/image/processors/authors-settings.js"
 import type { RgbImage } from "../../src/image/rgb.js"
 import { finish } from "../../src/in-turns.js"
-import type { TiledImage } from "../../src/models/tiled-vision.js"
 import type { TowerConfig } from "../../src/models/towers/tower.js"
+import type { TiledImage } from "../../src/models/vision/tiled-vision.js"
 
 export function authorsTiles(picture: RgbImage, raw: Json, { tileSize, grid }: TowerConfig): TiledImage {
   const [rows, columns] = grid

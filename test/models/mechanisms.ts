@@ -6,7 +6,7 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect } from "vitest"
-import { openTensors, readTensor } from "../../src/checkpoint/safetensors.js"
+import { openTensors, readTensor } from "../../src/checkpoint/safetensors/safetensors.js"
 import { generate, generateText } from "../../src/generate/generate.js"
 import { preparePrompt } from "../../src/generate/prepare.js"
 import { loadSession, type Session } from "../../src/generate/session.js"

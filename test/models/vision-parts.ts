@@ -3,8 +3,8 @@
 import { expect } from "vitest"
 import type { Json } from "../../src/checkpoint/json.js"
 import { connectorNamed } from "../../src/models/connectors/registry.js"
-import { rowsOfTile, type TiledImage, TiledVision } from "../../src/models/tiled-vision.js"
 import { readTowerConfig } from "../../src/models/towers/registry.js"
+import { rowsOfTile, type TiledImage, TiledVision } from "../../src/models/vision/tiled-vision.js"
 import { MapWeights, RecordingWeights } from "../../src/models/weight-source.js"
 import { backward, Generator, randn, tidy } from "../../src/torch/index.js"
 

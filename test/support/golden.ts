@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { readHeader } from "../../src/checkpoint/safetensors.js"
+import { readHeader } from "../../src/checkpoint/safetensors/safetensors.js"
 import { decodeImage } from "../../src/image/decode.js"
 import { padToSquare, qwenImage } from "../../src/image/processors/qwen.js"
 import type { QwenVlConfig } from "../../src/models/families/qwen2_5_vl-read.js"

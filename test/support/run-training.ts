@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto"
 import { join } from "node:path"
-import { openTensors, readPieces } from "../../src/checkpoint/safetensors.js"
+import { openTensors, readPieces } from "../../src/checkpoint/safetensors/safetensors.js"
 import { readMetrics } from "../../src/train/metrics.js"
 import type { TrainingConfig } from "../../src/train/recipe/config.js"
 import { finishedModel, type TrainingEvent, train } from "../../src/train/trainer.js"

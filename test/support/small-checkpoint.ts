@@ -1,7 +1,7 @@
 /** Builds small Qwen2.5-VL checkpoints with reproducible weights, for tests that need a model folder. */
 import fs from "node:fs"
 import path from "node:path"
-import { type TensorEntry, type WriteOptions, writeTensors } from "../../src/checkpoint/safetensors.js"
+import { type TensorEntry, type WriteOptions, writeTensors } from "../../src/checkpoint/safetensors/safetensors.js"
 import { storedEntries } from "../../src/checkpoint/stored-entries.js"
 import { published } from "../../src/models/families/qwen2_5_vl.js"
 import { normaliseConfig } from "../../src/models/read-config.js"

@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Json } from "../../src/checkpoint/json.js"
-import { writeTensors } from "../../src/checkpoint/safetensors.js"
+import { writeTensors } from "../../src/checkpoint/safetensors/safetensors.js"
 import { makeFolder } from "../../src/make-folder.js"
 import { tensorEntries } from "../../src/models/save.js"
 import { towerTensors } from "../../src/models/towers/folder.js"

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import type { Json } from "../../src/checkpoint/json.js"
-import { readHeader } from "../../src/checkpoint/safetensors.js"
+import { readHeader } from "../../src/checkpoint/safetensors/safetensors.js"
 import { MapWeights } from "../../src/models/weight-source.js"
 import { mapFile, type Tensor, viewBytes } from "../../src/torch/index.js"
 

@@ -2,7 +2,7 @@
 import fs from "node:fs"
 import { UserError } from "../../errors.js"
 import { readingFailure } from "../../system-failures.js"
-import type { TensorLocation } from "../safetensors-header.js"
+import type { TensorLocation } from "../safetensors/safetensors-header.js"
 import { dequantize, type Weights } from "./dequantize.js"
 import type { GgufTensor } from "./file.js"
 import { BLOCK_SIZES } from "./types.js"

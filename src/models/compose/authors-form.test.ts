@@ -10,8 +10,8 @@ import { type SmallTextModel, writeSmallLanguage, writeSmallTextModel } from "..
 import { writeSmallTower } from "../../../test/support/small-towers.js"
 import { decodeImage } from "../../image/decode.js"
 import type { Tensor } from "../../torch/index.js"
-import { imageProcessorOf } from "../images.js"
 import { type LoadedModel, loadCheckpoint, loadModel } from "../load.js"
+import { imageProcessorOf } from "../vision/images.js"
 import { type ComposeOptions, composeModel } from "./compose.js"
 import { saveComposed, saveParts } from "./save-composed.js"
 

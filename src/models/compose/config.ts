@@ -7,8 +7,8 @@ import { anyresMax } from "../../image/processors/anyres.js"
 import { pinpointsFor } from "../../image/processors/tile-settings.js"
 import { textConfig } from "../language-inside.js"
 import { AUTOREGRESSIVE } from "../published-paradigms.js"
-import type { TiledVisionConfig } from "../tiled-vision.js"
 import { towerFamilyOf } from "../towers/registry.js"
+import type { TiledVisionConfig } from "../vision/tiled-vision.js"
 
 /**
  * @param language with as many rows as there are to be

@@ -5,8 +5,8 @@ import path from "node:path"
 import type { ModelConfig } from "../../checkpoint/config.js"
 import type { Json } from "../../checkpoint/json.js"
 import type { Checkpoint } from "../checkpoint.js"
-import type { TiledVisionConfig } from "../tiled-vision.js"
 import type { TowerFolder } from "../towers/folder.js"
+import type { TiledVisionConfig } from "../vision/tiled-vision.js"
 
 /** Contents of files by their names: JSON, or text. */
 export type FilesBeside = ReadonlyMap<string, Json | string>

@@ -9,9 +9,9 @@ import { UserError } from "../../errors.js"
 import { type Checkpoint, type DequantisedType, readCheckpoint } from "../checkpoint.js"
 import { connectorNamed } from "../connectors/registry.js"
 import { architectureOf, architectureOfType } from "../registry.js"
-import { rowsOfTile, type TiledVisionConfig } from "../tiled-vision.js"
 import { readTower, type TowerFolder } from "../towers/folder.js"
 import { towerFamilyOf, towerOfType } from "../towers/registry.js"
+import { rowsOfTile, type TiledVisionConfig } from "../vision/tiled-vision.js"
 
 /** @throws UserError for an adapter, and a model that sees already */
 export function readLanguageModel(folder: string, dequantised?: DequantisedType): Checkpoint {

@@ -6,8 +6,8 @@ import { UserError } from "../../errors.js"
 import { anyresMax } from "../../image/processors/anyres.js"
 import { resampleOf } from "../../image/processors/pixel-settings.js"
 import { pinpointsFor, singleTileSettings } from "../../image/processors/tile-settings.js"
-import { rowsOfTile, type TiledVisionConfig } from "../tiled-vision.js"
 import type { TowerConfig } from "../towers/tower.js"
+import { rowsOfTile, type TiledVisionConfig } from "../vision/tiled-vision.js"
 
 /**
  * preprocessor_config.json and processor_config.json.

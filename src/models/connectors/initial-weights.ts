@@ -1,9 +1,9 @@
 /** Weights of a new connector, before its first training. */
 
 import { type Device, type DType, full, Generator, rand, randn, type Tensor } from "../../torch/index.js"
-import type { TiledVisionConfig } from "../tiled-vision.js"
 import { featuresOf } from "../towers/features.js"
-import { VISION_WEIGHTS } from "../vision-weights.js"
+import type { TiledVisionConfig } from "../vision/tiled-vision.js"
+import { VISION_WEIGHTS } from "../vision/vision-weights.js"
 import { RecordingWeights } from "../weight-source.js"
 import { buildConnector } from "./registry.js"
 

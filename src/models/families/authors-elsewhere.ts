@@ -7,10 +7,10 @@ import type { TensorView } from "../../checkpoint/tensor-view.js"
 import { readWeightFile } from "../../checkpoint/weight-files.js"
 import { UserError } from "../../errors.js"
 import { label } from "../../readable.js"
-import type { TiledVisionConfig } from "../tiled-vision.js"
 import { readTower } from "../towers/folder.js"
 import { namedTowerFolder } from "../towers/named.js"
-import { VISION_WEIGHTS } from "../vision-weights.js"
+import type { TiledVisionConfig } from "../vision/tiled-vision.js"
+import { VISION_WEIGHTS } from "../vision/vision-weights.js"
 import { usedTower } from "./authors-vision.js"
 
 /** As stage 1 is saved, and the same tensors as safetensors, which win. */

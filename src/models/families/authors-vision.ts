@@ -8,11 +8,11 @@ import { UserError } from "../../errors.js"
 import { maxTilesOf } from "../../image/processors/anyres.js"
 import { shown } from "../../readable.js"
 import { connectorNamed } from "../connectors/registry.js"
-import { rowsOfTile, type TiledVisionConfig, type TileMerge } from "../tiled-vision.js"
 import { featuresOf, hiddenStatesOf } from "../towers/features.js"
 import { withoutLastLayer } from "../towers/siglip.js"
 import type { FeatureSelection, TowerConfig } from "../towers/tower.js"
 import type { VitConfig } from "../towers/vit-config.js"
+import { rowsOfTile, type TiledVisionConfig, type TileMerge } from "../vision/tiled-vision.js"
 
 const schema = z.looseObject({
   mm_projector_type: z.string().default("mlp2x_gelu"),

@@ -1,5 +1,5 @@
 /** Qwen2 and Qwen2.5: biases of queries, keys and values, and a window in the later layers where the file asks for it. */
-import { qwenWindows } from "../decoder-config.js"
+import { qwenWindows } from "../decoder/decoder-config.js"
 import { textModel } from "../text-model.js"
 
 /** A row of the embedding without a token: the authors' mask. */

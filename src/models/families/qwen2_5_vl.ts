@@ -1,13 +1,13 @@
 /** Qwen2.5-VL, and DiffusionVL made from it: two published forms of the same weights. */
 import type { Layout } from "../../checkpoint/layout.js"
 import { kept } from "../../checkpoint/layout.js"
-import { SINGLE_FILE } from "../../checkpoint/safetensors-index.js"
+import { SINGLE_FILE } from "../../checkpoint/safetensors/safetensors-index.js"
 import { DIFFUSION_IMAGE } from "../../image/processors/qwen.js"
 import type { Architecture } from "../architecture.js"
-import { Decoder } from "../decoder.js"
-import { qwenPictures } from "../qwen-pictures.js"
-import { Qwen25Vision, VISION } from "../qwen2_5-vision.js"
-import { VisionLanguageModel } from "../vision-language-model.js"
+import { Decoder } from "../decoder/decoder.js"
+import { qwenPictures } from "../vision/qwen-pictures.js"
+import { Qwen25Vision, VISION } from "../vision/qwen2_5-vision.js"
+import { VisionLanguageModel } from "../vision/vision-language-model.js"
 import { chatOf, QWEN_VL_TYPES, type QwenVlConfig, readQwenVl, validate } from "./qwen2_5_vl-read.js"
 import { toConvertedConfig, toQwenConfig, toReleasedConfig, toVisionConfigFile } from "./qwen2_5_vl-write.js"
 

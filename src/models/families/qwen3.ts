@@ -1,5 +1,5 @@
 /** Qwen3: norms of each head's queries and keys, and a width of heads that is not the hidden size over their number. */
-import { type DecoderFacts, qwenWindows } from "../decoder-config.js"
+import { type DecoderFacts, qwenWindows } from "../decoder/decoder-config.js"
 import { textModel } from "../text-model.js"
 import { QWEN_MASK } from "./qwen2.js"
 

@@ -1,5 +1,5 @@
 /** SmolLM3: every fourth layer knows no positions. */
-import type { DecoderJson } from "../decoder-config.js"
+import type { DecoderJson } from "../decoder/decoder-config.js"
 import { textModel } from "../text-model.js"
 
 /** 1 for layers with positions. */

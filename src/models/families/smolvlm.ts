@@ -8,9 +8,9 @@ import { splitProcessor } from "../../image/processors/split.js"
 import { splitSettings } from "../../image/processors/tile-settings.js"
 import type { Architecture } from "../architecture.js"
 import { languageRules, readLanguage, writeOuter } from "../language-inside.js"
-import { requireSettings, tiledImages, tileOf } from "../tiled-images.js"
-import { buildTiled, type TiledConfig } from "../tiled-model.js"
-import { idefics3VisionRules } from "../vision-layouts.js"
+import { requireSettings, tiledImages, tileOf } from "../vision/tiled-images.js"
+import { buildTiled, type TiledConfig } from "../vision/tiled-model.js"
+import { idefics3VisionRules } from "../vision/vision-layouts.js"
 import { readIdefics3Vision } from "./transformers-vision.js"
 
 const IMAGE = 128257

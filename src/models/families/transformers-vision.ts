@@ -12,9 +12,9 @@ import type { ConnectorConfig } from "../connectors/connector.js"
 import { isMlp, type MlpConfig } from "../connectors/mlp.js"
 import { pixelShuffleOf } from "../connectors/pixel-shuffle.js"
 import { connectorNamed } from "../connectors/registry.js"
-import { rowsOfTile, type TiledVisionConfig, type TileMerge } from "../tiled-vision.js"
 import { hiddenStatesOf } from "../towers/features.js"
 import { readTowerConfig } from "../towers/registry.js"
+import { rowsOfTile, type TiledVisionConfig, type TileMerge } from "../vision/tiled-vision.js"
 
 const layer = z.int().min(-1024).max(1024)
 const llavaSchema = z.looseObject({

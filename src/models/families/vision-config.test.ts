@@ -4,11 +4,16 @@ import { describe, expect, it } from "vitest"
 import { configs } from "../../../test/support/tower-cases.js"
 import { fillName, type RenameRule, ruleOfCanonical, ruleOfStored } from "../../checkpoint/layout.js"
 import { connectorNamed } from "../connectors/registry.js"
-import { Qwen3Vision } from "../qwen3-vision.js"
-import { rowsOfTile, TiledVision, type TiledVisionConfig } from "../tiled-vision.js"
 import { readQwen3Vision } from "../towers/qwen3-config.js"
 import { readTowerConfig } from "../towers/registry.js"
-import { authorsVisionRules, idefics3VisionRules, llavaVisionRules, qwen3VisionRules } from "../vision-layouts.js"
+import { Qwen3Vision } from "../vision/qwen3-vision.js"
+import { rowsOfTile, TiledVision, type TiledVisionConfig } from "../vision/tiled-vision.js"
+import {
+  authorsVisionRules,
+  idefics3VisionRules,
+  llavaVisionRules,
+  qwen3VisionRules,
+} from "../vision/vision-layouts.js"
 import { RecordingWeights, type WeightSource } from "../weight-source.js"
 import { readAuthorsVision, writeAuthorsVision } from "./authors-vision.js"
 import { readIdefics3Vision, readLlavaOnevisionVision, readLlavaVision } from "./transformers-vision.js"

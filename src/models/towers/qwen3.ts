@@ -19,8 +19,8 @@ import {
   tensor,
   tidy,
 } from "../../torch/index.js"
-import type { QwenImageInput } from "../qwen2_5-vision.js"
-import { type VisionLayout, visionLayout } from "../qwen2_5-vision-layout.js"
+import type { QwenImageInput } from "../vision/qwen2_5-vision.js"
+import { type VisionLayout, visionLayout } from "../vision/qwen2_5-vision-layout.js"
 import { takeLayerNorm, takeLinear, type WeightSource } from "../weight-source.js"
 import { patchTables, QwenAttention } from "./qwen-attention.js"
 import type { Qwen3VisionConfig } from "./qwen3-config.js"

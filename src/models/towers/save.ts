@@ -3,7 +3,7 @@
 import path from "node:path"
 import { createFolder, writeJson } from "../../checkpoint/files.js"
 import type { Json } from "../../checkpoint/json.js"
-import { writeTensors } from "../../checkpoint/safetensors.js"
+import { writeTensors } from "../../checkpoint/safetensors/safetensors.js"
 import type { Tensor } from "../../torch/index.js"
 import { tensorEntries } from "../save.js"
 import { readTower } from "./folder.js"

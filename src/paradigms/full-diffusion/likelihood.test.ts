@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { EOS, MASK, tinyModel, VOCABULARY } from "../../../test/support/tiny-model.js"
 import { randomFrom } from "../../data/prng.js"
-import { mropePositions } from "../../models/mrope-positions.js"
+import { mropePositions } from "../../models/decoder/mrope-positions.js"
 import { bidirectional } from "../../nn/attention-pattern.js"
 import { Generator, noGrad, randn } from "../../torch/index.js"
 import { embedPrompt, type Prompt, promptPositions } from "../prompt.js"

@@ -2,7 +2,7 @@
 
 import type { ModelConfig } from "../../checkpoint/config.js"
 import type { LoraSettings } from "../../checkpoint/peft-config.js"
-import { type AdapterPlan, planAdapter } from "../../models/adapter-plan.js"
+import { type AdapterPlan, planAdapter } from "../../models/adapters/adapter-plan.js"
 import { Modules } from "../../models/modules.js"
 import { paradigmOf } from "../../paradigms/registry.js"
 import { chosenParadigm, type TrainingConfig } from "./config.js"

@@ -2,7 +2,12 @@
 
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { openTensors, readTensor, type TensorEntry, writeTensors } from "../../../src/checkpoint/safetensors.js"
+import {
+  openTensors,
+  readTensor,
+  type TensorEntry,
+  writeTensors,
+} from "../../../src/checkpoint/safetensors/safetensors.js"
 import { generateText } from "../../../src/generate/generate.js"
 import { preparePrompt } from "../../../src/generate/prepare.js"
 import { scoreAnswers } from "../../../src/generate/score.js"

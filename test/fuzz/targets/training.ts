@@ -1,7 +1,7 @@
 /** Trains until a signal, for settings that would take long, and looks at what comes of it. */
 
 import { toFloat32 } from "../../../src/checkpoint/element-types.js"
-import { openTensors, readTensor } from "../../../src/checkpoint/safetensors.js"
+import { openTensors, readTensor } from "../../../src/checkpoint/safetensors/safetensors.js"
 import type { TrainingConfig } from "../../../src/train/recipe/config.js"
 import { train } from "../../../src/train/trainer.js"
 import { Nonsense } from "../target.js"

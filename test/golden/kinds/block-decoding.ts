@@ -1,9 +1,9 @@
 /** Golden cases of block decoding: every step in the reference's own loop, and the same answer from the fast one. */
 
 import { endToken, type ModelConfig, maskToken } from "../../../src/checkpoint/config.js"
-import { imageProcessorOf, requireImages } from "../../../src/models/images.js"
 import type { Model } from "../../../src/models/registry.js"
 import type { ImageInput } from "../../../src/models/types.js"
+import { imageProcessorOf, requireImages } from "../../../src/models/vision/images.js"
 import type { BlockDecoderOptions } from "../../../src/paradigms/block-diffusion/decoder.js"
 import type { RemaskingStrategy } from "../../../src/paradigms/block-diffusion/remasking.js"
 import type { DecodeEvent } from "../../../src/paradigms/decode-events.js"

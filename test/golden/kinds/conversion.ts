@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { readJsonObject } from "../../../src/checkpoint/json.js"
-import { readHeader, readPieces, type TensorLocation } from "../../../src/checkpoint/safetensors.js"
+import { readHeader, readPieces, type TensorLocation } from "../../../src/checkpoint/safetensors/safetensors.js"
 import { convert } from "../../../src/paradigms/convert.js"
 import { expectEqual } from "../check.js"
 import type { FixtureFolder, JsonDocument } from "../folder.js"

@@ -1,7 +1,7 @@
 /** Golden cases of families' pictures and prompts: pixels as their towers take them, and the ids that pictures stand for. */
 
-import { imageProcessorOf, requireImages } from "../../../src/models/images.js"
 import type { ImageInput } from "../../../src/models/types.js"
+import { imageProcessorOf, requireImages } from "../../../src/models/vision/images.js"
 import { spanOf } from "../../../src/text/image-span.js"
 import { IMAGE } from "../../../src/text/message.js"
 import { Tokenizer } from "../../../src/text/tokenizer/tokenizer.js"

@@ -2,7 +2,7 @@
 
 import { join } from "node:path"
 import { readTorchFile } from "../../../src/checkpoint/pickle/torch-file.js"
-import { readHeader, readTensor } from "../../../src/checkpoint/safetensors.js"
+import { readHeader, readTensor } from "../../../src/checkpoint/safetensors/safetensors.js"
 import { bytesOf } from "../../../src/checkpoint/tensor-view.js"
 import { expectEqual, sha256 } from "../check.js"
 import type { FixtureFolder } from "../folder.js"

@@ -1,7 +1,7 @@
 /** Golden cases of vision towers: features of pictures, and how windows permute patches. */
 
 import type { QwenVlConfig } from "../../../src/models/families/qwen2_5_vl-read.js"
-import { visionLayout } from "../../../src/models/qwen2_5-vision-layout.js"
+import { visionLayout } from "../../../src/models/vision/qwen2_5-vision-layout.js"
 import { cat, noGrad, type Tensor, tidy } from "../../../src/torch/index.js"
 import { expectEqual, expectTensorNear, Mismatch, sha256 } from "../check.js"
 import type { FixtureFolder, JsonDocument } from "../folder.js"
