@@ -136,7 +136,8 @@ withBrowser.describe("the page of a real server", () => {
     await page.getByRole("img", { name: "1: panda.png" }).waitFor()
     await send(page, "Describe it.")
     await page.locator(".verdict").waitFor()
-    expect(await page.locator(".verdict").textContent()).toMatch(/^Left is .* forwards per token\.$/)
+    // Which of them is faster is for the machine to say.
+    expect(await page.locator(".verdict").textContent()).toMatch(/^(Left|Right) is .* forwards per token\.$/)
     for (const [name, model] of [
       ["Left", "emoji-diffusion"],
       ["Right", "emoji-ar"],
