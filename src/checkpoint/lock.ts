@@ -7,7 +7,7 @@ import os from "node:os"
 import path from "node:path"
 import { UserError } from "../errors.js"
 import { makeFolder } from "../make-folder.js"
-import { explaining, isAlive } from "./files.js"
+import { explaining, isAlive, partialName } from "./files.js"
 
 const HEARTBEAT_MS = 5_000
 /** A damaged lock is read again for this long: some file systems show a file before its content. */
@@ -155,9 +155,12 @@ function localTime(iso: string): string {
 /** What file systems without hard links answer. */
 const NO_LINKS: ReadonlySet<string | undefined> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"])
 
+/** A name beside the lock; what a killed process leaves there is swept as all partial files are. */
+const besides = (file: string): string => partialName(`${file}-${randomUUID()}`)
+
 /** Puts the lock into its place unless there is one. A link appears with its whole content at once. */
 function place(file: string, text: string): boolean {
-  const draft = `${file}.${randomUUID()}`
+  const draft = besides(file)
   try {
     fs.writeFileSync(draft, text)
     try {
@@ -168,7 +171,8 @@ function place(file: string, text: string): boolean {
     }
     return true
   } catch (error) {
-    if (code(error) === "EEXIST") return false
+    // ENOENT: whoever holds the lock has swept the draft away.
+    if (code(error) === "EEXIST" || (code(error) === "ENOENT" && fs.existsSync(path.dirname(file)))) return false
     throw error
   } finally {
     fs.rmSync(draft, { force: true })
@@ -213,7 +217,7 @@ function isGone({ pid, host, namespace, started }: LockContent, ageMs: number, s
 
 /** Two may both find the holder gone: the file is moved aside, and put back when it turns out to be a new one. */
 function remove(file: string, text: string): void {
-  const aside = `${file}.${randomUUID()}`
+  const aside = besides(file)
   try {
     fs.renameSync(file, aside)
     if (fs.readFileSync(aside, "utf8") !== text) fs.linkSync(aside, file)

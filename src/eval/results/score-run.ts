@@ -6,13 +6,14 @@ import { makeFolder } from "../../make-folder.js"
 import type { Documents } from "../documents/documents.js"
 import { metricTools } from "../metric-tools.js"
 import { writeRunReport } from "../report/run-report.js"
+import { lockRun } from "../run/run-folder.js"
 import type { RunRecord, TaskRecord } from "../run/run-record.js"
 import { isIn } from "../run/selection.js"
 import { pythonRandom } from "../task/python-random.js"
 import type { MetricTools, Task } from "../task/task.js"
 import { resultsJson } from "./files/results-json.js"
 import { SamplesFile } from "./files/samples-file.js"
-import { writeSubmissions } from "./files/submissions.js"
+import { SUBMISSIONS_FOLDER, writeSubmissions } from "./files/submissions.js"
 import { dateName, modelName, resultsName, samplesName } from "./names.js"
 import { type Answers, type ScoredSample, scoreTask } from "./score-task.js"
 import type { ScoredRun } from "./scored-run.js"
@@ -50,9 +51,23 @@ const PYTHON_SEED = 0
 export async function scoreRun(
   run: RunRecord,
   tasks: readonly AnsweredTask[],
+  options: ScoreRunOptions,
+): Promise<ScoredRun> {
+  const name = modelName(run.model.name)
+  const lock = await lockRun(options.out, [name, SUBMISSIONS_FOLDER])
+  try {
+    return await scoreInto(join(options.out, name), run, tasks, options)
+  } finally {
+    lock.release()
+  }
+}
+
+async function scoreInto(
+  folder: string,
+  run: RunRecord,
+  tasks: readonly AnsweredTask[],
   { out, wrong, signal, tools = metricTools({ signal }), ...others }: ScoreRunOptions,
 ): Promise<ScoredRun> {
-  const folder = join(out, modelName(run.model.name))
   explaining(folder, () => makeFolder(folder))
   const date = dateName(new Date(run.started))
   const scored: ScoredRun["tasks"] = []

@@ -2,8 +2,7 @@
 
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { explaining, requireFreeSpace, sweepPartials } from "../../checkpoint/files.js"
-import { lockFolder } from "../../checkpoint/lock.js"
+import { explaining, requireFreeSpace } from "../../checkpoint/files.js"
 import { UserError } from "../../errors.js"
 import { makeFolder } from "../../make-folder.js"
 import type { DecodingOptions } from "../../paradigms/decoding-options.js"
@@ -16,6 +15,7 @@ import { cleaningRules } from "./answer-text.js"
 import { generationOf, type TaskGeneration } from "./generation.js"
 import type { KeptAnswer } from "./kept-answer.js"
 import { type OpenTask, tryTask } from "./open-tasks.js"
+import { lockRun } from "./run-folder.js"
 import { ANSWERS_FOLDER, RUN_FILE, type RunRecord, readRun, type TaskRecord, writeRun } from "./run-record.js"
 import { firstDocuments, type Shard } from "./selection.js"
 import { askedHash } from "./survey.js"
@@ -92,11 +92,10 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluated> {
     planned.push({ open, generation, asks: askedHash(first) })
     signal?.throwIfAborted()
   }
-  const documents = tasks.reduce((sum, { documents }) => sum + documents.count, 0)
+  const documents = tasks.reduce((sum, { documents }) => sum + firstDocuments(documents.count, limit), 0)
   await requireFreeSpace(out, BYTES_BESIDE + documents * BYTES_PER_DOCUMENT)
-  const lock = lockFolder(out)
+  const lock = await lockRun(out, [ANSWERS_FOLDER])
   try {
-    await sweepPartials(out, { alone: true })
     const answers = join(out, ANSWERS_FOLDER)
     explaining(answers, () => makeFolder(answers))
     const { dtype, device, fingerprint } = subject.record
@@ -153,7 +152,9 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluated> {
         await run.answer(answerer, { concurrent, signal, onAnswer: (answer) => observer?.answered?.(run, answer) })
       reuse = answerer.reuse?.()
     }
-    record = { ...record, ended: record.ended ?? new Date().toISOString() }
+    // Where nothing was asked, it ended when it ended before.
+    const ended = missing === 0 ? record.ended : undefined
+    record = { ...record, ended: ended ?? new Date().toISOString() }
     await writeRun(out, record)
     return { record, reuse, tasks: runs.map((each) => ({ ...each, answers: each.run.answers })) }
   } finally {

@@ -3,11 +3,11 @@
 import { existsSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { explaining, writeFileAtomic } from "../../checkpoint/files.js"
-import { lockFolder } from "../../checkpoint/lock.js"
 import { UserError } from "../../errors.js"
 import { makeFolder } from "../../make-folder.js"
 import { readAnswerFile } from "../answer-file.js"
 import type { KeptAnswer } from "./kept-answer.js"
+import { lockRun } from "./run-folder.js"
 import { ANSWERS_FOLDER, RUN_FILE, type RunRecord, readRun, type TaskRecord, writeRun } from "./run-record.js"
 import { selected } from "./selection.js"
 
@@ -32,7 +32,7 @@ export async function mergeRuns(
     throw new UserError("there is a run in the folder already", { where: out, fix: "choose another --out" })
   const tasks = first.run.tasks.map((task) => ({ task, ...unionOf(shards, task) }))
   if (!partial) for (const { task, answers } of tasks) requireAll(task, answers, shards)
-  const lock = lockFolder(out)
+  const lock = await lockRun(out, [ANSWERS_FOLDER])
   try {
     const folder = join(out, ANSWERS_FOLDER)
     explaining(folder, () => makeFolder(folder))

@@ -83,18 +83,21 @@ export class TaskRun {
     }
     let last = performance.now()
     for await (const event of merged(asked.length, concurrent, one.bind(this))) {
-      if ("error" in event) {
-        stop.abort(event.error)
-        throw event.error
+      try {
+        if ("error" in event) throw event.error
+        const now = performance.now()
+        const { doc, answer } = event.value
+        const kept = { ...answer, seconds: (now - last) / 1000 }
+        last = now
+        this.file.add(kept)
+        this.score.add(doc, kept)
+        onAnswer?.(kept)
+        signal?.throwIfAborted()
+      } catch (error) {
+        // Those under way are not waited for.
+        stop.abort(error)
+        throw error
       }
-      const now = performance.now()
-      const { doc, answer } = event.value
-      const kept = { ...answer, seconds: (now - last) / 1000 }
-      last = now
-      this.file.add(kept)
-      this.score.add(doc, kept)
-      onAnswer?.(kept)
-      signal?.throwIfAborted()
     }
     this.missing = []
   }

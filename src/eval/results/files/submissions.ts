@@ -6,9 +6,11 @@ import { explaining, writeFileAtomic, writeJson } from "../../../checkpoint/file
 import { isObject, type Json } from "../../../checkpoint/json.js"
 import { makeFolder } from "../../../make-folder.js"
 
+export const SUBMISSIONS_FOLDER = "submissions"
+
 /** @returns the files, in the folder `submissions` */
 export async function writeSubmissions(out: string, submissions: Readonly<Record<string, unknown>>): Promise<string[]> {
-  const folder = join(out, "submissions")
+  const folder = join(out, SUBMISSIONS_FOLDER)
   const files = Object.entries(submissions).map(([name, content]) => ({ path: join(folder, name), content }))
   if (files.length > 0) explaining(folder, () => makeFolder(folder))
   for (const { path, content } of files) {
