@@ -1,6 +1,6 @@
 /**
  * `diffusionvl eval` killed again and again: the real program, SIGKILL at moments that are drawn, while it starts, answers and writes. Let through at
- * last, its folder is compared with that of a run that was never killed: everything but what the clock decides (test/support/run-contents.ts).
+ * last, its folder is compared with that of a run that was never killed: everything but what test/support/run-contents.ts names.
  *
  * node scripts/source.mjs bench/kills.ts [--kills N] [--documents N] [--concurrent N] [--seed N]
  */
@@ -8,11 +8,11 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { isDeepStrictEqual, parseArgs } from "node:util"
+import { parseArgs } from "node:util"
 import { randomFrom } from "../src/data/prng.js"
 import { killedRun, MOMENTS } from "../test/support/killed-run.js"
 import { start } from "../test/support/program.js"
-import { runContents } from "../test/support/run-contents.js"
+import { runContents, runDifferences } from "../test/support/run-contents.js"
 import { writeSmallEvaluation } from "../test/support/small-evaluation.js"
 
 const { values } = parseArgs({
@@ -45,13 +45,12 @@ try {
     kills: { starting, writing, answering: kills - starting - writing },
     random: randomFrom(Number(values.seed), 0),
   })
-  const [expected, found] = [runContents(join(whole, "run")), runContents(join(killed, "run"))]
-  const all = [...new Set([...Object.keys(expected), ...Object.keys(found)])]
-  const differing = all.filter((name) => !isDeepStrictEqual(expected[name], found[name]))
+  const files = Object.keys(runContents(join(whole, "run")))
+  const differing = runDifferences(join(whole, "run"), join(killed, "run"))
   const total = MOMENTS.reduce((sum, moment) => sum + done.kills[moment], 0)
   say(`killed ${total} times: ${MOMENTS.map((moment) => `${done.kills[moment]} while ${moment}`).join(", ")}`)
   say(`answers kept after each: ${done.answers.join(" ")} of ${3 * Number(values.documents)} and 3 first lines`)
-  say(`${all.length} files, of which differ: ${differing.join(", ") || "none"}`)
+  say(`${files.length} files, of which differ: ${differing.join(", ") || "none"}`)
   if (differing.length > 0 || total < kills) process.exitCode = 1
 } finally {
   rmSync(root, { recursive: true })

@@ -1,7 +1,11 @@
-/** A run's folder as what it says: two runs of the same are equal in everything but what the clock decides, which is named here. */
+/**
+ * A run's folder as what it says: two runs of the same are equal in everything but what the clock decides, which is named here, and in the last
+ * bits of log-likelihoods: float32 sums depend on what was computed beside them, and on what of a prompt was known from before.
+ */
 
 import { readdirSync, readFileSync } from "node:fs"
 import { basename, join } from "node:path"
+import { isDeepStrictEqual } from "node:util"
 import { unzipSync } from "fflate"
 
 /** Places in files by their kind; `*` is every key. */
@@ -18,6 +22,25 @@ const CLOCK = {
 const CLOCK_COLUMNS = [3, 4]
 /** Results and samples are called by when the run began. */
 const DATE = /^\d{8}_\d{6}/
+
+const ROUNDED = "logLikelihood"
+/** Of float32, relative. */
+const ROUNDING = 1e-6
+
+/** Names of files that differ, or that only one of them has. */
+export function runDifferences(one: string, other: string): string[] {
+  const [a, b] = [runContents(one), runContents(other)]
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((name) => !isSame(a[name], b[name]))
+}
+
+function isSame(a: unknown, b: unknown, key?: string): boolean {
+  if (key === ROUNDED && typeof a === "number" && typeof b === "number")
+    return Math.abs(a - b) <= ROUNDING * Math.abs(a)
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return Object.is(a, b)
+  const [inA, inB] = [a, b].map((value) => value as Record<string, unknown>)
+  const keys = Object.keys(inA)
+  return isDeepStrictEqual(keys, Object.keys(inB)) && keys.every((key) => isSame(inA[key], inB[key], key))
+}
 
 /** Every file by its name, hidden ones too. Answers are in the order of the documents: they are kept as they become known. */
 export function runContents(folder: string): Record<string, unknown> {
