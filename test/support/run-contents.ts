@@ -4,7 +4,7 @@
  */
 
 import { readdirSync, readFileSync } from "node:fs"
-import { basename, join } from "node:path"
+import { basename, join, relative } from "node:path"
 import { isDeepStrictEqual } from "node:util"
 import { unzipSync } from "fflate"
 
@@ -47,7 +47,7 @@ export function runContents(folder: string): Record<string, unknown> {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
   const named = files.map(({ parentPath, name }) => {
     const path = join(parentPath, name)
-    const shown = join(parentPath.slice(folder.length), name.replace(DATE, "DATE"))
+    const shown = join(relative(folder, parentPath), name.replace(DATE, "DATE"))
     return [shown, contentOf(path)] as const
   })
   return Object.fromEntries(named.sort(([a], [b]) => (a < b ? -1 : 1)))
