@@ -5,7 +5,7 @@ import { UserError } from "../errors.js"
 import type { DecodingOptions } from "../paradigms/decoding-options.js"
 import { DecodingReport } from "../paradigms/decoding-report.js"
 import type { DecodingSettings } from "../paradigms/paradigm.js"
-import { inMode } from "./mode.js"
+import { inMode, modeWarning } from "./mode.js"
 import type { Unloaded } from "./session.js"
 
 const NOTHING: GenerationConfig = { values: {}, unsupported: [] }
@@ -18,13 +18,11 @@ export interface ResolvedDecoding {
 /** @throws UserError when the model's own settings cannot be used with this prompt */
 export function resolveDecoding(given: Unloaded, options: DecodingOptions, promptTokens: number): ResolvedDecoding {
   const session = inMode(given, options.mode)
-  const { paradigm, trainedIn } = session
+  const { paradigm } = session
   const report = new DecodingReport()
   report.choose("mode", [["option", options.mode]])
-  if (trainedIn)
-    report.warnings.push(
-      `the model was not trained for this mode: it is ${trainedIn.noun}, decoded as ${paradigm.noun}`,
-    )
+  const warning = modeWarning(session)
+  if (warning !== undefined) report.warnings.push(warning)
   const generation = options.generationConfig === false ? NOTHING : session.generation
   const settings = paradigm.settings({ ...session, generation }, options, promptTokens, report)
   if (options.format !== undefined && !settings.constraint)

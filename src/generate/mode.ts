@@ -36,6 +36,12 @@ export function inMode<S extends Unloaded>(session: S, mode: string | undefined)
   return { ...opened, paradigm, eos, trainedIn: session.trainedIn ?? session.paradigm }
 }
 
+/** A sentence where the model was trained in another paradigm than it is decoded in. */
+export function modeWarning({ paradigm, trainedIn }: Pick<Unloaded, "paradigm" | "trainedIn">): string | undefined {
+  if (!trainedIn || trainedIn === paradigm) return undefined
+  return `the model was not trained for this mode: it is ${trainedIn.noun}, decoded as ${paradigm.noun}`
+}
+
 /** Names of the paradigms that a model can be decoded in, its own first. */
 export function modesOf(session: Unloaded): string[] {
   const own = session.paradigm.name

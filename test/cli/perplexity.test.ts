@@ -44,12 +44,17 @@ describe("eval perplexity", { timeout: 600_000 }, () => {
     writeFileSync(join(root, "short.txt"), "It is a panda, among animals and nature.")
     const session = await openModel("emoji-diffusion", { dtype: "float32", device: "cpu" })
     const found = await perplexity(session, "It is a panda, among animals and nature.")
-    const { code, out } = await run("emoji-diffusion", "short.txt")
-    expect(code).toBe(0)
+    const { code, out, err } = await run("emoji-diffusion", "short.txt")
+    expect([code, err]).toEqual([0, expect.not.stringContaining("warning")])
     expect(Number(/([\d.e+]+) per token/.exec(out)?.[1]) / found.tokenPerplexity).toBeCloseTo(1, 3)
     expect(out).toMatch(/a block-diffusion model that reveals .* from left to right/)
     const causal = await run("emoji-diffusion", "short.txt", "--mode", "autoregressive")
     expect(causal.out).toMatch(/an autoregressive model: each token/)
+    expect(causal.err).toMatch(
+      /^warning: the model was not trained for this mode: .* decoded as an autoregressive model/m,
+    )
+    const json = await run("emoji-diffusion", "short.txt", "--mode", "autoregressive", "--json")
+    expect(JSON.parse(json.out).warning).toMatch(/not trained for this mode/)
   })
 
   it("stops at Ctrl-C, and says what was known", async () => {

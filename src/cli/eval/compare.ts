@@ -2,7 +2,7 @@
 
 import { relative, resolve } from "node:path"
 import { compareRuns } from "../../eval/compare/compare.js"
-import { differenceRows } from "../../eval/compare/printed.js"
+import { differenceRows, pNote } from "../../eval/compare/printed.js"
 import { writeComparisonReport } from "../../eval/report/comparison-report.js"
 import { shellWord } from "../shell.js"
 import { formatTable } from "../ui/table.js"
@@ -22,6 +22,8 @@ export async function compareCommand(folders: string[], { bertscore, seed, out, 
     process.stdout.write(`${formatTable(differenceRows(comparison, run))}\n\n`)
   if (comparison.left.length > 0)
     process.stdout.write(`note: not in all runs, and left out: ${comparison.left.join(", ")}\n`)
+  const note = pNote(comparison)
+  if (note !== undefined) process.stdout.write(`note: ${note}\n`)
   const command = [program, ...process.argv.slice(2).map(shellWord)].join(" ")
   await writeComparisonReport(resolve(out), comparison, command)
   process.stdout.write(`report   ${relative(".", resolve(out))}\n`)

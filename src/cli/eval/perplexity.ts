@@ -6,7 +6,7 @@ import { explaining, writeJson } from "../../checkpoint/files.js"
 import { readTextFile } from "../../checkpoint/json.js"
 import { UserError } from "../../errors.js"
 import { type Perplexity, type PerplexityEvent, type PerplexityOptions, perplexity } from "../../eval/perplexity.js"
-import { inMode } from "../../generate/mode.js"
+import { inMode, modeWarning } from "../../generate/mode.js"
 import { makeFolder } from "../../make-folder.js"
 import type { AnyParadigm } from "../../paradigms/registry.js"
 import { type ModelOptions, openForCommand } from "../open-model.js"
@@ -31,11 +31,20 @@ export async function perplexityCommand(model: string, file: string, options: Pe
   if (out !== undefined) preparePlace(out)
   await interruptible(async (signal) => {
     const session = await openForCommand(model, options, signal)
-    const { paradigm } = inMode(session, mode)
+    const decoded = inMode(session, mode)
+    const { paradigm } = decoded
+    const warning = modeWarning(decoded)
+    if (warning !== undefined) process.stderr.write(`warning: ${warning}\n`)
     const asked = { limit, window, stride, mode, blockSize }
     const found = await measure((watch) => perplexity(session, text, { ...asked, ...watch, signal }))
     const about = { model, file, paradigm: paradigm.name, dtype: session.dtype, device: session.device }
-    const result = { ...about, ...asked, ...found, means: meaningOf(paradigm) }
+    const result = {
+      ...about,
+      ...asked,
+      ...found,
+      means: meaningOf(paradigm),
+      ...(warning !== undefined && { warning }),
+    }
     if (out !== undefined) await writeJson(out, result)
     if (json) process.stdout.write(`${JSON.stringify(result)}\n`)
     else process.stdout.write(resultLines(found, paradigm))

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { compareRuns } from "./compare.js"
+import { pNote } from "./printed.js"
 
 let root: string
 beforeEach(() => {
@@ -35,6 +36,7 @@ describe("two runs", () => {
     expect(runs.map(({ name }) => name)).toEqual(["a", "b"])
     const [{ metrics, documents }] = tasks
     expect(documents).toEqual({ common: 100, first: 100, second: 100 })
+    expect(pNote({ tasks, runs, left: [] })).toBeUndefined()
     const [paired] = metrics
     expect(paired).toMatchObject({ first: 0.5, second: 0.6, mcnemar: { onlyFirst: 0, onlySecond: 10, exact: true } })
     expect(paired.difference).toBeCloseTo(0.1)
@@ -71,7 +73,8 @@ describe("two runs", () => {
         mme(() => true),
       ),
     ]
-    const paired = (await compareRuns([a, b])).tasks[0].metrics[0]
+    const comparison = await compareRuns([a, b])
+    const paired = comparison.tasks[0].metrics[0]
     expect(paired).toMatchObject({
       metric: "mme_cognition_score",
       clusters: 20,
@@ -81,6 +84,7 @@ describe("two runs", () => {
     })
     // Half a pair is neither right nor wrong.
     expect(paired.mcnemar).toBeUndefined()
+    expect(pNote(comparison)).toMatch(/mme mme_cognition_score: groups of documents, .* can be partly right/)
     expect(paired.certainty).toMatchObject({ method: "half samples", interval: { low: 150, high: 150 } })
   })
 })

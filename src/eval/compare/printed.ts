@@ -19,6 +19,21 @@ export function pText({ mcnemar }: Paired): string {
   return mcnemar.p < 0.001 ? "< 0.001" : mcnemar.p.toFixed(3)
 }
 
+/** Why some have no p; undefined where all have one. */
+export function pNote({ tasks }: Comparison): string | undefined {
+  const without = tasks.flatMap(({ task, metrics }) =>
+    metrics
+      .filter(({ difference, mcnemar }) => difference !== undefined && !mcnemar)
+      .map(({ metric, clusters, documents }) => {
+        const what = clusters < documents ? `groups of documents, which are drawn together,` : "answers"
+        return `${task} ${metric}: ${what} can be partly right`
+      }),
+  )
+  if (without.length === 0) return undefined
+  const which = [...new Set(without)].join("; ")
+  return `where p is –, the interval alone tells how sure the difference is: McNemar's test counts what is either right or wrong (${which})`
+}
+
 /** Whether the interval lies on one side of no difference. */
 export function isSure({ certainty, higherIsBetter }: Paired): "better" | "worse" | undefined {
   if (!certainty) return undefined

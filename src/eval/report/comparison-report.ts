@@ -5,7 +5,7 @@ import { type Content, type Html, html, page, preformatted, section, table } fro
 import { whole } from "../../report/numbers.js"
 import { sampleView } from "../../report/sample-view.js"
 import type { Comparison } from "../compare/compare.js"
-import { differenceText, intervalOf, isSure, pText } from "../compare/printed.js"
+import { differenceText, intervalOf, isSure, pNote, pText } from "../compare/printed.js"
 import { scoreText } from "../results/printed.js"
 import { taskCell } from "./task-tables.js"
 
@@ -13,7 +13,9 @@ export async function writeComparisonReport(path: string, comparison: Comparison
   await writeFileAtomic(path, comparisonReport(comparison, command))
 }
 
-export function comparisonReport({ runs, tasks, left }: Comparison, command: string): string {
+export function comparisonReport(comparison: Comparison, command: string): string {
+  const { runs, tasks, left } = comparison
+  const note = pNote(comparison)
   const [first, ...others] = runs
   const comparisons = tasks.flatMap(({ metrics }) => metrics).length
   const pages = others.map((other, i): Content => {
@@ -41,6 +43,7 @@ export function comparisonReport({ runs, tasks, left }: Comparison, command: str
   return page(
     `${runs.map(({ name }) => name).join(", ")}: compared`,
     html`<p>Differences are over the documents that both have answered, each with itself. Intervals (95 %) are by drawing documents anew, those that belong together as one; p is McNemar's test of who is right more often. Of ${comparisons} differences one in twenty lies outside its interval by chance.</p>`,
+    note !== undefined && html`<p class="soft">${note[0].toUpperCase() + note.slice(1)}.</p>`,
     left.length > 0 && html`<p class="soft">Not in all runs, and left out: ${left.join(", ")}.</p>`,
     pages,
     command !== "" && section("How to make this again", preformatted(command)),

@@ -34,7 +34,7 @@ export async function runReport({ run, tasks }: ScoredRun): Promise<string> {
     section(
       "Scores",
       scoreTable(results),
-      html`<p class="soft">As the paper prints them: shares in percent, MME's points. Where a score is a plain mean, the interval is Wilson's, or the normal one; else it is by drawing documents anew, those that belong together as one.</p>`,
+      html`<p class="soft">As the paper prints them: shares in percent, MME's points. Intervals of shares are Wilson's, of other plain means the normal ones; where documents belong together, or a score is no plain mean, they are by drawing documents anew, those that belong together as one.</p>`,
       notes.length > 0 && html`<ul>${notes.map((note) => html`<li>${note}</li>`)}</ul>`,
     ),
     parts.length > 0 && section("Parts", parts),
