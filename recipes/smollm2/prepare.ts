@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { writeFileAtomic, writeJson } from "../../src/checkpoint/files.js"
-import { fingerprintOf } from "../../src/eval/fingerprint.js"
+import { fingerprintOf } from "../../src/models/fingerprint.js"
 import { fetchPackage } from "../shared/fetch.js"
 import { prepareLanguageModel, requireLanguageModel } from "../shared/language-model.js"
 import { Answerer } from "./answerer.js"

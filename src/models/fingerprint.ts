@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { ADAPTER_WEIGHTS, isAdapter } from "../checkpoint/adapter-files.js"
 import { explaining } from "../checkpoint/files.js"
 import { digestFile } from "../checkpoint/manifest.js"
-import { tokenizerHash, weightsHash } from "../train/run/identity.js"
+import { tokenizerHash, weightsHash } from "./content-hash.js"
 
 const FILES = ["config.json", "adapter_config.json", "generation_config.json"]
 
