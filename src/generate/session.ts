@@ -27,6 +27,8 @@ import type { Device, DType } from "../torch/index.js"
 export interface Session extends OpenedModel {
   /** What the user called the model. */
   name: string
+  /** Of an adapter: the model that it belongs to. */
+  base?: string
   model: LanguageModel
   tokenizer: Tokenizer
   /** Makes pictures ready; absent for a model that reads text only. */
@@ -67,7 +69,7 @@ export async function openModel(name: string, options: SessionOptions & ResolveO
 }
 
 /** What a model's files say, its weights left aside: enough to check what will be asked of it. */
-export type ModelFiles = Omit<Unloaded, "name" | "eos" | "dtype" | "device">
+export type ModelFiles = Omit<Unloaded, "name" | "base" | "eos" | "dtype" | "device">
 
 /**
  * Reads a model folder, or an adapter's with its base, without its weights.
@@ -106,6 +108,7 @@ export function loadSession(folder: string, { dtype, device, base: given, prefix
   return {
     ...opened,
     name: basename(folder),
+    ...(base !== undefined && { base }),
     model: loaded.model,
     images,
     paradigm,

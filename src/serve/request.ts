@@ -108,4 +108,6 @@ export interface ServedModel {
   images: boolean
   /** Positions of prompt and answer together. */
   context: number
+  /** Of its files, and of the type and device that it computes with: another one, another model. Other servers do not tell. */
+  fingerprint?: string
 }

@@ -39,6 +39,7 @@ describe("the client of OpenAI", () => {
         ready: true,
         default: { block_size: 4 },
         modes: ["block-diffusion", "autoregressive", "full-diffusion"],
+        fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/),
       },
     })
     expect(await openai.models.retrieve("bd")).toMatchObject({ id: "bd" })

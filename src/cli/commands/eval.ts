@@ -50,6 +50,7 @@ function registerRun(evaluate: Command): Command {
     )
     .option("--out <folder>", "where everything is written (default: runs/eval-MODEL)", folderPath)
     .option("--concurrent <n>", "answers that are decoded at the same time", wholeNumber(1, 1024), 8)
+    .option("--retry-failed", "ask documents that failed again; those whose trouble may pass are asked again anyway")
     .option("--compat", "decode and count as the authors' program does, its random guesses included")
     .option("--gen-kwargs <options>", "options of generation as lmms-eval has them: JSON, or gen_length=128,steps=8")
     .option("--bertscore <name>", ENCODER)

@@ -30,6 +30,7 @@ export interface EvaluateCommandOptions extends DecodingFlags {
   shots?: number
   out?: string
   concurrent: number
+  retryFailed?: boolean
   compat?: boolean
   genKwargs?: string
   url?: string
@@ -43,7 +44,7 @@ export interface EvaluateCommandOptions extends DecodingFlags {
 }
 
 export async function evaluateCommand(model: string | undefined, options: EvaluateCommandOptions): Promise<void> {
-  const { tasks: names = [], url, limit, shots, concurrent, compat = false, program } = options
+  const { tasks: names = [], url, limit, shots, concurrent, retryFailed, compat = false, program } = options
   if (model === undefined && url === undefined)
     throw new UserError("there is no model to evaluate", {
       fix: "for example: diffusionvl eval emoji-diffusion --tasks mmmu_val, or --url of a server",
@@ -63,7 +64,8 @@ export async function evaluateCommand(model: string | undefined, options: Evalua
       const command = [program, ...process.argv.slice(2).map(shellWord)].join(" ")
       const decoding = decodingOptions(options)
       const found = await evaluate({
-        ...{ subject, tasks, out, limit, shard, shots, compat, kwargs, decoding, concurrent, command, signal },
+        ...{ subject, tasks, out, limit, shard, shots, compat, kwargs, decoding, concurrent, retryFailed },
+        ...{ command, signal },
         observer: progress,
       })
       progress.end()

@@ -23,6 +23,8 @@ export interface Reply {
 /** What is wrong with the document, as a sentence: another one may still be answered. */
 export interface Failed {
   failed: string
+  /** It may pass by itself, as a server's own trouble does: the next run asks again. @default false */
+  transient?: boolean
 }
 
 /** How much of the work was known from earlier requests. */

@@ -119,8 +119,98 @@ describe("a server", () => {
       ["refused with 429", 0.01],
       ["refused with 503", 0],
     ])
-    await expect(answerer.answer(question, { decoding })).rejects.toThrow("refused with 500")
+    expect(await answerer.answer(question, { decoding })).toEqual({ failed: "refused with 500", transient: true })
     expect(waits).toHaveLength(5)
+  })
+
+  it("that fails at one document again and again leaves it for the next run; at several in a row, the run ends", async () => {
+    let broken = new Set(["bad"])
+    const { answerer } = await asking(
+      ({ messages }, response) => {
+        const text = JSON.stringify(messages)
+        if ([...broken].some((word) => text.includes(word))) refuse(response, 500, { "retry-after": "0" })
+        else say(response, "yes")
+      },
+      { attempts: 2 },
+    )
+    const ask = (context: string) => answerer.answer({ context, pictures: [] }, { decoding })
+    for (let round = 0; round < 3; round++) {
+      expect(await ask("bad")).toEqual({ failed: "refused with 500", transient: true })
+      expect(await ask("good")).toMatchObject({ raw: "yes" })
+    }
+    broken = new Set(["good", "bad"])
+    for (let i = 0; i < 2; i++) expect(await ask("good")).toMatchObject({ transient: true })
+    await expect(ask("good")).rejects.toMatchObject({
+      message: "refused with 500 (2 attempts)",
+      fix: expect.stringMatching(/goes on from here/),
+    })
+  })
+
+  it("that refuses all documents in the same words is no trouble of documents", async () => {
+    const refusing = await asking((_, response) => refuse(response, 400))
+    const ask = () => refusing.answerer.answer(question, { decoding })
+    for (let i = 0; i < 15; i++) expect(await ask()).toEqual({ failed: "refused with 400" })
+    await expect(ask()).rejects.toMatchObject({
+      message: expect.stringMatching(/answered nothing.*refused with 400/),
+      fix: expect.stringMatching(/--retry-failed/),
+    })
+    server?.close()
+    // One that has answered before has its reasons.
+    const picky = await asking((_, response, attempt) => (attempt === 3 ? say(response, "yes") : refuse(response, 400)))
+    for (let i = 1; i < 40; i++)
+      expect(await picky.answerer.answer(question, { decoding })).toMatchObject(
+        i === 3 ? { raw: "yes" } : { failed: "refused with 400" },
+      )
+  })
+
+  it("that sends pages instead of answers is told so", async () => {
+    const page = (response: ServerResponse): unknown =>
+      response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end("<html>log in</html>")
+    const { answerer } = await asking(
+      (_, response, attempt) => (attempt === 1 ? page(response) : say(response, "yes")),
+      {
+        onWait: (reason) => waits.push(reason),
+      },
+    )
+    const waits: string[] = []
+    expect(await answerer.answer(question, { decoding })).toMatchObject({ raw: "yes" })
+    expect(waits).toEqual(["the server streams no answer but sends text/html"])
+    server?.close()
+    for (const list of ["<html>", "[]", '{"data": [{}]}', '{"data": null}']) {
+      server = createServer((_, response) => response.writeHead(200, { "content-type": "text/html" }).end(list))
+      await new Promise<void>((done) => server!.listen(0, "127.0.0.1", done))
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+      await expect(RemoteAnswerer.open(url)).rejects.toThrow(/none of OpenAI's lists but text\/html/)
+      server.close()
+    }
+  })
+
+  it("may tell what its model is: another one of the same name has other answers", async () => {
+    const said = { fingerprint: "one", ready: false }
+    const waits: string[] = []
+    let asked = 0
+    server = createServer(async (request, response) => {
+      if (request.url === "/v1/models") {
+        response.end(JSON.stringify({ data: [{ id: "a", diffusion: { ...said, ready: said.ready || asked > 0 } }] }))
+        asked++
+      } else {
+        await read(request)
+        if (said.fingerprint === "one") say(response, "yes")
+        else refuse(response, 503, { "retry-after": "0" })
+      }
+    })
+    await new Promise<void>((done) => server!.listen(0, "127.0.0.1", done))
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const one = await RemoteAnswerer.open(url, { onWait: (reason) => waits.push(reason) })
+    expect(waits).toEqual([`${url} loads a`])
+    expect(await one.answer(question, { decoding })).toMatchObject({ raw: "yes" })
+    said.fingerprint = "two"
+    await expect(one.answer(question, { decoding })).rejects.toMatchObject({
+      message: "its model a is another one now",
+      fix: expect.stringMatching(/same command again/),
+    })
+    const two = await RemoteAnswerer.open(url)
+    expect(two.record.fingerprint).not.toBe(one.record.fingerprint)
   })
 
   it("may refuse a document, or everything", async () => {

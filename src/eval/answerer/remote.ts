@@ -4,7 +4,7 @@ import { createHash } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
 import { UserError } from "../../errors.js"
 import type { DecodingOptions } from "../../paradigms/decoding-options.js"
-import type { Client, ClientEvent } from "../../serve/client/client.js"
+import type { Client, ClientEvent, ListedModel } from "../../serve/client/client.js"
 import { remoteClient, ServerLost, ServerRefusal } from "../../serve/client/remote.js"
 import type { ModelRecord } from "../run/run-record.js"
 import type { Asked } from "../task/task.js"
@@ -36,25 +36,47 @@ const passes = (status: number): boolean => [408, 409, 425, 429].includes(status
 /** The request cannot be answered, others may be: too long, too large, a picture that the server cannot read. */
 const isOfTheDocument = (status: number): boolean => [400, 413, 415, 422].includes(status)
 
+/** A server that fails at so many documents in a row, attempts and all, fails at all of them; at fewer, these documents are its trouble. */
+const FAILED_IN_A_ROW = 3
+/** A server that has answered nothing and refuses so many documents in the same words refuses all of them. */
+const REFUSED_ALIKE = 16
+/** The longest that timers can wait is some weeks: nobody means more than a day. */
+const DAY = 24 * 3600
+/** Seconds between looks at a model that is being loaded. */
+const LOADING = 2
+
 export class RemoteAnswerer implements Answerer {
+  #failedInARow = 0
+  /** Until the first answer. */
+  #refusals: { sentence: string; count: number } | undefined = { sentence: "", count: 0 }
+
   private constructor(
     readonly record: ModelRecord,
     readonly client: Client,
     readonly options: RemoteOptions,
   ) {}
 
-  /** @throws UserError when there is no server, it does not let us in, or has no such model */
+  /**
+   * Waits for a model that is being loaded.
+   * @throws UserError when there is no server, it does not let us in, or has no such model
+   */
   static async open(url: string, options: RemoteOptions = {}): Promise<RemoteAnswerer> {
     const client = remoteClient(url, { apiKey: options.apiKey, events: false })
-    const models = (await client.models()).map(({ id }) => id)
-    const name = options.model ?? models[0]
-    if (name === undefined) throw new UserError("the server has no models", { where: url })
-    if (!models.includes(name))
-      throw new UserError(`the server has no model ${name}`, { where: url, fix: `it has ${models.join(", ")}` })
-    const fingerprint = createHash("sha256")
-      .update(JSON.stringify([url, name]))
-      .digest("hex")
-    return new RemoteAnswerer({ name, fingerprint, url }, client, options)
+    for (;;) {
+      const models = await client.models()
+      const name = options.model ?? models[0]?.id
+      if (name === undefined) throw new UserError("the server has no models", { where: url })
+      const model = models.find(({ id }) => id === name)
+      if (!model) {
+        const fix = `it has ${models.map(({ id }) => id).join(", ")}`
+        throw new UserError(`the server has no model ${name}`, { where: url, fix })
+      }
+      if (model.error !== undefined) throw new UserError(`its model ${name}: ${model.error}`, { where: url })
+      if (model.ready !== false)
+        return new RemoteAnswerer({ name, fingerprint: printOf(model, url), url }, client, options)
+      options.onWait?.(`${url} loads ${name}`, LOADING)
+      await wait(LOADING, options.signal)
+    }
   }
 
   /** @throws UserError for what OpenAI's API has no words for */
@@ -77,18 +99,56 @@ export class RemoteAnswerer implements Answerer {
     const { attempts = 8, onWait } = this.options
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#ask(asked, decoding, signal)
+        const reply = await this.#ask(asked, decoding, signal)
+        if (!("failed" in reply)) {
+          this.#failedInARow = 0
+          this.#refusals = undefined
+        }
+        return reply
       } catch (error) {
         signal?.throwIfAborted()
         const refused = error instanceof ServerRefusal ? error : undefined
-        if (refused && isOfTheDocument(refused.status)) return { failed: refused.message }
+        if (refused && isOfTheDocument(refused.status)) return this.#refused(refused)
         const again = error instanceof ServerLost || (refused !== undefined && passes(refused.status))
-        if (!again || attempt >= attempts) throw error
-        const seconds = refused?.retryAfter ?? Math.min(LONGEST_WAIT, 2 ** (attempt - 1))
+        if (!again) throw error
+        if (attempt >= attempts) {
+          // The server is there, and others may be answered: this one is asked again by the next run.
+          if (refused && ++this.#failedInARow < FAILED_IN_A_ROW) return { failed: refused.message, transient: true }
+          throw gaveUp(error as UserError, attempts)
+        }
+        const seconds = Math.min(DAY, refused?.retryAfter ?? Math.min(LONGEST_WAIT, 2 ** (attempt - 1)))
         onWait?.((error as Error).message, seconds)
-        await sleep(seconds * 1000, undefined, { signal }).catch(() => signal?.throwIfAborted())
+        await wait(seconds, signal)
+        await this.#requireSame()
       }
     }
+  }
+
+  #refused({ message }: ServerRefusal): Failed {
+    this.#failedInARow = 0
+    const before = this.#refusals
+    if (before) {
+      const count = before.sentence === message ? before.count + 1 : 1
+      this.#refusals = { sentence: message, count }
+      if (count >= REFUSED_ALIKE)
+        throw new UserError(`the server has answered nothing, and refuses one document after the other: ${message}`, {
+          where: this.record.url,
+          fix: "see what it wants, and run the same command with --retry-failed",
+        })
+    }
+    return { failed: message }
+  }
+
+  /** A server that was away may have come back with another model of the same name. */
+  async #requireSame(): Promise<void> {
+    const { name, fingerprint, url = "" } = this.record
+    const models = await this.client.models().catch(() => [])
+    const model = models.find(({ id }) => id === name)
+    if (!model || model.ready === false || printOf(model, url) === fingerprint) return
+    throw new UserError(`its model ${name} is another one now`, {
+      where: url,
+      fix: "run the same command again: answers of each model are kept apart",
+    })
   }
 
   async #ask(asked: Asked, decoding: DecodingOptions, signal: AbortSignal | undefined): Promise<Reply | Failed> {
@@ -108,3 +168,19 @@ export class RemoteAnswerer implements Answerer {
     return { raw: text, tokens, forwards, ended: reason === "stop" }
   }
 }
+
+/** Of what the server tells of the model, wherever it is; else of where it is and what it is called. */
+function printOf({ id, fingerprint }: ListedModel, url: string): string {
+  const known = fingerprint ? [fingerprint] : [url, id]
+  return createHash("sha256").update(JSON.stringify(known)).digest("hex")
+}
+
+const wait = (seconds: number, signal: AbortSignal | undefined): Promise<void> =>
+  sleep(seconds * 1000, undefined, { signal }).catch(() => signal?.throwIfAborted())
+
+const gaveUp = (error: UserError, attempts: number): UserError =>
+  new UserError(`${error.message} (${attempts} attempts)`, {
+    where: error.where,
+    fix: error.fix ?? "when it is well again, run the same command: it goes on from here",
+    cause: error,
+  })

@@ -63,6 +63,13 @@ export function scoreRows(tasks: readonly TaskResult[]): string[][] {
 
 const isFile = (problem: string): boolean => problem.startsWith("it is a file")
 
+/** What passes by itself is asked again anyway, what is wrong with documents only when it is said. */
+function howToRetry({ count, transient }: TaskResult["failed"]): string {
+  if (transient === 0) return "--retry-failed asks them again"
+  const which = transient === count ? "asks them again" : `asks ${transient} of them again, with --retry-failed all`
+  return `the same command ${which}`
+}
+
 /** Sentences about what was counted as wrong, or left out. */
 export function notesOf(tasks: readonly TaskResult[]): string[] {
   return tasks.flatMap(({ task, unread, failed, missing, documents: { effective } }) => {
@@ -74,7 +81,7 @@ export function notesOf(tasks: readonly TaskResult[]): string[] {
         : []),
       ...(failed.count > 0
         ? [
-            `${task}: ${failed.count} of ${effective} documents failed and count as wrong (${named(failed)}): ${failed.why[0]}`,
+            `${task}: ${failed.count} of ${effective} documents failed and count as wrong (${named(failed)}): ${failed.why[0]}; ${howToRetry(failed)}`,
           ]
         : []),
       ...(missing.count > 0

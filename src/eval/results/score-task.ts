@@ -64,7 +64,7 @@ export async function scoreTask(
   const metrics = new Map(task.metrics.map((metric) => [metric.name, new MetricValues(metric)]))
   const parts = new Parts()
   const speed = new SpeedSum()
-  const [unread, failed] = [tally(), { ...tally(), why: [] as string[] }]
+  const [unread, failed] = [tally(), { ...tally(), why: [] as string[], transient: 0 }]
   let effective = 0
   for await (const { index, doc } of documents.rows({
     to: end,
@@ -79,6 +79,7 @@ export async function scoreTask(
       speed.add(answer)
     } else {
       noted(failed, index)
+      failed.transient += Number(answer.transient === true)
       if (failed.why.length < MOST_NAMED && !failed.why.includes(answer.failed)) failed.why.push(answer.failed)
     }
     if (!scored) continue

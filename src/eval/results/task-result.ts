@@ -62,7 +62,11 @@ export interface TaskResult {
   /** Nothing could be read from the answer: counted as wrong, or guessed where the authors' code guesses. */
   unread: Tally
   /** Answering failed; counted as wrong. */
-  failed: Tally & { why: string[] }
+  failed: Tally & {
+    why: string[]
+    /** Of these, those whose trouble may pass by itself. */
+    transient: number
+  }
   /** Not answered yet, and left out. */
   missing: Tally
   metrics: MetricResult[]

@@ -38,6 +38,8 @@ export interface EvaluateOptions {
   decoding?: DecodingOptions
   /** Answers that are decoded at the same time. @default 8 */
   concurrent?: number
+  /** Documents that failed are asked again. @default those only whose trouble may pass by itself, such as a server's */
+  retryFailed?: boolean
   /** What was typed, for the record. */
   command?: string
   signal?: AbortSignal
@@ -82,7 +84,7 @@ const BYTES_BESIDE = 16_000_000
  */
 export async function evaluate(options: EvaluateOptions): Promise<Evaluated> {
   const { subject, tasks, out, limit, shard, compat = false, kwargs, decoding, concurrent = 8 } = options
-  const { shots, command = "", signal, observer } = options
+  const { shots, retryFailed, command = "", signal, observer } = options
   const asked = { kwargs, options: decoding, compat, paradigm: subject.paradigm }
   const planned: { open: OpenTask; generation: TaskGeneration; asks: string }[] = []
   for (const open of tasks) {
@@ -123,7 +125,11 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluated> {
         decoding: generation.decoding,
         answers: `${hashedName(place.key, place.dependsOn)}.jsonl`,
       }
-      return { open, record, run: new TaskRun(task, documents, file, { first, shard, generation, rules: cleaning }) }
+      return {
+        open,
+        record,
+        run: new TaskRun(task, documents, file, { first, shard, generation, rules: cleaning, retryFailed }),
+      }
     })
     for (const { open, run } of runs) {
       const total = firstDocuments(open.documents.count, limit)

@@ -21,6 +21,8 @@ export interface KeptAnswer {
   likelihoods?: ChoiceLikelihood[]
   /** Why there is none: the document counts as wrong. */
   failed?: string
+  /** That may pass by itself: the next run asks again. */
+  transient?: boolean
 }
 
 export interface ChoiceLikelihood {

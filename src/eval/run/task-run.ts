@@ -18,6 +18,8 @@ export interface TaskRunOptions {
   shard?: Shard
   generation: TaskGeneration
   rules: CleaningRules
+  /** Documents that failed are asked again. @default those only whose trouble may pass by itself */
+  retryFailed?: boolean
 }
 
 export interface AnswerOptions {
@@ -51,12 +53,15 @@ export class TaskRun {
     this.total = 0
     for await (const { doc, surveyed } of survey(this.task, this.documents, { ...this.options, signal })) {
       const kept = this.file.answers.get(surveyed.index)
-      if (kept?.asked === surveyed.asked) this.score.add(doc, kept)
+      if (kept?.asked === surveyed.asked && !this.#isAskedAgain(kept)) this.score.add(doc, kept)
       else unknown.push(surveyed)
       onDocument?.(++this.total)
     }
     this.missing = askingOrder(unknown)
   }
+
+  #isAskedAgain = ({ failed, transient = false }: KeptAnswer): boolean =>
+    failed !== undefined && (transient || this.options.retryFailed === true)
 
   /** What is known of this run's documents, in their order. */
   get answers(): ReadonlyMap<number, KeptAnswer> {

@@ -40,8 +40,17 @@ export type ClientEvent =
   /** The whole answer; "length": it ended at its limit. */
   | { type: "done"; text: string; reason: "stop" | "length"; statistics: ClientStatistics }
 
+/** Of servers that do not tell more only the id is known. */
+export interface ListedModel extends ServedModel {
+  /** False while it is being loaded. */
+  ready?: boolean
+  /** Why it cannot be loaded. */
+  error?: string
+}
+
 export interface Client {
-  models(): Promise<ServedModel[]>
+  /** @throws UserError when there is no server, or what it says is no list of models */
+  models(): Promise<ListedModel[]>
   /**
    * Answers a conversation; whoever stops listening ends it.
    * @throws UserError for what cannot be answered; the reason of `signal` when it is aborted

@@ -1,12 +1,13 @@
 /** A client of a server, over OpenAI's API with drafts and commits. */
 
+import { isObject } from "../../checkpoint/json.js"
 import { UserError } from "../../errors.js"
 import type { AnswerFormat } from "../../grammar/format.js"
 import { readPicture } from "../../image/file.js"
 import { shown } from "../../readable.js"
 import { partsOf } from "../../text/message.js"
-import type { AskedDecoding, ServedModel } from "../request.js"
-import type { Client, ClientEvent, ClientRequest, ClientStatistics } from "./client.js"
+import type { AskedDecoding } from "../request.js"
+import type { Client, ClientEvent, ClientRequest, ClientStatistics, ListedModel } from "./client.js"
 import { serverSentEvents } from "./server-sent.js"
 
 export interface RemoteOptions {
@@ -48,9 +49,16 @@ export function remoteClient(url: string, { apiKey, events: wanted = true }: Rem
     if (response.ok) return response
     throw new ServerRefusal(await sentenceOf(response), response.status, secondsIn(response), base)
   }
-  const models = async (): Promise<ServedModel[]> => {
-    const { data } = (await (await ask("/v1/models")).json()) as { data: { id: string; diffusion?: object }[] }
-    return data.map(({ id, diffusion }) => ({ id, ...diffusion }) as ServedModel)
+  const models = async (): Promise<ListedModel[]> => {
+    const response = await ask("/v1/models")
+    const body: unknown = await response.json().catch(() => undefined)
+    const data = isObject(body) && Array.isArray(body.data) ? body.data : [undefined]
+    if (data.every((model) => isObject(model) && typeof model.id === "string"))
+      return data.map(({ id, diffusion }) => ({ id, ...diffusion }) as ListedModel)
+    throw new UserError(`what it says of its models is none of OpenAI's lists but ${kindOf(response)}`, {
+      where: `${base}/v1/models`,
+      fix: API_FIX,
+    })
   }
   return {
     models,
@@ -59,6 +67,13 @@ export function remoteClient(url: string, { apiKey, events: wanted = true }: Rem
       if (model === undefined) throw new UserError("the server has no models", { where: base })
       const body = JSON.stringify(await bodyOf(model, request, wanted))
       const response = await ask("/v1/chat/completions", { method: "POST", body, signal: request.signal })
+      if (!/\bevent-stream\b/.test(kindOf(response))) {
+        await response.body?.cancel()
+        throw new ServerLost(`the server streams no answer but sends ${kindOf(response)}`, {
+          where: base,
+          fix: API_FIX,
+        })
+      }
       try {
         for await (const event of events(response)) {
           request.signal?.throwIfAborted()
@@ -149,6 +164,12 @@ function mediaType(bytes: Uint8Array): string {
   return "image/png"
 }
 
+/** Pages of a login, of a proxy or of another program have the same status as answers. */
+const kindOf = ({ headers }: Response): string => headers.get("content-type")?.split(";")[0].trim() || "nothing"
+
+const API_FIX =
+  "give the address of an API like OpenAI's, such as http://127.0.0.1:8080; what answers there may be a proxy or a web page"
+
 async function sentenceOf(response: Response): Promise<string> {
   const body = (await response.json().catch(() => undefined)) as { error?: { message?: string } } | undefined
   return body?.error?.message ?? `the server answers with status ${response.status}`
@@ -184,7 +205,8 @@ async function* events(response: Response): AsyncGenerator<ClientEvent, void, un
       continue
     }
     const { choices: [choice] = [], usage, error } = JSON.parse(data) as Chunk
-    if (error) throw new ServerLost(error.message ?? "the server failed to answer")
+    // It had begun: its status was another one.
+    if (error) throw new ServerRefusal(error.message ?? "the server failed to answer", 500, undefined, response.url)
     const more = choice?.delta?.content ?? ""
     if (more !== "") yield { type: "text", text: more }
     text += more

@@ -9,7 +9,7 @@ import { ApiError } from "../api-error.js"
 import { answer } from "./answer.js"
 import { MemoryBudget } from "./memory.js"
 import type { EngineCounts, EngineOptions, FromEngine, ToEngine, ToldError } from "./messages.js"
-import { servedModel } from "./served-model.js"
+import { servedFingerprint, servedModel } from "./served-model.js"
 
 export class EngineHost {
   readonly #send: (message: FromEngine) => void
@@ -56,7 +56,8 @@ export class EngineHost {
           onEvent: (event) => this.#send({ type: "download", model: id, event }),
         })
         this.#sessions.set(id, session)
-        this.#send({ type: "ready", model: servedModel(id, session) })
+        const fingerprint = await servedFingerprint(session)
+        this.#send({ type: "ready", model: { ...servedModel(id, session), fingerprint } })
         // The first request with a format need not wait for it, nor any other while it is made.
         // What goes wrong with it is told to whoever asks for a format.
         void inTurns(prepareFormats(session.tokenizer)).catch(() => {})

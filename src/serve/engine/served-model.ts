@@ -1,8 +1,10 @@
 /** What is told of a model before anybody asks it: its paradigm and how it decodes when nothing else is asked for. */
 
+import { createHash } from "node:crypto"
 import { resolveDecoding } from "../../generate/decoding.js"
 import { modesOf } from "../../generate/mode.js"
 import type { Unloaded } from "../../generate/session.js"
+import { fingerprintOf } from "../../models/fingerprint.js"
 import type { ServedModel } from "../request.js"
 
 export function servedModel(id: string, session: Unloaded): ServedModel {
@@ -23,4 +25,12 @@ export function servedModel(id: string, session: Unloaded): ServedModel {
       mode: name,
     },
   }
+}
+
+/** By which those who ask notice that the model of a name has become another one. */
+export async function servedFingerprint({ folder, base, dtype, device }: Unloaded): Promise<string> {
+  const files = await fingerprintOf(folder, base)
+  return createHash("sha256")
+    .update(JSON.stringify([files, dtype, device]))
+    .digest("hex")
 }

@@ -19,6 +19,7 @@ function describe({ id, model, progress, error }: ModelState): object {
       default: model?.default ?? null,
       modes: model?.modes ?? [],
       context: model?.context ?? null,
+      fingerprint: model?.fingerprint ?? null,
       ready: model !== undefined,
       ...(!model && progress !== undefined && { progress }),
       ...(error !== undefined && { error: "it could not be loaded; the server's log says why" }),
