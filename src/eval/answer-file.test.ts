@@ -37,6 +37,26 @@ it("says which line is damaged, and goes by the last of several answers to one q
   kept.add(answer(0))
   kept.add({ ...answer(0), tokens: 4 })
   expect([...readAnswerFile(file).answers.values()]).toEqual([{ ...answer(0), tokens: 4 }])
-  writeFileSync(file, `${readFileSync(file, "utf8")}{"index": 1, "te\n{"index":2}\n`)
-  expect(() => new AnswerFile(place)).toThrow(/no JSON/)
+  const whole = readFileSync(file, "utf8")
+  for (const line of [
+    '{"index": 1, "te',
+    "42",
+    "null",
+    "[]",
+    "{}",
+    '{"index": 1.5}',
+    "\0\0\0",
+    '{"index": 1, "bad": 1}',
+  ]) {
+    writeFileSync(file, `${whole}${line}\n{"index":2}\n`)
+    expect(() => new AnswerFile({ ...place, isAnswer: ({ bad }) => bad === undefined })).toThrow(
+      expect.objectContaining({ where: `${file}, line 4`, fix: expect.stringMatching(/delete the line/) }),
+    )
+    // Nothing is lost.
+    expect(readFileSync(file, "utf8")).toBe(`${whole}${line}\n{"index":2}\n`)
+  }
+  writeFileSync(file, whole.replace("{}", "damaged"))
+  expect(() => new AnswerFile(place)).toThrow(expect.objectContaining({ fix: expect.stringMatching(/put \{\} in/) }))
+  writeFileSync(file, `${whole.replaceAll("\n", "\r\n")}\r\n\n`)
+  expect(new AnswerFile<ReturnType<typeof answer>>(place).answers.get(0)).toMatchObject({ tokens: 4 })
 })

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto"
 import { appendFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { explaining } from "../checkpoint/files.js"
+import { isObject, type Json } from "../checkpoint/json.js"
 import { UserError } from "../errors.js"
 
 export interface AnswerPlace {
@@ -14,6 +15,8 @@ export interface AnswerPlace {
   dependsOn: unknown
   /** What they are answers to, for people: the first line. */
   about: object
+  /** Whether a line's object is an answer. @default any with an index is */
+  isAnswer?: (line: Json) => boolean
 }
 
 /** A name for people with a hash of all that what has this name depends on. */
@@ -26,9 +29,9 @@ export class AnswerFile<Kept extends { index: number }> {
   readonly #file: string
 
   /** What is in the file is not asked again, but for a line that was cut short. */
-  constructor({ folder, key, dependsOn, about }: AnswerPlace) {
+  constructor({ folder, key, dependsOn, about, isAnswer }: AnswerPlace) {
     this.#file = join(folder, `${hashedName(key, dependsOn)}.jsonl`)
-    const { begun, answers, end, length } = readAnswerFile<Kept>(this.#file)
+    const { begun, answers, end, length } = readAnswerFile<Kept>(this.#file, isAnswer)
     this.answers = answers
     // So that the next one begins a line.
     if (end < length) explaining(this.#file, () => truncateSync(this.#file, end))
@@ -56,27 +59,36 @@ export interface FoundAnswers<Kept> {
  * The whole lines of a file of answers, which somebody may be appending to.
  * @throws UserError for a line that is damaged
  */
-export function readAnswerFile<Kept extends { index: number }>(file: string): FoundAnswers<Kept> {
+export function readAnswerFile<Kept extends { index: number }>(
+  file: string,
+  isAnswer: AnswerPlace["isAnswer"] = () => true,
+): FoundAnswers<Kept> {
   const answers = new Map<number, Kept>()
   const bytes = explaining(file, () => (existsSync(file) ? readFileSync(file) : Buffer.alloc(0)))
   const end = bytes.lastIndexOf("\n") + 1
   const [first, ...lines] = bytes.toString("utf8", 0, end).split("\n").slice(0, -1)
   for (const [i, line] of lines.entries()) {
-    const kept = parse(line, `${file}, line ${i + 2}`) as Kept
-    answers.set(kept.index, kept)
+    if (line.trim() === "") continue
+    const kept = parse(line)
+    if (!isObject(kept) || !Number.isSafeInteger(kept.index) || !isAnswer(kept))
+      throw damaged(`${file}, line ${i + 2}`, "delete the line, and its question is asked again")
+    answers.set(kept.index as number, kept as unknown as Kept)
   }
   const begun = first !== undefined
-  return { begun, ...(begun && { about: parse(first, `${file}, line 1`) }), answers, end, length: bytes.length }
+  const about = begun ? parse(first) : undefined
+  if (begun && about === undefined)
+    throw damaged(`${file}, line 1`, "put {} in its place: it says to people what the answers are to")
+  return { begun, ...(begun && { about }), answers, end, length: bytes.length }
 }
 
-function parse(line: string, where: string): unknown {
+/** Undefined of what is no JSON. */
+function parse(line: string): unknown {
   try {
     return JSON.parse(line)
-  } catch (cause) {
-    throw new UserError("the line is damaged: it is no JSON", {
-      where,
-      fix: "delete the line, and its question is asked again",
-      cause,
-    })
+  } catch {
+    return undefined
   }
 }
+
+const damaged = (where: string, fix: string): UserError =>
+  new UserError("the line is damaged: it is no answer", { where, fix })

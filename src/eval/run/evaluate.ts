@@ -13,7 +13,7 @@ import type { GenerationOptions } from "../task/generation-settings.js"
 import type { Task } from "../task/task.js"
 import { cleaningRules } from "./answer-text.js"
 import { generationOf, type TaskGeneration } from "./generation.js"
-import type { KeptAnswer } from "./kept-answer.js"
+import { isKeptAnswer, type KeptAnswer } from "./kept-answer.js"
 import { type OpenTask, tryTask } from "./open-tasks.js"
 import { lockRun } from "./run-folder.js"
 import { ANSWERS_FOLDER, RUN_FILE, type RunRecord, readRun, type TaskRecord, writeRun } from "./run-record.js"
@@ -110,6 +110,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluated> {
         folder: answers,
         key: task.name.replace(/[^\w.-]+/g, "_"),
         dependsOn: [fingerprint, task.name, how],
+        isAnswer: isKeptAnswer,
       }
       const file = new AnswerFile<KeptAnswer>({ ...place, about: { task: task.name, model: subject.record, ...how } })
       const first = firstDocuments(documents.count, limit)

@@ -1,5 +1,7 @@
 /** What is known of an answer to a document: a line of the answers' file. Plain data, so that scoring needs no model. */
 
+import type { Json } from "../../checkpoint/json.js"
+
 export interface KeptAnswer {
   /** Which document it is to, from 0, in the order of the data. */
   index: number
@@ -33,3 +35,8 @@ export interface ChoiceLikelihood {
   /** UTF-8 bytes of the choice. */
   bytes: number
 }
+
+/** That a line of a file has what scoring reads. */
+export const isKeptAnswer = ({ asked, raw, text, tokens, forwards, seconds }: Json): boolean =>
+  [asked, raw, text].every((value) => typeof value === "string") &&
+  [tokens, forwards, seconds].every((value) => typeof value === "number")

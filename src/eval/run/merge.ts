@@ -6,7 +6,7 @@ import { explaining, writeFileAtomic } from "../../checkpoint/files.js"
 import { UserError } from "../../errors.js"
 import { makeFolder } from "../../make-folder.js"
 import { readAnswerFile } from "../answer-file.js"
-import type { KeptAnswer } from "./kept-answer.js"
+import { isKeptAnswer, type KeptAnswer } from "./kept-answer.js"
 import { lockRun } from "./run-folder.js"
 import { ANSWERS_FOLDER, RUN_FILE, type RunRecord, readRun, type TaskRecord, writeRun } from "./run-record.js"
 import { selected } from "./selection.js"
@@ -62,7 +62,7 @@ function unionOf(shards: readonly ShardFolder[], { answers: name, first }: TaskR
   const answers = new Map<number, KeptAnswer>()
   let about: unknown
   for (const { folder } of shards) {
-    const found = readAnswerFile<KeptAnswer>(join(folder, ANSWERS_FOLDER, name))
+    const found = readAnswerFile<KeptAnswer>(join(folder, ANSWERS_FOLDER, name), isKeptAnswer)
     about ??= found.about
     for (const [index, answer] of found.answers) if (index < first) answers.set(index, answer)
   }

@@ -6,7 +6,7 @@ import { explaining, writeJson } from "../../checkpoint/files.js"
 import { UserError } from "../../errors.js"
 import type { DecodingOptions } from "../../paradigms/decoding-options.js"
 import { readAnswerFile } from "../answer-file.js"
-import type { KeptAnswer } from "./kept-answer.js"
+import { isKeptAnswer, type KeptAnswer } from "./kept-answer.js"
 import type { Shard } from "./selection.js"
 
 export interface ModelRecord {
@@ -94,5 +94,5 @@ export async function writeRun(folder: string, record: RunRecord): Promise<void>
 
 /** The answers that are known to a task, by document. */
 export function answersOf(folder: string, { answers }: TaskRecord): Map<number, KeptAnswer> {
-  return readAnswerFile<KeptAnswer>(join(folder, ANSWERS_FOLDER, answers)).answers
+  return readAnswerFile<KeptAnswer>(join(folder, ANSWERS_FOLDER, answers), isKeptAnswer).answers
 }
