@@ -84,9 +84,15 @@ describe("two runs", () => {
     })
     // Half a pair is neither right nor wrong.
     expect(paired.mcnemar).toBeUndefined()
-    expect(pNote(comparison)).toMatch(/mme mme_cognition_score: groups of documents, .* can be partly right/)
+    expect(pNote(comparison)).toMatch(/groups of documents, .* can be partly right in mme: mme_cognition_score\)/)
     expect(paired.certainty).toMatchObject({ method: "half samples", interval: { low: 150, high: 150 } })
   })
+})
+
+it("that are wrong everywhere are equally right", async () => {
+  const [a, b] = ["a", "b"].map((name) => run(name, "ai2d", ai2d(of(5, () => false))))
+  const { metrics } = (await compareRuns([a, b])).tasks[0]
+  expect(metrics[0]).toMatchObject({ first: 0, second: 0, mcnemar: { p: 1 } })
 })
 
 describe("refuses in a sentence", () => {

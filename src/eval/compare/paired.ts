@@ -80,6 +80,7 @@ function certaintyOf(
 function mcnemarOf(first: MetricValues, second: MetricValues): McNemar | undefined {
   const [a, b] = [first, second].map((of) => of.clusters.map((members) => scoreOf(of, [...members], {})))
   const known = [...a, ...b]
+  if (known.length > 0 && known.every((score) => score === 0)) return mcnemar(0, 0)
   const right = Math.max(...known.map((score) => score ?? 0))
   if (right <= 0 || known.some((score) => score !== 0 && score !== right)) return undefined
   return mcnemar(

@@ -21,16 +21,16 @@ export function pText({ mcnemar }: Paired): string {
 
 /** Why some have no p; undefined where all have one. */
 export function pNote({ tasks }: Comparison): string | undefined {
-  const without = tasks.flatMap(({ task, metrics }) =>
-    metrics
-      .filter(({ difference, mcnemar }) => difference !== undefined && !mcnemar)
-      .map(({ metric, clusters, documents }) => {
-        const what = clusters < documents ? `groups of documents, which are drawn together,` : "answers"
-        return `${task} ${metric}: ${what} can be partly right`
-      }),
-  )
-  if (without.length === 0) return undefined
-  const which = [...new Set(without)].join("; ")
+  const without = new Map<string, Set<string>>()
+  for (const { task, metrics } of tasks)
+    for (const { metric, difference, mcnemar, clusters, documents } of metrics) {
+      if (difference === undefined || mcnemar) continue
+      const what = clusters < documents ? "groups of documents, which are drawn together," : "answers"
+      const why = `${what} can be partly right in ${task}`
+      without.set(why, (without.get(why) ?? new Set()).add(metric))
+    }
+  if (without.size === 0) return undefined
+  const which = [...without].map(([why, metrics]) => `${why}: ${[...metrics].join(", ")}`).join("; ")
   return `where p is –, the interval alone tells how sure the difference is: McNemar's test counts what is either right or wrong (${which})`
 }
 

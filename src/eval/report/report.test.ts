@@ -101,5 +101,5 @@ it("shows runs beside each other, with what is sure", () => {
   expect(page).toContain('<td class="number">−1.0</td>')
   expect(page).toContain("0.063")
   expect(page).toContain("left out: mme")
-  expect(page).toMatch(/<p class="soft">Where p is –, .*\(ai2d other: answers can be partly right\)\./)
+  expect(page).toMatch(/<p class="soft">Where p is –, .*\(answers can be partly right in ai2d: other\)\./)
 })
