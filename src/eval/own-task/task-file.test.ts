@@ -42,6 +42,13 @@ describe("a task of one's own", () => {
     expect(() => readTaskFile(list)).toThrow("the task file is a list")
   })
 
+  it("has answers as long as it says, by either name", () => {
+    const lengthOf = (generation: string) => taskOf('prompt: "q"', "target: a", generation).generation.gen_length
+    expect(lengthOf("generation: { max_new_tokens: 8 }")).toBe(8)
+    expect(lengthOf("generation: { max_new_tokens: 8, gen_length: 16 }")).toBe(16)
+    expect(lengthOf("generation: { steps: 4 }")).toBeUndefined()
+  })
+
   it("fills its prompt, with choices in letters, and reads the letter of an answer", () => {
     const task = taskOf(...LETTERS, "target_is: index", "parts: kind", "group: picture")
     const doc = { question: "Which?", options: ["a cat", "a dog", 3], answer: 1, kind: "animals", picture: "p1" }

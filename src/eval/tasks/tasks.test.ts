@@ -163,6 +163,22 @@ describe("scores", () => {
     )
   })
 
+  it("of MMBench do not read options without a value, which the text nan is", () => {
+    const value = {
+      index: 1,
+      answer: "B",
+      prediction: "a banana",
+      category: "c",
+      A: "apple",
+      B: "banana",
+      C: "nan",
+      D: "nan",
+    }
+    const score = (row: object): unknown => task("mmbench_en_dev").metrics[0].aggregate([row], {})
+    expect(score(value)).toBe(0)
+    expect(score({ ...value, C: null, D: undefined })).toBe(100)
+  })
+
   it("of MMBench's own TSV files are by their second-level categories too", () => {
     const { "L2-category": second, ...row } = docOf("mmbench_en_dev")
     const value = task("mmbench_en_dev").count({ ...row, "l2-category": second }, { text: "A" }, {}).values
