@@ -110,7 +110,8 @@ export const mmbenchEnDev: Task = {
           .flatMap((column) => partsBy(column, values, compat))
           .map((part) => ({ ...part, score: percent(part.score) })),
     },
-    { name: "submission", higherIsBetter: true, unavailable: "it is a file, not a score", aggregate: () => null },
+    // A file, to lmms-eval: its key is in the results.
+    { name: "submission", higherIsBetter: true, aggregate: () => null },
   ],
   submissions: ({ gpt_eval_score: values = [] }, compat) => ({
     "mmbench_en_dev_results.json": mmbenchAccuracies(values, compat),
