@@ -31,7 +31,7 @@ export interface MetricResult {
 }
 
 export interface Speed {
-  /** Of the cleaned answers. */
+  /** That were decoded: of the answers, and one for each end. */
   tokens: number
   /** Answering them, prompts and pictures included. */
   seconds: number
