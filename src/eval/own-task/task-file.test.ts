@@ -59,7 +59,17 @@ describe("a task of one's own", () => {
     })
     expect(task.target(doc)).toBe("B")
     expect(task.cluster!(doc)).toBe("p1")
-    for (const right of ["B", "b", "(B)", "B. a dog", "B) yes", "The answer is B.", "a dog", "A dog."])
+    for (const right of [
+      "B",
+      "b",
+      "(B)",
+      "B. a dog",
+      "B) yes",
+      "The answer is B.",
+      "I think the answer is B",
+      "a dog",
+      "A dog.",
+    ])
       expect([right, valuesOf(task, doc, right)]).toEqual([
         right,
         { values: { exact: { score: 1, part: "animals" } }, unread: false },
