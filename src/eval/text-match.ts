@@ -1,5 +1,8 @@
 /** How alike two texts are by their characters. */
 
+import { pythonFloat } from "./task/python-number.js"
+import { strip, stripEnd } from "./task/python-text.js"
+
 /** Without differences of case, marks and blanks; what makes a number negative is no mark. */
 export const normalised = (text: string): string =>
   text
@@ -29,23 +32,25 @@ export function wordF1(answer: string, reference: string): number {
   return (2 * shared) / (a.length + b.length)
 }
 
-/** Relative error of a number that still counts as right. */
-const TOLERANCE = 0.05
+/** Of the reference: a number that is off by so much still counts as right. */
+const LARGEST_CHANGE = 0.05
 
-/** ChartQA's relaxed correctness (Masry et al. 2022): numbers within 5 % of a reference that is not 0, other texts but for case. */
-export function isRelaxedlySame(answer: string, reference: string): boolean {
-  const [a, b] = [numberIn(answer), numberIn(reference)]
-  if (a !== undefined && b !== undefined && b !== 0) return Math.abs(a - b) / Math.abs(b) <= TOLERANCE
-  return answer.trim().toLowerCase() === reference.trim().toLowerCase()
+/**
+ * ChartQA's relaxed correctness (Masry et al. 2022): numbers near the reference's, unless that is 0; else the same text in either case.
+ * Outer white space counts.
+ */
+export function isRelaxedCorrect(answer: string, reference: string): boolean {
+  const [number, wanted] = [numberOf(answer), numberOf(reference)]
+  if (number !== undefined && wanted !== undefined && wanted !== 0)
+    return Math.abs(number - wanted) / Math.abs(wanted) <= LARGEST_CHANGE
+  return answer.toLowerCase() === reference.toLowerCase()
 }
 
 /** The number that a text is, as Python's float() reads it; 5% is 0.05. */
-export function numberIn(text: string): number | undefined {
-  const written = text.trim()
-  const plain = written.replace(/%+$/, "")
-  if (!/^[+-]?(\d+(_\d+)*\.?(\d+(_\d+)*)?|\.\d+(_\d+)*)(e[+-]?\d+)?$/i.test(plain.trim())) return undefined
-  const value = Number(plain.replaceAll("_", ""))
-  return plain === written ? value : value / 100
+function numberOf(text: string): number | undefined {
+  if (!text.endsWith("%")) return pythonFloat(text)
+  const percent = pythonFloat(stripEnd(text, "%"))
+  return percent === undefined ? undefined : percent / 100
 }
 
 /** Whether the words of the reference stand in the answer, one after the other. */
@@ -55,15 +60,15 @@ export function contains(answer: string, reference: string): boolean {
 }
 
 /** The same number, thousands separated by commas or not; 5% is 0.05. */
-export function isSameNumber(answer: string, reference: string): boolean {
-  const [a, b] = [answer, reference].map((text) => numberIn(text.replace(/,(?=\d{3}(\D|$))/g, "")))
+function isSameNumber(answer: string, reference: string): boolean {
+  const [a, b] = [answer, reference].map((text) => numberOf(strip(text).replace(/,(?=\d{3}(\D|$))/g, "")))
   return a !== undefined && b !== undefined && Math.abs(a - b) <= 1e-9 * Math.max(1, Math.abs(b))
 }
 
 /** How alike an answer and a reference are, 0 to 1, by the names that people ask for them by. */
 export const ALIKE = {
   exact: { title: "exact", alike: isSame },
-  relaxed: { title: "relaxed", alike: isRelaxedlySame },
+  relaxed: { title: "relaxed", alike: (answer, reference) => isRelaxedCorrect(strip(answer), strip(reference)) },
   "word-f1": { title: "F1 of the words", alike: wordF1 },
   contains: { title: "contains", alike: contains },
   numeric: { title: "same number", alike: isSameNumber },

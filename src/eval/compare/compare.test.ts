@@ -46,6 +46,19 @@ describe("two runs", () => {
     expect(paired.certainty!.interval.high).toBeLessThan(0.18)
   })
 
+  it("of lmms-eval may have numbers that are none of JSON's", async () => {
+    const sample = (pred: string) =>
+      `{"doc_id": 0, "doc": {"id": "validation_Math_1", "question": "NaN or \\"Infinity\\"?"}, "target": "inf", "mmmu_acc": {"subdomain": "Math", "question_type": "open", "answer": "inf", "parsed_pred": [${pred}]}}\n`
+    const [a, b] = ["Infinity", "NaN, -Infinity"].map((pred, i) => {
+      const folder = run(`inf${i}`, "mmmu_val", [])
+      writeFileSync(join(folder, "20250101_000000_samples_mmmu_val.jsonl"), sample(pred))
+      return folder
+    })
+    const [{ metrics, samples }] = (await compareRuns([a, b])).tasks
+    expect(metrics[0]).toMatchObject({ metric: "mmmu_acc", first: 1, second: 0 })
+    expect(samples).toHaveLength(1)
+  })
+
   it("are compared where both have answered, by the newest file", async () => {
     run("a", "ai2d", ai2d(of(50, () => false)))
     const a = run("a", "ai2d", ai2d(of(50, () => true)), "20250202_000000")

@@ -121,7 +121,8 @@ async function comparedTask(
     if (metric.unavailable !== undefined || (metric.prepare && !tools)) continue
     const values = [first, second].map((samples) => valuesOf(metric, samples, common)) as [MetricValues, MetricValues]
     if (values.some(({ values }) => values.length === 0)) continue
-    metrics.push(await paired(values, { tools, ...options }))
+    const compared = await paired(values, { tools, ...options })
+    if (compared.first !== null || compared.problem !== undefined) metrics.push(compared)
   }
   const documents = { common: common.length, first: first.size, second: second.size }
   return { task: task.name, title: task.title, run, documents, metrics }

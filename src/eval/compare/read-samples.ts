@@ -7,6 +7,7 @@ import { createInterface } from "node:readline"
 import { explaining } from "../../checkpoint/files.js"
 import { isObject, type Json } from "../../checkpoint/json.js"
 import { UserError } from "../../errors.js"
+import { parsePythonJson } from "../task/python-json.js"
 import type { Task } from "../task/task.js"
 
 /** One document of a run. */
@@ -93,7 +94,8 @@ function clusterOf({ cluster, clusterColumn }: Task, doc: Json, recorded: unknow
 function parseSample(line: string, where: string): SampleLine {
   let record: unknown
   try {
-    record = JSON.parse(line)
+    // Of answers such as "inf" lmms-eval writes numbers that are none of JSON's.
+    record = parsePythonJson(line)
   } catch (cause) {
     throw new UserError("the line is no JSON", { where, fix: "let `eval rescore` write the samples again", cause })
   }

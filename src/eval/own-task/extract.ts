@@ -37,17 +37,16 @@ function byPattern({ regex, which }: Exclude<Extraction, string>, where: string)
   }
 }
 
+const LETTERS = [/^\(?([A-Za-z])\)?(?:$|[.:,)\s])/, /\b(?:answer|option|choice)\b\W*(?:is\W*)?\(?([A-Z])\b/i]
+
 /** "B", "(B)", "B. text", "the answer is B", or the text of one of the choices. */
 function letterIn(answer: string, choices: readonly string[]): string | undefined {
   const text = answer.trim()
   const letters = choices.map((_, i) => String.fromCharCode(65 + i))
-  const found =
-    /^\(?([A-Za-z])\)?(?:$|[.:,)\s])/.exec(text)?.[1] ??
-    /\b(?:answer|option|choice)\b\W*(?:is\W*)?\(?([A-Z])\b/i.exec(text)?.[1]
   const named = choices.findIndex((choice) => normalised(choice) !== "" && normalised(choice) === normalised(text))
   if (named >= 0) return letters[named]
+  const found = LETTERS.flatMap((pattern) => pattern.exec(text)?.[1] ?? [])
   // "a dog" is no letter, "a" is.
-  const letter =
-    found !== undefined && (text.length <= 2 || found === found.toUpperCase()) ? found.toUpperCase() : undefined
-  return letter !== undefined && letters.includes(letter) ? letter : undefined
+  const meant = found.filter((one) => text.length <= 2 || one === one.toUpperCase()).map((one) => one.toUpperCase())
+  return meant.find((one) => letters.includes(one))
 }

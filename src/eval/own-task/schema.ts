@@ -25,14 +25,20 @@ const dataset = z.strictObject({
   files: z.string().optional(),
 })
 
-const generation = z.strictObject({
-  max_new_tokens: z.int().positive().optional(),
-  gen_length: z.int().positive().optional(),
-  steps: z.int().positive().optional(),
-  temperature: z.number().nonnegative().optional(),
-  top_p: z.number().positive().max(1).optional(),
-  until: z.array(z.string().min(1)).optional(),
-})
+const generation = z
+  .strictObject({
+    max_new_tokens: z.int().positive().optional(),
+    gen_length: z.int().positive().optional(),
+    steps: z.int().positive().optional(),
+    temperature: z.number().nonnegative().optional(),
+    top_p: z.number().positive().max(1).optional(),
+    until: z.array(z.string().min(1)).optional(),
+  })
+  // Of one's own tasks both mean the length of answers.
+  .transform(({ gen_length, ...said }) => {
+    const length = gen_length ?? said.max_new_tokens
+    return { ...said, ...(length !== undefined && { gen_length: length }) }
+  })
 
 export const taskFileSchema = z
   .strictObject({

@@ -42,6 +42,13 @@ describe("a task of one's own", () => {
     expect(() => readTaskFile(list)).toThrow("the task file is a list")
   })
 
+  it("has answers as long as it says, by either name", () => {
+    const lengthOf = (generation: string) => taskOf('prompt: "q"', "target: a", generation).generation.gen_length
+    expect(lengthOf("generation: { max_new_tokens: 8 }")).toBe(8)
+    expect(lengthOf("generation: { max_new_tokens: 8, gen_length: 16 }")).toBe(16)
+    expect(lengthOf("generation: { steps: 4 }")).toBeUndefined()
+  })
+
   it("fills its prompt, with choices in letters, and reads the letter of an answer", () => {
     const task = taskOf(...LETTERS, "target_is: index", "parts: kind", "group: picture")
     const doc = { question: "Which?", options: ["a cat", "a dog", 3], answer: 1, kind: "animals", picture: "p1" }
@@ -50,9 +57,19 @@ describe("a task of one's own", () => {
       context: "Which?\nA. a cat\nB. a dog\nC. 3\nAnswer with the letter.",
       pictures: [],
     })
-    expect(task.target(doc)).toEqual(["B"])
+    expect(task.target(doc)).toBe("B")
     expect(task.cluster!(doc)).toBe("p1")
-    for (const right of ["B", "b", "(B)", "B. a dog", "B) yes", "The answer is B.", "a dog", "A dog."])
+    for (const right of [
+      "B",
+      "b",
+      "(B)",
+      "B. a dog",
+      "B) yes",
+      "The answer is B.",
+      "I think the answer is B",
+      "a dog",
+      "A dog.",
+    ])
       expect([right, valuesOf(task, doc, right)]).toEqual([
         right,
         { values: { exact: { score: 1, part: "animals" } }, unread: false },
@@ -76,7 +93,7 @@ describe("a task of one's own", () => {
       ["index", 1],
       ["text", "0"],
     ] as const)
-      expect(taskOf(...LETTERS, `target_is: ${is}`).target(doc(answer))).toEqual(["B"])
+      expect(taskOf(...LETTERS, `target_is: ${is}`).target(doc(answer))).toBe("B")
     expect(() => taskOf(...LETTERS).target(doc("2"))).toThrow('the right answer "2" is none of the 2 choices')
   })
 
@@ -157,7 +174,7 @@ describe("a task of one's own", () => {
     const { context, pictures } = task.ask(doc)
     expect(context).toBe("Be short. What is it?")
     expect(pictures.map(({ bytes, name }) => [Buffer.from(bytes).toString(), name])).toEqual([["a picture", "cat.png"]])
-    expect(task.target(doc)).toEqual(["a cat"])
+    expect(task.target(doc)).toBe("a cat")
     expect(task.columns).toEqual([])
     documents.close()
     expect(() => task.ask({ conversations: [...turns, ...turns.slice(1)] })).toThrow("not one question with one answer")

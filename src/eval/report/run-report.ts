@@ -41,7 +41,7 @@ export async function runReport({ run, tasks }: ScoredRun): Promise<string> {
     section(
       "Speed",
       speedTable(results),
-      html`<p class="soft">Tokens of the answers as they are scored, over the time to answer all of them, pictures and prompts included; ${counted(run.concurrent, "answer")} at a time.</p>`,
+      html`<p class="soft">Tokens that were decoded up to the ends of the answers, over the time to answer all of them, pictures and prompts included; ${counted(run.concurrent, "answer")} at a time.</p>`,
     ),
     wrong.length > 0 &&
       section("Answers to look at", html`<p>What could not be read comes first, then what is wrong.</p>`, wrong),

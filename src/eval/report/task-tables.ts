@@ -15,7 +15,7 @@ export function scoreTable(tasks: readonly TaskResult[]): Html {
       html`<b>${scoreText(metric.value!, metric)}</b>`,
       intervalText(metric),
       whole(metric.documents),
-      i > 0 ? "" : task.unread.count + task.failed.count === 0 ? "–" : unreadText(task),
+      i > 0 ? "" : unreadText(task),
     ]),
   )
   const titles = ["", "score", "95 % interval", "documents", "not read"]
@@ -29,8 +29,11 @@ export function scoreTable(tasks: readonly TaskResult[]): Html {
 export const taskCell = (title: string, metric: string, isFirst: boolean): Html =>
   isFirst ? html`${title}<br><small>${metric}</small>` : html`<small>${metric}</small>`
 
-const unreadText = ({ unread, failed }: TaskResult): string =>
-  [`${unread.count}`, ...(failed.count > 0 ? [`${failed.count} failed`] : [])].join(" + ")
+function unreadText({ unread, failed, unscored }: TaskResult): string {
+  const others = Object.entries({ failed, "left out": unscored }).filter(([, { count }]) => count > 0)
+  if (unread.count + others.length === 0) return "–"
+  return [`${unread.count}`, ...others.map(([what, { count }]) => `${count} ${what}`)].join(" + ")
+}
 
 /** What has no value, and why; each sentence once. */
 export function problemsOf(tasks: readonly TaskResult[]): string[] {

@@ -17,7 +17,7 @@ export function creditOf(
   return undefined
 }
 
-export function creditBy(metric: TaskMetric, value: unknown): number | undefined {
+function creditBy(metric: TaskMetric, value: unknown): number | undefined {
   // Its numbers are known only when a model has seen all of them.
   if (metric.prepare) return undefined
   if (metric.number) return metric.number(value)

@@ -1,7 +1,8 @@
 /** What is printed when a run ends: lmms-eval's table, and how sure the scores are. */
 
+import { counted } from "../../readable.js"
 import type { RunRecord } from "../run/run-record.js"
-import type { MetricResult, TaskResult } from "./task-result.js"
+import type { ExplainedTally, MetricResult, Tally, TaskResult } from "./task-result.js"
 
 /** The line above lmms-eval's table. */
 export function runLine({ model, given, limit, shots }: RunRecord): string {
@@ -49,7 +50,6 @@ export function scoreRows(tasks: readonly TaskResult[]): string[][] {
   const rows = tasks.flatMap((task) =>
     task.metrics
       .filter(({ value, problem }) => value !== null || problem !== undefined)
-      .filter(({ problem }) => problem === undefined || !isFile(problem))
       .map((metric) => [
         task.task,
         metric.name,
@@ -61,8 +61,6 @@ export function scoreRows(tasks: readonly TaskResult[]): string[][] {
   return [["task", "metric", "score", "95 % interval", "documents"], ...rows]
 }
 
-const isFile = (problem: string): boolean => problem.startsWith("it is a file")
-
 /** What passes by itself is asked again anyway, what is wrong with documents only when it is said. */
 function howToRetry({ count, transient }: TaskResult["failed"]): string {
   if (transient === 0) return "--retry-failed asks them again"
@@ -72,21 +70,19 @@ function howToRetry({ count, transient }: TaskResult["failed"]): string {
 
 /** Sentences about what was counted as wrong, or left out. */
 export function notesOf(tasks: readonly TaskResult[]): string[] {
-  return tasks.flatMap(({ task, unread, failed, missing, documents: { effective } }) => {
-    const named = ({ count, first }: { count: number; first: number[] }): string =>
-      `${first.join(", ")}${count > first.length ? ", …" : ""}`
+  return tasks.flatMap(({ task, unread, failed, unscored, missing, documents: { effective } }) => {
+    const note = (tally: Tally, what: string): string[] => (tally.count > 0 ? [`${task}: ${what}`] : [])
+    const reason = ({ why, ...tally }: ExplainedTally): string => `(${named(tally)}): ${why[0]}`
     return [
-      ...(unread.count > 0
-        ? [`${task}: ${unread.count} of ${effective} answers could not be read (documents ${named(unread)})`]
-        : []),
-      ...(failed.count > 0
-        ? [
-            `${task}: ${failed.count} of ${effective} documents failed and count as wrong (${named(failed)}): ${failed.why[0]}; ${howToRetry(failed)}`,
-          ]
-        : []),
-      ...(missing.count > 0
-        ? [`${task}: ${missing.count} documents are not answered, and left out (${named(missing)})`]
-        : []),
+      ...note(unread, `${unread.count} of ${effective} answers could not be read (documents ${named(unread)})`),
+      ...note(
+        failed,
+        `${failed.count} of ${effective} documents failed and count as wrong ${reason(failed)}; ${howToRetry(failed)}`,
+      ),
+      ...note(unscored, `left out ${counted(unscored.count, "document")} that cannot be scored ${reason(unscored)}`),
+      ...note(missing, `left out ${counted(missing.count, "document")} without an answer (${named(missing)})`),
     ]
   })
 }
+
+const named = ({ count, first }: Tally): string => `${first.join(", ")}${count > first.length ? ", …" : ""}`

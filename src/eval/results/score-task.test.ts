@@ -1,10 +1,12 @@
 import { expect, it } from "vitest"
 import { answersOf, documentsOf, keptAnswer, mmstarDocs } from "../../../test/support/documents-of.js"
 import { pythonRandom } from "../task/python-random.js"
+import { ai2d } from "../tasks/ai2d.js"
 import { chartqa } from "../tasks/chartqa.js"
 import { mme } from "../tasks/mme.js"
 import { mmmuVal } from "../tasks/mmmu_val.js"
 import { mmstar } from "../tasks/mmstar.js"
+import { notesOf } from "./printed.js"
 import { type ScoredSample, scoreTask } from "./score-task.js"
 
 const right = (count: number): string[] => Array.from({ length: count }, (_, i) => "AB"[i % 2])
@@ -91,4 +93,21 @@ it("says what cannot be put together, and still scores the rest", async () => {
   expect(perception).toMatchObject({ value: 200, clusters: 6, certainty: { interval: { low: 200, high: 200 } } })
   expect(cognition.value).toBeNull()
   expect(cognition.problem).toMatch(/one question was answered/)
+})
+
+it("leaves out documents of which nobody knows what is right, and names them", async () => {
+  const doc = (answer: string) => ({ question: "?", options: ["x", "y"], answer, image: null })
+  const answers = answersOf(["A", "B", "A"])
+  answers.set(2, { ...keptAnswer(2, ""), failed: "the picture cannot be decoded" })
+  const result = await scoreTask(ai2d, documentsOf([doc("0"), doc("7"), doc("1")]), answers)
+  expect(result.unscored).toEqual({ count: 1, first: [1], why: ["answer: the right option is number 7 of 2"] })
+  expect(result.failed.first).toEqual([2])
+  expect(result.documents).toEqual({ original: 3, effective: 2 })
+  expect(result.metrics[0]).toMatchObject({ value: 0.5, documents: 2 })
+  expect(notesOf([result])).toContain(
+    "ai2d: left out 1 document that cannot be scored (1): answer: the right option is number 7 of 2",
+  )
+  await expect(scoreTask(ai2d, documentsOf([doc("7"), doc("x")]), answersOf(["A", "B"]))).rejects.toThrow(
+    expect.objectContaining({ message: "answer: the right option is number 7 of 2", where: "memory, row 0" }),
+  )
 })

@@ -3,6 +3,7 @@
 import { UserError } from "../../errors.js"
 import type { Documents } from "../documents/documents.js"
 import type { KeptAnswer } from "../run/kept-answer.js"
+import { sentenceOf } from "../run/survey.js"
 import type { ResamplingOptions } from "../statistics/resampling.js"
 import { filteredAnswer } from "../task/sample-record.js"
 import type { Compat, Counted, Doc, MetricTools, Task } from "../task/task.js"
@@ -11,7 +12,7 @@ import { MetricValues } from "./metric-values.js"
 import { Parts } from "./parts.js"
 import { columnsWithoutPictures } from "./picture-columns.js"
 import { SpeedSum } from "./speed-sum.js"
-import type { MetricResult, Tally, TaskResult } from "./task-result.js"
+import type { ExplainedTally, MetricResult, Tally, TaskResult } from "./task-result.js"
 
 /** What is known of each document that was asked, by its index. */
 export type Answers = Pick<ReadonlyMap<number, KeptAnswer>, "get">
@@ -46,8 +47,8 @@ export interface ScoredSample {
 }
 
 /**
- * Reads the documents once, one at a time; what stays of each is what it counts.
- * @throws UserError when a document has no answer and `partial` is not set, or there is no answer at all
+ * Reads the documents once, one at a time; what stays of each is what it counts. One that cannot be scored is left out, and named.
+ * @throws UserError when a document has no answer and `partial` is not set, there is no answer at all, or no document can be scored
  */
 export async function scoreTask(
   task: Task,
@@ -64,7 +65,8 @@ export async function scoreTask(
   const metrics = new Map(task.metrics.map((metric) => [metric.name, new MetricValues(metric)]))
   const parts = new Parts()
   const speed = new SpeedSum()
-  const [unread, failed] = [tally(), { ...tally(), why: [] as string[], transient: 0 }]
+  const [unread, failed, unscored] = [tally(), { ...explained(), transient: 0 }, explained()]
+  let unscorable: UserError | undefined
   let effective = 0
   for await (const { index, doc } of documents.rows({
     to: end,
@@ -73,23 +75,30 @@ export async function scoreTask(
     signal?.throwIfAborted()
     const answer = includes(index) ? answers.get(index) : undefined
     if (!answer) continue
+    if (answer.failed === undefined) speed.add(answer)
     const scored = countedOf(task, doc, answer, compat)
-    if (answer.failed === undefined) {
-      if (scored?.counted.unread) noted(unread, index)
-      speed.add(answer)
-    } else {
-      noted(failed, index)
-      failed.transient += Number(answer.transient === true)
-      if (failed.why.length < MOST_NAMED && !failed.why.includes(answer.failed)) failed.why.push(answer.failed)
+    if (scored instanceof UserError) {
+      noted(unscored, index, sentenceOf(scored))
+      unscorable ??= new UserError(sentenceOf(scored), {
+        where: documents.where(index),
+        fix: scored.fix,
+        cause: scored,
+      })
+      continue
     }
-    if (!scored) continue
     const { counted } = scored
+    if (answer.failed !== undefined) {
+      noted(failed, index, answer.failed)
+      failed.transient += Number(answer.transient === true)
+    } else if (counted.unread) noted(unread, index)
     const cluster = task.cluster?.(doc)
     for (const [name, value] of Object.entries(counted.values)) metrics.get(name)?.add(index, cluster, value)
     parts.add(index, doc, counted.values)
     effective++
     await onSample?.({ index, doc, answer, cluster, ...scored })
   }
+
+  if (effective === 0 && unscorable) throw unscorable
 
   const results: MetricResult[] = []
   const ownDraws = drawsOfItsOwn(compat)
@@ -108,6 +117,7 @@ export async function scoreTask(
     fingerprint: documents.fingerprint,
     unread,
     failed,
+    unscored,
     missing: { count: missing.count, first: missing.first },
     metrics: results,
     unlisted: task.unlisted ?? [],
@@ -116,15 +126,16 @@ export async function scoreTask(
   }
 }
 
-/** Undefined of a document that could not even be asked. */
+/** What is wrong with a document that has no score: it cannot be asked, or what would be right is not known. */
 function countedOf(task: Task, doc: Doc, { text: answer, likelihoods, failed }: KeptAnswer, compat: Compat) {
   try {
-    if (failed !== undefined) task.ask(doc)
+    task.ask(doc)
+    task.target(doc)
     const { text } = filteredAnswer(task, answer, doc)
     // Nobody guesses in the place of a model that has not answered.
     return { text, counted: task.count(doc, { text, likelihoods }, failed === undefined ? compat : {}) }
   } catch (error) {
-    if (failed !== undefined && error instanceof UserError) return undefined
+    if (error instanceof UserError) return error
     throw error
   }
 }
@@ -137,10 +148,13 @@ const NO_TOOLS: MetricTools = {
 const MOST_NAMED = 10
 
 const tally = (): Tally => ({ count: 0, first: [] })
+const explained = (): ExplainedTally => ({ ...tally(), why: [] })
 
-function noted(tally: Tally, index: number): void {
+function noted(tally: Tally | ExplainedTally, index: number, why?: string): void {
   tally.count++
   if (tally.first.length < MOST_NAMED) tally.first.push(index)
+  if (why !== undefined && "why" in tally && tally.why.length < MOST_NAMED && !tally.why.includes(why))
+    tally.why.push(why)
 }
 
 /** Metrics about all documents that any metric is about, such as an average beside its categories; of several the first. */

@@ -31,7 +31,7 @@ export interface MetricResult {
 }
 
 export interface Speed {
-  /** Of the cleaned answers. */
+  /** That were decoded: of the answers, and one for each end. */
   tokens: number
   /** Answering them, prompts and pictures included. */
   seconds: number
@@ -48,6 +48,11 @@ export interface Tally {
   first: number[]
 }
 
+/** And why: each reason once. */
+export interface ExplainedTally extends Tally {
+  why: string[]
+}
+
 export interface TaskResult {
   task: string
   title: string
@@ -62,11 +67,12 @@ export interface TaskResult {
   /** Nothing could be read from the answer: counted as wrong, or guessed where the authors' code guesses. */
   unread: Tally
   /** Answering failed; counted as wrong. */
-  failed: Tally & {
-    why: string[]
+  failed: ExplainedTally & {
     /** Of these, those whose trouble may pass by itself. */
     transient: number
   }
+  /** Left out: what they ask or what is right cannot be read. */
+  unscored: ExplainedTally
   /** Not answered yet, and left out. */
   missing: Tally
   metrics: MetricResult[]

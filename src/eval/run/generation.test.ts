@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { UserError } from "../../errors.js"
+import type { Task } from "../task/task.js"
 import { answerText, type CleaningRules, cleaningRules } from "./answer-text.js"
 import { generationOf, parseKwargs } from "./generation.js"
 
@@ -42,9 +43,12 @@ describe("options of generation", () => {
       decoding: { maxTokens: 128, temperature: 0 },
       stops: [],
     })
-    expect(generationOf({ generation: { max_new_tokens: 512 } }, {}).decoding.maxTokens).toBe(512)
-    expect(generationOf({ generation: { gen_length: 20, max_new_tokens: 512 } }, {}).decoding.maxTokens).toBe(20)
-    expect(generationOf(file, { kwargs: { max_new_tokens: 32 } }).decoding.maxTokens).toBe(32)
+    const lengthOf = (generation: Task["generation"], kwargs = {}) =>
+      generationOf({ generation }, { kwargs }).decoding.maxTokens
+    expect(lengthOf({ max_new_tokens: 512 })).toBe(128)
+    expect(lengthOf({ gen_length: 200, max_new_tokens: 512 })).toBe(200)
+    expect(lengthOf({ gen_length: 200 }, { max_new_tokens: 32 })).toBe(32)
+    expect(lengthOf({ gen_length: 200 }, { max_new_tokens: 32, gen_length: 64 })).toBe(64)
   })
 
   it("of the command line win over --gen-kwargs, and those over the task", () => {

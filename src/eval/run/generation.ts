@@ -109,7 +109,7 @@ export function generationOf(task: Pick<Task, "generation">, asked: AskedGenerat
   const others = Object.fromEntries(
     Object.entries(options).filter(([key, value]) => isSaid(key, value) && !(key in NAMES)),
   )
-  const decoding = compat ? authorsDecoding(effective, asked) : ownDecoding(task.generation, given, effective)
+  const decoding = compat ? authorsDecoding(effective, asked) : ownDecoding(given, effective)
   return { given, effective, decoding: { ...decoding, ...others }, stops: textsOf(effective, "stopping_criteria") }
 }
 
@@ -137,12 +137,12 @@ function authorsDecoding(effective: GenerationOptions, { paradigm, options = {} 
   }
 }
 
-function ownDecoding(file: GenerationOptions, given: GenerationOptions, effective: GenerationOptions): DecodingOptions {
-  const asked = number(given, "gen_length") ?? number(given, "max_new_tokens") ?? number(file, "gen_length")
+function ownDecoding(given: GenerationOptions, effective: GenerationOptions): DecodingOptions {
   const temperature = number(effective, "temperature") ?? (effective.do_sample === true ? 1 : 0)
+  const asked = number(given, "gen_length") ?? number(given, "max_new_tokens")
   const found: DecodingOptions = {
-    // max_new_tokens of the benchmarks does not act in the authors' program, whose answers have 128.
-    maxTokens: asked ?? Math.max(MAX_TOKENS, number(file, "max_new_tokens") ?? 0),
+    // The benchmarks' own max_new_tokens, 16 to 1024, does not act in the authors' program.
+    maxTokens: asked ?? number(effective, "gen_length") ?? MAX_TOKENS,
     temperature,
     ...(temperature > 0 && { topP: number(given, "top_p"), topK: number(given, "top_k") }),
     steps: number(effective, "steps") ?? number(effective, "gen_steps"),

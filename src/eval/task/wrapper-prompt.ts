@@ -3,7 +3,7 @@
 import { UserError } from "../../errors.js"
 
 /** What stands for a picture in a prompt. MMMU's "<image 1>" does not: it stays text. */
-export const PLACEHOLDER = "<image>"
+const PLACEHOLDER = "<image>"
 
 /** The context with one placeholder for each picture in front, unless it has its own. */
 export function withPlaceholders(context: string, pictures: number): string {

@@ -6,7 +6,7 @@ import { anyText } from "../../../test/support/any-text.js"
 import { failureOf } from "../../../test/support/failure.js"
 import { cleanAnswer, cleanAutoregressiveAnswer } from "./clean.js"
 import { argumentNames, authorsOptions, effectiveOptions, samplerOptions } from "./generation-settings.js"
-import { speedLines } from "./speed.js"
+import { tokensPerSecond } from "./speed.js"
 import { promptPieces, qwenPrompt, withPlaceholders } from "./wrapper-prompt.js"
 
 const qwen = { separator: "<|im_end|>" }
@@ -110,16 +110,9 @@ describe("options of generation", () => {
   })
 })
 
-it("speed is printed of one process or of several", () => {
-  expect(speedLines({ tokens: 1000, seconds: 50 })).toEqual([
-    ...["Time taken: 50.00 seconds", "Tokens per second: 20.00", "Total number of tokens: 1000"],
-  ])
-  expect(speedLines({ tokens: 1000, seconds: 50, processes: 4 }).slice(1)).toEqual([
-    ...[
-      "Tokens per second (total): 20.00",
-      "Tokens per second (per GPU, average): 5.00",
-      "Total number of tokens: 1000",
-    ],
-    "Tokens per process (average): 250.00",
-  ])
+it("speed is that of all processes, and of one", () => {
+  expect(tokensPerSecond({ tokens: 1000, seconds: 50 })).toEqual({ total: 20, perProcess: 20 })
+  expect(tokensPerSecond({ tokens: 1000, seconds: 50, processes: 4 })).toEqual({ total: 20, perProcess: 5 })
+  expect(tokensPerSecond({ tokens: 0, seconds: 0 })).toEqual({ total: 0, perProcess: 0 })
+  expect(failureOf(() => tokensPerSecond({ tokens: 1, seconds: 1, processes: 0 }))).toMatch(/0 processes/)
 })

@@ -1,27 +1,9 @@
 /** ChartQA: a number may be off by a twentieth (docs/evaluation.md 7.9). */
 
-import { pythonFloat } from "../task/python-number.js"
-import { stripEnd } from "../task/python-text.js"
 import type { Task } from "../task/task.js"
+import { isRelaxedCorrect } from "../text-match.js"
 import { asked, pictureOf, plainOf, textOf } from "./parts/document.js"
 import { meanMetric } from "./parts/mean-metric.js"
-
-/** Of the gold. */
-const LARGEST_CHANGE = 0.05
-
-function numberOf(text: string): number | undefined {
-  if (!text.endsWith("%")) return pythonFloat(text)
-  const percent = pythonFloat(stripEnd(text, "%"))
-  return percent === undefined ? undefined : percent / 100
-}
-
-/** Numbers near the gold's, unless that is 0; else the same text in either case. */
-export function isRelaxedCorrect(answer: string, gold: string): boolean {
-  const [number, wanted] = [numberOf(answer), numberOf(gold)]
-  if (number !== undefined && wanted !== undefined && wanted !== 0)
-    return Math.abs(number - wanted) / Math.abs(wanted) <= LARGEST_CHANGE
-  return answer.toLowerCase() === gold.toLowerCase()
-}
 
 export const chartqa: Task = {
   name: "chartqa",

@@ -32,6 +32,8 @@ it("finds groups, and names with wildcards, each task once", () => {
 
 it.each([
   ["mmmu_vall", /no task "mmmu_vall"[\s\S]*did you mean mmmu_val\?/],
+  ["ifeval", /did you mean ifeval_rules\?/],
+  ["mmbench", /did you mean mmbench_en_dev or mmbench_en\?/],
   ["MMStar", /did you mean mmstar\?/],
   ["chart-qa", /did you mean chartqa\?/],
   ["imagenet", /there are mmmu_val, [\s\S]*mmbench_en/],

@@ -63,8 +63,9 @@ function tasksNamed(name: string): Task[] {
   if (found.length > 0) return found
   const known = [...tasks.names(), ...Object.keys(GROUPS)]
   const near = nearest(name, known)
+  const meant = near === undefined ? known.filter((one) => name !== "" && one.startsWith(name)) : [near]
   throw new UserError(`there is no task ${JSON.stringify(name)}`, {
-    fix: near === undefined ? `there are ${known.join(", ")}` : `did you mean ${near}?`,
+    fix: meant.length === 0 ? `there are ${known.join(", ")}` : `did you mean ${meant.join(" or ")}?`,
   })
 }
 

@@ -34,10 +34,10 @@ function rowOf(value: MmbenchValue): Row {
   return row
 }
 
-/** Options that the file does not have are read as the text "nan", those without a value not at all. */
+/** Options without a value are not read; those of columns that the file lacks were recorded as the text "nan", and are. */
 function madeRow(value: MmbenchValue): Row {
-  const letters = OPTIONS.slice(0, 4).filter((one) => value[one] === undefined || !isMissing(value[one]))
-  const options = Object.fromEntries(letters.map((one) => [one, value[one] === undefined ? "nan" : String(value[one])]))
+  const letters = OPTIONS.slice(0, 4).filter((one) => !isMissing(value[one]))
+  const options = Object.fromEntries(letters.map((one) => [one, String(value[one])]))
   return { index: Number(value.index), answer: value.answer, prediction: value.prediction, options, value }
 }
 
@@ -110,7 +110,8 @@ export const mmbenchEnDev: Task = {
           .flatMap((column) => partsBy(column, values, compat))
           .map((part) => ({ ...part, score: percent(part.score) })),
     },
-    { name: "submission", higherIsBetter: true, unavailable: "it is a file, not a score", aggregate: () => null },
+    // A file, to lmms-eval: its key is in the results.
+    { name: "submission", higherIsBetter: true, aggregate: () => null },
   ],
   submissions: ({ gpt_eval_score: values = [] }, compat) => ({
     "mmbench_en_dev_results.json": mmbenchAccuracies(values, compat),

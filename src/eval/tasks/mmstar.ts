@@ -29,7 +29,7 @@ function lettersOf(answer: string): string[] {
 }
 
 /** 1 if a letter of the answer is the gold's, else 0: "Dog" means D. */
-export const scoreMmstar = (answer: string, gold: string): number => (lettersOf(answer).includes(plain(gold)) ? 1 : 0)
+const scoreMmstar = (answer: string, gold: string): number => (lettersOf(answer).includes(plain(gold)) ? 1 : 0)
 
 /** Second-level categories weigh the same, whatever their size. */
 function macroMean(values: readonly unknown[]): number | null {

@@ -12,7 +12,7 @@ const OPTION = new RegExp(`${BOUNDARY}[A-Z]\\.${SPACE}+([^\\n]*)`, "gu")
 const PUNCTUATION = new RegExp(`(?!${WORD}|${SPACE})[^]`, "gu")
 
 /** The letter of the option that the answer's text holds, by the options' order in the question; else the text without punctuation. */
-export function filterRealworldqa(answer: string, question: string): string {
+function filterRealworldqa(answer: string, question: string): string {
   const number = NUMBERS.indexOf(answer.toLowerCase())
   const cleaned = strip((number >= 0 ? String(number) : answer).replace(PUNCTUATION, ""))
   const options = Array.from(question.matchAll(OPTION), ([, text]) => strip(text))

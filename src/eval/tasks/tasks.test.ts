@@ -41,7 +41,7 @@ describe("any text", () => {
           if (metric.prepare || !(metric.name in values)) continue
           const pair = name === "mme" ? [values[metric.name], values[metric.name]] : [values[metric.name]]
           const score = metric.aggregate(pair, compat)
-          if (metric.unavailable) expect(score).toBeNull()
+          if (metric.unavailable || metric.name === "submission") expect(score).toBeNull()
           else expect(score).toBeGreaterThanOrEqual(0)
         }
       }),
@@ -161,6 +161,22 @@ describe("scores", () => {
     expect(failureOf(() => perception.aggregate([values.mme_perception_score], {}))).toMatch(
       /one question was answered, not two[\s\S]*even --limit/,
     )
+  })
+
+  it("of MMBench do not read options without a value, which the text nan is", () => {
+    const value = {
+      index: 1,
+      answer: "B",
+      prediction: "a banana",
+      category: "c",
+      A: "apple",
+      B: "banana",
+      C: "nan",
+      D: "nan",
+    }
+    const score = (row: object): unknown => task("mmbench_en_dev").metrics[0].aggregate([row], {})
+    expect(score(value)).toBe(0)
+    expect(score({ ...value, C: null, D: undefined })).toBe(100)
   })
 
   it("of MMBench's own TSV files are by their second-level categories too", () => {

@@ -10,11 +10,10 @@ import { textTask } from "./text-task.js"
 const NONE = "[invalid]"
 
 /** The number behind the first ####, as the examples write it. */
-export const strictNumber = (answer: string): string => /#### (-?[0-9.,]+)/.exec(answer)?.[1] ?? NONE
+const strictNumber = (answer: string): string => /#### (-?[0-9.,]+)/.exec(answer)?.[1] ?? NONE
 
 /** The last number of the answer. */
-export const flexibleNumber = (answer: string): string =>
-  strip(answer.match(/-?[$0-9.,]{2,}|-?[0-9]+/g)?.at(-1) ?? NONE)
+const flexibleNumber = (answer: string): string => strip(answer.match(/-?[$0-9.,]{2,}|-?[0-9]+/g)?.at(-1) ?? NONE)
 
 /** Without what no two writers of a number agree on. */
 const plain = (text: string): string =>

@@ -1,5 +1,6 @@
 /** Instructions of IFEval (Zhou et al. 2023) that can be checked by rule: id -> whether an answer follows one. */
 
+import { parsePythonJson } from "../../task/python-json.js"
 import { BOUNDARY, SPACE, strip, WORD, words } from "../../task/python-text.js"
 
 export interface Given {
@@ -59,8 +60,7 @@ function isJson(answer: string): boolean {
       .replace(/```$/, ""),
   )
   try {
-    // Python reads these three as well.
-    JSON.parse(inner.replace(/"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g, (part) => (part.startsWith('"') ? part : "0")))
+    parsePythonJson(inner)
     return true
   } catch {
     return false

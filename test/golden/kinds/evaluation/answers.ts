@@ -4,12 +4,12 @@ import { cleanAnswer } from "../../../../src/eval/task/clean.js"
 import { strip } from "../../../../src/eval/task/python-text.js"
 import { filteredAnswer } from "../../../../src/eval/task/sample-record.js"
 import type { Doc, Task } from "../../../../src/eval/task/task.js"
-import { isRelaxedCorrect } from "../../../../src/eval/tasks/chartqa.js"
 import { readYesNo } from "../../../../src/eval/tasks/mme.js"
 import { readChoice } from "../../../../src/eval/tasks/parts/multiple-choice.js"
-import { isOpenAnswerRight, readOpenAnswer } from "../../../../src/eval/tasks/parts/open-answer.js"
+import { isOpenAnswerRight, type OpenValue, readOpenAnswer } from "../../../../src/eval/tasks/parts/open-answer.js"
 import { inferOption } from "../../../../src/eval/tasks/parts/option-inference.js"
 import { letter } from "../../../../src/eval/tasks/parts/options.js"
+import { isRelaxedCorrect } from "../../../../src/eval/text-match.js"
 import { Mismatch } from "../../check.js"
 import type { Json } from "../../json.js"
 import { listIn, type Stage, taskOf, textIn } from "./stage.js"
@@ -31,13 +31,7 @@ export const ANSWER_STAGES: Readonly<Record<string, Stage>> = {
     const options = listIn(record, "options")
     return readChoice(textIn(record, "response"), options) ?? { random_choice: options.map((_, i) => letter(i)) }
   },
-  // In the order of what is expected, which has none of its own.
-  parse_open(record) {
-    const values = readOpenAnswer(textIn(record, "response")).map(withoutInfinity)
-    const expected = listIn(record, "expected")
-    const place = (value: unknown): number => expected.indexOf(value)
-    return values.sort((a, b) => place(a) - place(b))
-  },
+  parse_open: (record) => inOrderOf(listIn(record, "expected"), readOpenAnswer(textIn(record, "response"))),
   score_open: (record) => {
     const gold = record.gold as string | string[]
     return isOpenAnswerRight(gold, readOpenAnswer(textIn(record, "response")))
@@ -60,6 +54,12 @@ export const ANSWER_STAGES: Readonly<Record<string, Stage>> = {
     const all = Object.fromEntries(["A", "B", "C", "D"].map((one) => [one, options[one] ?? "nan"]))
     return inferOption(textIn(record, "prediction"), all) ?? null
   },
+}
+
+/** What an open answer may say has no order: that of what is expected. */
+export function inOrderOf(expected: readonly unknown[], values: readonly OpenValue[]): OpenValue[] {
+  const place = (value: unknown): number => expected.indexOf(value)
+  return values.map(withoutInfinity).sort((a, b) => place(a) - place(b))
 }
 
 const withoutInfinity = (value: string | number): string | number =>

@@ -14,7 +14,8 @@ import { resultKeys } from "../../../../src/eval/task/result-keys.js"
 import { sampleRecord, sha256 } from "../../../../src/eval/task/sample-record.js"
 import { tokensPerSecond } from "../../../../src/eval/task/speed.js"
 import { Mismatch } from "../../check.js"
-import type { Json } from "../../json.js"
+import { isObject, type Json } from "../../json.js"
+import { inOrderOf } from "./answers.js"
 import { docIn, listIn, numberIn, type Stage, taskOf, textIn } from "./stage.js"
 
 const limitIn = ({ limit }: Json): number | undefined => (typeof limit === "number" ? limit : undefined)
@@ -61,7 +62,7 @@ export const HARNESS_STAGES: Readonly<Record<string, Stage>> = {
     const made = sampleRecord(task, sample, { arguments: "names", compat: { draw: pythonRandom(0) } })
     const [keys, expected] = [Object.keys(made), Object.keys(record.expected as Json)].map((names) => names.join(", "))
     if (keys !== expected) throw new Mismatch(`the keys are ${keys}, not ${expected}`)
-    return made
+    return withOpenAnswerInOrderOf(record.expected as Json, made)
   },
   sha256: (record) => sha256(textIn(record, "text")),
   speed(record) {
@@ -72,4 +73,13 @@ export const HARNESS_STAGES: Readonly<Record<string, Stage>> = {
     })
     return { tps_total: total, tps_per_gpu: perProcess }
   },
+}
+
+/** MMMU's record of an open answer is the only list without an order. */
+function withOpenAnswerInOrderOf({ mmmu_acc: expected }: Json, made: Json): Json {
+  const value = made.mmmu_acc
+  if (!isObject(expected) || !isObject(value)) return made
+  const [wanted, read] = [expected.parsed_pred, value.parsed_pred]
+  if (!Array.isArray(wanted) || !Array.isArray(read)) return made
+  return { ...made, mmmu_acc: { ...value, parsed_pred: inOrderOf(wanted, read) } }
 }
