@@ -50,7 +50,7 @@ describe("a task of one's own", () => {
       context: "Which?\nA. a cat\nB. a dog\nC. 3\nAnswer with the letter.",
       pictures: [],
     })
-    expect(task.target(doc)).toEqual(["B"])
+    expect(task.target(doc)).toBe("B")
     expect(task.cluster!(doc)).toBe("p1")
     for (const right of ["B", "b", "(B)", "B. a dog", "B) yes", "The answer is B.", "a dog", "A dog."])
       expect([right, valuesOf(task, doc, right)]).toEqual([
@@ -76,7 +76,7 @@ describe("a task of one's own", () => {
       ["index", 1],
       ["text", "0"],
     ] as const)
-      expect(taskOf(...LETTERS, `target_is: ${is}`).target(doc(answer))).toEqual(["B"])
+      expect(taskOf(...LETTERS, `target_is: ${is}`).target(doc(answer))).toBe("B")
     expect(() => taskOf(...LETTERS).target(doc("2"))).toThrow('the right answer "2" is none of the 2 choices')
   })
 
@@ -157,7 +157,7 @@ describe("a task of one's own", () => {
     const { context, pictures } = task.ask(doc)
     expect(context).toBe("Be short. What is it?")
     expect(pictures.map(({ bytes, name }) => [Buffer.from(bytes).toString(), name])).toEqual([["a picture", "cat.png"]])
-    expect(task.target(doc)).toEqual(["a cat"])
+    expect(task.target(doc)).toBe("a cat")
     expect(task.columns).toEqual([])
     documents.close()
     expect(() => task.ask({ conversations: [...turns, ...turns.slice(1)] })).toThrow("not one question with one answer")
