@@ -20,6 +20,8 @@ export async function compareCommand(folders: string[], { bertscore, seed, out, 
   const comparison = await compareRuns(folders, { seed, tools: scoringTools(bertscore) })
   for (let run = 1; run < comparison.runs.length; run++)
     process.stdout.write(`${formatTable(differenceRows(comparison, run))}\n\n`)
+  for (const { task } of comparison.tasks.filter(({ metrics }) => metrics.length === 0))
+    process.stdout.write(`note: ${task}: both runs have no metric of one name, and only such are compared\n`)
   if (comparison.left.length > 0)
     process.stdout.write(`note: not in all runs, and left out: ${comparison.left.join(", ")}\n`)
   const note = pNote(comparison)

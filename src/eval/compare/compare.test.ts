@@ -108,6 +108,66 @@ it("that are wrong everywhere are equally right", async () => {
   expect(metrics[0]).toMatchObject({ first: 0, second: 0, mcnemar: { p: 1 } })
 })
 
+describe("lmms-eval's newer samples, which have no documents", () => {
+  /** As lmms-eval 0.7.3 writes them. */
+  const bare = (right: readonly number[], target = "A") =>
+    right.map((exact_match, doc_id) => ({
+      ...{ doc_id, target, filtered_resps: exact_match ? "A" : "B", token_counts: [null] },
+      ...{ doc_hash: "74234e98", exact_match, input: `q${doc_id}` },
+    }))
+
+  it("are compared with ours by what is right, and what differs is shown", async () => {
+    const ours = ai2d(of(20, (i) => i % 2 === 0)).map((one) => ({ ...one, resps: [["ours"]], input: "q" }))
+    const [a, b] = [run("a", "ai2d", ours), run("b", "ai2d", bare(of(20, (i) => i % 2 === 0 || i === 3)))]
+    const [{ metrics, samples, documents }] = (await compareRuns([a, b])).tasks
+    expect(documents).toEqual({ common: 20, first: 20, second: 20 })
+    expect(metrics[0]).toMatchObject({ first: 0.5, second: 0.55, mcnemar: { onlyFirst: 0, onlySecond: 1 } })
+    expect(samples).toEqual([{ index: 3, input: "q", target: "A", answers: ["ours", "A"] }])
+    const [{ metrics: turned }] = (await compareRuns([b, a])).tasks
+    expect(turned[0]).toMatchObject({ first: 0.55, second: 0.5 })
+  })
+
+  it("are refused over other documents", async () => {
+    const [a, b] = [run("a", "ai2d", ai2d([1, 1])), run("b", "ai2d", bare([1, 1], "B"))]
+    await expect(compareRuns([a, b])).rejects.toThrow("different documents: 2 of 2")
+  })
+
+  it("hold readings of MMMU's answers in a list", async () => {
+    const value = { id: "validation_Art_0", subdomain: "Art", question_type: "multiple-choice", answer: "D" }
+    const sample = (parsed_pred: unknown) => [
+      { doc_id: 0, target: "D", filtered_resps: "D", mmmu_acc: { ...value, parsed_pred } },
+      { doc_id: 1, target: "a bee", filtered_resps: "bee", mmmu_acc: openValue(parsed_pred) },
+    ]
+    const openValue = (parsed_pred: unknown) => ({
+      ...{ ...value, question_type: "open", answer: "a bee" },
+      parsed_pred: Array.isArray(parsed_pred) ? [["a bee"]] : ["a bee"],
+    })
+    const [a, b] = [run("a", "mmmu_val", sample("D")), run("b", "mmmu_val", sample(["D"]))]
+    expect((await compareRuns([a, b])).tasks[0].metrics[0]).toMatchObject({ first: 1, second: 1 })
+  })
+
+  it("take what belongs together from the run that says it", async () => {
+    const value = (doc_id: number, score: number) => ({ question_id: `${doc_id >> 1}`, category: "OCR", score })
+    const mme = (score: number) => [0, 1, 2, 3].map((id) => ({ doc_id: id, target: "Yes", ...counted(id, score) }))
+    const counted = (id: number, score: number) => ({ mme_perception_score: value(id, score) })
+    const ours = run(
+      "a",
+      "mme",
+      mme(1).map((one) => ({ ...one, doc: value(one.doc_id, 0) })),
+    )
+    const theirs = run(
+      "b",
+      "mme",
+      mme(0).map((one) => ({ ...one, filtered_resps: "No" })),
+    )
+    for (const folders of [
+      [ours, theirs],
+      [theirs, ours],
+    ])
+      expect((await compareRuns(folders)).tasks[0].metrics[0]).toMatchObject({ clusters: 2, documents: 4 })
+  })
+})
+
 describe("refuses in a sentence", () => {
   it("other documents", async () => {
     const a = run("a", "ai2d", ai2d(of(5, () => true)))

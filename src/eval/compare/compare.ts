@@ -96,17 +96,22 @@ function namesOf(folders: readonly string[]): string[] {
 }
 
 type Samples = ReadonlyMap<number, ComparedSample>
+type Pair<T> = [T, T]
 
 function requireSame(first: Samples, second: Samples, where: string): void {
   const common = [...first.keys()].filter((index) => second.has(index))
   if (common.length === 0) throw new UserError("the runs have answered no document in common", { where })
-  const other = common.filter((index) => first.get(index)!.identity !== second.get(index)!.identity)
+  const other = common.filter((index) => !isSame(first.get(index)!, second.get(index)!))
   if (other.length === 0) return
   throw new UserError(
     `the runs are over different documents: ${other.length} of ${common.length} with the same number differ, the first is document ${other[0]}`,
     { where, fix: "compare runs over the same data" },
   )
 }
+
+/** Where one has recorded no document, what is right tells: it is read from the same place, whatever was asked about it. */
+const isSame = (a: ComparedSample, b: ComparedSample): boolean =>
+  a.document !== undefined && b.document !== undefined ? a.document === b.document : a.target === b.target
 
 async function comparedTask(
   task: Task,
@@ -119,7 +124,9 @@ async function comparedTask(
   const metrics: Paired[] = []
   for (const metric of task.metrics) {
     if (metric.unavailable !== undefined || (metric.prepare && !tools)) continue
-    const values = [first, second].map((samples) => valuesOf(metric, samples, common)) as [MetricValues, MetricValues]
+    // Who has recorded no document cannot tell which belong together.
+    const clusters = common.map((index) => first.get(index)!.cluster ?? second.get(index)!.cluster)
+    const values = [first, second].map((samples) => valuesOf(metric, samples, common, clusters)) as Pair<MetricValues>
     if (values.some(({ values }) => values.length === 0)) continue
     const compared = await paired(values, { tools, ...options })
     if (compared.first !== null || compared.problem !== undefined) metrics.push(compared)
@@ -128,11 +135,16 @@ async function comparedTask(
   return { task: task.name, title: task.title, run, documents, metrics }
 }
 
-function valuesOf(metric: TaskMetric, samples: Samples, indices: readonly number[]): MetricValues {
+function valuesOf(
+  metric: TaskMetric,
+  samples: Samples,
+  indices: readonly number[],
+  clusters: readonly (string | undefined)[],
+): MetricValues {
   const of = new MetricValues(metric)
-  for (const index of indices) {
-    const { values, cluster } = samples.get(index)!
-    if (metric.name in values) of.add(index, cluster, values[metric.name])
+  for (const [i, index] of indices.entries()) {
+    const { values } = samples.get(index)!
+    if (metric.name in values) of.add(index, clusters[i], values[metric.name])
   }
   return of
 }

@@ -46,6 +46,6 @@ async function linesOf(path: string, indices: readonly number[]): Promise<Map<nu
   return lines
 }
 
-const answerOf = ({ resps }: SampleLine): string => textOf(Array.isArray(resps) ? resps.flat()[0] : undefined)
+const answerOf = ({ resps, filtered_resps: filtered }: SampleLine): string => textOf([resps ?? filtered].flat(2)[0])
 
 const textOf = (value: unknown): string => (typeof value === "string" ? value : (JSON.stringify(value) ?? ""))

@@ -12,8 +12,9 @@ import type { Task } from "../task/task.js"
 
 /** One document of a run. */
 export interface ComparedSample {
-  /** A hash of the document: runs are compared over the same ones. */
-  identity: string
+  /** Runs are compared over the same documents: a hash of it, which newer versions of lmms-eval do not record, and one of what is right. */
+  document?: string
+  target: string
   cluster?: string
   /** By the names of metrics. */
   values: Readonly<Record<string, unknown>>
@@ -52,10 +53,10 @@ function filesIn(folder: string): string[] {
   })
 }
 
-/** What lmms-eval's files have of a document. */
+/** What lmms-eval's files have of a document: newer versions leave out `doc`, and `resps` where no filter changed them. */
 export interface SampleLine extends Json {
   doc_id: number
-  doc: Json
+  doc?: Json
 }
 
 /**
@@ -77,7 +78,8 @@ export async function readSamples(path: string, task: Task): Promise<Map<number,
   for await (const { doc, doc_id, ...record } of sampleLines(path)) {
     // lmms-eval appends to a file that is there: the last line of a document counts.
     samples.set(doc_id, {
-      identity: createHash("sha256").update(stable(doc)).digest("base64url"),
+      ...(doc && { document: hashOf(doc) }),
+      target: hashOf(record.target),
       cluster: clusterOf(task, doc, record.cluster),
       values: Object.fromEntries(names.flatMap((name) => (name in record ? [[name, record[name]]] : []))),
     })
@@ -86,8 +88,8 @@ export async function readSamples(path: string, task: Task): Promise<Map<number,
 }
 
 /** @param recorded where the document lacks the column that tells it, such as one of pictures */
-function clusterOf({ cluster, clusterColumn }: Task, doc: Json, recorded: unknown): string | undefined {
-  if (clusterColumn === undefined || clusterColumn in doc) return cluster?.(doc)
+function clusterOf({ cluster, clusterColumn }: Task, doc: Json | undefined, recorded: unknown): string | undefined {
+  if (doc && (clusterColumn === undefined || clusterColumn in doc)) return cluster?.(doc)
   return typeof recorded === "string" ? recorded : undefined
 }
 
@@ -99,13 +101,17 @@ function parseSample(line: string, where: string): SampleLine {
   } catch (cause) {
     throw new UserError("the line is no JSON", { where, fix: "let `eval rescore` write the samples again", cause })
   }
-  if (isObject(record) && isObject(record.doc) && Number.isInteger(record.doc_id)) return record as SampleLine
-  throw new UserError("the line is no sample: it has no doc and doc_id", { where })
+  if (isObject(record) && Number.isInteger(record.doc_id) && (isObject(record.doc) || "filtered_resps" in record))
+    return record as SampleLine
+  throw new UserError("the line is no sample: it has no doc_id, or neither doc nor filtered_resps", { where })
 }
+
+const hashOf = (value: unknown): string => createHash("sha256").update(stable(value)).digest("base64url")
 
 /** The same whatever the order of the keys. */
 function stable(value: unknown): string {
-  return JSON.stringify(value, (_, part) =>
+  const text = JSON.stringify(value, (_, part) =>
     isObject(part) ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1))) : part,
   )
+  return text ?? ""
 }

@@ -64,6 +64,12 @@ export class OwnQuestions {
     }
   }
 
+  /** As it is recorded: one text, or a list of them. */
+  target(doc: Doc): string | string[] {
+    const references = this.references(doc)
+    return references.length === 1 ? references[0] : references
+  }
+
   /** What is right; any of them. */
   references(doc: Doc): string[] {
     const { answer, target, target_is } = this.content

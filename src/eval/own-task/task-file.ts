@@ -51,10 +51,7 @@ export function readTaskFile(file: string): FileTask {
     generation,
     whole: keepsLines(content.answer),
     ask: (doc) => own.ask(doc),
-    target(doc) {
-      const [first, ...others] = own.references(doc)
-      return others.length === 0 ? first : [first, ...others]
-    },
+    target: (doc) => own.target(doc),
     count: (doc, answered) => own.count(doc, answered),
     metrics: own.metricNames.map(partMetric),
     ...(group !== undefined && { cluster: (doc: Doc) => own.group(doc, group), clusterColumn: group }),

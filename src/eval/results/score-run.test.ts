@@ -58,11 +58,12 @@ it("writes results and samples by lmms-eval's names, keys and order", async () =
   ]
   const { files, tasks: scored } = await scoreRun(run(), tasks, { out })
   const date = "20251214_093015"
-  expect(readdirSync(out).sort()).toEqual([
+  expect(readdirSync(out).sort()).toEqual(["hustvl__DiffusionVL-3B", "report.html"])
+  // Beside the results, where lmms-eval's own page looks for them.
+  expect(readdirSync(join(out, "hustvl__DiffusionVL-3B")).sort()).toEqual([
+    `${date}_results.json`,
     `${date}_samples_mmmu_val.jsonl`,
     `${date}_samples_mmstar.jsonl`,
-    "hustvl__DiffusionVL-3B",
-    "report.html",
   ])
   expect(files[0]).toBe(join(out, "hustvl__DiffusionVL-3B", `${date}_results.json`))
   const results = JSON.parse(readFileSync(files[0], "utf8"))
@@ -84,7 +85,7 @@ it("writes results and samples by lmms-eval's names, keys and order", async () =
   expect(results.diffusionvl.tasks.mmmu_val.unread).toEqual({ count: 1, first: [2] })
   const interval = results.diffusionvl.tasks.mmstar.metrics.average.certainty.interval95
   expect(interval[0]).toBeLessThan(0.5)
-  const [sample] = lines(`${date}_samples_mmmu_val.jsonl`)
+  const [sample] = lines(`hustvl__DiffusionVL-3B/${date}_samples_mmmu_val.jsonl`)
   expect(Object.keys(sample)).toEqual([
     ...["doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "doc_hash", "prompt_hash", "target_hash"],
     ...["mmmu_acc", "submission", "input"],

@@ -73,7 +73,7 @@ async function scoreInto(
   const scored: ScoredRun["tasks"] = []
   const files: string[] = []
   for (const { task, record, documents, answers } of tasks) {
-    const samples = await SamplesFile.create(join(out, samplesName(date, task.name)), task, record.generation)
+    const samples = await SamplesFile.create(join(folder, samplesName(date, task.name)), task, record.generation)
     const lookedAt = new WrongAnswers(task, wrong)
     // The authors' scripts run each task by itself: what a task scores does not depend on those beside it.
     const compat = run.compat ? { draw: pythonRandom(PYTHON_SEED) } : {}

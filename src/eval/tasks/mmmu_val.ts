@@ -14,7 +14,7 @@ interface MmmuValue {
   question_type: string
   /** Several texts are as good as one another. */
   answer: string | readonly string[]
-  parsed_pred: string | readonly OpenValue[]
+  parsed_pred: string | readonly (OpenValue | readonly OpenValue[])[]
 }
 
 const hasOptions = (doc: Doc): boolean => textOf(doc, "question_type") === "multiple-choice"
@@ -27,9 +27,11 @@ export function subjectOfId(id: string): string {
   return subject
 }
 
+/** Samples of newer versions of lmms-eval, which are compared with ours, hold a list of several answers' readings: of one, as a rule. */
 function isRight({ question_type, answer, parsed_pred }: MmmuValue): boolean {
-  if (question_type === "multiple-choice") return [answer].flat().some((gold) => gold === parsed_pred)
-  return isOpenAnswerRight(answer, [parsed_pred].flat())
+  const read = [parsed_pred].flat(2)
+  if (question_type === "multiple-choice") return [answer].flat().some((gold) => gold === read[0])
+  return isOpenAnswerRight(answer, read)
 }
 
 const subjectOf = ({ subdomain }: MmmuValue): string => subdomain
