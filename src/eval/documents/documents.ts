@@ -13,6 +13,7 @@ import type { Doc, HubSource } from "../task/task.js"
 import { isDataFile, listDataFiles } from "./data-files.js"
 import { openDelimited } from "./delimited/delimited.js"
 import { fingerprintOfFiles } from "./fingerprint.js"
+import { PageCache } from "./parquet/page-cache.js"
 import { openParquet } from "./parquet/parquet.js"
 import { fillPictures, type PictureRules } from "./pictures.js"
 import { openRecords } from "./records.js"
@@ -40,7 +41,7 @@ export interface Documents {
   /** In the order of the files, which is the fast one. @throws UserError naming file, row and column of what cannot be read */
   rows(range?: RowRange): AsyncIterable<{ index: number; doc: Doc }>
   /** One document. Neighbours are quick: what a file has to unpack for one row is kept for the next. */
-  read(index: number): Promise<Doc>
+  read(index: number, columns?: readonly string[]): Promise<Doc>
   /** File and row, for errors. */
   where(index: number): string
   close(): void
@@ -67,7 +68,8 @@ export async function openDocuments(where: string | HubSource, options: OpenOpti
   const rules: PictureRules = { columns: options.pictures, imageRoot: options.imageRoot, within: root }
   const tables: Table[] = []
   try {
-    for (const file of files) tables.push(await openTable(file))
+    const pages = new PageCache()
+    for (const file of files) tables.push(await openTable(file, pages))
     requireSameColumns(tables)
     return new JoinedTables(tables, rules, await fingerprintOfFiles(files))
   } catch (error) {
@@ -110,9 +112,9 @@ async function fromHub(
   return { files: files.map((file) => resolve(folder, file)), root: dirname(dirname(folder)) }
 }
 
-function openTable(file: string): Promise<Table> {
+function openTable(file: string, pages: PageCache): Promise<Table> {
   const ending = /\.([^./\\]+)$/.exec(file)?.[1].toLowerCase()
-  if (ending === "parquet") return openParquet(file)
+  if (ending === "parquet") return openParquet(file, pages)
   if (ending === "tsv" || ending === "csv") return openDelimited(file, ending === "tsv" ? "\t" : ",")
   if (ending === "json" || ending === "jsonl") return openRecords(file)
   throw new UserError("the file's name does not tell its format", {
@@ -150,19 +152,15 @@ class JoinedTables implements Documents {
     for (const [i, table] of this.tables.entries()) {
       if (columns && !table.loose) requireColumns(table, columns)
       const start = this.#starts[i]
-      const [first, last] = [Math.max(from - start, 0), Math.min(to - start, table.count)]
-      for (let row = first; row < last; ) {
-        const { rows, from } = await table.batch(row, last, columns)
-        for (; row < Math.min(from + rows.length, last); row++)
-          yield { index: start + row, doc: await fillPictures(rows[row - from], table, row, this.rules) }
-      }
+      const last = Math.min(to - start, table.count)
+      for (let row = Math.max(from - start, 0); row < last; row++)
+        yield { index: start + row, doc: await this.#document(table, row, columns) }
     }
   }
 
-  async read(index: number): Promise<Doc> {
+  async read(index: number, columns?: readonly string[]): Promise<Doc> {
     const { table, row } = this.#find(index)
-    const { rows, from } = await table.batch(row, row + 1)
-    return fillPictures(rows[row - from], table, row, this.rules)
+    return this.#document(table, row, columns)
   }
 
   where(index: number): string {
@@ -172,6 +170,11 @@ class JoinedTables implements Documents {
 
   close(): void {
     closeAll(this.tables)
+  }
+
+  /** Pictures of columns that are not wanted stay closed. */
+  async #document(table: Table, row: number, columns: readonly string[] | undefined): Promise<Doc> {
+    return fillPictures(await table.row(row, columns), table, row, this.rules)
   }
 
   #find(index: number): { table: Table; row: number } {

@@ -31,7 +31,7 @@ const USUAL_NAMES = /^(image|img|picture)s?(_\d+)?$/
 const DATA_URI = /^data:[\w.+/-]*(?:;[\w=.-]+)*;base64,/
 /** How base64 of PNG, JPEG, GIF, WebP, TIFF, AVIF and BMP begins. */
 const BEGINNINGS = /^(iVBORw0KGgo|\/9j\/|R0lGOD|UklGR|SUkqA|TU0AK|AAAA[A-Za-z0-9+/]{2}Z0eX|Qk[0-3])/
-const BASE64 = /^[A-Za-z0-9+/\r\n]{64,}={0,2}\s*$/
+const BASE64 = /^[A-Za-z0-9+/\s]{64,}={0,2}$/
 
 /**
  * The document with its pictures' bytes.
