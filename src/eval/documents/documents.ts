@@ -20,9 +20,14 @@ import { openRecords } from "./records.js"
 import { chooseFiles, type Split } from "./split.js"
 import { closeAll, requireColumns, type Table } from "./table.js"
 
-export interface RowRange {
+export interface Wanted {
   /** @default all */
   columns?: readonly string[]
+  /** Columns whose pictures are opened; in others a path stays a path, and whether there is such a file nobody looks. @default all */
+  pictures?: readonly string[]
+}
+
+export interface RowRange extends Wanted {
   /** The first row. @default 0 */
   from?: number
   /** Behind the last row. @default the number of rows */
@@ -41,7 +46,7 @@ export interface Documents {
   /** In the order of the files, which is the fast one. @throws UserError naming file, row and column of what cannot be read */
   rows(range?: RowRange): AsyncIterable<{ index: number; doc: Doc }>
   /** One document. Neighbours are quick: what a file has to unpack for one row is kept for the next. */
-  read(index: number, columns?: readonly string[]): Promise<Doc>
+  read(index: number, wanted?: Wanted): Promise<Doc>
   /** File and row, for errors. */
   where(index: number): string
   close(): void
@@ -148,19 +153,20 @@ class JoinedTables implements Documents {
     this.columns = [...new Set(tables.flatMap(({ columns }) => columns))]
   }
 
-  async *rows({ columns, from = 0, to = this.count }: RowRange = {}): AsyncGenerator<{ index: number; doc: Doc }> {
+  async *rows({ from = 0, to = this.count, ...wanted }: RowRange = {}): AsyncGenerator<{ index: number; doc: Doc }> {
+    const { columns } = wanted
     for (const [i, table] of this.tables.entries()) {
       if (columns && !table.loose) requireColumns(table, columns)
       const start = this.#starts[i]
       const last = Math.min(to - start, table.count)
       for (let row = Math.max(from - start, 0); row < last; row++)
-        yield { index: start + row, doc: await this.#document(table, row, columns) }
+        yield { index: start + row, doc: await this.#document(table, row, wanted) }
     }
   }
 
-  async read(index: number, columns?: readonly string[]): Promise<Doc> {
+  async read(index: number, wanted: Wanted = {}): Promise<Doc> {
     const { table, row } = this.#find(index)
-    return this.#document(table, row, columns)
+    return this.#document(table, row, wanted)
   }
 
   where(index: number): string {
@@ -172,9 +178,8 @@ class JoinedTables implements Documents {
     closeAll(this.tables)
   }
 
-  /** Pictures of columns that are not wanted stay closed. */
-  async #document(table: Table, row: number, columns: readonly string[] | undefined): Promise<Doc> {
-    return fillPictures(await table.row(row, columns), table, row, this.rules)
+  async #document(table: Table, row: number, { columns, pictures }: Wanted): Promise<Doc> {
+    return fillPictures(await table.row(row, columns), table, row, { ...this.rules, opened: pictures })
   }
 
   #find(index: number): { table: Table; row: number } {

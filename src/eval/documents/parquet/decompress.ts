@@ -20,14 +20,14 @@ const UNPACK: Readonly<Record<string, Unpack>> = {
 }
 
 /** @throws Unreadable when it is packed in an unknown way, or damaged */
-export function decompress(codec: string, input: Uint8Array, size: number): Uint8Array {
+export function decompress(codec: string | undefined, input: Uint8Array, size: number): Uint8Array {
   if (codec === "UNCOMPRESSED" && input.length === size) return input
   if (size === 0) return new Uint8Array(0)
   if (codec === "UNCOMPRESSED") throw damaged("a page has another size than it says")
-  const unpack = UNPACK[codec]
-  if (!unpack)
+  const unpack = codec === undefined ? undefined : UNPACK[codec]
+  if (!unpack || codec === undefined)
     throw new Unreadable(
-      `is packed in a way that is not known here (${codec})`,
+      `is packed in a way that is not known here (${codec ?? "a new one"})`,
       "write the file again with Snappy or zstd, for example with pyarrow",
     )
   let page: Uint8Array

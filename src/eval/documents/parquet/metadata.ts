@@ -29,6 +29,8 @@ export interface Column {
   name: string
   schema: SchemaTree
   leaves: readonly Leaf[]
+  /** What it holds, where that is not read. */
+  unread?: string
 }
 
 export interface Group {
@@ -109,13 +111,11 @@ function contentOf(metadata: FileMetaData, size: number): ParquetContent {
   const tree = parquetSchema(metadata)
   if (tree.count !== metadata.schema.length) throw new Unreadable("is damaged: it describes columns that are nowhere")
   requireNames(tree)
-  const columns = tree.children.map(
-    (schema): Column => ({
-      name: schema.element.name,
-      schema,
-      leaves: leavesOf(schema).map((leaf) => leafOf([tree, ...leaf])),
-    }),
-  )
+  const columns = tree.children.map((schema): Column => {
+    const ways = leavesOf(schema)
+    const leaves = ways.map((leaf) => leafOf([tree, ...leaf]))
+    return { name: schema.element.name, schema, leaves, unread: unreadIn(ways.flat()) }
+  })
   const leaves = columns.flatMap((column) => column.leaves)
   const groups: Group[] = []
   let count = 0
@@ -126,8 +126,8 @@ function contentOf(metadata: FileMetaData, size: number): ParquetContent {
     if (count > MOST_ROWS)
       throw new Unreadable(`says it has more than ${MOST_ROWS} rows`, "take a part of it, or write several files")
   }
-  if (count !== Number(metadata.num_rows))
-    throw new Unreadable(`says it has ${metadata.num_rows} rows, and has ${count}`)
+  const said = numberOf(metadata.num_rows, "rows")
+  if (count !== said) throw new Unreadable(`says it has ${said} rows, and has ${count}`)
   return { count, columns, groups: groups.filter(({ rows }) => rows > 0) }
 }
 
@@ -156,6 +156,16 @@ function requireNames({ children }: SchemaTree): void {
     names.add(name)
     requireNames(child)
   }
+}
+
+/** Values whose bytes are programs of their own, or that JSON has no word for. */
+function unreadIn(elements: readonly SchemaTree[]): string | undefined {
+  for (const { element } of elements) {
+    if (element.logical_type?.type === "VARIANT") return "variants"
+    if (element.converted_type === "BSON") return "BSON"
+    if (element.converted_type === "INTERVAL") return "intervals"
+  }
+  return undefined
 }
 
 /** The ways from a column to its leaves. */
@@ -190,5 +200,5 @@ export function startOf({ dictionary_page_offset: dictionary, data_page_offset: 
 function numberOf(value: bigint | undefined, what: string): number {
   const number = Number(value)
   if (Number.isSafeInteger(number) && number >= 0) return number
-  throw new Unreadable(`is damaged: it speaks of ${value} ${what}`)
+  throw new Unreadable(`is damaged: it ${value === undefined ? "does not say how many" : `speaks of ${value}`} ${what}`)
 }

@@ -1,7 +1,7 @@
 /** One page of a column: unpacked, checked, and made values by hyparquet. */
 
 import { readPage } from "hyparquet/src/column.js"
-import { DEFAULT_PARSERS } from "hyparquet/src/convert.js"
+import { convert, DEFAULT_PARSERS } from "hyparquet/src/convert.js"
 import { decompress } from "./decompress.js"
 import { readDeltas, readRuns, requireBlocks, requirePrefixes, viewOf } from "./encodings.js"
 import type { Leaf } from "./leaf.js"
@@ -21,7 +21,7 @@ export interface UnpackedPage {
 const widthOf = (level: number): number => 32 - Math.clz32(level)
 
 /** @throws Unreadable */
-export function unpackPage(header: Header, packed: Uint8Array, codec: string): UnpackedPage {
+export function unpackPage(header: Header, packed: Uint8Array, codec: string | undefined): UnpackedPage {
   const size = header.uncompressed_page_size
   const v2 = header.type === "DATA_PAGE_V2" ? header.data_page_header_v2 : undefined
   let bytes: Uint8Array
@@ -40,9 +40,8 @@ export function unpackPage(header: Header, packed: Uint8Array, codec: string): U
 }
 
 /** The values of a dictionary. @throws Unreadable */
-export function dictionaryValues({ header, bytes }: UnpackedPage, leaf: Leaf): Values {
-  return read({ header, bytes }, leaf, undefined, undefined)
-}
+export const dictionaryValues = (page: UnpackedPage, leaf: Leaf): Values =>
+  convert(read(page, leaf, undefined, undefined), decoderOf(leaf))
 
 /**
  * The values of a page of data, one for each row.
@@ -59,19 +58,24 @@ export function repetitionLevels({ header, bytes }: UnpackedPage, leaf: Leaf): n
 }
 
 function read(page: UnpackedPage, leaf: Leaf, dictionary: Values | undefined, before: Values | undefined): Values {
-  const { path, element, schemaPath } = leaf
-  const { type } = element
-  const decoder = {
-    ...{ pathInSchema: [...path], element, schemaPath, type, codec: "UNCOMPRESSED" as const },
-    parsers: { ...DEFAULT_PARSERS, ...parsers },
-    // Bytes that no annotation calls text are a picture.
-    utf8: false,
-  }
   const reader = { view: viewOf(page.bytes), offset: 0 }
-  const { data } = readPage(reader, page.header, decoder as never, dictionary, before, 0)
+  const { data } = readPage(reader, page.header, decoderOf(leaf), dictionary, before, 0)
   if (!data) throw damaged("a page without values")
   return data
 }
+
+type Decoder = Parameters<typeof convert>[1]
+
+const decoderOf = ({ path, element, schemaPath }: Leaf): Decoder => ({
+  pathInSchema: [...path],
+  element,
+  schemaPath,
+  type: element.type as Decoder["type"],
+  codec: "UNCOMPRESSED",
+  parsers: { ...DEFAULT_PARSERS, ...parsers },
+  // Bytes that no annotation calls text are a picture.
+  utf8: false,
+})
 
 /** Levels, and where the values begin. */
 function levelsOf(header: Header, bytes: Uint8Array, leaf: Leaf) {

@@ -73,7 +73,9 @@ class ParquetTable implements Table {
     return groups[groups.findLastIndex(({ start }) => start <= row)]
   }
 
-  async #value({ schema, leaves }: Column, group: Group, row: number): Promise<unknown> {
+  async #value({ schema, leaves, unread }: Column, group: Group, row: number): Promise<unknown> {
+    if (unread)
+      throw new Unreadable(`holds ${unread}, which are not read`, "write it as text, numbers, structs or lists")
     const chunks = this.#chunksOf(group)
     const parts = new Map<string, unknown[]>()
     for (const leaf of leaves) {
