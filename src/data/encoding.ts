@@ -32,10 +32,13 @@ export function decodeUtf8(bytes: Uint8Array): string | { badByte: number } {
   } catch {
     // Each bad byte becomes one replacement character: what stands before it tells where it is.
     const text = whole.decode(bytes)
+    let [offset, known] = [0, 0]
     for (let at = text.indexOf("\ufffd"); at >= 0; at = text.indexOf("\ufffd", at + 1)) {
-      const offset = Buffer.byteLength(text.slice(0, at))
+      offset += Buffer.byteLength(text.slice(known, at))
       const real = bytes[offset] === 0xef && bytes[offset + 1] === 0xbf && bytes[offset + 2] === 0xbd
       if (!real) return { badByte: offset }
+      offset += 3
+      known = at + 1
     }
     return { badByte: 0 }
   }

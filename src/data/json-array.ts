@@ -24,6 +24,8 @@ import { MalformedRecords, RecordScanner } from "./record-scanner.js"
 const CHUNK = 1 << 20
 /** Bytes of a record; a conversation of a million words has less. */
 const LARGEST_RECORD = 64 * 2 ** 20
+/** Records of a file: the places of more would fill the memory. */
+const MOST_RECORDS = 1 << 24
 /** First number of an index file: "dvlidx" and the version of its layout. */
 const INDEX_MAGIC = 0x64_76_6c_69_64_78_00_02n
 /** Numbers before the offsets. */
@@ -164,6 +166,11 @@ function scan(descriptor: number, file: string): number[] {
       if (read === 0) break
       scanner.push(buffer.subarray(0, read))
       position += read
+      if (scanner.offsets.length > 2 * MOST_RECORDS)
+        throw new UserError(`the file has more than ${MOST_RECORDS} records`, {
+          where: file,
+          fix: "divide it into several files",
+        })
     }
     scanner.end()
   } catch (error) {

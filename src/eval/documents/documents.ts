@@ -13,15 +13,21 @@ import type { Doc, HubSource } from "../task/task.js"
 import { isDataFile, listDataFiles } from "./data-files.js"
 import { openDelimited } from "./delimited/delimited.js"
 import { fingerprintOfFiles } from "./fingerprint.js"
+import { PageCache } from "./parquet/page-cache.js"
 import { openParquet } from "./parquet/parquet.js"
 import { fillPictures, type PictureRules } from "./pictures.js"
 import { openRecords } from "./records.js"
 import { chooseFiles, type Split } from "./split.js"
 import { closeAll, requireColumns, type Table } from "./table.js"
 
-export interface RowRange {
+export interface Wanted {
   /** @default all */
   columns?: readonly string[]
+  /** Columns whose pictures are opened; in others a path stays a path, and whether there is such a file nobody looks. @default all */
+  pictures?: readonly string[]
+}
+
+export interface RowRange extends Wanted {
   /** The first row. @default 0 */
   from?: number
   /** Behind the last row. @default the number of rows */
@@ -40,7 +46,7 @@ export interface Documents {
   /** In the order of the files, which is the fast one. @throws UserError naming file, row and column of what cannot be read */
   rows(range?: RowRange): AsyncIterable<{ index: number; doc: Doc }>
   /** One document. Neighbours are quick: what a file has to unpack for one row is kept for the next. */
-  read(index: number): Promise<Doc>
+  read(index: number, wanted?: Wanted): Promise<Doc>
   /** File and row, for errors. */
   where(index: number): string
   close(): void
@@ -67,7 +73,8 @@ export async function openDocuments(where: string | HubSource, options: OpenOpti
   const rules: PictureRules = { columns: options.pictures, imageRoot: options.imageRoot, within: root }
   const tables: Table[] = []
   try {
-    for (const file of files) tables.push(await openTable(file))
+    const pages = new PageCache()
+    for (const file of files) tables.push(await openTable(file, pages))
     requireSameColumns(tables)
     return new JoinedTables(tables, rules, await fingerprintOfFiles(files))
   } catch (error) {
@@ -110,9 +117,9 @@ async function fromHub(
   return { files: files.map((file) => resolve(folder, file)), root: dirname(dirname(folder)) }
 }
 
-function openTable(file: string): Promise<Table> {
+function openTable(file: string, pages: PageCache): Promise<Table> {
   const ending = /\.([^./\\]+)$/.exec(file)?.[1].toLowerCase()
-  if (ending === "parquet") return openParquet(file)
+  if (ending === "parquet") return openParquet(file, pages)
   if (ending === "tsv" || ending === "csv") return openDelimited(file, ending === "tsv" ? "\t" : ",")
   if (ending === "json" || ending === "jsonl") return openRecords(file)
   throw new UserError("the file's name does not tell its format", {
@@ -146,23 +153,20 @@ class JoinedTables implements Documents {
     this.columns = [...new Set(tables.flatMap(({ columns }) => columns))]
   }
 
-  async *rows({ columns, from = 0, to = this.count }: RowRange = {}): AsyncGenerator<{ index: number; doc: Doc }> {
+  async *rows({ from = 0, to = this.count, ...wanted }: RowRange = {}): AsyncGenerator<{ index: number; doc: Doc }> {
+    const { columns } = wanted
     for (const [i, table] of this.tables.entries()) {
       if (columns && !table.loose) requireColumns(table, columns)
       const start = this.#starts[i]
-      const [first, last] = [Math.max(from - start, 0), Math.min(to - start, table.count)]
-      for (let row = first; row < last; ) {
-        const { rows, from } = await table.batch(row, last, columns)
-        for (; row < Math.min(from + rows.length, last); row++)
-          yield { index: start + row, doc: await fillPictures(rows[row - from], table, row, this.rules) }
-      }
+      const last = Math.min(to - start, table.count)
+      for (let row = Math.max(from - start, 0); row < last; row++)
+        yield { index: start + row, doc: await this.#document(table, row, wanted) }
     }
   }
 
-  async read(index: number): Promise<Doc> {
+  async read(index: number, wanted: Wanted = {}): Promise<Doc> {
     const { table, row } = this.#find(index)
-    const { rows, from } = await table.batch(row, row + 1)
-    return fillPictures(rows[row - from], table, row, this.rules)
+    return this.#document(table, row, wanted)
   }
 
   where(index: number): string {
@@ -172,6 +176,10 @@ class JoinedTables implements Documents {
 
   close(): void {
     closeAll(this.tables)
+  }
+
+  async #document(table: Table, row: number, { columns, pictures }: Wanted): Promise<Doc> {
+    return fillPictures(await table.row(row, columns), table, row, { ...this.rules, opened: pictures })
   }
 
   #find(index: number): { table: Table; row: number } {

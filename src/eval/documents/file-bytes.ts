@@ -1,6 +1,6 @@
 /** A file read by position, as hyparquet wants it: nothing but what is asked for is in memory. */
 
-import { open } from "node:fs/promises"
+import { open, stat } from "node:fs/promises"
 import { UserError } from "../../errors.js"
 import { readable } from "../../readable.js"
 import { readingFailure } from "../../system-failures.js"
@@ -23,6 +23,9 @@ export async function openBytes(file: string): Promise<FileBytes> {
       throw new UserError(`the data file cannot be read: ${readingFailure(cause)}`, { where, fix: FIX, cause })
     }
   }
+  // Looked at before it is opened: opening a pipe waits for its writer.
+  const found = await explaining(stat(file))
+  if (!found.isFile()) throw new UserError("the data file is no regular file", { where, fix: FIX })
   const handle = await explaining(open(file))
   const { size } = await handle.stat()
   return {

@@ -18,6 +18,8 @@ export interface StoredPicture {
 export interface PictureRules {
   /** Columns whose text is a path or base64. @default image, images, image_1, … of text files, none of Parquet */
   columns?: readonly string[]
+  /** Columns whose pictures are opened. @default all */
+  opened?: readonly string[]
   /** Relative to the folder of the file. @default that folder */
   imageRoot?: string
   /** Folder outside of which no picture may lie: whoever made the data could name any file of the user's. */
@@ -31,7 +33,7 @@ const USUAL_NAMES = /^(image|img|picture)s?(_\d+)?$/
 const DATA_URI = /^data:[\w.+/-]*(?:;[\w=.-]+)*;base64,/
 /** How base64 of PNG, JPEG, GIF, WebP, TIFF, AVIF and BMP begins. */
 const BEGINNINGS = /^(iVBORw0KGgo|\/9j\/|R0lGOD|UklGR|SUkqA|TU0AK|AAAA[A-Za-z0-9+/]{2}Z0eX|Qk[0-3])/
-const BASE64 = /^[A-Za-z0-9+/\r\n]{64,}={0,2}\s*$/
+const BASE64 = /^[A-Za-z0-9+/\s]{64,}={0,2}$/
 
 /**
  * The document with its pictures' bytes.
@@ -40,6 +42,7 @@ const BASE64 = /^[A-Za-z0-9+/\r\n]{64,}={0,2}\s*$/
 export async function fillPictures(doc: Doc, table: Table, row: number, rules: PictureRules): Promise<Doc> {
   let filled: Record<string, unknown> | undefined
   for (const [column, value] of Object.entries(doc)) {
+    if (rules.opened && !rules.opened.includes(column)) continue
     const asText = rules.columns?.includes(column) ?? (table.textPictures && USUAL_NAMES.test(column))
     if (!asText && !hasStruct(value)) continue
     filled ??= { ...doc }

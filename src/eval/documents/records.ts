@@ -1,8 +1,12 @@
 /** JSON and JSONL files of records, LLaVA's among them. */
 
+import { isObject } from "../../checkpoint/json.js"
 import { JsonRecords } from "../../data/json-array.js"
+import { UserError } from "../../errors.js"
+import { readable } from "../../readable.js"
 import type { Doc } from "../task/task.js"
-import type { Batch, Table } from "./table.js"
+import { plainDoc } from "./plain-value.js"
+import type { Table } from "./table.js"
 
 /** Records whose members are counted as columns; the others seldom have more. */
 const LOOKED_AT = 1000
@@ -10,8 +14,20 @@ const LOOKED_AT = 1000
 /** @throws UserError when the file is missing or malformed */
 export async function openRecords(file: string): Promise<Table> {
   const records = new JsonRecords(file)
-  // Whatever else begins no record.
-  const read = (index: number): Doc => records.read(index) as Doc
+  const read = (row: number, columns?: readonly string[]): Doc => {
+    const record = records.read(row)
+    const where = `${readable(file, 200)}, row ${row}`
+    if (!isObject(record))
+      throw new UserError("the record is a list, and not an object with names", {
+        where,
+        fix: 'write each as {"question": …, "answer": …}',
+      })
+    const wanted = columns?.filter((column) => Object.hasOwn(record, column)) ?? Object.keys(record)
+    return plainDoc(
+      wanted.map((column) => [column, record[column]]),
+      where,
+    )
+  }
   try {
     const columns = new Set<string>()
     for (let i = 0; i < Math.min(records.length, LOOKED_AT); i++)
@@ -22,9 +38,7 @@ export async function openRecords(file: string): Promise<Table> {
       columns: [...columns],
       loose: true,
       textPictures: true,
-      async batch(from: number): Promise<Batch> {
-        return { rows: [read(from)], from }
-      },
+      row: async (row, columns) => read(row, columns),
       close: () => records.close(),
     }
   } catch (error) {

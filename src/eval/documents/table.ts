@@ -4,11 +4,8 @@ import { UserError } from "../../errors.js"
 import { firstOf, label, readable } from "../../readable.js"
 import type { Doc } from "../task/task.js"
 
-export interface Batch {
-  rows: readonly Doc[]
-  /** The row of the file that the first of them is. */
-  from: number
-}
+/** Rows of a file: more are no benchmark, and their places would fill the memory. */
+export const MOST_ROWS = 1 << 24
 
 export interface Table {
   readonly file: string
@@ -19,10 +16,10 @@ export interface Table {
   /** Whether text may stand for a picture: a path, or base64. */
   readonly textPictures: boolean
   /**
-   * At least the row `from`, and more as the file makes it cheap; rows before it where they are there anyway.
-   * @param to behind the last row that is wanted
+   * One row; its neighbours are quick.
+   * @param columns those that are wanted; a loose table leaves out what the row does not have. @default all
    */
-  batch(from: number, to: number, columns?: readonly string[]): Promise<Batch>
+  row(row: number, columns?: readonly string[]): Promise<Doc>
   /** The picture of the row that another row names in the place of its own. */
   shared?(name: string): Promise<unknown>
   close(): void

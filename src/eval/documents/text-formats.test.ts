@@ -66,10 +66,10 @@ describe("TSV", () => {
 
   it.each([
     ["", "the file is empty"],
-    ["a\tb\n1\t2\t3\n", "the row has 3 fields, and the file 2 columns"],
+    ["a\tb\n1\t2\t3\n", "the row has more fields, and the file 2 columns"],
     ["a\tb\n1\n", "the row has 1 fields, and the file 2 columns"],
     ['a\tb\n1\t"2\n', "a quote is never closed (from byte 6)"],
-    ["a\ta\n", 'two columns are called "a"'],
+    ["a\ta\n", "two columns are called a"],
     [Buffer.from([0x61, 0x0a, 0x62, 0xff, 0x0a]), "the row is not UTF-8 (from byte 3)"],
     [Buffer.from([0xff, 0xfe, 0x61, 0]), "the file is UTF-16, not text in UTF-8"],
   ])("says what is wrong: %j", async (text, message) => {

@@ -48,6 +48,7 @@ export function readTaskFile(file: string): FileTask {
     version,
     ...(isDataset && { source: data }),
     columns: own.columns,
+    ...(pictures !== undefined && { pictures: [pictures, group ?? []].flat() }),
     generation,
     whole: keepsLines(content.answer),
     ask: (doc) => own.ask(doc),

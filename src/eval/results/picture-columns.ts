@@ -11,7 +11,7 @@ const PICTURE = /^(image|picture)s?(_?\d+)?$/
  */
 export async function columnsWithoutPictures(documents: Documents, wanted?: string): Promise<string[] | undefined> {
   if (documents.count === 0) return undefined
-  const first = await documents.read(0)
+  const first = await documents.read(0, { pictures: [] })
   const kept = documents.columns.filter((column) => {
     if (column === wanted) return true
     const value = first[column]

@@ -71,6 +71,7 @@ export async function scoreTask(
   for await (const { index, doc } of documents.rows({
     to: end,
     columns: await columnsWithoutPictures(documents, task.clusterColumn),
+    pictures: task.clusterColumn === undefined ? [] : [task.clusterColumn],
   })) {
     signal?.throwIfAborted()
     const answer = includes(index) ? answers.get(index) : undefined

@@ -55,7 +55,7 @@ export class WrongAnswers {
     const shown: WrongAnswer[] = []
     for (const { sample } of this.#kept) {
       const { index, doc, answer, counted, text } = sample
-      const asked = askedOf(this.#task, await documents.read(index))
+      const asked = askedOf(this.#task, await documents.read(index, { pictures: this.#task.pictures }))
       const read = readOf(counted.values) ?? text
       shown.push({
         index,

@@ -123,7 +123,7 @@ async function shownTask(task: Task | TextTask, { data, shots, download }: OpenT
     const shown: Doc[] = []
     // Which of them suit a document is known when it is asked.
     const to = examples.suits ? documents.count : Math.min(count, documents.count)
-    for await (const { doc } of documents.rows({ to })) shown.push(doc)
+    for await (const { doc } of documents.rows({ to, pictures: [] })) shown.push(doc)
     return withExamples(task as TextTask, shown, count)
   } finally {
     documents.close()
@@ -156,7 +156,10 @@ const LOOKED_AT = 3
  */
 export async function tryTask({ task, documents }: OpenTask): Promise<Asked> {
   let failed: UserError | undefined
-  for await (const { index, doc } of documents.rows({ to: Math.min(LOOKED_AT, documents.count) })) {
+  for await (const { index, doc } of documents.rows({
+    to: Math.min(LOOKED_AT, documents.count),
+    pictures: task.pictures,
+  })) {
     try {
       return await tryDocument(task, doc)
     } catch (error) {

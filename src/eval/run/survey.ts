@@ -35,7 +35,7 @@ export async function* survey(
   documents: Documents,
   { first, shard, signal }: SurveyOptions,
 ): AsyncGenerator<{ doc: Doc; surveyed: Surveyed }, void, undefined> {
-  for await (const { index, doc } of documents.rows({ to: first })) {
+  for await (const { index, doc } of documents.rows({ to: first, pictures: task.pictures })) {
     signal?.throwIfAborted()
     if (isIn(index, shard)) yield { doc, surveyed: surveyedOf(task, index, doc) }
   }

@@ -108,7 +108,7 @@ export class TaskRun {
   }
 
   async #answered(answerer: Answerer, { index, asked, failed }: Surveyed, signal: AbortSignal) {
-    const doc = await this.documents.read(index)
+    const doc = await this.documents.read(index, { pictures: this.task.pictures })
     const { generation, rules } = this.options
     const { decoding } = generation
     const reply = failed === undefined ? await answerer.answer(this.task.ask(doc), { decoding, signal }) : { failed }

@@ -117,6 +117,8 @@ export interface Task {
   source?: HubSource
   /** Columns without which nothing can be asked or scored; checked before the model is loaded. */
   columns: readonly string[]
+  /** Columns whose pictures it looks at; files that others name are not opened. @default all */
+  pictures?: readonly string[]
   /** The filter's name in the keys of results. @default "none" */
   filter?: string
   /** The task file's options of generation, as the authors have them (docs/evaluation.md 3.4). */

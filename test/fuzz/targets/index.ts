@@ -12,6 +12,7 @@ export const TARGETS: readonly Target[] = [
   { name: "seeing-models", share: 4, load: () => import("./seeing-models.js") },
   { name: "images", share: 8, load: () => import("./images.js") },
   { name: "records", share: 4, load: () => import("./records.js") },
+  { name: "documents", share: 6, load: () => import("./documents.js") },
   { name: "recipes", share: 4, load: () => import("./recipes.js") },
   { name: "demo-recipes", share: 2, load: () => import("./demo-recipes.js") },
   { name: "hub", share: 2, load: () => import("./hub.js") },

@@ -57,10 +57,10 @@ export class RowScanner {
   }
 }
 
-/** The fields of one row. What follows a closing quote belongs to the field, as pandas reads it. */
-export function splitFields(row: string, separator: string): string[] {
+/** The fields of one row, at most so many. What follows a closing quote belongs to the field, as pandas reads it. */
+export function splitFields(row: string, separator: string, most = Number.POSITIVE_INFINITY): string[] {
   const fields: string[] = []
-  for (let at = 0; ; ) {
+  for (let at = 0; fields.length < most; ) {
     let field = ""
     if (row[at] === '"') {
       for (at++; at < row.length; ) {
@@ -76,7 +76,8 @@ export function splitFields(row: string, separator: string): string[] {
     const next = row.indexOf(separator, at)
     const end = next < 0 ? row.length : next
     fields.push(field + row.slice(at, end))
-    if (next < 0) return fields
+    if (next < 0) break
     at = next + 1
   }
+  return fields
 }

@@ -144,7 +144,7 @@ describe("Parquet", () => {
     writeFileSync(damaged, bytes)
     const documents = await openDocuments(damaged)
     const error = await failure(all(documents))
-    expect(error.where).toBe(`${damaged}, rows 0 to 2`)
+    expect(error.where).toBe(`${damaged}, row 0`)
     expect(error.message).toMatch(/^the column [nt] cannot be read/)
     await expect(documents.read(0)).rejects.toThrow(UserError)
     documents.close()

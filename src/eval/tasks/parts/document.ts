@@ -1,6 +1,7 @@
 /** Columns of documents, checked when they are read. */
 
 import { UserError } from "../../../errors.js"
+import { label } from "../../../readable.js"
 import { pythonText } from "../../task/python-literal.js"
 import type { Asked, Doc, DocPicture } from "../../task/task.js"
 
@@ -21,7 +22,9 @@ export function textOf(doc: Doc, column: string): string {
 export function wholeNumberOf(doc: Doc, column: string): number {
   const value = textOf(doc, column).trim()
   if (!/^[+-]?\d+(\.0+)?$/.test(value))
-    throw new UserError(`a whole number was expected, not ${value.slice(0, 40) || "nothing"}`, { where: column })
+    throw new UserError(`a whole number was expected, not ${value === "" ? "nothing" : label(value)}`, {
+      where: column,
+    })
   return Number(value)
 }
 

@@ -28,7 +28,7 @@ export type TextTaskParts = Omit<TextTask, "ask">
 
 /** A task that shows no examples. */
 export function textTask(parts: TextTaskParts): TextTask {
-  return { ...parts, ask: (doc) => ask(parts, doc, []) }
+  return { ...parts, pictures: [], ask: (doc) => ask(parts, doc, []) }
 }
 
 /**

@@ -1,0 +1,43 @@
+/** A column's values as they lie in the file: a column of structs or lists has one for each of its fields. */
+
+import type { SchemaElement, SchemaTree } from "hyparquet"
+import { getMaxDefinitionLevel, getMaxRepetitionLevel, isFlatColumn } from "hyparquet/src/schema.js"
+import { decimalOf } from "./values.js"
+
+const LARGEST_SCALE = 100
+
+export interface Leaf {
+  path: readonly string[]
+  /** Tells it from the others. */
+  key: string
+  element: SchemaElement
+  schemaPath: SchemaTree[]
+  /** Whether each value is a row. */
+  flat: boolean
+  maxDefinition: number
+  maxRepetition: number
+  /** Of what hyparquet gives. */
+  convert?(value: unknown): unknown
+}
+
+/** @param schemaPath from the root to the leaf */
+export function leafOf(schemaPath: SchemaTree[]): Leaf {
+  const path = schemaPath.slice(1).map(({ element }) => element.name)
+  const { element: own } = schemaPath[schemaPath.length - 1]
+  if (own.type === undefined) throw new Error("a column without a type")
+  const decimal = own.converted_type === "DECIMAL" || own.logical_type?.type === "DECIMAL"
+  const scale = own.scale ?? 0
+  if (Math.abs(scale) > LARGEST_SCALE) throw new Error("a scale that no number has")
+  // Without their mark: hyparquet would make them inexact numbers.
+  const element = decimal ? { ...own, converted_type: undefined, logical_type: undefined } : own
+  return {
+    path,
+    key: path.join("\0"),
+    element,
+    schemaPath,
+    flat: isFlatColumn(schemaPath),
+    maxDefinition: getMaxDefinitionLevel(schemaPath),
+    maxRepetition: getMaxRepetitionLevel(schemaPath),
+    ...(decimal && { convert: (value: unknown) => decimalOf(value, scale) }),
+  }
+}
