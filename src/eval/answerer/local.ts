@@ -53,6 +53,10 @@ export class LocalAnswerer implements Answerer {
     }
   }
 
+  forget(): void {
+    this.#session.executor.clear()
+  }
+
   reuse(): ReuseStatistics {
     const { asked, reused } = this.#session.executor.statistics().pictures
     return { ...this.#prompts, pictures: asked, reusedPictures: reused }
