@@ -1,6 +1,7 @@
 /** Asks a model the documents of tasks. Everything that can be wrong is found before the model is loaded; whoever is stopped goes on. */
 
 import { existsSync } from "node:fs"
+import { cpus } from "node:os"
 import { join } from "node:path"
 import { explaining, requireFreeSpace, sweepPartials } from "../../checkpoint/files.js"
 import { lockFolder } from "../../checkpoint/lock.js"
@@ -38,6 +39,8 @@ export interface EvaluateOptions {
   decoding?: DecodingOptions
   /** Answers that are decoded at the same time. @default 8 */
   concurrent?: number
+  /** Speeds are compared: answers that another processor gave, or so many others beside them, are not taken. @default false */
+  timed?: boolean
   /** What was typed, for the record. */
   command?: string
   signal?: AbortSignal
@@ -140,7 +143,8 @@ export async function openRun(options: EvaluateOptions): Promise<OpenRun> {
     const runs = planned.map(({ open, generation, asks }) => {
       const { task, documents, name, data, examples } = open
       const cleaning = cleaningRules(task, { ...rules, stops: generation.stops })
-      const how = { decoding: generation.decoding, dtype, device, compat, ...cleaning }
+      const pace = options.timed && { concurrent, processor: cpus()[0]?.model }
+      const how = { decoding: generation.decoding, dtype, device, compat, ...cleaning, ...pace }
       const place = {
         folder: answers,
         key: task.name.replace(/[^\w.-]+/g, "_"),
