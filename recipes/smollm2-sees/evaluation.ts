@@ -1,16 +1,15 @@
 /** All that is measured of the models. What is done is kept in files: stopped at any moment, the same call goes on there. */
 
 import { join } from "node:path"
+import { measureInTurns } from "../../src/eval/ablate/measure.js"
+import type { Measured } from "../../src/eval/ablate/measured.js"
 import { AnswerFile, type AnswerPlace } from "../../src/eval/answer-file.js"
-import { type Measured, measure } from "../../src/eval/measure.js"
-import { metricNamed, type NamedMetric } from "../../src/eval/metrics.js"
-import { type Question, readQuestions } from "../../src/eval/questions.js"
+import { LocalAnswerer } from "../../src/eval/answerer/local.js"
+import { localSubject } from "../../src/eval/answerer/subject.js"
 import { loadSession, type Session } from "../../src/generate/session.js"
 import { makeFolder } from "../../src/make-folder.js"
-import { resolveWithBase } from "../../src/models/adapters/base-model.js"
-import { fingerprintOf } from "../../src/models/fingerprint.js"
 import { computeOn } from "../../src/models/load.js"
-import { encoderIn } from "./given.js"
+import { type Asked, type AskedSets, closeAskedSets, openAskedSets } from "./asked.js"
 import { isText, type Measurement, type ModelName, measurements } from "./plan.js"
 import type { PreparedData } from "./prepare.js"
 import type { Settings } from "./settings.js"
@@ -19,6 +18,8 @@ import { choosesRight, type TextQuestion } from "./text-questions.js"
 export interface PictureResult {
   measurement: Exclude<Measurement, { set: TextQuestion["set"] }>
   measured: Measured
+  /** In the order of the questions. */
+  answers: string[]
 }
 
 export interface TextResult {
@@ -31,7 +32,7 @@ export interface Results {
   pictures: PictureResult[]
   text: TextResult[]
   /** What was asked about pictures, by set. */
-  asked: Record<PictureResult["measurement"]["set"], Question[]>
+  asked: Record<PictureResult["measurement"]["set"], Asked[]>
 }
 
 export interface EvaluationInput {
@@ -46,16 +47,24 @@ export interface EvaluationInput {
 
 /** @throws the reason of `signal` when it is aborted */
 export async function evaluateModels(input: EvaluationInput): Promise<Results> {
-  const { settings, models, data, signal } = input
   const folder = join(input.folder, "evaluation")
   makeFolder(folder)
+  const sets = await openAskedSets(input.data, input.folder, folder)
+  try {
+    return await evaluateOn(sets, folder, input)
+  } finally {
+    closeAskedSets(sets)
+  }
+}
+
+async function evaluateOn(sets: AskedSets, folder: string, input: EvaluationInput): Promise<Results> {
+  const { settings, models, data, signal } = input
   const compute = computeOn({ dtype: settings.dtype })
-  const asked = await questionsAsked(data, input.folder)
-  const metrics = await metricsOf(data.encoder, signal)
   const all = measurements(settings)
   const textOf = (set: string): TextQuestion[] => data.text.filter((question) => question.set === set)
-  const size = (each: Measurement): number => (isText(each) ? textOf(each.set).length : asked[each.set].length)
+  const size = (each: Measurement): number => (isText(each) ? textOf(each.set).length : sets[each.set].asked.length)
   const total = all.reduce((sum, each) => sum + size(each), 0)
+  const asked = Object.fromEntries(Object.entries(sets).map(([set, { asked }]) => [set, asked])) as Results["asked"]
   const results: Results = { pictures: [], text: [], asked }
   // One model in memory at a time.
   let opened: { name: ModelName; session: Session } | undefined
@@ -67,13 +76,12 @@ export async function evaluateModels(input: EvaluationInput): Promise<Results> {
   for (const measurement of all) {
     const { model, set } = measurement
     const key = `${model}-${set}`
-    const found = await resolveWithBase(models[model], { signal })
-    const fingerprint = await fingerprintOf(found.folder, found.base)
+    const { record, ...subject } = await localSubject(models[model], { ...compute, signal })
     const onAnswer = (done: number): void => input.onQuestion?.(before + done, total, `${model}, ${set}`)
     if (isText(measurement)) {
       const questions = textOf(measurement.set)
       const { system } = settings
-      const dependsOn = [fingerprint, compute, system, questions]
+      const dependsOn = [record.fingerprint, compute, system, questions]
       const right = await countRight(questions, {
         kept: { folder, key, dependsOn, about: { model, set } },
         open: () => open(model),
@@ -83,44 +91,19 @@ export async function evaluateModels(input: EvaluationInput): Promise<Results> {
       })
       results.text.push({ measurement, questions: questions.length, right })
     } else {
-      const questions = asked[measurement.set]
-      const measured = await measure(() => open(model), questions, {
-        model,
-        fingerprint,
-        ...compute,
-        decoding: measurement.decoding,
-        metrics: measurement.set === "captions" ? metrics.captions : metrics.answers,
+      const answering = { ...subject, record, open: async () => new LocalAnswerer(open(model), { record }) }
+      const [{ measured, answers }] = await measureInTurns(answering, [{ key, decoding: measurement.decoding }], {
+        tasks: [sets[measurement.set].task],
         concurrent: settings.evaluation.concurrent,
         folder,
-        key,
         signal,
-        onAnswer: (_, done) => onAnswer(done),
+        onAnswer: (_, __, done) => onAnswer(done),
       })
-      results.pictures.push({ measurement, measured })
+      results.pictures.push({ measurement, measured, answers: [...answers[0].values()].map(({ text }) => text) })
     }
     before += size(measurement)
   }
   return results
-}
-
-async function questionsAsked({ files }: PreparedData, folder: string): Promise<Results["asked"]> {
-  const read = (file: string): Promise<Question[]> => readQuestions(file, { imageRoot: folder })
-  const questions = await read(files.questions)
-  // A picture that is about something else.
-  const unseen = questions.map((question, i) => {
-    const far = questions[(i + Math.ceil(questions.length / 2)) % questions.length]
-    return { ...question, images: far.images }
-  })
-  return { "easy-vqa": questions, unseen, captions: await read(files.heldOutCaptions) }
-}
-
-async function metricsOf(
-  encoder: string,
-  signal?: AbortSignal,
-): Promise<Record<"answers" | "captions", NamedMetric[]>> {
-  const [exact, words] = [await metricNamed("exact", signal), await metricNamed("word-f1", signal)]
-  const bert = { ...(await metricNamed(`bertscore:${await encoderIn(encoder)}`, signal)), name: "bertscore" }
-  return { answers: [exact], captions: [words, bert] }
 }
 
 export interface CountOptions {

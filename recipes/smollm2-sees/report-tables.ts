@@ -1,6 +1,6 @@
 /** The tables of a report, from what was measured. */
 
-import type { Measured, Score } from "../../src/eval/measure.js"
+import type { Measured, MeasuredScore } from "../../src/eval/ablate/measured.js"
 import { percent, percentWithin, pointsBetween } from "../../src/report/numbers.js"
 import type { Table } from "../../src/report/tables.js"
 import { mean, shareError } from "../shared/numbers.js"
@@ -17,7 +17,8 @@ export const TITLES: Record<Way, string> = {
   "full-diffusion": "full diffusion (LLaDA-V)",
 }
 
-const scored = (score: Score | undefined): string => (score ? percentWithin(score.mean, score.error) : "–")
+const scored = (score: MeasuredScore | undefined): string =>
+  score ? percentWithin(score.value ?? 0, score.standardError ?? 0) : "–"
 /** Of answers that are right or wrong. */
 const withError = (share: number, questions: number): string => percentWithin(share, shareError(share, questions))
 
@@ -84,24 +85,24 @@ export function comparison(results: Results, language: string): Table {
 }
 
 export function byKind(results: Results, { blind }: Pick<PreparedData, "blind">): Table {
-  const share = (measured: Measured, kind: string): string => {
-    const right = measured.answers.flatMap((answer, i) => {
-      const [reference] = results.asked["easy-vqa"][i].references
+  const share = ({ answers }: PictureResult, kind: string): string => {
+    const right = answers.flatMap((answer, i) => {
+      const { reference } = results.asked["easy-vqa"][i]
       return kindOf(reference) === kind ? [Number(same(answer, reference))] : []
     })
     return withError(mean(right), right.length)
   }
-  const unseen = resultOf(results, "autoregressive", "unseen")?.measured
+  const unseen = resultOf(results, "autoregressive", "unseen")
   const rows = WAYS.flatMap((way) => {
-    const measured = resultOf(results, way, "easy-vqa")?.measured
-    return measured
+    const result = resultOf(results, way, "easy-vqa")
+    return result
       ? [
           [
             TITLES[way],
-            scored(measured.scores.exact),
-            ...ANSWER_KINDS.map((kind) => share(measured, kind)),
-            measured.forwardsPerToken.toFixed(2),
-            measured.tokensPerSecond.toFixed(0),
+            scored(result.measured.scores.exact),
+            ...ANSWER_KINDS.map((kind) => share(result, kind)),
+            result.measured.forwardsPerToken.toFixed(2),
+            result.measured.tokensPerSecond.toFixed(0),
           ],
         ]
       : []
@@ -110,7 +111,7 @@ export function byKind(results: Results, { blind }: Pick<PreparedData, "blind">)
   const nothing = [...ANSWER_KINDS, "forwards", "speed"].map(() => "–")
   return {
     title: "easy-vqa by kind of question",
-    text: `Exact answers in percent, ± one standard error, to ${questions} questions about ${new Set(results.asked["easy-vqa"].flatMap(({ images }) => images)).size} pictures that were not trained on. What can be had without seeing: always "yes", the answer that the question had most often in training, and the autoregressive model with the picture of another question.`,
+    text: `Exact answers in percent, ± one standard error, to ${questions} questions about ${new Set(results.asked["easy-vqa"].map(({ picture }) => picture)).size} pictures that were not trained on. What can be had without seeing: always "yes", the answer that the question had most often in training, and the autoregressive model with the picture of another question.`,
     columns: ["model", "all", ...ANSWER_KINDS, "forwards per token", "tokens/s"],
     rows: [
       ...rows,
@@ -120,7 +121,7 @@ export function byKind(results: Results, { blind }: Pick<PreparedData, "blind">)
         ? [
             [
               "autoregressive, another picture",
-              scored(unseen.scores.exact),
+              scored(unseen.measured.scores.exact),
               ...ANSWER_KINDS.map((kind) => share(unseen, kind)),
               "–",
               "–",
@@ -139,11 +140,12 @@ export function captionTable(results: Results): Table {
     text: `Scores in percent, ± one standard error, over ${results.asked.captions.length} drawings by a vendor that training never saw, of things that it saw drawn by others.`,
     columns: ["model", "BERTScore", "F1 of the words", "whole name in it", "forwards per token", "tokens/s"],
     rows: WAYS.flatMap((way) => {
-      const measured = resultOf(results, way, "captions")?.measured
-      if (!measured) return []
+      const result = resultOf(results, way, "captions")
+      if (!result) return []
+      const { measured, answers } = result
       const { bertscore, "word-f1": words } = measured.scores
-      const named = measured.answers.map((answer, i) => {
-        const name = nameIn(results.asked.captions[i].references[0])
+      const named = answers.map((answer, i) => {
+        const name = nameIn(results.asked.captions[i].reference)
         return Number(nameIn(answer) === name)
       })
       return [
@@ -167,9 +169,10 @@ const nameIn = (caption: string): string => /^The picture shows this: ([^.]*)\./
 export function summaryOf(results: Results, { blind }: Pick<PreparedData, "blind">): string[] {
   const [ar, block, full] = WAYS.map((way) => resultOf(results, way, "easy-vqa")?.measured)
   if (!ar || !block || !full) return []
-  const accuracy = ({ scores }: Measured): number => scores.exact.mean
+  const accuracy = ({ scores }: Measured): number => scores.exact.value ?? 0
+  const error = ({ scores }: Measured): number => scores.exact.standardError ?? 0
   const difference = (a: Measured, b: Measured): string =>
-    pointsBetween(accuracy(a), accuracy(b), Math.hypot(a.scores.exact.error, b.scores.exact.error))
+    pointsBetween(accuracy(a), accuracy(b), Math.hypot(error(a), error(b)))
   const cost = (way: Way): string => forwardsPerToken(measuredOf(results, way)).toFixed(2)
   return [
     `Held-out questions of easy-vqa: autoregressive ${percent(accuracy(ar))} %, block diffusion ${percent(accuracy(block))} % (${difference(block, ar)}), full diffusion ${percent(accuracy(full))} % (${difference(full, ar)}). Without seeing the picture ${percent(blind.byQuestion)} % can be had.`,

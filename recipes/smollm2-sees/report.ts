@@ -3,7 +3,6 @@
 import { readFileSync } from "node:fs"
 import { cpus } from "node:os"
 import { join } from "node:path"
-import { textOf } from "../../src/eval/questions.js"
 import { decode } from "../../src/generate/generate.js"
 import { preparePrompt } from "../../src/generate/prepare.js"
 import { loadSession } from "../../src/generate/session.js"
@@ -11,7 +10,6 @@ import type { DecodingOptions } from "../../src/paradigms/decoding-options.js"
 import { formatDuration } from "../../src/readable.js"
 import { whole } from "../../src/report/numbers.js"
 import type { Table } from "../../src/report/tables.js"
-import type { Message } from "../../src/text/conversation.js"
 import { buildInfo } from "../../src/torch/index.js"
 import { readMetrics } from "../../src/train/metrics.js"
 import { denoise } from "../shared/denoise.js"
@@ -61,17 +59,15 @@ export async function reportFrom(input: ReportInput): Promise<Report> {
   }
 }
 
-const questionIn = (messages: readonly Message[]): string => textOf(messages[messages.length - 1].content)
-
 function samplesOf(results: Results, set: PictureSet, count: number): Sample[] {
-  return results.asked[set].slice(0, Math.floor(count)).map(({ messages, images, references }, i) => ({
+  return results.asked[set].slice(0, Math.floor(count)).map(({ question, picture, reference }, i) => ({
     about: set,
-    picture: `data:image/png;base64,${readFileSync(images[0]).toString("base64")}`,
-    question: questionIn(messages),
+    picture: `data:image/png;base64,${readFileSync(picture).toString("base64")}`,
+    question,
     answers: [
-      { of: "reference", text: references[0] },
+      { of: "reference", text: reference },
       ...WAYS.flatMap((way) => {
-        const answer = resultOf(results, way, set)?.measured.answers[i]
+        const answer = resultOf(results, way, set)?.answers[i]
         return answer === undefined ? [] : [{ of: TITLES[way], text: answer }]
       }),
     ],
@@ -83,11 +79,11 @@ async function denoised({ settings, models, results }: ReportInput): Promise<Rep
   const [asked] = results.asked.captions
   if (!asked) return undefined
   const session = loadSession(models["block-diffusion"], { dtype: settings.dtype })
-  const prompt = await preparePrompt(session, asked.messages, asked.images)
+  const prompt = await preparePrompt(session, asked.messages, [asked.picture])
   const decoding = decodingOf("block-diffusion", "captions", settings)
   const events = decode(session, prompt, { temperature: 0, ...decoding })
   const blocks = await denoise(events, (id) => session.tokenizer.decode(Int32Array.of(id)))
-  return { question: questionIn(asked.messages), blocks }
+  return { question: asked.question, blocks }
 }
 
 /** "at most 8 tokens, blocks of 8 in at most 8 steps, sequential_dynamic from 0.6" */

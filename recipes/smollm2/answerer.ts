@@ -1,6 +1,5 @@
 /** A model that answers many questions at once, and says how likely given answers are. The one file that knows how decoding is called. */
 
-import { type Answer, answerAll } from "../../src/eval/answers.js"
 import { decode } from "../../src/generate/generate.js"
 import { preparePrompt } from "../../src/generate/prepare.js"
 import { type AnswerScore, scoreAnswers } from "../../src/generate/score.js"
@@ -8,6 +7,7 @@ import { loadSession, type Session } from "../../src/generate/session.js"
 import type { DecodeEvent } from "../../src/paradigms/decode-events.js"
 import type { Prompt } from "../../src/paradigms/prompt.js"
 import type { Message } from "../../src/text/conversation.js"
+import { type Answer, answerAll } from "./answers.js"
 import type { Decoding, Dtype } from "./settings.js"
 
 export interface AnswerOptions {

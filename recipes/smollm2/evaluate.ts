@@ -1,9 +1,9 @@
 /** Asks one model the held-out questions, in one way of decoding, and counts. */
 
-import type { Answer } from "../../src/eval/answers.js"
 import { isSame, wordF1 } from "../../src/eval/text-match.js"
 import { mean } from "../shared/numbers.js"
 import type { Answerer } from "./answerer.js"
+import type { Answer } from "./answers.js"
 import type { Decoding } from "./settings.js"
 import type { Question } from "./sources.js"
 

@@ -4,8 +4,8 @@
  */
 
 import { AnswerFile } from "../../src/eval/answer-file.js"
-import type { Answer } from "../../src/eval/answers.js"
 import type { Answerer } from "./answerer.js"
+import type { Answer } from "./answers.js"
 import type { Question } from "./sources.js"
 
 export interface OwnAnswers {

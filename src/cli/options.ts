@@ -65,3 +65,17 @@ export function collect(value: string, previous: string[] = []): string[] {
 export function programOf(command: Command): string {
   return command.parent ? programOf(command.parent) : command.name()
 }
+
+/** `--limit 100` or `--limit 0.1`. */
+export function documentLimit(text: string): number {
+  const value = Number(text)
+  if (text.trim() !== "" && value > 0 && (value < 1 || Number.isSafeInteger(value))) return value
+  throw new InvalidArgumentError("It must be a whole number of documents, or a part of them below 1, such as 0.1.")
+}
+
+/** Names with commas between them. */
+export const nameList = (text: string): string[] => {
+  const names = text.split(",").map((name) => name.trim())
+  if (names.every((name) => name !== "")) return names
+  throw new InvalidArgumentError("It must be names with commas between them.")
+}

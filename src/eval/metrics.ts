@@ -5,6 +5,8 @@ import { loadTextEncoder } from "../models/encoders/text-encoder.js"
 import { shown } from "../readable.js"
 import { Registry } from "../registry.js"
 import { bertScore } from "./bertscore.js"
+import { metricTools } from "./metric-tools.js"
+import type { MetricTools } from "./task/task.js"
 import { ALIKE, type AlikeName, mostAlike } from "./text-match.js"
 
 export interface Judged {
@@ -22,9 +24,10 @@ export interface Metric {
 
 /**
  * @param argument what stands behind the metric's name and a colon, such as the folder of a model
+ * @param tools what metrics that need a model of their own are computed with
  * @throws UserError when it cannot be had
  */
-export type MetricMaker = (argument: string | undefined, signal?: AbortSignal) => Metric | Promise<Metric>
+export type MetricMaker = (argument: string | undefined, tools: MetricTools) => Metric | Promise<Metric>
 
 const each =
   (name: AlikeName): MetricMaker =>
@@ -35,13 +38,9 @@ const each =
     return { title: ALIKE[name].title, score }
   }
 
-/** BERTScore's F1 by the text encoder in a folder. */
-const bertscore: MetricMaker = (folder) => {
-  if (!folder)
-    throw new UserError("BERTScore needs a text encoder", {
-      fix: "name the folder of a BERT or RoBERTa model, such as bertscore:all-MiniLM-L6-v2",
-    })
-  const encoder = loadTextEncoder(folder)
+/** BERTScore's F1 by the text encoder in a folder, else by the one that benchmarks are scored with. */
+const bertscore: MetricMaker = async (folder, tools) => {
+  const encoder = folder ? loadTextEncoder(folder) : await tools.encoder()
   return {
     title: "BERTScore",
     async score(answers, signal) {
@@ -68,6 +67,21 @@ const metrics = new Registry<KnownMetric>("metric", [
  */
 export const registerMetric = (name: string, make: MetricMaker): void => metrics.register({ name, make })
 
+/** The name of a metric that is asked for, which may have an argument: "name:argument". */
+export const metricName = (asked: string): string => asked.split(":", 1)[0]
+
+export const isMetric = (asked: string): boolean => metrics.find(metricName(asked)) !== undefined
+
+export const metricNames = (): string[] => metrics.names()
+
+/** @throws UserError when there is no such metric */
+export function requireMetric(asked: string): KnownMetric {
+  const name = metricName(asked)
+  const metric = metrics.find(name)
+  if (metric) return metric
+  throw new UserError(`there is no metric ${shown(name)}`, { fix: `use ${metrics.names().join(", ")}` })
+}
+
 /** A metric with the words it was asked for by. */
 export type NamedMetric = Metric & { name: string }
 
@@ -75,9 +89,8 @@ export type NamedMetric = Metric & { name: string }
  * @param asked a name, or a name with an argument: "name:argument"
  * @throws UserError when there is no such metric, or it cannot be had
  */
-export async function metricNamed(asked: string, signal?: AbortSignal): Promise<NamedMetric> {
-  const [, name, argument] = /^([^:]*)(?::(.*))?$/s.exec(asked) ?? []
-  const metric = metrics.find(name)
-  if (metric) return { name: asked, ...(await metric.make(argument, signal)) }
-  throw new UserError(`there is no metric ${shown(name)}`, { fix: `use ${metrics.names().join(", ")}` })
+export async function metricNamed(asked: string, tools: MetricTools = metricTools()): Promise<NamedMetric> {
+  const name = metricName(asked)
+  const argument = name === asked ? undefined : asked.slice(name.length + 1)
+  return { name: asked, ...(await requireMetric(asked).make(argument, tools)) }
 }

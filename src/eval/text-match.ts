@@ -59,6 +59,10 @@ export function contains(answer: string, reference: string): boolean {
   return words === "" ? answer.includes(reference.trim()) : ` ${normalised(answer)} `.includes(` ${words} `)
 }
 
+/** Whether the answer begins as the reference does, up to the end of its first sentence. */
+export const beginsAlike = (answer: string, reference: string): boolean =>
+  ` ${normalised(answer)} `.startsWith(` ${normalised(reference.split(". ")[0])} `)
+
 /** The same number, thousands separated by commas or not; 5% is 0.05. */
 function isSameNumber(answer: string, reference: string): boolean {
   const [a, b] = [answer, reference].map((text) => numberOf(strip(text).replace(/,(?=\d{3}(\D|$))/g, "")))
@@ -71,6 +75,7 @@ export const ALIKE = {
   relaxed: { title: "relaxed", alike: (answer, reference) => isRelaxedCorrect(strip(answer), strip(reference)) },
   "word-f1": { title: "F1 of the words", alike: wordF1 },
   contains: { title: "contains", alike: contains },
+  "first-sentence": { title: "first sentence", alike: beginsAlike },
   numeric: { title: "same number", alike: isSameNumber },
 } as const satisfies Record<string, { title: string; alike: (answer: string, reference: string) => number | boolean }>
 

@@ -3,6 +3,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import sharp from "sharp"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { stringify } from "yaml"
 import { convert } from "../../src/paradigms/convert.js"
@@ -28,7 +29,11 @@ beforeAll(async () => {
   const records = Array.from({ length: 4 }, (_, i) => turns(`${i} and 1?`, `${i + 1}`))
   write("questions.json", records)
   write("pictures.json", [{ ...turns("<image>\nwhat?", "a cat"), image: "cat.png" }])
-  writeFileSync(join(root, "cat.png"), "")
+  await sharp({ create: { width: 8, height: 8, channels: 3, background: "red" } })
+    .png()
+    .toFile(join(root, "cat.png"))
+  const task = { task: "sums", data: "questions.json", format: "llava", prompt: "{{question}}", target: "{{answer}}" }
+  writeFileSync(join(root, "sums.yaml"), stringify({ ...task, score: "numeric", generation: { gen_length: 8 } }))
   const recipe = {
     model: "ar",
     output: "unused",
@@ -65,8 +70,8 @@ describe("ablate", () => {
   it("steps measures a model at each parallelism", async () => {
     const args = ["--model", "blocks", "--steps", "4,2", "--limit", "3", "--metric", "word-f1", "--out", "s"]
     expect(await run("steps", ...args, ...ASK)).toMatchObject({ code: 0 })
-    const { results, questions, metrics } = report("s")
-    expect([questions, metrics]).toEqual([3, ["word-f1"]])
+    const { results, documents, metrics } = report("s")
+    expect([documents, metrics]).toEqual([3, ["word-f1"]])
     expect(results.map((row: { steps: string; parallelism: string }) => [row.steps, row.parallelism])).toEqual([
       ["4", "1.0×"],
       ["2", "2.0×"],
@@ -82,6 +87,27 @@ describe("ablate", () => {
     expect(any.forwards).toBeLessThan(sure.forwards)
     expect(readFileSync(join(root, "t", "report.html"), "utf8")).toContain("τ 0")
     expect(await run(...args, ...ASK)).toMatchObject({ code: 0, err: "" })
+  })
+
+  it("asks tasks as `eval` does, and leaves runs that are scored anew and compared", async () => {
+    const how = ["--max-tokens", "8", "--device", "cpu", "--dtype", "float32", "--limit", "0.5", "--out", "k"]
+    const asked = ["--tasks", "sums.yaml", "--questions", "questions.json", "--metric", "exact", ...how]
+    expect(await run("steps", "--model", "blocks", "--steps", "4,1", ...asked)).toMatchObject({ code: 0 })
+    const { results, metrics, tasks, documents } = report("k")
+    expect([tasks, metrics, documents]).toEqual([["questions", "sums"], ["questions/exact", "sums/numeric"], 4])
+    const folders = results.map((row: { run: string }) => join("k", row.run))
+    const rescored = await start(root, ["eval", "rescore", folders[1], "--out", "rescored"]).result
+    expect([rescored.code, rescored.out]).toEqual([0, expect.stringMatching(/\|sums .*numeric/)])
+    const { code, out } = await start(root, ["eval", "compare", ...folders, "--out", "compared.html"]).result
+    expect([code, out]).toEqual([0, expect.stringMatching(/numeric/)])
+    const compat = ["--tasks", "sums.yaml", "--compat", "--device", "cpu", "--dtype", "float32", "--out", "c"]
+    expect(await run("threshold", "--model", "blocks", "--thresholds", "1", ...compat)).toMatchObject({ code: 0 })
+    const record = JSON.parse(readFileSync(join(root, "c", report("c").results[0].run, "run.json"), "utf8"))
+    expect(record.tasks[0].decoding).toMatchObject({
+      strategy: "low_confidence_dynamic",
+      reference: true,
+      threshold: 1,
+    })
   })
 
   it("measures an adapter on its base", async () => {
@@ -105,8 +131,10 @@ describe("nothing is written where", () => {
     [1, ["block-size", "nowhere", "--recipe", "recipe.yaml"], /no such model/],
     [1, [...RECIPE, "--dtype", "fp16"], /no type to compute in/],
     [1, [...RECIPE, "--metric", "bleu"], /no metric "bleu"/],
-    [1, [...RECIPE, "--questions", "pictures.json"], /cannot see the picture of a question/],
-    [1, ["threshold", "--model", "blocks", "--questions", "pictures.json"], /cannot see the picture of a question/],
+    [1, [...RECIPE, "--questions", "pictures.json"], /cannot see the pictures that are asked about/],
+    [1, ["threshold", "--model", "blocks", "--questions", "pictures.json"], /cannot see the pictures that are asked/],
+    [1, ["threshold", "--model", "blocks", "--tasks", "mmu_val"], /there is no task "mmu_val".*mmmu_val/s],
+    [1, ["threshold", "--model", "blocks", "--metric", "bertscore:nowhere"], /nowhere/],
     [1, ["steps", "--model", "blocks", "--steps", "5"], /5 steps are more than a block of 4/],
     [1, ["steps", "--model", "blocks", "--steps", "2", "--against", "nowhere"], /no such model/],
     [1, ["threshold", "--model", "ar"], /ar is an autoregressive model: it has no threshold\n {2}measure it beside/],

@@ -1,7 +1,7 @@
 /** `diffusionvl ablate`: the commands' descriptions; what they do is in ../ablate.ts. */
 
 import { type Command, InvalidArgumentError, Option } from "commander"
-import { collect, folderPath, numberBetween, programOf, wholeNumber } from "../options.js"
+import { collect, documentLimit, folderPath, nameList, numberBetween, programOf, wholeNumber } from "../options.js"
 
 /** `--sizes 1,4,8`: numbers, each once. */
 function list(flags: string, description: string, parse: (text: string) => number, numbers?: number[]): Option {
@@ -16,16 +16,31 @@ function list(flags: string, description: string, parse: (text: string) => numbe
 /** What is asked of every variant, and how. */
 function withQuestions(command: Command, out: string): Command {
   return command
-    .requiredOption("--questions <file>", "LLaVA-format JSON or JSONL whose conversations have the expected answers")
-    .option("--image-root <folder>", "folder that image paths are relative to (default: the file's own)", folderPath)
-    .option("--limit <n>", "ask the first n questions only", wholeNumber(1))
+    .option("--questions <file>", "LLaVA-format JSON or JSONL whose conversations have the expected answers")
+    .option(
+      "--image-root <folder>",
+      "with --questions: folder that image paths are relative to (default: the file's own)",
+      folderPath,
+    )
     .option(
       "--metric <name>",
-      "exact, relaxed (numbers within 5 %), word-f1 or bertscore:FOLDER (of a text encoder); may be given several times (default: exact and relaxed)",
+      "with --questions: exact, relaxed (numbers within 5 %), word-f1, contains, numeric or bertscore[:FOLDER] (of a text encoder); may be given several times (default: exact and relaxed)",
       collect,
     )
+    .option("--tasks <list>", "tasks or task files as `eval` has them, with commas between them", nameList)
+    .option(
+      "--data <task=where>",
+      "with --tasks: a file, folder or dataset in the place of the task's own; may be given several times",
+      collect,
+    )
+    .option("--limit <n>", "ask the first n questions of each task only; below 1: this part of them", documentLimit)
+    .option("--compat", "decode and count as the authors' program does, its random guesses included")
+    .option(
+      "--bertscore <name>",
+      "the text encoder of BERTScore, a folder or hub id (or DIFFUSIONVL_BERTSCORE; default: FacebookAI/roberta-large)",
+    )
     .option("--against <model>", "another model to measure beside; may be given several times", collect)
-    .option("--max-tokens <n>", "tokens of an answer at most", wholeNumber(1), 128)
+    .option("--max-tokens <n>", "tokens of an answer at most (default: 128, or what the task says)", wholeNumber(1))
     .option("--concurrent <n>", "answers that are decoded at the same time", wholeNumber(1, 1024), 8)
     .option("--dtype <type>", "to answer in: auto, float32, bfloat16 or float16", "auto")
     .option("--device <name>", "auto, cpu, cuda or mps", "auto")

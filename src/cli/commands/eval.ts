@@ -1,24 +1,11 @@
 /** `diffusionvl eval`: the commands' descriptions; what they do is in ../eval.ts. */
 
-import { type Command, InvalidArgumentError } from "commander"
-import { collect, folderPath, programOf, wholeNumber } from "../options.js"
+import type { Command } from "commander"
+import { collect, documentLimit, folderPath, nameList, programOf, wholeNumber } from "../options.js"
 import { withDecoding } from "./decoding.js"
 import { register as compare } from "./eval-compare.js"
 import { register as perplexity } from "./eval-perplexity.js"
 import { register as rescore } from "./eval-rescore.js"
-
-/** `--limit 100` or `--limit 0.1`. */
-function limit(text: string): number {
-  const value = Number(text)
-  if (text.trim() !== "" && value > 0 && (value < 1 || Number.isSafeInteger(value))) return value
-  throw new InvalidArgumentError("It must be a whole number of documents, or a part of them below 1, such as 0.1.")
-}
-
-const list = (text: string): string[] => {
-  const names = text.split(",").map((name) => name.trim())
-  if (names.every((name) => name !== "")) return names
-  throw new InvalidArgumentError("It must be names with commas between them.")
-}
 
 const ENCODER =
   "the text encoder of BERTScore, a folder or hub id (or DIFFUSIONVL_BERTSCORE; default: FacebookAI/roberta-large)"
@@ -34,14 +21,14 @@ function registerRun(evaluate: Command): Command {
     .option(
       "--tasks <list>",
       "names of tasks or groups, or task files, with commas between them, such as mmmu_val,ai2d,mine.yaml or mmm*",
-      list,
+      nameList,
     )
     .option(
       "--data <task=where>",
       "a file, folder or dataset of the hub in the place of the task's own; may be given several times",
       collect,
     )
-    .option("--limit <n>", "ask the first n documents of each task only; below 1: this part of them", limit)
+    .option("--limit <n>", "ask the first n documents of each task only; below 1: this part of them", documentLimit)
     .option("--shard <i/n>", "ask the i-th of n parts only; `eval merge` puts them together")
     .option(
       "--shots <n>",

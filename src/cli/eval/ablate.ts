@@ -9,8 +9,9 @@ import { asItIs, planSteps, planThresholds, type Subject, titlesOf } from "../..
 import { nameOf, type Plan } from "../../eval/ablate/plan.js"
 import { reportFiles, writeReport } from "../../eval/ablate/report.js"
 import { type Observer, runAblation } from "../../eval/ablate/run.js"
-import { metricNamed, type NamedMetric } from "../../eval/metrics.js"
-import { type Question, readQuestions } from "../../eval/questions.js"
+import { generationOf } from "../../eval/run/generation.js"
+import { closeTasks, type OpenTask } from "../../eval/run/open-tasks.js"
+import { requireOptions } from "../../generate/generate.js"
 import { computeOn } from "../../models/load.js"
 import type { DecodingOptions } from "../../paradigms/decoding-options.js"
 import type { Device, DType } from "../../torch/index.js"
@@ -20,14 +21,17 @@ import { interruptible } from "../process/interrupt.js"
 import { shellWord } from "../shell.js"
 import { formatCount, formatDuration } from "../ui/format.js"
 import { PartProgress } from "../ui/parts.js"
+import { type AskedOptions, answerTokens, openAsked } from "./asked-tasks.js"
+import { scoringTools } from "./scoring-tools.js"
 
-export interface QuestionOptions {
-  questions: string
-  imageRoot?: string
+export interface AblateOptions extends AskedOptions {
   limit?: number
-  metric?: string[]
+  /** As the authors decode and count. */
+  compat?: boolean
+  /** Text encoder of BERTScore. */
+  bertscore?: string
   against?: string[]
-  maxTokens: number
+  maxTokens?: number
   concurrent: number
   dtype: string
   device: string
@@ -35,21 +39,29 @@ export interface QuestionOptions {
   /** What is typed to start the program. */
   program: string
 }
-export interface ModelOptions extends QuestionOptions {
+
+export interface ModelOptions extends AblateOptions {
   model: string
   base?: string
   blockSize?: number
 }
 
-const METRICS = ["exact", "relaxed"]
+/** A plan, and the name of a model in it that reads text only. */
+interface Planned {
+  plan: Plan
+  blind?: string
+}
+
+/** @param maxTokens of an answer, where it is the same for all tasks */
+type Planner = (maxTokens: number | undefined, tasks: readonly OpenTask[], signal: AbortSignal) => Promise<Planned>
 
 export async function ablateBlockSize(
   model: string | undefined,
-  options: QuestionOptions & { recipe: string; set?: string[]; sizes: number[] },
+  options: AblateOptions & { recipe: string; set?: string[]; sizes: number[] },
 ): Promise<void> {
-  const { recipe, set = [], sizes, maxTokens } = options
+  const { recipe, set = [], sizes } = options
   const out = resolve(options.out)
-  await ablate(options, async (signal) => {
+  await ablate(options, async (maxTokens, tasks, signal) => {
     const start = model === undefined ? [] : [{ key: "model", value: model, option: "the model" }]
     const plan = planBlockSizes({ recipe, set: [...set, ...start], sizes, maxTokens, out })
     let blind: string | undefined
@@ -59,15 +71,16 @@ export async function ablateBlockSize(
       if (!sees) blind = training!.model
       download.finish()
     }
-    const others = await open(options.against ?? [], options, signal)
+    const others = await openSubjects(options.against ?? [], options, signal)
     const variants = [...plan.variants, ...others.map((other) => asItIs(other, [other.title], maxTokens))]
+    requireDecodable(others, variants, tasks, options)
     return { plan: { ...plan, variants }, blind: blind ?? others.find(isBlind)?.title }
   })
 }
 
 export async function ablateSteps(options: ModelOptions & { steps?: number[] }): Promise<void> {
-  const { steps, blockSize, maxTokens } = options
-  await ablateDecoding(options, (subject, others) =>
+  const { steps, blockSize } = options
+  await ablateDecoding(options, (subject, others, maxTokens) =>
     planSteps(subject, others, { steps, decoding: { blockSize, maxTokens } }),
   )
 }
@@ -75,27 +88,52 @@ export async function ablateSteps(options: ModelOptions & { steps?: number[] }):
 export async function ablateThreshold(
   options: ModelOptions & { thresholds: number[]; remasking?: string },
 ): Promise<void> {
-  const { thresholds, blockSize, maxTokens } = options
-  const strategy = options.remasking as DecodingOptions["strategy"]
-  await ablateDecoding(options, (subject, others) =>
+  const { thresholds, blockSize, compat } = options
+  // The authors' program remasks statically where nothing is said.
+  const remasking = options.remasking ?? (compat ? "low_confidence_dynamic" : undefined)
+  const strategy = remasking as DecodingOptions["strategy"]
+  await ablateDecoding(options, (subject, others, maxTokens) =>
     planThresholds(subject, others, { thresholds, decoding: { blockSize, strategy, maxTokens } }),
   )
 }
 
 async function ablateDecoding(
   options: ModelOptions,
-  planOf: (subject: Subject, others: Subject[]) => Plan,
+  planOf: (subject: Subject, others: Subject[], maxTokens: number | undefined) => Plan,
 ): Promise<void> {
-  await ablate(options, async (signal) => {
-    const [subject, ...others] = await open([options.model, ...(options.against ?? [])], options, signal)
-    return { plan: planOf(subject, others), blind: [subject, ...others].find(isBlind)?.title }
+  await ablate(options, async (maxTokens, tasks, signal) => {
+    const subjects = await openSubjects([options.model, ...(options.against ?? [])], options, signal)
+    const [subject, ...others] = subjects
+    const whole = subjects.find(({ session }) => session.paradigm.wholeAnswer)
+    if (whole && maxTokens === undefined)
+      throw new UserError(`the tasks have answers of different lengths, and ${whole.title} decodes whole answers`, {
+        fix: "give --max-tokens, which then holds for all of them",
+      })
+    const plan = planOf(subject, others, maxTokens)
+    requireDecodable(subjects, plan.variants, tasks, options)
+    return { plan, blind: subjects.find(isBlind)?.title }
   })
 }
 
+/** @throws UserError for a variant that cannot be decoded as the tasks want it */
+export function requireDecodable(
+  subjects: readonly Subject[],
+  variants: Plan["variants"],
+  tasks: readonly OpenTask[],
+  { compat }: { compat?: boolean },
+): void {
+  for (const { session, model } of subjects) {
+    const { paradigm } = session
+    for (const { decoding } of variants.filter((variant) => variant.model === model))
+      for (const { task } of tasks)
+        requireOptions(session, generationOf(task, { options: decoding, compat, paradigm }).decoding)
+  }
+}
+
 /** Models are opened to be looked at, and again when their turn comes: only one at a time is in memory. */
-async function open(
+export async function openSubjects(
   models: readonly string[],
-  { dtype, device, model: adapted, base }: QuestionOptions & Partial<ModelOptions>,
+  { dtype, device, model: adapted, base }: Pick<AblateOptions, "dtype" | "device"> & Partial<ModelOptions>,
   signal: AbortSignal,
 ): Promise<Subject[]> {
   const titles = titlesOf(models)
@@ -108,57 +146,68 @@ async function open(
   return subjects
 }
 
-const isBlind = ({ session }: Subject): boolean => session.images === undefined
+export const isBlind = ({ session }: Subject): boolean => session.images === undefined
 
-/**
- * Everything that can be wrong is found before the first file is written.
- * @param planOf makes the plan, and names a model that reads text only
- */
-async function ablate(
-  options: QuestionOptions,
-  planOf: (signal: AbortSignal) => Promise<{ plan: Plan; blind: string | undefined }>,
-): Promise<void> {
+/** Everything that can be wrong is found before the first file is written. */
+async function ablate(options: AblateOptions, planOf: Planner): Promise<void> {
   const out = resolve(options.out)
-  const { questions: file, imageRoot, limit, concurrent } = options
+  const { limit, concurrent, compat, maxTokens } = options
   await interruptible(async (signal) => {
     const compute = computeOn({ dtype: options.dtype as DType | "auto", device: options.device as Device | "auto" })
-    const metrics: NamedMetric[] = []
-    for (const name of options.metric ?? METRICS) metrics.push(await metricNamed(name, signal))
-    const questions = await readQuestions(resolve(file), { imageRoot: imageRoot && resolve(imageRoot), limit })
-    requirePlaces({ folders: [out], files: reportFiles(out) })
-    const { plan, blind } = await planOf(signal)
-    if (blind !== undefined) requireNoPictures(questions, blind)
-    const lock = lockFolder(out)
-    const progress = new PartProgress()
+    const tools = scoringTools(options.bertscore, signal)
+    const { tasks, showsPictures, write } = await openAsked(options, { out, tools, signal })
     try {
-      await sweepPartials(out, { alone: true })
-      const results = await runAblation(plan, {
-        questions,
-        metrics,
+      requirePlaces({ folders: [out], files: reportFiles(out) })
+      const { plan, blind } = await planOf(answerTokens(tasks, { maxTokens, compat }) ?? maxTokens, tasks, signal)
+      if (blind !== undefined && showsPictures)
+        throw new UserError(`${blind} reads text only: it cannot see the pictures that are asked about`, {
+          fix: "ask without pictures, or a vision-language model",
+        })
+      const files = await runPlan(plan, {
+        ...compute,
+        tasks,
+        limit,
+        compat,
         concurrent,
         out,
-        ...compute,
+        tools,
         signal,
-        observer: shownIn(progress),
+        write,
+        command: commandOf(options.program),
       })
-      const command = [options.program, ...process.argv.slice(2).map(shellWord)].join(" ")
-      const files = await writeReport(out, { plan, results, questions, metrics, concurrent, command })
-      progress.end()
       for (const path of files) process.stdout.write(`report   ${relative(".", path)}\n`)
     } finally {
-      progress.end(signal.aborted ? "stopped; the same command goes on from here" : undefined)
-      lock.release()
+      closeTasks(tasks)
     }
   })
 }
 
-function requireNoPictures(questions: readonly Question[], model: string): void {
-  const about = questions.find(({ images }) => images.length > 0)
-  if (!about) return
-  throw new UserError(`${model} reads text only: it cannot see the picture of a question`, {
-    where: about.where,
-    fix: "give questions without pictures, or a vision-language model",
-  })
+/** What was typed. */
+export const commandOf = (program: string): string => [program, ...process.argv.slice(2).map(shellWord)].join(" ")
+
+type RunPlanOptions = Omit<Parameters<typeof runAblation>[1], "observer"> & {
+  command: string
+  signal: AbortSignal
+  /** Before the first answer. */
+  write?: () => Promise<void>
+}
+
+/** Runs it in a folder that is its own meanwhile, with a moving line. @returns the report's files */
+export async function runPlan(plan: Plan, { write, ...options }: RunPlanOptions): Promise<string[]> {
+  const { out, tasks, concurrent, compat, command, signal } = options
+  const lock = lockFolder(out)
+  const progress = new PartProgress()
+  try {
+    await sweepPartials(out, { alone: true })
+    await write?.()
+    const results = await runAblation(plan, { ...options, observer: shownIn(progress) })
+    const files = await writeReport(out, { plan, results, tasks, concurrent, compat, command })
+    progress.end()
+    return files
+  } finally {
+    progress.end(signal.aborted ? "stopped; the same command goes on from here" : undefined)
+    lock.release()
+  }
 }
 
 /** A moving line for each training, and for each model that is measured. */

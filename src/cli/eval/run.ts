@@ -21,6 +21,7 @@ import { shellWord } from "../shell.js"
 import { formatTable } from "../ui/table.js"
 import { EvaluationProgress } from "./progress.js"
 import { scoringTools } from "./scoring-tools.js"
+import { dataOf } from "./task-data.js"
 
 export interface EvaluateCommandOptions extends DecodingFlags {
   tasks?: string[]
@@ -114,15 +115,6 @@ function subjectOf(
 
 /** What is no address is said when it is asked. */
 const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host : "server")
-
-function dataOf(text: string): [task: string, where: string] {
-  const [, task, where] = /^([^=]+)=(.+)$/s.exec(text) ?? []
-  if (task !== undefined) return [task, where]
-  throw new UserError(`${text} does not say whose data it is`, {
-    where: "--data",
-    fix: "write TASK=FILE, such as ai2d=data/ai2d",
-  })
-}
 
 /** One line: what was not computed again. */
 function reuseLine({ promptTokens, cachedTokens, pictures, reusedPictures }: ReuseStatistics): string {

@@ -22,8 +22,8 @@ export interface BlockSizeOptions {
   recipe: string
   set?: readonly Override[]
   sizes: readonly number[]
-  /** Of an answer, at most. */
-  maxTokens: number
+  /** Of an answer, at most. @default as the tasks say */
+  maxTokens?: number
   /** The model of each size is trained in a folder of this one. */
   out: string
 }
@@ -52,7 +52,7 @@ export function planBlockSizes({ recipe, set = [], sizes, maxTokens, out }: Bloc
       cells: [String(size)],
       model: finishedModel(training.output),
       training,
-      decoding: { blockSize: size, steps: size, maxTokens },
+      decoding: { blockSize: size, steps: size, ...(maxTokens !== undefined && { maxTokens }) },
     }
   })
   return {

@@ -2,7 +2,7 @@
 
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { stringify } from "yaml"
 import { digestsOf } from "../../../test/support/run-training.js"
@@ -11,27 +11,35 @@ import { writeSmallTower } from "../../../test/support/small-towers.js"
 import { type SmallData, smallTraining, writeSmallVlm } from "../../../test/support/small-vlm.js"
 import type { UserError } from "../../errors.js"
 import { loadSession } from "../../generate/session.js"
-import { metricNamed, type NamedMetric } from "../metrics.js"
-import { type Question, readQuestions } from "../questions.js"
+import { writeTaskFile } from "../own-task/task-file.js"
+import { findResults } from "../reproduce/found-results.js"
+import { readAblation } from "../reproduce/read-ablation.js"
+import { rescore } from "../results/rescore.js"
+import { closeTasks, type OpenTask, openTasks } from "../run/open-tasks.js"
 import { planBlockSizes, requireTrainable } from "./block-sizes.js"
 import { planThresholds } from "./decodings.js"
-import { writeReport } from "./report.js"
+import { questionsTask } from "./questions-task.js"
+import { tableOf, writeReport } from "./report.js"
 import { type Observer, type Result, runAblation } from "./run.js"
 
 const root = mkdtempSync(join(tmpdir(), "ablate-"))
 let small: SmallData
 let recipe: string
-let questions: Question[]
-let metrics: NamedMetric[]
+let tasks: OpenTask[]
+const limit = 5
 beforeAll(async () => {
   small = await writeSmallVlm(root)
   recipe = join(root, "recipe.yaml")
   const train = { max_steps: 4, accumulate: 1, save_every: 1, learning_rate: 0.003 }
   writeFileSync(recipe, stringify(smallTraining(small, "unused", { train })))
-  questions = await readQuestions(small.data, { limit: 5 })
-  metrics = [await metricNamed("word-f1"), await metricNamed("exact")]
+  const file = join(root, "questions.yaml")
+  await writeTaskFile(file, questionsTask({ questions: small.data, metrics: ["word-f1", "exact"] }))
+  tasks = await openTasks([file])
 })
-afterAll(() => rmSync(root, { recursive: true }))
+afterAll(() => {
+  closeTasks(tasks)
+  rmSync(root, { recursive: true })
+})
 
 const planOf = (out: string, keys: object = {}) => planBlockSizes({ recipe, sizes: [2, 4], maxTokens: 6, out, ...keys })
 
@@ -45,7 +53,7 @@ async function run(out: string, watch: Watch = () => {}): Promise<Result[]> {
     training: ({ key }, event) => event.type === "step" && tell(`train ${key} ${event.metrics.step}`),
     answered: ({ key }, done, total) => tell(`ask ${key} ${done} of ${total}`),
   }
-  const { plan, ...rest } = { plan: planOf(out), questions, metrics, concurrent: 2, out, observer }
+  const { plan, ...rest } = { plan: planOf(out), tasks, limit, concurrent: 2, out, observer }
   return runAblation(plan, { ...rest, dtype: "float32", device: "cpu", signal: controller.signal })
 }
 
@@ -81,6 +89,7 @@ describe("block sizes", () => {
       const other = expected[i]
       expect(digestsOf(variant.model)).toEqual(digestsOf(other.variant.model))
       const { seconds, tokensPerSecond, ...same } = measured
+      expect(same.documents).toBe(limit)
       expect(other.measured).toMatchObject(same)
       expect(tokensPerSecond).toBeCloseTo(measured.tokens / seconds)
       expect(measured.forwardsPerToken).toBe(measured.forwards / measured.tokens)
@@ -94,39 +103,67 @@ describe("block sizes", () => {
     expect(again).toEqual([])
   })
 
-  it("answer anew what is asked otherwise, and only that", async () => {
-    const out = join(root, "whole")
-    const before = readdirSync(join(out, "answers")).length
-    questions = [...questions].reverse()
+  it("ask anew what is asked otherwise, and only that", async () => {
+    const [out, file] = [join(root, "whole"), join(root, "changed.json")]
+    const records = JSON.parse(readFileSync(small.data, "utf8"))
+    writeFileSync(file, JSON.stringify([...records.slice(0, 1), ...records.slice(2)]))
+    const before = tasks
+    const content = questionsTask({ questions: file, imageRoot: dirname(small.data), metrics: ["word-f1", "exact"] })
+    const changed = join(root, "changed.yaml")
+    await writeTaskFile(changed, { ...content, task: before[0].task.name })
+    tasks = await openTasks([changed])
     const seen: string[] = []
-    await run(out, (what) => seen.push(what))
-    questions = [...questions].reverse()
-    expect(seen.filter((what) => what.startsWith("ask"))).toHaveLength(10)
-    expect(readdirSync(join(out, "answers")).length).toBe(before + 2)
+    try {
+      await run(out, (what) => seen.push(what))
+    } finally {
+      closeTasks(tasks)
+      tasks = before
+    }
+    // What the record asked, and what moved up into its place.
+    const asked = seen.filter((what) => what.startsWith("ask")).length
+    expect(asked).toBeGreaterThan(0)
+    expect(asked).toBeLessThan(2 * limit)
+  })
+
+  it("are runs that are scored again, and read, as those of `eval`", async () => {
+    const [{ folder, measured }] = await run(join(root, "whole"))
+    expect(readdirSync(folder)).toEqual(expect.arrayContaining(["answers", "run.json", "report.html"]))
+    const { tasks: again, run: record } = await rescore(folder, { out: join(root, "again") })
+    expect(record).toMatchObject({ limit, tasks: [{ decoding: { blockSize: 2, steps: 2, maxTokens: 6 } }] })
+    const [{ result }] = again
+    expect(result.metrics.map(({ name, value }) => [name, value])).toEqual(
+      Object.entries(measured.scores).map(([name, { value }]) => [name, value]),
+    )
+    expect(new Set(findResults(folder).map(({ model }) => model))).toEqual(new Set([record.model.name]))
   })
 
   it("end as a report: a page, Markdown and numbers, in which nothing of an answer is markup", async () => {
     const out = join(root, "whole")
     const plan = planOf(out)
     const results = (await run(out)).map((result, i): Result => {
-      const answers = result.measured.answers.map((text) => (i === 0 ? "<b>*bold*|</b>" : text))
-      return { ...result, measured: { ...result.measured, answers } }
+      const bold = (answers: Result["answers"][number]) =>
+        new Map([...answers].map(([index, answer]) => [index, { ...answer, text: "<b>*bold*|</b>" }]))
+      return { ...result, answers: i === 0 ? result.answers.map(bold) : result.answers }
     })
-    const input = { plan, results, questions, metrics, concurrent: 2, command: "again & again" }
+    const input = { plan, results, tasks, concurrent: 2, command: "again & again" }
     const [page, markdown, json] = (await writeReport(out, input)).map((file) => readFileSync(file, "utf8"))
     expect(page).toContain("<svg")
     expect(page).toContain("&lt;b&gt;*bold*|&lt;/b&gt;")
     expect(page).toContain("again &amp; again")
-    expect(page.match(/<img src="data:image\/png;base64,/g)).toHaveLength(
-      questions.slice(0, 4).filter(({ images }) => images.length > 0).length,
-    )
+    const [{ task, documents }] = tasks
+    const shown = await Promise.all([0, 1, 2, 3].map(async (i) => task.ask(await documents.read(i)).pictures.length))
+    expect(page.match(/<img src="data:image\/png;base64,/g)).toHaveLength(shown.filter((count) => count > 0).length)
     expect(markdown).toContain("| block size | F1 of the words (%) | exact (%) | tokens/s | forwards per token |")
     expect(markdown).toMatch(/\n\| 2 \| .*\n\| 4 \| /)
     expect(markdown).toContain("\\<b\\>\\*bold\\*\\|\\</b\\>")
     const { results: rows, ...about } = JSON.parse(json)
-    expect(about).toMatchObject({ title: "Block sizes", questions: 5, metrics: ["word-f1", "exact"] })
+    expect(about).toMatchObject({ title: "Block sizes", documents: 5, metrics: ["word-f1", "exact"] })
     expect(rows.map((row: Record<string, unknown>) => row["block size"])).toEqual(["2", "4"])
-    expect(rows[0].scores["word-f1"].mean).toBe(results[0].measured.scores["word-f1"].mean)
+    expect(rows[0].scores["word-f1"].value).toBe(results[0].measured.scores["word-f1"].value)
+    expect(rows[0].run).toBe(join("runs", "block-2"))
+    // What is read again makes the same table, but for what is not in it.
+    const read = tableOf(readAblation(join(out, "report.json")))
+    expect(read.rows).toEqual(tableOf(input).rows)
     expect(rows[0].decoding).toEqual({ blockSize: 2, steps: 2, maxTokens: 6 })
   })
 })
@@ -146,8 +183,8 @@ describe("ways of decoding one model", () => {
       const out = join(root, "turns")
       const { signal } = controller
       return runAblation(plan, {
-        questions,
-        metrics,
+        tasks,
+        limit,
         concurrent: 1,
         out,
         dtype: "float32",
@@ -163,10 +200,10 @@ describe("ways of decoding one model", () => {
     })
     await expect(stopped).rejects.toThrow("stopped")
     const results = await start((what) => seen.push(what))
-    // Two questions of each, and behind the stop from the first of them again.
+    // Two questions of each, and behind the stop from the first of them again; longer ones first.
     const order = ["τ 1", "τ 1", "τ 0", "τ 1", "τ 1", "τ 0", "τ 0", "τ 1", "τ 0", "τ 0"]
     expect(seen).toEqual(order.map((label, i) => `${label} ${i + 1} of 10`))
-    expect(results.map(({ measured }) => measured.questions)).toEqual([5, 5])
+    expect(results.map(({ measured }) => measured.documents)).toEqual([5, 5])
     expect(results[1].measured.forwards).toBeLessThan(results[0].measured.forwards)
   })
 })

@@ -1,23 +1,19 @@
 /** Trains what is to be trained and measures every variant. What is done is kept: stopped at any moment, the same call goes on there. */
 
 import { join } from "node:path"
-import { explaining } from "../../checkpoint/files.js"
-import { openModel } from "../../generate/session.js"
 import type { ResolveOptions } from "../../hub/resolve.js"
-import { makeFolder } from "../../make-folder.js"
-import { resolveWithBase } from "../../models/adapters/base-model.js"
-import { fingerprintOf } from "../../models/fingerprint.js"
 import type { Device, DType } from "../../torch/index.js"
 import { type TrainingEvent, train } from "../../train/trainer.js"
-import { type Measured, Measurement } from "../measure.js"
-import type { NamedMetric } from "../metrics.js"
-import type { Question } from "../questions.js"
+import { localSubject } from "../answerer/subject.js"
+import type { OpenTask } from "../run/open-tasks.js"
+import { firstDocuments } from "../run/selection.js"
+import { type MeasuredWay, type MeasureOptions, measureInTurns } from "./measure.js"
 import type { Plan, Variant } from "./plan.js"
 import { TimeLeft } from "./time-left.js"
 
-export interface Result {
+/** A variant with its run, which lies in a folder of its own. */
+export interface Result extends MeasuredWay {
   variant: Variant
-  measured: Measured
 }
 
 /** What is shown while it runs; `left` is seconds to the end of everything, where it is known. */
@@ -27,40 +23,43 @@ export interface Observer {
   answered(variant: Variant, done: number, total: number, left: number | undefined): void
 }
 
-export interface AblationOptions {
-  questions: readonly Question[]
-  metrics: readonly NamedMetric[]
+export interface AblationOptions extends Pick<MeasureOptions, "limit" | "compat" | "command" | "tools" | "signal"> {
+  tasks: readonly OpenTask[]
   /** Answers that are decoded at the same time. */
   concurrent: number
-  /** Everything is written here. */
+  /** Everything is written here; the run of each variant in a folder of its own in `runs`. */
   out: string
-  dtype: DType
-  device: Device
-  signal?: AbortSignal
+  dtype: DType | "auto"
+  device: Device | "auto"
   onDownload?: ResolveOptions["onEvent"]
   observer: Observer
 }
 
-/** Rounds in which the variants of one model are measured, at most. */
-const ROUNDS = 4
-
 /** @throws the reason of `signal` when it is aborted */
 export async function runAblation({ variants }: Plan, options: AblationOptions): Promise<Result[]> {
-  const { questions, out, signal } = options
-  const answers = join(out, "answers")
-  explaining(answers, () => makeFolder(answers))
+  const { tasks, limit, signal } = options
+  const documents = tasks.reduce((sum, { documents }) => sum + firstDocuments(documents.count, limit), 0)
   const left = new TimeLeft({
     training: variants.filter(({ training }) => training).length,
-    answers: variants.length * questions.length,
+    answers: variants.length * documents,
   })
   const results: Result[] = []
-  for (const group of ofOneModel(variants)) {
+  for (const group of ofOneModel(withOwnKeys(variants))) {
     const [{ training }] = group
     if (training) await trainVariant(group[0], left, options)
     signal?.throwIfAborted()
-    results.push(...(await measureVariants(group, answers, left, options)))
+    results.push(...(await measureVariants(group, left, options)))
   }
   return results
+}
+
+/** Folders are called by them. */
+function withOwnKeys(variants: readonly Variant[]): Variant[] {
+  const keys = variants.map(({ key }) => key)
+  return variants.map((variant, i) => {
+    const before = keys.slice(0, i).filter((key) => key === variant.key).length
+    return before === 0 ? variant : { ...variant, key: `${variant.key}-${before + 1}` }
+  })
 }
 
 /** Neighbours that are ways of decoding one model. */
@@ -97,37 +96,26 @@ async function trainVariant(
   }
 }
 
-/** In turns, so that their speeds can be compared on a machine whose load changes. Only this model is in memory. */
+/** Only this model is in memory. */
 async function measureVariants(
   variants: readonly Variant[],
-  folder: string,
   left: TimeLeft,
-  options: AblationOptions,
+  { dtype, device, onDownload, observer, out, ...options }: AblationOptions,
 ): Promise<Result[]> {
-  const { questions, metrics, concurrent, dtype, device, signal, onDownload, observer } = options
   const [{ model, base }] = variants
-  const adapted = base === undefined ? {} : { base }
-  const found = await resolveWithBase(model, { signal, onEvent: onDownload, ...adapted })
-  const fingerprint = await fingerprintOf(found.folder, found.base)
-  const measurements = variants.map((variant): Measurement => {
-    const { model, decoding, key } = variant
-    const onAnswer = (seconds: number): void => {
+  const { signal, compat } = options
+  const how = { dtype, device, compat, signal, onEvent: onDownload, ...(base !== undefined && { base }) }
+  const found = await measureInTurns(await localSubject(model, how), variants, {
+    ...options,
+    folder: join(out, RUNS),
+    onBegin: (known) => left.skip("answers", known),
+    onAnswer(way, { seconds }, done, total) {
       left.add("answers", 1, seconds)
-      const done = measurements.reduce((sum, each) => sum + each.done, 0)
-      observer.answered(variant, done, variants.length * questions.length, left.seconds)
-    }
-    const how = { decoding, metrics, concurrent, dtype, device }
-    return new Measurement(questions, { model, fingerprint, ...how, folder, key, signal, onAnswer })
+      observer.answered(variants[way], done, total, left.seconds)
+    },
   })
-  for (const { done } of measurements) left.skip("answers", done)
-  if (measurements.some(({ done }) => done < questions.length)) {
-    const session = await openModel(model, { dtype, device, signal, ...adapted })
-    await measurements[0].warmUp(session)
-    const most = Math.max(2 * concurrent, Math.ceil(questions.length / ROUNDS))
-    while (measurements.some(({ done }) => done < questions.length))
-      for (const measurement of measurements) await measurement.answer(session, most)
-  }
-  const results: Result[] = []
-  for (const [i, variant] of variants.entries()) results.push({ variant, measured: await measurements[i].result() })
-  return results
+  return found.map((measured, i) => ({ variant: variants[i], ...measured }))
 }
+
+/** The folder of the variants' runs. */
+const RUNS = "runs"

@@ -44,6 +44,8 @@ export interface Answerer {
    * @throws UserError when nothing can be answered any more; the reason of `signal` when it is aborted
    */
   answer(asked: Asked, options: AskOptions): Promise<Reply | Failed>
+  /** Nothing of earlier requests is known any more: who asks next is served as the first was. */
+  forget?(): void
   /** So far; undefined where nobody knows. */
   reuse?(): ReuseStatistics
 }

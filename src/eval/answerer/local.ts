@@ -53,6 +53,10 @@ export class LocalAnswerer implements Answerer {
     }
   }
 
+  forget(): void {
+    this.#session.executor.clear()
+  }
+
   reuse(): ReuseStatistics {
     const { asked, reused } = this.#session.executor.statistics().pictures
     return { ...this.#prompts, pictures: asked, reusedPictures: reused }
@@ -72,7 +76,8 @@ export class LocalAnswerer implements Answerer {
     return preparePrompt(this.#session, messages, images, { signal, dropAfterImage })
   }
 
-  #isPlain = ({ plain = false }: Asked): boolean => plain || this.#session.format instanceof PlainFormat
+  #isPlain = ({ plain = false, messages }: Asked): boolean =>
+    plain || (this.#session.format instanceof PlainFormat && !messages)
 
   async #decode(prompt: Prompt, { decoding, signal }: AskOptions): Promise<Reply> {
     const session = this.#session

@@ -11,10 +11,11 @@ export interface AskedMessage {
 }
 
 /**
- * Pictures stand in front of the text, unless it has places for them.
+ * A conversation is asked as it stands; else pictures stand in front of the text, unless it has places for them.
  * @throws UserError for more places than pictures
  */
-export function messageOf({ context, pictures }: Asked): AskedMessage {
+export function messageOf({ context, pictures, messages }: Asked): AskedMessage {
+  if (messages) return { messages: [...messages], pictures: [...pictures] }
   const pieces = promptPieces(context, pictures.length)
   const content = pieces.map(
     (piece): Part => (typeof piece === "string" ? { type: "text", text: piece } : { type: "image" }),

@@ -1,6 +1,7 @@
 /** Who is evaluated, before anything of it is loaded: what it is, and what can be asked of it. */
 
 import { UserError } from "../../errors.js"
+import { resolveDecoding } from "../../generate/decoding.js"
 import { requireOptions } from "../../generate/generate.js"
 import { type ModelFiles, openModel, readModelFiles } from "../../generate/session.js"
 import type { ResolveOptions } from "../../hub/resolve.js"
@@ -20,6 +21,8 @@ export interface Subject {
   record: ModelRecord
   /** How it was trained; not known of a server. */
   paradigm?: AnyParadigm
+  /** Tokens that are denoised together, as it was trained; none of a model that is not decoded in blocks, or of a server. */
+  readonly blockSize?: number
   /** What its chat template ends a message with. */
   separator: string
   /**
@@ -55,6 +58,9 @@ export async function localSubject(name: string, options: LocalSubjectOptions = 
   return {
     record,
     paradigm,
+    get blockSize() {
+      return blockSizeOf({ ...files, name })
+    },
     separator: files.format === "llava_llada" ? "<|eot_id|>" : "<|im_end|>",
     check: (decoding, asked) => checkFiles({ ...files, name }, decoding, asked),
     async open() {
@@ -62,6 +68,13 @@ export async function localSubject(name: string, options: LocalSubjectOptions = 
       return new LocalAnswerer(session, { record, compat })
     },
   }
+}
+
+function blockSizeOf(files: ModelFiles & { name: string }): number | undefined {
+  const { options, wholeAnswer } = files.paradigm
+  if (wholeAnswer || !options.includes("blockSize")) return undefined
+  const { report } = resolveDecoding({ ...files, eos: [], dtype: "float32", device: "cpu" }, {}, 1)
+  return report.applied.blockSize.value as number
 }
 
 function checkFiles(files: ModelFiles & { name: string }, decoding: DecodingOptions, asked: Asked): void {

@@ -19,17 +19,21 @@ export function extractionOf(rule: Extraction, where: string): Extract {
   return (answer) => answer.trim()
 }
 
-function byPattern({ regex, which }: Exclude<Extraction, string>, where: string): Extract {
-  let pattern: RegExp
+/** @throws UserError naming the key whose text is no regular expression */
+export function patternOf(regex: string, { key, where, flags }: { key: string; where: string; flags: string }): RegExp {
   try {
-    pattern = new RegExp(regex, "gu")
+    return new RegExp(regex, flags)
   } catch (cause) {
-    throw new UserError(`answer.regex is no regular expression: ${(cause as Error).message.split(": ").at(-1)}`, {
+    throw new UserError(`${key} is no regular expression: ${(cause as Error).message.split(": ").at(-1)}`, {
       where,
       fix: "mend it; in YAML it is best written between single quotes",
       cause,
     })
   }
+}
+
+function byPattern({ regex, which }: Exclude<Extraction, string>, where: string): Extract {
+  const pattern = patternOf(regex, { key: "answer.regex", where, flags: "gu" })
   return (answer) => {
     const found = [...answer.matchAll(pattern)].at(which === "last" ? -1 : 0)
     // The first group that took part, or all where there is none.

@@ -3,29 +3,39 @@
 import { createHash } from "node:crypto"
 import { UserError } from "../../errors.js"
 import { shown } from "../../readable.js"
+import type { Message } from "../../text/message.js"
 import { isStoredPicture, type StoredPicture } from "../documents/pictures.js"
-import type { Answered, Asked, Counted, Doc, DocPicture } from "../task/task.js"
+import type { Answered, Asked, Counted, Doc, DocPicture, TaskMetric } from "../task/task.js"
 import { picturesOf } from "../tasks/parts/document.js"
 import { letter } from "../tasks/parts/options.js"
 import { chosenByLikelihood } from "../tasks/text/by-likelihood.js"
-import { isSame, mostAlike } from "../text-match.js"
-import type { Extract } from "./extract.js"
-import { LLAVA_COLUMNS, llavaColumns } from "./llava.js"
-import type { PartValue } from "./part-metric.js"
-import type { TaskFileContent } from "./schema.js"
+import { ALIKE, type AlikeName, isSame, mostAlike } from "../text-match.js"
+import { type Extract, patternOf } from "./extract.js"
+import { JudgedMetric, type JudgedValue } from "./judged-metric.js"
+import { ASKED_TURN, LLAVA_COLUMNS, llavaQuestion, picturesIn, reworded, withPicturesInFront } from "./llava.js"
+import { type PartValue, partMetric } from "./part-metric.js"
+import { LIKELIHOOD, type TaskFileContent } from "./schema.js"
 import { filled, onlySlot, plain, slotsOf, valueIn } from "./template.js"
 
 /** Slots that are no columns. */
 const MADE = ["choices"]
 
+const isAlike = (score: string): score is AlikeName => Object.hasOwn(ALIKE, score)
+
 export class OwnQuestions {
   /** Columns that are read. */
   readonly columns: readonly string[]
-  readonly metricNames: readonly string[]
+  readonly metrics: readonly TaskMetric[]
+  /** Scores that are known of an answer alone, and those that all answers are judged by together. */
+  readonly #alike: readonly AlikeName[]
+  readonly #judged: readonly JudgedMetric[]
+  readonly #partPatterns: readonly { name: string; pattern: RegExp }[]
 
+  /** @throws UserError for a pattern that is none */
   constructor(
     private readonly content: TaskFileContent,
     private readonly extract: Extract,
+    where: string,
   ) {
     const { format, pictures, prompt, choices, target, score, parts, group } = content
     const listed = typeof choices === "string" ? [choices] : (choices ?? []).flatMap(slotsOf)
@@ -35,16 +45,26 @@ export class OwnQuestions {
       ...slotsOf(target),
       ...listed,
       ...[pictures ?? []].flat(),
-      parts ?? [],
+      typeof parts === "string" ? parts : [],
       group ?? [],
     ]
     this.columns = [...new Set([...read.flat()])].filter((column) => !made.includes(column))
-    this.metricNames = score.flatMap((name) => (name === "likelihood" ? ["acc", "acc_norm"] : [name]))
+    this.#alike = score.filter(isAlike)
+    const metrics = score.map((name) => {
+      if (name === LIKELIHOOD) return [partMetric("acc"), partMetric("acc_norm")]
+      return isAlike(name) ? partMetric(name, ALIKE[name].title) : new JudgedMetric(name)
+    })
+    this.metrics = metrics.flat()
+    this.#judged = this.metrics.filter((metric) => metric instanceof JudgedMetric)
+    this.#partPatterns = Object.entries(typeof parts === "object" ? parts : {}).map(([name, regex]) => ({
+      name,
+      pattern: patternOf(regex, { key: `parts.${name}`, where, flags: "iu" }),
+    }))
   }
 
   /** The columns of a document, with those that its format makes. */
   view(doc: Doc): Doc {
-    return this.content.format === "llava" ? llavaColumns(doc) : doc
+    return this.content.format === "llava" ? llavaQuestion(doc).columns : doc
   }
 
   ask(doc: Doc): Asked {
@@ -53,11 +73,15 @@ export class OwnQuestions {
     const choices = this.#choices(view)
     const lines = choices.map((choice, i) => filled(choice_format, { letter: letter(i), choice }))
     const context = filled(prompt, choices.length === 0 ? view : { ...view, choices: lines })
-    const pictures = (): DocPicture[] => this.#pictures(doc)
+    const conversation = this.#conversation(doc, context)
+    const pictures = (): DocPicture[] => conversation?.pictures() ?? this.#pictures(doc)
     return {
       context,
       get pictures() {
         return pictures()
+      },
+      get messages() {
+        return conversation?.messages()
       },
       ...(this.#byLikelihood && { choices: choices.map((choice) => (/\s$/.test(context) ? choice : ` ${choice}`)) }),
       ...(isPlain && { plain: true }),
@@ -101,21 +125,53 @@ export class OwnQuestions {
       : {}
     const text = this.extract(answered.text, choices)
     const references = this.references(doc)
-    for (const name of this.content.score)
-      if (name !== "likelihood") scores[name] = text === undefined ? 0 : mostAlike(name, text, references)
+    for (const name of this.#alike) scores[name] = text === undefined ? 0 : mostAlike(name, text, references)
+    const part = this.#part(view, references)
+    const value = (score: number): number | PartValue => (part === undefined ? score : { score, part })
+    const judged: JudgedValue = { pred: text ?? "", answer: references, ...(part !== undefined && { part }) }
     return {
-      values: Object.fromEntries(Object.entries(scores).map(([name, score]) => [name, this.#value(score, view)])),
+      values: {
+        ...Object.fromEntries(Object.entries(scores).map(([name, score]) => [name, value(score)])),
+        ...Object.fromEntries(this.#judged.map(({ name }) => [name, judged])),
+      },
       unread: text === undefined && !this.#byLikelihood,
     }
   }
 
   get #byLikelihood(): boolean {
-    return this.content.score.includes("likelihood")
+    return this.content.score.includes(LIKELIHOOD)
   }
 
-  #value(score: number, view: Doc): number | PartValue {
+  /** Which part of the documents it is of; undefined where there are none, or it is of none of them. */
+  #part(view: Doc, references: readonly string[]): string | undefined {
     const { parts } = this.content
-    return parts === undefined ? score : { score, part: plain(valueIn(view, parts), parts) }
+    if (typeof parts === "string") return plain(valueIn(view, parts), parts)
+    return this.#partPatterns.find(({ pattern }) => pattern.test(references[0]))?.name
+  }
+
+  /** Of a record in which more is said than one question with at most one picture: all of it, as it is trained on. */
+  #conversation(doc: Doc, context: string): { messages(): Message[]; pictures(): DocPicture[] } | undefined {
+    const { format, prompt, plain: isPlain } = this.content
+    if (format !== "llava" || isPlain) return undefined
+    const { before: all, question } = llavaQuestion(doc)
+    const isSystemAsked = slotsOf(prompt).includes("system")
+    const before = isSystemAsked ? all.filter(({ role }) => role !== "system") : all
+    const places = picturesIn([...before, question])
+    // Of a record with several answers, pictures may be those of later questions.
+    if (before.length === 0 && places <= 1 && !(ASKED_TURN in doc)) return undefined
+    const isAsItStands = onlySlot(prompt) === "question"
+    const messages = [...before, isAsItStands ? question : reworded(question, context)]
+    return {
+      messages: () => (places > 0 ? messages : withPicturesInFront(messages, this.#pictures(doc).length)),
+      pictures: () => {
+        const pictures = this.#pictures(doc)
+        if (pictures.length < places)
+          throw new UserError(`the text has places for ${places} pictures, and there are ${pictures.length}`, {
+            fix: "write one <image> for each picture",
+          })
+        return places > 0 ? pictures.slice(0, places) : pictures
+      },
+    }
   }
 
   #choices(view: Doc): string[] {

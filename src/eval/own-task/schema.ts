@@ -2,11 +2,10 @@
 
 import { z } from "zod"
 import { shown } from "../../readable.js"
-import { ALIKE, type AlikeName } from "../text-match.js"
+import { isMetric, metricName, metricNames } from "../metrics.js"
 
-const names = Object.keys(ALIKE) as [AlikeName, ...AlikeName[]]
-const SCORES: readonly string[] = [...names, "likelihood"]
-type ScoreName = AlikeName | "likelihood"
+/** Scored by the model, not by the words of its answer. */
+export const LIKELIHOOD = "likelihood"
 
 const extraction = z.union([
   z.enum(["whole", "first line", "letter", "number", "yes or no"]),
@@ -60,22 +59,26 @@ export const taskFileSchema = z
     answer: extraction.default("whole"),
     score: z
       .union([z.string(), z.array(z.string()).min(1)])
-      .transform((score) => [score].flat() as ScoreName[])
+      .transform((score) => [score].flat())
       .default(["exact"]),
     generation: generation.default({}),
-    parts: z.string().optional(),
+    /** A column that names the part; or parts with patterns, of which the first that the right answer matches counts. */
+    parts: z.union([z.string(), z.record(z.string(), z.string().min(1))]).optional(),
     group: z.string().optional(),
   })
   .superRefine((file, { addIssue }) => {
     const needsChoices = (key: string): void =>
       addIssue({ code: "custom", path: [key], message: "needs choices: name the column that has them, or list them" })
-    const unknown = file.score.find((name) => !SCORES.includes(name))
-    if (unknown !== undefined)
-      addIssue({ code: "custom", path: ["score"], message: `${shown(unknown)} is none of ${SCORES.join(", ")}` })
+    const wrongScore = (message: string): void => addIssue({ code: "custom", path: ["score"], message })
+    const unknown = file.score.find((name) => name !== LIKELIHOOD && !isMetric(name))
+    if (unknown !== undefined) wrongScore(`${shown(unknown)} is none of ${[...metricNames(), LIKELIHOOD].join(", ")}`)
+    const names = file.score.map(metricName)
+    const twice = names.find((name, i) => names.indexOf(name) < i)
+    if (twice !== undefined) wrongScore(`${twice} stands twice in it`)
     if (file.choices !== undefined) return
     if (file.target_is !== "text") needsChoices("target_is")
     if (file.answer === "letter") needsChoices("answer")
-    if (file.score.includes("likelihood")) needsChoices("score")
+    if (file.score.includes(LIKELIHOOD)) needsChoices("score")
   })
 
 export type TaskFileContent = z.output<typeof taskFileSchema>

@@ -23,7 +23,9 @@ export interface FilledTable {
 /** Scores that are known of a model, by task and metric. */
 export type KnownScores = ReadonlyMap<string, OwnCell>
 
-export const scoreKey = (task: string, metric: string): string => `${task}/${metric}`
+/** @param part of the documents */
+export const scoreKey = (task: string, metric: string, part?: string): string =>
+  part === undefined ? `${task}/${metric}` : `${task}/${metric}/${part}`
 
 /** The tasks of a table, each once. */
 export const tasksOf = ({ columns }: PaperTable): string[] => [
@@ -31,11 +33,18 @@ export const tasksOf = ({ columns }: PaperTable): string[] => [
 ]
 
 /**
- * @param repeats finds the row of the paper that a model is
+ * @param model its name decides which row of the paper it repeats; else its block size, where the rows are block sizes
  * @param whyNot of tasks that were not run
  */
-export function ownRow(paper: PaperTable, model: string, known: KnownScores, whyNot: (task: string) => string): OwnRow {
-  const repeats = rowOf(paper.rows, model)
+export function ownRow(
+  paper: PaperTable,
+  { model, blockSize }: { model: string; blockSize?: number },
+  known: KnownScores,
+  whyNot: (task: string) => string,
+): OwnRow {
+  const named = rowOf(paper.rows, model)
+  const repeats =
+    named >= 0 ? named : paper.rows.findIndex((row) => row.blockSize !== undefined && row.blockSize === blockSize)
   return {
     model,
     ...(repeats >= 0 && { repeats }),

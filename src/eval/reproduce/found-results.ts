@@ -11,6 +11,8 @@ import { type KnownScores, type OwnCell, scoreKey } from "./filled-table.js"
 export interface FoundResults {
   model: string
   scores: KnownScores
+  /** Where it was said how many tokens are denoised together. */
+  blockSize?: number
   file: string
 }
 
@@ -24,7 +26,9 @@ export function findResults(folder: string): FoundResults[] {
     .sort()
     .flatMap((file) => {
       const json = readJsonObject(file)
-      return isObject(json.results) ? [{ model: modelOf(json), scores: scoresOf(json), file }] : []
+      if (!isObject(json.results)) return []
+      const blockSize = blockSizeOf(json)
+      return [{ model: modelOf(json), scores: scoresOf(json), file, ...(blockSize !== undefined && { blockSize }) }]
     })
 }
 
@@ -44,6 +48,14 @@ function modelOf({ model_name, config, model_source }: Json): string {
   const args = isObject(config) && typeof config.model_args === "string" ? config.model_args : ""
   const pretrained = /(?:^|,)pretrained=([^,]+)/.exec(args)?.[1]
   return pretrained ?? String(model_name ?? model_source ?? "unknown")
+}
+
+/** Of our own files, as ablations of block sizes write them. */
+function blockSizeOf({ diffusionvl }: Json): number | undefined {
+  const run = isObject(diffusionvl) && isObject(diffusionvl.run) ? (diffusionvl.run as Json) : undefined
+  const [task] = Array.isArray(run?.tasks) ? run.tasks : []
+  const size = isObject(task) && isObject(task.decoding) ? task.decoding.blockSize : undefined
+  return typeof size === "number" ? size : undefined
 }
 
 function scoresOf(json: Json): KnownScores {

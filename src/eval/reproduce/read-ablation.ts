@@ -4,29 +4,26 @@ import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { isObject, type Json, readJsonObject } from "../../checkpoint/json.js"
 import { modelTitle } from "../../readable.js"
-import type { ReportInput } from "../ablate/report.js"
-import type { Measured } from "../measure.js"
+import type { Measured, MeasuredScore } from "../ablate/measured.js"
+import type { TableInput } from "../ablate/report.js"
 
 /** The report.json of the first of the folders that has one. */
 export function findAblation(folders: readonly string[]): string | undefined {
   return folders.map((folder) => join(folder, "report.json")).find((file) => existsSync(file))
 }
 
-/** Without the questions and answers, which are not in it. */
-export type Ablation = Omit<ReportInput, "questions" | "metrics"> & {
-  questions: { length: number }
-  metrics: { name: string; title: string }[]
-}
+/** Without the answers, which are not in it. */
+export type Ablation = TableInput & { command: string }
 
 export function readAblation(file: string): Ablation {
-  const { title, command, questions, metrics, concurrent, results } = readJsonObject(file)
+  const { title, command, concurrent, results } = readJsonObject(file)
   const all = (results as Json[]).filter(isObject)
+  // A column may be called like the model's path, which stands behind the columns.
   const before = Object.keys(all[0] ?? {}).slice(0, Object.keys(all[0] ?? {}).indexOf("decoding"))
   const isOfSizes = before.includes("block size")
   const columns = isOfSizes ? ["block size"] : before
   return {
-    ...{ command: String(command), concurrent: Number(concurrent), questions: { length: Number(questions) } },
-    metrics: (metrics as string[]).map((name) => ({ name, title: name })),
+    ...{ command: String(command), concurrent: Number(concurrent) },
     plan: { title: String(title), text: "", columns, variants: [] },
     results: all.map((result) => {
       const model = String(result.model)
@@ -35,9 +32,25 @@ export function readAblation(file: string): Ablation {
         ...{ key: "", curve: isOfSizes ? "block sizes" : cells[0], label: cells.at(-1) ?? "" },
         ...{ cells, model, decoding: {} },
       }
-      return { variant, measured: { ...(result as unknown as Measured), answers: [] } }
+      return { variant, measured: measuredIn(result) }
     }),
   }
+}
+
+/** Reports of before have the scores of one task, by the metrics' names. */
+function measuredIn({ scores, questions, ...measured }: Json): Measured {
+  const documents = Number(measured.documents ?? questions)
+  const before = ([metric, { mean, error }]: [string, Json]): [string, MeasuredScore] => [
+    metric,
+    {
+      ...{ task: "questions", metric, title: metric, value: Number(mean), standardError: Number(error) },
+      ...{ scale: 100, documents },
+    },
+  ]
+  const known = Object.entries(scores as Record<string, Json>).map((entry) =>
+    "mean" in entry[1] ? before(entry) : (entry as unknown as [string, MeasuredScore]),
+  )
+  return { ...(measured as unknown as Measured), documents, scores: Object.fromEntries(known) }
 }
 
 /** "block-diffusion/model" is called by its training. */

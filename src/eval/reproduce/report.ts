@@ -55,12 +55,12 @@ function smallContent(of: SmallTable, rows: readonly SmallRow[]): Content {
 }
 
 function ablationContent({ text, found }: NonNullable<ReproducedPage["ablation"]>, command: string): Content {
-  const charts = chartsOf(found.results, found.metrics)
+  const charts = chartsOf(found.results)
   return [
     html`<p>${text}</p>`,
     tableHtml(tableOf(found)),
     charts.length > 0 &&
-      html`<p class="soft">Bars are one standard error over ${counted(found.questions.length, "question")}.</p><div class="charts">${charts}</div>`,
+      html`<p class="soft">Bars are one standard error over ${counted(found.results[0].measured.documents, "question")}.</p><div class="charts">${charts}</div>`,
     found.command !== command && [html`<p class="soft">Measured by</p>`, preformatted(found.command)],
   ]
 }

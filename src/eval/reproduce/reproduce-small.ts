@@ -1,8 +1,11 @@
 /** What stands for a table of the paper on a small machine: models and questions that fit it. */
 
 import { existsSync } from "node:fs"
-import { openDocuments } from "../documents/documents.js"
-import { closeTasks, type OpenTask } from "../run/open-tasks.js"
+import { join } from "node:path"
+import { explaining } from "../../checkpoint/files.js"
+import { makeFolder } from "../../make-folder.js"
+import { writeTaskFile } from "../own-task/task-file.js"
+import { closeTasks, type OpenTask, openTasks } from "../run/open-tasks.js"
 import { type OwnCell, scoreKey } from "./filled-table.js"
 import { type RunModel, type RunTasksOptions, runModel, runOpen } from "./run-tasks.js"
 import type { SmallTable } from "./small.js"
@@ -13,7 +16,7 @@ export interface SmallRow {
   cells: (OwnCell | { why: string })[]
 }
 
-/** Each model decodes as its folder says. */
+/** Each model decodes as its folder says. The tasks' files are written beside the runs, which are scored anew with them. */
 export async function reproduceSmall(
   table: SmallTable,
   options: Omit<RunTasksOptions, "compat">,
@@ -21,15 +24,20 @@ export async function reproduceSmall(
 ): Promise<SmallRow[]> {
   const rows: SmallRow[] = []
   const opened: OpenTask[] = []
+  const folder = join(options.out, "tasks")
+  explaining(folder, () => makeFolder(folder))
   try {
-    for (const { task, file, imageRoot } of table.tasks)
-      opened.push({ name: task.name, task, documents: await openDocuments(file, { imageRoot }), data: file })
+    for (const content of table.tasks) {
+      const file = join(folder, `${content.task}.yaml`)
+      await writeTaskFile(file, content)
+      opened.push(...(await openTasks([file])))
+    }
     for (const { title, type, model } of table.models) {
       const whyNot = new Map<string, string>()
-      const scores = await runOpen(model, opened, { ...options, compat: false }, run, whyNot)
+      const { scores } = await runOpen(model, opened, { ...options, compat: false }, run, whyNot)
       const cells = table.columns.map(
-        ({ task, metric }) =>
-          scores.get(scoreKey(task, metric)) ?? { why: whyNot.get(task) ?? "nothing of this kind was asked" },
+        ({ task, metric, part }) =>
+          scores.get(scoreKey(task, metric, part)) ?? { why: whyNot.get(task) ?? "nothing of this kind was asked" },
       )
       rows.push({ title, type, cells })
     }

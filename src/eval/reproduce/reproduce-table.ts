@@ -15,7 +15,7 @@ export interface ReproduceTableOptions extends Omit<RunTasksOptions, "compat"> {
 
 const NO_MODEL = "no model was given for it, and none is on this machine"
 
-/** Decoded and counted as the authors do: blocks of 8 tokens in 8 steps, static low-confidence remasking, 128 tokens, greedy. */
+/** Decoded and counted as the authors do: blocks of 8 tokens in 8 steps (table 4: of as many steps as tokens), static low-confidence remasking, 128 tokens, greedy. */
 export async function reproduceTable(
   paper: PaperTable,
   { models, results = [], ...options }: ReproduceTableOptions,
@@ -26,16 +26,19 @@ export async function reproduceTable(
   const wanted = models ?? hubs.filter((hub) => localCopy(hub) !== undefined)
   const own: FilledTable["own"] = []
   for (const model of new Set([...wanted, ...found.map(({ model }) => model)])) {
-    const known = new Map<string, OwnCell>(
-      found.filter((one) => one.model === model).flatMap(({ scores }) => [...scores]),
-    )
+    const before = found.filter((one) => one.model === model)
+    const known = new Map<string, OwnCell>(before.flatMap(({ scores }) => [...scores]))
+    const blockSize = before.find(({ blockSize }) => blockSize !== undefined)?.blockSize
     const missing = tasksOf(paper).filter((task) => isMissing(paper, task, known))
     if (!wanted.includes(model)) {
-      own.push(ownRow(paper, model, known, () => "it is not among the results that were given"))
+      own.push(ownRow(paper, { model, blockSize }, known, () => "it is not among the results that were given"))
       continue
     }
-    const { scores, whyNot } = await runTasks(model, missing, { ...options, compat: true }, run)
-    own.push(ownRow(paper, model, new Map([...known, ...scores]), (task) => whyNot.get(task) ?? "it has no score"))
+    const { stepPerToken } = paper
+    const how = { ...options, compat: true, ...(stepPerToken && { stepPerToken }) }
+    const { whyNot, ...ran } = await runTasks(model, missing, how, run)
+    const asked = { model, blockSize: blockSize ?? ran.blockSize }
+    own.push(ownRow(paper, asked, new Map([...known, ...ran.scores]), (task) => whyNot.get(task) ?? "it has no score"))
   }
   return { paper, own }
 }

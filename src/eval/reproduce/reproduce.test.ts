@@ -2,16 +2,20 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import type { Subject } from "../answerer/subject.js"
+import { rescore } from "../results/rescore.js"
+import { scoreRun } from "../results/score-run.js"
 import type { ScoredRun } from "../results/scored-run.js"
 import type { MetricResult, TaskResult } from "../results/task-result.js"
+import { evaluate } from "../run/evaluate.js"
+import type { Asked } from "../task/task.js"
 import { allTasks } from "../tasks/index.js"
 import { tasksOf } from "./filled-table.js"
 import { findResults } from "./found-results.js"
 import { PAPER_TABLES } from "./paper/index.js"
-import { questionTask } from "./question-task.js"
 import { readAblation } from "./read-ablation.js"
 import { reproducedPage } from "./report.js"
-import { reproduceSmall } from "./reproduce-small.js"
+import { reproduceSmall, smallNotRun } from "./reproduce-small.js"
 import { notRun, reproduceTable } from "./reproduce-table.js"
 import { filledRows } from "./rows.js"
 import type { RunModel } from "./run-tasks.js"
@@ -109,6 +113,17 @@ describe("a table filled", () => {
   })
 })
 
+/** Answers without a model. */
+const answering = (answer: (context: string, asked: Asked) => string): Subject => ({
+  record: { name: "scripted", fingerprint: "x" },
+  separator: "<|im_end|>",
+  check() {},
+  open: async () => ({
+    record: { name: "scripted", fingerprint: "x" },
+    answer: async (asked) => ({ raw: answer(asked.context, asked), tokens: 2, forwards: 2, ended: true }),
+  }),
+})
+
 describe("on a small machine", () => {
   it.each(["table1", "table2", "table3"] as const)(
     "%s asks the built-in models questions that are in the package",
@@ -134,34 +149,60 @@ describe("on a small machine", () => {
       expect(rows.slice(0, 2).flatMap(({ cells }) => cells)).toEqual(
         Array.from({ length: 2 * table.columns.length }, () => expect.objectContaining({ value: 0.7 })),
       )
-      expect(rows.length).toBe(name === "table3" ? 3 : 2)
+      expect(rows.length).toBe(name === "table3" ? 4 : 2)
+      // What makes the rows that are missing is said.
+      if (name === "table3")
+        expect(smallNotRun(rows).join("\n")).toMatch(/full diffusion.*smollm2-sees\/run\.mjs --out/)
     },
   )
 
   it("has models and questions of a run, where one is given", () => {
     const table = smallTable("table3", "/run")
     expect(table.models.map(({ model }) => model)).toContain("/run/block-diffusion/model")
-    expect(table.tasks.map(({ file }) => file)).toEqual(["/run/questions.jsonl", "/run/heldOutCaptions.jsonl"])
+    expect(table.tasks.map(({ data }) => data)).toEqual(["/run/questions.jsonl", "/run/heldOutCaptions.jsonl"])
     expect(smallAblation("table4", "/run").training?.model).toBe("/run/connector/model")
     expect(tasksOf(PAPER_TABLES.table2)).toEqual(["seedbench", "ai2d", "chartqa", "realworldqa", "muirbench"])
   })
 })
 
-it("asks the last question of a conversation, and counts each kind of question apart", () => {
-  const exact = (answer: string, right: string) => Number(answer === right)
-  const task = questionTask("q", "Q", 8, [
-    { name: "all", title: "all", score: exact },
-    { name: "yes", title: "yes", score: exact, about: (right) => right === "yes" },
-  ])
+it("counts each kind of question apart, and leaves runs that are scored anew", async () => {
   const turn = (from: string, value: string) => ({ from, value })
-  const doc = {
-    conversations: [turn("system", "s"), turn("human", "<image>\nIs it?"), turn("gpt", "no")],
-    image: { bytes: new Uint8Array([1]), path: "p" },
+  const record = (right: string) => ({
+    conversations: [turn("system", "s"), turn("human", "Is it?"), turn("gpt", right)],
+  })
+  writeFileSync(
+    join(root, "questions.jsonl"),
+    ["yes", "red", "circle"].map((right) => JSON.stringify(record(right))).join("\n"),
+  )
+  writeFileSync(join(root, "heldOutCaptions.jsonl"), JSON.stringify(record("It is: cat. It is small.")))
+  const table = smallTable("table3", root)
+  const run: RunModel = async (name, tasks, { out }) => {
+    const subject = answering((context, asked) => (asked.messages?.[0].role === "system" ? "red" : context))
+    const { record, tasks: answered } = await evaluate({
+      subject: { ...subject, record: { name, fingerprint: name } },
+      tasks,
+      out,
+    })
+    return scoreRun(
+      record,
+      answered.map(({ open, record, answers }) => ({ ...open, record, answers })),
+      { out },
+    )
   }
-  expect(task.generation).toEqual({ gen_length: 8 })
-  expect(task.ask(doc)).toMatchObject({ context: "Is it?", pictures: [{ name: "p" }] })
-  expect(task.count(doc, { text: "no" }, {}).values).toEqual({ all: 1 })
-  expect(() => task.ask({ conversations: [] })).toThrow("no question with its answer")
+  const rows = await reproduceSmall(table, { out: join(root, "small") }, run)
+  const values = rows[0].cells.map((cell) => ("value" in cell ? [cell.value, cell.documents] : cell))
+  expect(values).toEqual([
+    [1 / 3, 3],
+    [0, 1],
+    [0, 1],
+    [1, 1],
+    [0, 1],
+    [0, 1],
+  ])
+  const folder = join(root, "small", "autoregressive")
+  const again = await rescore(folder, { out: join(root, "again") })
+  expect(again.tasks.map(({ result }) => result.task)).toEqual(["easy_vqa", "captions"])
+  expect(again.tasks[0].result.metrics[0].value).toBeCloseTo(1 / 3)
 })
 
 it("shows an ablation that was made before, beside what the paper says", () => {

@@ -10,12 +10,19 @@ import type { ScoredRun } from "../results/scored-run.js"
 import { evaluate, type Observer } from "../run/evaluate.js"
 import { closeTasks, type OpenTask, openTasks } from "../run/open-tasks.js"
 import { sentenceOf } from "../run/survey.js"
+import type { MetricTools } from "../task/task.js"
 import { type OwnCell, scoreKey } from "./filled-table.js"
 
 export interface RunTasksOptions {
   out: string
   /** As the authors decode and count. */
   compat: boolean
+  /** With as many steps as a block has tokens, and the block size on record. */
+  stepPerToken?: boolean
+  /** Where the documents of tasks are, in the place of their own. */
+  data?: ReadonlyMap<string, string>
+  /** What scores are computed with. */
+  tools?: MetricTools
   limit?: number
   concurrent?: number
   dtype?: DType | "auto"
@@ -28,18 +35,23 @@ export interface RunTasksOptions {
 /** Answers and scores; a parameter, so that tables can be filled without models. */
 export type RunModel = (model: string, tasks: readonly OpenTask[], options: RunTasksOptions) => Promise<ScoredRun>
 
-export const runModel: RunModel = async (model, tasks, { out, compat, dtype, device, signal, ...options }) => {
+export const runModel: RunModel = async (model, tasks, options) => {
+  const { out, compat, stepPerToken, dtype, device, tools, signal, data: _, ...others } = options
   const subject = await localSubject(model, { compat, dtype, device, signal })
-  const { record, tasks: answered } = await evaluate({ subject, tasks, out, compat, signal, ...options })
+  const { blockSize } = subject
+  const decoding = stepPerToken && blockSize !== undefined ? { blockSize, steps: blockSize } : undefined
+  const { record, tasks: answered } = await evaluate({ subject, tasks, out, compat, decoding, signal, ...others })
   return scoreRun(
     record,
     answered.map(({ open, record, answers }) => ({ ...open, record, answers })),
-    { out, signal },
+    { out, signal, ...(tools && { tools }) },
   )
 }
 
 export interface TasksRun {
   scores: Map<string, OwnCell>
+  /** Where it was asked for. */
+  blockSize?: number
   /** Why a task was not run. */
   whyNot: Map<string, string>
 }
@@ -53,15 +65,18 @@ export async function runTasks(
 ): Promise<TasksRun> {
   const whyNot = new Map<string, string>()
   const opened: OpenTask[] = []
+  const { data, signal } = options
   try {
     for (const name of names) {
       try {
-        opened.push(...(await openTasks([name], { download: { signal: options.signal } })))
+        const own = data?.get(name)
+        const where = own === undefined ? {} : { data: new Map([[name, own]]) }
+        opened.push(...(await openTasks([name], { ...where, download: { signal } })))
       } catch (error) {
-        whyNot.set(name, reason(error))
+        whyNot.set(name, reasonOf(error))
       }
     }
-    return { scores: await runOpen(model, opened, options, run, whyNot), whyNot }
+    return { ...(await runOpen(model, opened, options, run, whyNot)), whyNot }
   } finally {
     closeTasks(opened)
   }
@@ -74,26 +89,30 @@ export async function runOpen(
   options: RunTasksOptions,
   run: RunModel,
   whyNot: Map<string, string>,
-): Promise<Map<string, OwnCell>> {
+): Promise<Omit<TasksRun, "whyNot">> {
   const scores = new Map<string, OwnCell>()
-  if (tasks.length === 0) return scores
+  let blockSize: number | undefined
+  if (tasks.length === 0) return { scores }
   try {
     const out = join(options.out, modelTitle(model).replaceAll(/[^\w.-]+/g, "-"))
-    const { tasks: scored } = await run(model, tasks, { ...options, out })
+    const { tasks: scored, run: record } = await run(model, tasks, { ...options, out })
+    blockSize = record?.tasks[0]?.decoding.blockSize
     for (const { result } of scored)
-      for (const { value, scale, certainty, documents, name, problem } of result.metrics) {
+      for (const { value, scale, certainty, documents, name, problem, parts } of result.metrics) {
+        for (const { name: part, score, count } of parts)
+          scores.set(scoreKey(result.task, name, part), { value: score, scale, documents: count })
         if (value !== null)
           scores.set(scoreKey(result.task, name), { value, scale, documents, ...(certainty && { certainty }) })
         else if (problem !== undefined) whyNot.set(result.task, problem)
       }
   } catch (error) {
-    for (const { name } of tasks) whyNot.set(name, reason(error))
+    for (const { name } of tasks) whyNot.set(name, reasonOf(error))
   }
-  return scores
+  return { scores, ...(blockSize !== undefined && { blockSize }) }
 }
 
 /** @throws what is no fault of model or data */
-function reason(error: unknown): string {
+export function reasonOf(error: unknown): string {
   if (error instanceof UserError) return sentenceOf(error)
   throw error
 }

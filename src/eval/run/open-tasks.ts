@@ -33,11 +33,15 @@ export interface OpenTasksOptions {
 }
 
 /**
- * @param names of tasks or groups, wildcards allowed; or paths of task files
+ * @param names of tasks or groups, wildcards allowed; or paths of task files; or what such a file will say
  * @throws UserError for names that mean nothing, data that is not there, and columns that it lacks
  */
-export async function openTasks(names: readonly string[], options: OpenTasksOptions = {}): Promise<OpenTask[]> {
+export async function openTasks(
+  names: readonly (string | FileTask)[],
+  options: OpenTasksOptions = {},
+): Promise<OpenTask[]> {
   const tasks = names.flatMap((name): Named[] => {
+    if (typeof name !== "string") return [{ name: name.file, task: name }]
     if (!isTaskFile(name)) return findTasks([name]).map((task) => ({ name: task.name, task }))
     const file = resolve(name)
     return [{ name: file, task: readTaskFile(file) }]
@@ -93,8 +97,9 @@ async function openTask({ name, task }: Named, options: OpenTasksOptions): Promi
       where: task.name,
       fix: `say where it is: --data ${task.name}=FILE`,
     })
-  const documents = await openDocuments(from, { split: task.source, ...own?.open, download })
+  const opened = await openDocuments(from, { split: task.source, ...own?.open, download })
   try {
+    const documents = own?.expand ? await own.expand(opened) : opened
     requireColumns(name, task, documents)
     const shown = await shownTask(task, options)
     const examples = data.get(`${task.name}${EXAMPLES}`)
@@ -104,7 +109,7 @@ async function openTask({ name, task }: Named, options: OpenTasksOptions): Promi
       ...(examples !== undefined && { examples: lasting(examples) }),
     }
   } catch (error) {
-    documents.close()
+    opened.close()
     throw error
   }
 }

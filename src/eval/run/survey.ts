@@ -43,8 +43,8 @@ export async function* survey(
 
 /** A hash of all that is asked. */
 export function askedHash(asked: Asked, pictures = picturesHash(asked)): string {
-  const { context, choices, plain } = asked
-  return hashOf(JSON.stringify([context, choices, plain, pictures]))
+  const { context, choices, plain, messages } = asked
+  return hashOf(JSON.stringify([context, choices, plain, pictures, ...(messages ? [messages] : [])]))
 }
 
 function surveyedOf(task: Task, index: number, doc: Doc): Surveyed {

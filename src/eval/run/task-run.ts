@@ -25,6 +25,8 @@ export interface TaskRunOptions {
 export interface AnswerOptions {
   /** Answers that are decoded at the same time. */
   concurrent: number
+  /** Answers that are asked for now. @default all that are missing */
+  most?: number
   signal?: AbortSignal
   onAnswer?: (answer: KeptAnswer) => void
 }
@@ -75,12 +77,18 @@ export class TaskRun {
     return [...this.answers.values()].filter(({ failed }) => failed !== undefined)
   }
 
+  /** Asks the first document that can be asked, and keeps nothing. */
+  async warmUp(answerer: Answerer, signal = new AbortController().signal): Promise<void> {
+    const first = this.missing.find(({ failed }) => failed === undefined)
+    if (first) await this.#answered(answerer, first, signal)
+  }
+
   /**
    * Documents are read when their turn comes.
    * @throws what the answerer throws, when nothing can be answered any more; the reason of `signal` when it is aborted
    */
-  async answer(answerer: Answerer, { concurrent, signal, onAnswer }: AnswerOptions): Promise<void> {
-    const asked = this.missing
+  async answer(answerer: Answerer, { concurrent, most, signal, onAnswer }: AnswerOptions): Promise<void> {
+    const asked = this.missing.slice(0, most)
     const stop = new AbortController()
     const signals = AbortSignal.any([stop.signal, ...(signal ? [signal] : [])])
     const one = async function* (this: TaskRun, index: number) {
@@ -104,7 +112,7 @@ export class TaskRun {
         throw error
       }
     }
-    this.missing = []
+    this.missing = this.missing.slice(asked.length)
   }
 
   async #answered(answerer: Answerer, { index, asked, failed }: Surveyed, signal: AbortSignal) {

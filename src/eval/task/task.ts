@@ -4,6 +4,7 @@
  */
 
 import type { TextEncoder } from "../../models/encoders/text-encoder.js"
+import type { Message } from "../../text/message.js"
 import type { PythonRandom } from "./python-random.js"
 
 /** A row of a data file: column -> value. Pictures are as they lie in the file, not yet decoded. */
@@ -39,6 +40,11 @@ export interface Asked {
    * @throws UserError where there are none, or no pictures
    */
   readonly pictures: readonly DocPicture[]
+  /**
+   * The whole conversation, where more was said than the context: it is asked as it stands, `pictures` in the order of its image
+   * parts, and the context is its last question in words.
+   */
+  readonly messages?: readonly Message[]
   /** The answers to choose from, for tasks that are scored by likelihood; each continues the context. */
   choices?: readonly string[]
   /** The context is text that the model continues as it stands, without its chat template: for base models, and for perplexity. @default false */
@@ -86,9 +92,16 @@ export interface PartScore {
 
 export interface TaskMetric {
   name: string
+  /** Column of a report. @default the name */
+  readonly title?: string
   higherIsBetter: boolean
   /** Why it is not computed here; its keys are in the results, without a value. */
   unavailable?: string
+  /**
+   * Looks for what `prepare` needs, before anything is asked.
+   * @throws UserError where it is not there
+   */
+  require?(tools: MetricTools): Promise<unknown>
   /**
    * What needs a model, once for all values, before `aggregate` gets them; resampling does not repeat it.
    * @throws UserError where `tools` lack what is needed

@@ -21,9 +21,11 @@ export const bestRescaledF = (raw: readonly number[]): number =>
 
 const bertScoreMetric: TaskMetric = {
   name: "detailcaps_BERTScore",
+  title: "BERTScore",
   higherIsBetter: true,
   scale: 1,
   number: Number,
+  require: ({ encoder }) => encoder(),
   async prepare(values, { encoder: load, signal }) {
     if (values.length === 0) return []
     const encoder = await load()

@@ -15,6 +15,8 @@ export interface PaperRow {
   samples?: string
   /** In the order of the columns; "-" where the paper has nothing. */
   cells: readonly string[]
+  /** Where rows are block sizes: that of the model. */
+  blockSize?: number
   /** What has this name on the hub. */
   hub?: string
 }
@@ -25,6 +27,8 @@ export interface PaperTable {
   /** What it is about, in a sentence. */
   text: string
   columns: readonly PaperColumn[]
+  /** Decoded with as many steps as a block has tokens; the others in 8. */
+  stepPerToken?: boolean
   rows: readonly PaperRow[]
 }
 

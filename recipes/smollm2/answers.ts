@@ -1,8 +1,8 @@
 /** Answers to many questions, their forwards computed together. */
 
-import { UserError } from "../errors.js"
-import { type GenerateOptions, generate } from "../generate/generate.js"
-import type { Session } from "../generate/session.js"
+import { UserError } from "../../src/errors.js"
+import { type GenerateOptions, generate } from "../../src/generate/generate.js"
+import type { Session } from "../../src/generate/session.js"
 
 export interface Answer {
   text: string
