@@ -65,10 +65,13 @@ const isFile = (problem: string): boolean => problem.startsWith("it is a file")
 
 /** Sentences about what was counted as wrong, or left out. */
 export function notesOf(tasks: readonly TaskResult[]): string[] {
-  return tasks.flatMap(({ task, unread, failed, missing, documents: { effective } }) => {
+  return tasks.flatMap(({ task, likelihood, unread, failed, missing, documents: { effective } }) => {
     const named = ({ count, first }: { count: number; first: number[] }): string =>
       `${first.join(", ")}${count > first.length ? ", …" : ""}`
     return [
+      ...(typeof likelihood === "object"
+        ? [`${task}: likelihoods are bounds, estimated from ${likelihood.samples} samples (seed ${likelihood.seed})`]
+        : []),
       ...(unread.count > 0
         ? [`${task}: ${unread.count} of ${effective} answers could not be read (documents ${named(unread)})`]
         : []),

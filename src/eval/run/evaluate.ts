@@ -6,7 +6,10 @@ import { explaining, requireFreeSpace, sweepPartials } from "../../checkpoint/fi
 import { lockFolder } from "../../checkpoint/lock.js"
 import { UserError } from "../../errors.js"
 import { makeFolder } from "../../make-folder.js"
+import { requireBound } from "../../paradigms/check-bound.js"
 import type { DecodingOptions } from "../../paradigms/decoding-options.js"
+import type { LikelihoodBound } from "../../paradigms/paradigm.js"
+import { type AnyParadigm, paradigms } from "../../paradigms/registry.js"
 import { AnswerFile, hashedName } from "../answer-file.js"
 import type { ReuseStatistics } from "../answerer/answerer.js"
 import type { Subject } from "../answerer/subject.js"
@@ -36,6 +39,11 @@ export interface EvaluateOptions {
   kwargs?: GenerationOptions
   /** Options of decoding; they win. */
   decoding?: DecodingOptions
+  /**
+   * Of tasks that are scored by likelihood, on diffusion models: estimates of the bound that training lowers. Of other models it is
+   * the exact likelihood in any case. @default exact
+   */
+  bound?: LikelihoodBound
   /** Answers that are decoded at the same time. @default 8 */
   concurrent?: number
   /** What was typed, for the record. */
@@ -72,6 +80,13 @@ export interface Evaluated {
   reuse?: ReuseStatistics
 }
 
+interface Planned {
+  open: OpenTask
+  generation: TaskGeneration
+  asks: string
+  likelihood: TaskRecord["likelihood"]
+}
+
 /** Of an answer with all that is written about it. */
 const BYTES_PER_DOCUMENT = 8_000
 const BYTES_BESIDE = 16_000_000
@@ -84,12 +99,14 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluated> {
   const { subject, tasks, out, limit, shard, compat = false, kwargs, decoding, concurrent = 8 } = options
   const { shots, command = "", signal, observer } = options
   const asked = { kwargs, options: decoding, compat, paradigm: subject.paradigm }
-  const planned: { open: OpenTask; generation: TaskGeneration; asks: string }[] = []
+  const planned: Planned[] = []
+  const bound = options.bound && requireBound(options.bound)
   for (const open of tasks) {
     const generation = generationOf(open.task, asked)
     const first = await tryTask(open)
     subject.check(generation.decoding, first)
-    planned.push({ open, generation, asks: askedHash(first) })
+    const likelihood = first.choices && (bound && decodedAs(subject, generation.decoding)?.masks ? bound : "exact")
+    planned.push({ open, generation, asks: askedHash(first), likelihood })
     signal?.throwIfAborted()
   }
   const documents = tasks.reduce((sum, { documents }) => sum + documents.count, 0)
@@ -101,10 +118,11 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluated> {
     explaining(answers, () => makeFolder(answers))
     const { dtype, device, fingerprint } = subject.record
     const rules = { separator: subject.separator, uncut: compat && subject.paradigm?.masks === false }
-    const runs = planned.map(({ open, generation, asks }) => {
+    const runs = planned.map(({ open, generation, asks, likelihood }) => {
       const { task, documents, name, data, examples } = open
       const cleaning = cleaningRules(task, { ...rules, stops: generation.stops })
-      const how = { decoding: generation.decoding, dtype, device, compat, ...cleaning }
+      const bound = likelihood === "exact" ? undefined : likelihood
+      const how = { decoding: generation.decoding, dtype, device, compat, ...cleaning, ...(bound && { bound }) }
       const place = {
         folder: answers,
         key: task.name.replace(/[^\w.-]+/g, "_"),
@@ -122,9 +140,14 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluated> {
         first,
         generation: generation.effective,
         decoding: generation.decoding,
+        ...(likelihood && { likelihood }),
         answers: `${hashedName(place.key, place.dependsOn)}.jsonl`,
       }
-      return { open, record, run: new TaskRun(task, documents, file, { first, shard, generation, rules: cleaning }) }
+      return {
+        open,
+        record,
+        run: new TaskRun(task, documents, file, { first, shard, generation, bound, rules: cleaning }),
+      }
     })
     for (const { open, run } of runs) {
       const total = firstDocuments(open.documents.count, limit)
@@ -160,6 +183,10 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluated> {
     lock.release()
   }
 }
+
+/** Undefined of a server. */
+const decodedAs = ({ paradigm }: Subject, { mode }: DecodingOptions): AnyParadigm | undefined =>
+  paradigms().find(({ name }) => name === mode) ?? paradigm
 
 /** A run that goes on began when it began, so that its results are those of a run that was never stopped. */
 function goneOn(out: string, record: RunRecord): RunRecord {
