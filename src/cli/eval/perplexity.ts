@@ -77,18 +77,15 @@ async function measure(work: (watch: Pick<PerplexityOptions, "onEvent">) => Prom
 
 function resultLines(found: Perplexity, paradigm: AnyParadigm, bound: LikelihoodBound | undefined): string {
   const { tokens, bytes, windows, tokenPerplexity, bytePerplexity, bitsPerByte, standardError } = found
+  // Linear in the estimate, as the perplexities are not.
+  const error = standardError === undefined ? "" : ` ± ${(standardError / bytes / Math.LN2).toPrecision(2)}`
   const numbers = [
     `${tokenPerplexity.toPrecision(6)} per token`,
     `${bytePerplexity.toPrecision(6)} per byte`,
-    `${bitsPerByte.toPrecision(6)} bits per byte`,
+    `${bitsPerByte.toPrecision(6)}${error} bits per byte`,
   ].join(" · ")
   const sizes = `${tokens} tokens, ${bytes} bytes, ${windows} ${windows === 1 ? "window" : "windows"}`
-  // To first order: of exp(x) the error is exp(x) times that of x.
-  const error =
-    standardError === undefined
-      ? ""
-      : ` (standard error ${((tokenPerplexity * standardError) / tokens).toPrecision(2)})`
-  return `perplexity  ${numbers}${error}\nover        ${sizes}\nmeans       ${meaningOf(paradigm, bound)}\n`
+  return `perplexity  ${numbers}\nover        ${sizes}\nmeans       ${meaningOf(paradigm, bound)}\n`
 }
 
 /** A line; docs/guide/evaluation.md, "Likelihoods", has the rest. */
