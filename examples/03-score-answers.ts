@@ -9,7 +9,7 @@ const model = await openModel("emoji-diffusion")
 const content = imagePrompt(1, `${answers.join("/")}?`)
 // Prepared once, however many answers are scored on it.
 const prompt = await preparePrompt(model, [{ role: "user", content }], [picture])
-const scores = scoreAnswers(model, prompt, answers)
+const scores = await scoreAnswers(model, prompt, answers)
 
 const ranked = answers.map((answer, i) => ({ answer, ...scores[i] })).sort((a, b) => b.logLikelihood - a.logLikelihood)
 for (const { answer, logLikelihood, tokens } of ranked)

@@ -139,7 +139,6 @@ export type { DecodeLoop, Decoding, ForwardRequest, ForwardResult, PlainRule } f
 export type { FullChoice } from "./paradigms/full-diffusion/choice.js"
 export { type FullDiffusionDecoderOptions, fullDiffusionDecoding } from "./paradigms/full-diffusion/decoder.js"
 export type { Prompt } from "./paradigms/prompt.js"
-export type { PromptBeginning, PromptStore } from "./paradigms/prompt-store.js"
 export {
   type Predictions,
   type Sampling,
@@ -300,10 +299,18 @@ export {
 } from "./nn/attention-pattern.js"
 export { forwardSelected, inputOf, type SelectedPositions } from "./paradigms/batch.js"
 export { tokenCrossEntropy } from "./paradigms/cross-entropy.js"
-export { LikelihoodForward } from "./paradigms/likelihood.js"
+export type { Likelihood, LikelihoodScoring, Targets } from "./paradigms/likelihood.js"
+export {
+  LikelihoodPlan,
+  type LikelihoodPlanOptions,
+  type PlannedRows,
+  type PredictedToken,
+  type PromptBeginning,
+} from "./paradigms/likelihood-plan.js"
 export type {
   DecodingSettings,
   LayoutSettings,
+  LikelihoodBound,
   LikelihoodOptions,
   ObjectiveFunction,
   ObjectiveOptions,

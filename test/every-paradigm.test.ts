@@ -16,8 +16,9 @@ import { meanLoss, type TrainingBatch } from "../src/paradigms/batch.js"
 import { paradigms } from "../src/paradigms/registry.js"
 import { asParadigm } from "../src/paradigms/translate.js"
 import { IGNORE } from "../src/text/conversation.js"
-import { backward, noGrad, setThreads, tidy } from "../src/torch/index.js"
+import { backward, setThreads, tidy } from "../src/torch/index.js"
 import { AdamW } from "../src/train/optimizer.js"
+import { valuesOf } from "./support/likelihoods.js"
 import { smallConfig } from "./support/small-checkpoint.js"
 import { SMALL_FAMILIES } from "./support/small-families.js"
 
@@ -85,14 +86,14 @@ describe.each(combinations)("$paradigm.name on $family", ({ family, paradigm }) 
     const answer = await answered()
     expect(answer.length).toBeGreaterThan(0)
     expect(answer.length).toBeLessThanOrEqual(8)
-    const scores = scoreAnswers(session, prompt, ["dog", "wolf"])
+    const scores = await scoreAnswers(session, prompt, ["dog", "wolf"])
     expect(scores.map(({ tokens }) => tokens)).toEqual([4, 5])
     for (const { logLikelihood } of scores) expect(logLikelihood).toBeLessThan(0)
 
     // What was loaded is what was trained: the same numbers, in memory.
     for (const parameter of parameters.values()) parameter.requiresGrad_(false)
     const answers = [Int32Array.of(3, 14, 6, eos), Int32Array.of(22, 14, 11, 5, eos)]
-    const inMemory = noGrad(() => paradigm.likelihoods(model, prompt, answers, session.config, {}))
+    const inMemory = await valuesOf(model, prompt, paradigm.likelihoods(prompt, answers, session.config, {}))
     expect(inMemory).toEqual(scores.map(({ logLikelihood }) => logLikelihood))
   })
 })

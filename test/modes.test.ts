@@ -106,9 +106,9 @@ describe.each(["ar", "bd"])("%s", (name) => {
     expect(session().executor.statistics().prefixes.hits).toBeGreaterThan(2)
   })
 
-  it.each(MODES)("knows the memory and the likelihood as %s", (mode) => {
+  it.each(MODES)("knows the memory and the likelihood as %s", async (mode) => {
     expect(requestBytes(session(), { promptTokens: 20, maxTokens: 8, mode })).toBeGreaterThan(0)
-    const [short, long] = scoreAnswers(session(), { ids: Int32Array.of(1, 2, 3) }, ["it", "What is it"], { mode })
+    const [short, long] = await scoreAnswers(session(), { ids: Int32Array.of(1, 2, 3) }, ["it", "What is it"], { mode })
     expect(short.logLikelihood).toBeLessThan(0)
     expect(long.logLikelihood).toBeLessThan(0)
   })

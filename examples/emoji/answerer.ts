@@ -67,7 +67,7 @@ export class DemoAnswerer implements Answerer {
 
   async scores(record: EmojiRecord, options: readonly string[]): Promise<number[]> {
     const blockSize = this.decoding?.blockSize
-    const scores = scoreAnswers(this.session, await this.#prompt(record), options, { blockSize })
+    const scores = await scoreAnswers(this.session, await this.#prompt(record), options, { blockSize })
     return scores.map(({ logLikelihood }) => logLikelihood)
   }
 }

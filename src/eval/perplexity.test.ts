@@ -78,6 +78,40 @@ describe("perplexity", () => {
     expect(await perplexity(diffusion, TEXT, { ...options, blockSize: 4 })).toEqual(four)
   })
 
+  it("by the bound, with a standard error, is the same for a seed; in blocks of one token it is exact", async () => {
+    const converted = asDiffusion(session.config)
+    const diffusion: Session = {
+      ...session,
+      paradigm: blockDiffusion,
+      config: { ...converted, tokens: { ...converted.tokens, mask: session.model.vocabSize - 1 } },
+    }
+    const options = { window: 32, stride: 8, limit: 60 }
+    const measured = (seed: number, samples = 8) =>
+      perplexity(diffusion, TEXT, { ...options, blockSize: 4, bound: { samples, seed } })
+    const found = await measured(1)
+    expect(await measured(1)).toEqual(found)
+    const others = await Promise.all([2, 3, 4, 5, 6, 7].map((seed) => measured(seed)))
+    const many = await measured(8, 64)
+    for (const { logLikelihood, standardError } of [found, ...others]) {
+      expect(logLikelihood).not.toBe(many.logLikelihood)
+      expect(Math.abs(logLikelihood - many.logLikelihood)).toBeLessThan(
+        4 * Math.hypot(standardError!, many.standardError!),
+      )
+    }
+    expect(many.standardError!).toBeLessThan(found.standardError! / 2)
+    const one = await perplexity(diffusion, TEXT, {
+      ...options,
+      blockSize: 1,
+      shift: "next",
+      bound: { samples: 2, seed: 0 },
+    })
+    const exact = await perplexity(session, TEXT, options)
+    expect(one.logLikelihood).toBeCloseTo(exact.logLikelihood, 2)
+    expect(one.standardError).toBe(0)
+    expect(await perplexity(session, TEXT, { ...options, bound: { samples: 2, seed: 0 } })).toEqual(exact)
+    await expect(measured(1, 0)).rejects.toThrow(/with 0 samples/)
+  })
+
   it("of a part of a text is that of the text that ends there", async () => {
     const { tokenizer } = session
     const part = tokenizer.decode(tokenizer.encode(TEXT).slice(0, 21))

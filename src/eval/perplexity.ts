@@ -1,11 +1,15 @@
 /** How well a model foresees a text: perplexity over windows that overlap. */
 
+import { mixSeeds } from "../data/prng.js"
 import { UserError } from "../errors.js"
+import { Executor } from "../execution/executor.js"
 import { requireOptions } from "../generate/generate.js"
+import { computeLikelihoods } from "../generate/likelihoods.js"
 import { inMode } from "../generate/mode.js"
-import { explainDecodingError } from "../generate/not-finite.js"
 import type { Session } from "../generate/session.js"
+import { requireBound } from "../paradigms/check-bound.js"
 import type { DecodingOptions } from "../paradigms/decoding-options.js"
+import type { LikelihoodBound } from "../paradigms/paradigm.js"
 
 export interface PerplexityOptions extends Pick<DecodingOptions, "blockSize" | "shift" | "mode"> {
   /** Tokens that the model sees at a time. @default 1024, or as many as it has positions */
@@ -14,6 +18,11 @@ export interface PerplexityOptions extends Pick<DecodingOptions, "blockSize" | "
   stride?: number
   /** Tokens that count at most, from the beginning of the text on. @default all */
   limit?: number
+  /**
+   * Of a diffusion model an estimate of the bound that its training lowers; an autoregressive one's perplexity is exact in any case.
+   * @default the exact likelihood of decoding from left to right
+   */
+  bound?: LikelihoodBound
   signal?: AbortSignal
   onEvent?: (event: PerplexityEvent) => void
 }
@@ -35,6 +44,8 @@ export interface Perplexity {
   bytes: number
   /** Σ log p of each token given those before it in its window. */
   logLikelihood: number
+  /** Of `logLikelihood`, where it is an estimate. */
+  standardError?: number
   /** exp(−logLikelihood / tokens). Of models with one tokenizer only are these comparable. */
   tokenPerplexity: number
   /** exp(−logLikelihood / bytes) */
@@ -50,15 +61,18 @@ const DEFAULT_WINDOW = 1024
  *
  * Of an autoregressive model it is the usual one. A diffusion model is asked for one token after the other, from left to
  * right, those behind masked (`scoreAnswers`): by the chain rule that is a likelihood too, exact and without any draw. It
- * is that of this order of decoding; the bound that training lowers is a mean over all orders, and another number.
+ * is that of this order of decoding; the bound that training lowers is a mean over all orders, and another number: with `bound`
+ * it is estimated, and the perplexity is one that the model's is not above, but for the estimate's error.
  * @throws UserError when the text is too short, or the window has no room; the signal's reason when it fires
  */
 export async function perplexity(opened: Session, text: string, options: PerplexityOptions = {}): Promise<Perplexity> {
-  const { signal, onEvent, window: askedWindow, stride: askedStride, limit = Infinity, ...decoding } = options
+  const { signal, onEvent, window: askedWindow, stride: askedStride, limit = Infinity, ...asked } = options
+  const { bound: askedBound, ...decoding } = asked
   if (!(limit >= 1)) throw new UserError(`a limit of ${limit} tokens is impossible`, { fix: "take 1 or more" })
+  const bound = askedBound && requireBound(askedBound)
   const session = inMode(opened, options.mode)
   requireOptions(session, decoding)
-  const { tokenizer, config, model, paradigm } = session
+  const { tokenizer, config, paradigm } = session
   const before = tokenizer.ends.before
   const all = Int32Array.from([...before, ...tokenizer.encode(text)])
   // Something must stand before the first token that counts.
@@ -68,16 +82,19 @@ export async function perplexity(opened: Session, text: string, options: Perplex
   if (total < 1)
     throw new UserError("the text is too short for a perplexity", { fix: "give a text of two tokens or more" })
   const { window, stride } = sizesOf(askedWindow, askedStride, config.text.maxPositions)
-  let [logLikelihood, windows, done] = [0, 0, 0]
+  // No window begins as another one does.
+  const executor = new Executor(session.model, { prefixCache: { bytes: 0 } })
+  let [logLikelihood, variance, windows, done] = [0, 0, 0, 0]
   for (const { from, next, to } of windowsOf(ids.length, first, window, stride)) {
     signal?.throwIfAborted()
-    const prompt = { ids: ids.slice(from, next), features: [] }
-    try {
-      const [sum] = paradigm.likelihoods(model, prompt, [ids.slice(next, to)], config, decoding)
-      logLikelihood += sum
-    } catch (error) {
-      throw explainDecodingError(error, session, prompt)
-    }
+    const prompt = { ids: ids.slice(from, next) }
+    const { likelihoods } = await computeLikelihoods(session, prompt, [ids.slice(next, to)], {
+      ...{ ...decoding, signal, executor },
+      // Each window has draws of its own.
+      ...(bound && { bound: { ...bound, seed: mixSeeds(bound.seed, windows) } }),
+    })
+    logLikelihood += likelihoods[0].logLikelihood
+    variance += (likelihoods[0].standardError ?? 0) ** 2
     windows++
     done += to - next
     onEvent?.({ type: "progress", done, total, tokenPerplexity: Math.exp(-logLikelihood / done) })
@@ -91,6 +108,7 @@ export async function perplexity(opened: Session, text: string, options: Perplex
     tokens: total,
     bytes,
     logLikelihood,
+    ...(bound && bound.samples > 1 && paradigm.masks && { standardError: Math.sqrt(variance) }),
     tokenPerplexity: Math.exp(-logLikelihood / total),
     bytePerplexity: Math.exp(-logLikelihood / bytes),
     bitsPerByte: -logLikelihood / bytes / Math.LN2,

@@ -73,6 +73,7 @@ function partOf(request: Asked, rows: number): Part | undefined {
     ids: ids.subarray(0, tokens),
     commit: tokens,
     wanted: new Int32Array(),
+    branches: undefined,
     keep: undefined,
     companion: undefined,
     choice: undefined,

@@ -8,12 +8,12 @@ import { inTurns } from "../in-turns.js"
 import type { LanguageModel } from "../models/types.js"
 import type { DecodeEvent } from "../paradigms/decode-events.js"
 import type { Decoding, ForwardRequest, ForwardResult } from "../paradigms/decode-loop.js"
+import type { LikelihoodScoring } from "../paradigms/likelihood.js"
 import type { Prompt } from "../paradigms/prompt.js"
-import type { PromptStore } from "../paradigms/prompt-store.js"
 import { noGrad, Scope, tidy } from "../torch/index.js"
 import { type Asked, behind, type Part, takeBatch } from "./batch.js"
 import { cacheLimits, type PrefixCacheOptions } from "./cache-limits.js"
-import { forwardSlots } from "./forward.js"
+import { type Choose, forwardSlots } from "./forward.js"
 import { PictureCache } from "./picture-cache.js"
 import { Reuse } from "./reuse.js"
 import { PictureShows, type ShownPictures } from "./shown-pictures.js"
@@ -26,7 +26,7 @@ const MOST_ROWS = 512
 interface Waiting {
   slot: Slot
   request: Asked
-  choose: Decoding["choose"]
+  choose: Choose
   signal: AbortSignal | undefined
   /** Spent on the parts before. */
   milliseconds: number
@@ -75,19 +75,19 @@ export class Executor {
     const limits = cacheLimits(prefixCache, model.newCache(1).device)
     this.#model = model
     this.#mostRows = mostRows
-    this.#reuse = new Reuse(model, limits.prefixes)
+    this.#reuse = new Reuse(limits.prefixes)
     this.#pictures = new PictureCache(model, limits.pictures)
     this.#shows = new PictureShows(this.#pictures)
   }
 
   /**
-   * Decodes one answer; others may be decoded at the same time. Memory is given back when the loop ends, throws, is
+   * Decodes one answer, or computes how likely given ones are; others may be under way at the same time. Memory is given back when the loop ends, throws, is
    * aborted, or nobody listens any more; what later requests may begin with is kept within the limit.
    * @throws what the loop throws; the reason of `signal` when it is aborted
    */
   async *run(
     prompt: Prompt,
-    { loop, length, choose }: Decoding,
+    { loop, length, choose }: Decoding | LikelihoodScoring,
     { signal, given }: RunOptions = {},
   ): AsyncGenerator<DecodeEvent, void, undefined> {
     signal?.throwIfAborted()
@@ -140,11 +140,6 @@ export class Executor {
     return this.#model.newCache(length).bytes + (promptTokens + pictureTokens) * row + logits
   }
 
-  /** Beginnings of prompts, for whatever else is computed of them (`Paradigm.likelihoods`). */
-  get prompts(): PromptStore {
-    return this.#reuse
-  }
-
   /** What was asked for, found and kept so far, and what runs now. */
   statistics(): ExecutorStatistics {
     const { asked, reused, recalled, bytes, limit, evictions } = this.#pictures
@@ -175,10 +170,10 @@ export class Executor {
   async #forward(
     slot: Slot,
     whole: ForwardRequest,
-    choose: Decoding["choose"],
+    choose: Choose,
     signal: AbortSignal | undefined,
   ): Promise<ForwardResult> {
-    const asked: Asked = { ...whole, length: whole.start + whole.ids.length }
+    const asked: Asked = { ...whole, length: whole.branches?.length ?? whole.start + whole.ids.length }
     const begun = await this.#reuse.beginSlot(slot, asked, signal)
     try {
       const result = await new Promise<ForwardResult>((resolve, reject) => {

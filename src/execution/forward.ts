@@ -2,19 +2,30 @@
 
 import type { Work } from "../in-turns.js"
 import type { LanguageModel } from "../models/types.js"
-import { type AttentionPattern, bidirectional, blockCausal, causalThenBlocks } from "../nn/attention-pattern.js"
+import {
+  type AttentionPattern,
+  bidirectional,
+  blockCausal,
+  causalThenBlocks,
+  type Span,
+} from "../nn/attention-pattern.js"
 import type { KvCache } from "../nn/kv-cache.js"
 import { chooseTokens, type Decoding, type ForwardRequest } from "../paradigms/decode-loop.js"
+import type { LikelihoodScoring, Targets } from "../paradigms/likelihood.js"
+import { type ScoredRows, scoreEach } from "../paradigms/likelihood-scores.js"
 import { type Predictions, type SampledRows, sampleEach } from "../paradigms/sampling.js"
 import { cat, type Tensor } from "../torch/index.js"
 import type { Asked } from "./batch.js"
 import { packRows, type SequenceRows } from "./packed-rows.js"
 import type { Slot } from "./slot.js"
 
+/** How tokens are chosen from logits; or given tokens, and it is told how likely they are. */
+export type Choose = Decoding["choose"] | LikelihoodScoring["choose"]
+
 export interface SlotRequest {
   slot: Slot
   request: Asked
-  choose: Decoding["choose"]
+  choose: Choose
 }
 
 /** Where the logits of a request come from. */
@@ -49,7 +60,12 @@ export function* forwardSlots(model: LanguageModel, requests: readonly SlotReque
     request.ids.length > 0 ? segmentOf(slot, request, wanted[i].positions) : undefined,
   )
   const companions = requests.map(({ slot, request }) => companionOf(slot, request))
-  const logits = yield* logitsOf(model, [...segments, ...companions])
+  const isScored = requests.map(({ choose }) => choose === "likelihood")
+  const hidden = yield* hiddenOf(model, [...segments, ...companions])
+  const logits = logitsOf(
+    model,
+    hidden.map((rows, i) => (isScored[i] ? undefined : rows)),
+  )
   for (const { slot, request } of requests) if (request.commit > 0) slot.cache.commit(request.commit)
   const rows = requests.map(({ slot, request }, i) => {
     const now = logits[i]
@@ -64,14 +80,21 @@ export function* forwardSlots(model: LanguageModel, requests: readonly SlotReque
     const row = asked.indexOf(keep) - (fromBefore ? 1 : 0)
     slot.keep(keep, positions.length === 1 ? (logits[i] as Tensor) : (logits[i] as Tensor).narrow(0, row, 1))
   })
-  return chosen(
+  const scored = scoreEach(
+    model,
+    requests.flatMap(({ request }, i): ScoredRows[] =>
+      isScored[i] && hidden[i] ? [{ hidden: hidden[i], ...(request.choice as Targets) }] : [],
+    ),
+  )[Symbol.iterator]()
+  const choices = chosen(
     requests.map(({ request, choose }, i) => ({
-      choice: request.wanted.length > 0 ? request.choice : undefined,
-      choose,
+      choice: request.wanted.length > 0 && choose !== "likelihood" ? request.choice : undefined,
+      choose: choose as Decoding["choose"],
       rows: rows[i],
       companion: logits[requests.length + i],
     })),
   )
+  return choices.map((choice, i) => (isScored[i] && hidden[i] ? (scored.next().value as Predictions | Error) : choice))
 }
 
 /** Rows of logits, and what is to be chosen from them; nothing where there is no choice. */
@@ -117,19 +140,25 @@ function segmentOf(slot: Slot, request: Asked, outputPositions: Int32Array): Seg
 function companionOf(slot: Slot, request: ForwardRequest): Segment | undefined {
   const { companion, wanted } = request
   if (!companion) return undefined
-  const rows = { prompt: undefined, ids: companion, positions: slot.positions({ start: 0, ids: companion }) }
+  const rows = slot.companion(companion)
   const pattern = patternOf(request, companion.length, 0)
   return { rows, pattern, cache: undefined, length: companion.length, outputPositions: wanted }
 }
 
 function patternOf(request: ForwardRequest, rows: number, past: number): AttentionPattern {
-  const { blockSize, commit, commitCausally } = request
+  const { blockSize, commit, commitCausally, branches, start } = request
+  if (branches) {
+    const spans = branches.spans.map(
+      ({ queries: [from, to], keys }): Span => ({ queries: [from - start, to - start], keys }),
+    )
+    return { queries: rows, keys: past + rows, spans: [...blockCausal(commit, blockSize, past).spans, ...spans] }
+  }
   if (commitCausally) return causalThenBlocks(rows, commit, blockSize, past)
   return Number.isFinite(blockSize) ? blockCausal(rows, blockSize, past) : bidirectional(rows, past)
 }
 
-/** Logits [n, V] of the wanted rows of each segment, all from one forward; undefined where nothing is wanted. */
-function* logitsOf(model: LanguageModel, all: readonly (Segment | undefined)[]): Work<(Tensor | undefined)[]> {
+/** Hidden states [n, H] of the wanted rows of each segment, all from one forward; undefined where nothing is wanted. */
+function* hiddenOf(model: LanguageModel, all: readonly (Segment | undefined)[]): Work<(Tensor | undefined)[]> {
   const segments = all.filter((segment) => segment !== undefined)
   if (segments.length === 0) return all.map(() => undefined)
   const packed = packRows(
@@ -143,14 +172,29 @@ function* logitsOf(model: LanguageModel, all: readonly (Segment | undefined)[]):
     lengths: segments.map(({ length }) => length),
     outputPositions: segments.map(({ outputPositions }) => outputPositions),
   })
-  const total = hidden.shape[0]
-  if (total === 0) return all.map(() => undefined)
-  const logits = model.logits(hidden)
-  let row = 0
-  return all.map((segment) => {
-    const rows = segment?.outputPositions.length ?? 0
-    row += rows
-    if (rows === 0) return undefined
-    return rows === total ? logits : logits.narrow(0, row - rows, rows)
+  return divided(
+    hidden,
+    all.map((segment) => segment?.outputPositions.length ?? 0),
+  )
+}
+
+/** Logits [n, V] of rows of hidden states, by one product. */
+function logitsOf(model: LanguageModel, hidden: readonly (Tensor | undefined)[]): (Tensor | undefined)[] {
+  const rows = hidden.filter((each) => each !== undefined)
+  if (rows.length === 0) return hidden.map(() => undefined)
+  return divided(
+    model.logits(rows.length === 1 ? rows[0] : cat(rows)),
+    hidden.map((each) => each?.shape[0] ?? 0),
+  )
+}
+
+/** Parts of rows that lie behind one another; undefined for those of none. */
+function divided(rows: Tensor, counts: readonly number[]): (Tensor | undefined)[] {
+  const total = rows.shape[0]
+  let end = 0
+  return counts.map((count) => {
+    end += count
+    if (count === 0) return undefined
+    return count === total ? rows : rows.narrow(0, end - count, count)
   })
 }

@@ -3,13 +3,10 @@
  * it now.
  */
 
-import type { LanguageModel } from "../models/types.js"
 import type { KvCache } from "../nn/kv-cache.js"
-import type { Prompt } from "../paradigms/prompt.js"
-import type { PromptBeginning, PromptStore } from "../paradigms/prompt-store.js"
 import { noGrad } from "../torch/index.js"
 import type { Asked } from "./batch.js"
-import { type Content, contentOf, featureNamesOf, tokensInCommon } from "./content.js"
+import { type Content, tokensInCommon } from "./content.js"
 import { isSameKind, PrefixCache, type PrefixKind } from "./prefix-cache.js"
 import type { Slot } from "./slot.js"
 import type { ExecutorStatistics } from "./statistics.js"
@@ -34,8 +31,7 @@ export interface Begun {
 
 const FROM_NOTHING: Begun = { tokens: 0, end() {} }
 
-export class Reuse implements PromptStore {
-  readonly #model: LanguageModel
+export class Reuse {
   readonly #cache: PrefixCache
   readonly #filling = new Map<Slot, Filling>()
   #requests = 0
@@ -44,8 +40,7 @@ export class Reuse implements PromptStore {
   #cachedTokens = 0
 
   /** @param limit bytes of keys and values that are kept; 0: none */
-  constructor(model: LanguageModel, limit: number) {
-    this.#model = model
+  constructor(limit: number) {
     this.#cache = new PrefixCache(limit)
   }
 
@@ -106,24 +101,6 @@ export class Reuse implements PromptStore {
     if (this.#cache.limit === 0 || !slot.known) return
     const { kind, tokens } = slot.known
     noGrad(() => this.#cache.keep(kind, slot.content(), Math.min(tokens, most), slot.cache))
-  }
-
-  begin(prompt: Prompt, { known, ...beginning }: PromptBeginning, room: number): KvCache | undefined {
-    if (this.#cache.limit === 0) return undefined
-    const cache = this.#model.newCache(room)
-    const content = contentOf(prompt, featureNamesOf(prompt))
-    this.#count(known, this.#restore(this.#kindOf(prompt, beginning), content, known, cache))
-    return cache
-  }
-
-  keep(prompt: Prompt, beginning: PromptBeginning, cache: KvCache): void {
-    const content = contentOf(prompt, featureNamesOf(prompt))
-    noGrad(() => this.#cache.keep(this.#kindOf(prompt, beginning), content, beginning.tokens, cache))
-  }
-
-  #kindOf({ cacheSalt: salt }: Prompt, beginning: Pick<PromptBeginning, "blockSize" | "length">): PrefixKind {
-    const { blockSize: block, length } = beginning
-    return { block, lengthKey: this.#model.lengthKey?.(length) ?? 0, salt }
   }
 
   #restore(kind: PrefixKind, content: Content, most: number, cache: KvCache): number {

@@ -2,6 +2,7 @@
 
 import { beforeAll, describe, expect, it } from "vitest"
 import { ask, counting, type How, NOTHING_KEPT } from "../../test/support/asking.js"
+import { valuesOf } from "../../test/support/likelihoods.js"
 import { promptOf, tinyModel } from "../../test/support/tiny-model.js"
 import type { LanguageModel } from "../models/types.js"
 import { autoregressiveLikelihoods } from "../paradigms/autoregressive/likelihood.js"
@@ -34,24 +35,28 @@ describe("scores", () => {
     const counted = counting(model)
     const executor = new Executor(counted.model)
     const prompt = promptOf(tokens, 3)
-    const score = (of: LanguageModel, about: Prompt, store = executor.prompts): number[] =>
-      blockSize === 0
-        ? autoregressiveLikelihoods(of, about, answers, store)
-        : blockLikelihoods(of, about, answers, { blockSize, shift, context, maskToken: 6, store })
-    const close = (some: number[], others: number[]): void => {
-      for (const [i, value] of some.entries()) expect(value).toBeCloseTo(others[i], 9)
+    const score = (about: Prompt, executor = new Executor(model, NOTHING_KEPT)): Promise<number[]> => {
+      const length = about.ids.length
+      const plan =
+        blockSize === 0
+          ? autoregressiveLikelihoods(length, answers)
+          : blockLikelihoods(length, answers, { blockSize, shift, context, maskToken: 6 })
+      return valuesOf(model, about, plan, executor)
     }
-    const apart = score(model, prompt, new Executor(model, NOTHING_KEPT).prompts)
-    close(score(counted.model, prompt), apart)
-    close(score(counted.model, prompt), apart)
+    const close = (some: number[], others: number[]): void => {
+      for (const [i, value] of some.entries()) expect(value).toBeCloseTo(others[i], 5)
+    }
+    const apart = await score(prompt)
+    close(await score(prompt, executor), apart)
+    close(await score(prompt, executor), apart)
     expect(counted.rows[0] - counted.rows[1]).toBe(known)
     const { ids, stats } = await ask(executor, prompt, { blockSize, shift, context })
     expect(stats.cachedTokens).toBe(known - (known % Math.max(1, blockSize)))
     const said = Int32Array.from([...prompt.ids, ...ids])
     const next = { ...prompt, ids: said }
     counted.rows.length = 0
-    close(score(counted.model, next), score(model, next, new Executor(model, NOTHING_KEPT).prompts))
-    score(counted.model, { ...next, features: [prompt.features![0].clone().mul_(2)] })
+    close(await score(next, executor), await score(next))
+    await score({ ...next, features: [prompt.features![0].clone().mul_(2)] }, executor)
     expect(counted.rows[1] - counted.rows[0]).toBeGreaterThanOrEqual(20)
     executor.dispose()
   })

@@ -3,7 +3,8 @@
 import type { LanguageModel } from "../models/types.js"
 import type { KvCache } from "../nn/kv-cache.js"
 import type { ForwardRequest } from "../paradigms/decode-loop.js"
-import { embedPrompt, type Prompt, positionsOf } from "../paradigms/prompt.js"
+import { embedPrompt, type Prompt, positionsOf, rowsFrom } from "../paradigms/prompt.js"
+import { embedSources } from "../paradigms/sequence-input.js"
 import { noGrad, type Tensor, tidy, untidied } from "../torch/index.js"
 import type { Asked } from "./batch.js"
 import { type Content, contentOf, featureNamesOf } from "./content.js"
@@ -88,20 +89,27 @@ export class Slot {
       this.#following.push(ids[position - start])
   }
 
-  /** Positions [start, start + L): those of them in the prompt as the model sees them, and the tokens behind it. */
-  rows({ start, ids }: ForwardRequest): SequenceRows {
-    const [prompt] = this.#embeddings.shape
-    const inPrompt = Math.min(ids.length, Math.max(0, prompt - start))
+  /** The rows of a request: those at positions of the prompt as the model sees them, and the tokens behind it. */
+  rows({ start, ids, branches }: ForwardRequest): SequenceRows {
+    const straight = ids.length - (branches?.positions.length ?? 0)
+    const places = rowsFrom(start, start + ids.length)
+    if (branches) places.set(branches.positions, straight)
+    const positions = positionsOf(this.#prompt, places)
+    if (branches?.positions.some((place) => place < this.promptTokens)) {
+      const sources = places.map((place, row) => (place < this.promptTokens ? -1 - place : ids[row]))
+      return { prompt: embedSources(this.#model, sources, [this.#embeddings]), ids: new Int32Array(), positions }
+    }
+    const inPrompt = Math.min(straight, Math.max(0, this.promptTokens - start))
     return {
       prompt: inPrompt > 0 ? this.#embeddings.narrow(0, start, inPrompt) : undefined,
       ids: ids.subarray(inPrompt),
-      positions: this.positions({ start, ids }),
+      positions,
     }
   }
 
-  /** Where they stand, on one axis or three. */
-  positions({ start, ids }: Pick<ForwardRequest, "start" | "ids">): Int32Array[] {
-    return positionsOf(this.#prompt, start, start + ids.length)
+  /** Tokens of another sequence, from position 0 on. */
+  companion(ids: Int32Array): SequenceRows {
+    return { prompt: undefined, ids, positions: positionsOf(this.#prompt, rowsFrom(0, ids.length)) }
   }
 
   /** Logits [1, V] of the position that was kept. */

@@ -90,9 +90,9 @@ describe("scoring", () => {
   it("gives each answer its own likelihood, whatever it stands beside", async () => {
     for (const session of [autoregressive, diffusion]) {
       const prompt = await preparePrompt(session, shown, [picture])
-      const together = scoreAnswers(session, prompt, answers)
+      const together = await scoreAnswers(session, prompt, answers)
       for (const [i, answer] of answers.entries()) {
-        const [alone] = scoreAnswers(session, prompt, [answer])
+        const [alone] = await scoreAnswers(session, prompt, [answer])
         expect(together[i].logLikelihood).toBeCloseTo(alone.logLikelihood, 3)
         expect(together[i].tokens).toBe(session.tokenizer.encode(answer).length + 1)
         expect(together[i].logLikelihood).toBeLessThan(0)
@@ -101,8 +101,8 @@ describe("scoring", () => {
   })
   it("at block size 1 and shifted, a diffusion model scores as the autoregressive one", async () => {
     const prompt = await preparePrompt(autoregressive, question)
-    const scores = scoreAnswers(autoregressive, prompt, answers)
-    const shifted = scoreAnswers(diffusion, { ids: prompt.ids }, answers, { blockSize: 1, shift: "next" })
+    const scores = await scoreAnswers(autoregressive, prompt, answers)
+    const shifted = await scoreAnswers(diffusion, { ids: prompt.ids }, answers, { blockSize: 1, shift: "next" })
     expect(shifted.length).toBe(answers.length)
     for (const [i, { logLikelihood }] of shifted.entries())
       expect(logLikelihood).toBeCloseTo(scores[i].logLikelihood, 3)

@@ -44,7 +44,7 @@ async function askedInEveryWay(session: Session, named: RegExp) {
   const drawn = [{ temperature: 0.7 }, { temperature: 0.7, topP: 0.5, topK: 3 }, { temperature: 1, topP: 1e-4 }]
   for (const options of [{}, ...drawn, ...own]) await asked(session, options).toThrow(named)
   const prompt = await preparePrompt(session, messages)
-  expect(() => scoreAnswers(session, prompt, ["It", "is"])).toThrow(named)
+  await expect(scoreAnswers(session, prompt, ["It", "is"])).rejects.toThrow(named)
 }
 
 describe("numbers that are not finite", () => {

@@ -54,20 +54,21 @@ it("decodes, and in blocks of one by the next token the same", async () => {
   expect(await answer(diffusion)).toEqual(ids)
 })
 
-it("scores answers the same either way", () => {
-  const [a, b] = [autoregressive, diffusion].map((session) => scoreAnswers(session, prompt, ["abc", "z"]))
+it("scores answers the same either way", async () => {
+  const both = [autoregressive, diffusion].map((session) => scoreAnswers(session, prompt, ["abc", "z"]))
+  const [a, b] = await Promise.all(both)
   expect(a.map(({ tokens }) => tokens)).toEqual([4, 2])
   for (const [i, { logLikelihood }] of a.entries()) expect(b[i].logLikelihood).toBeCloseTo(logLikelihood, 3)
 })
 
-it("scores no answers that are none, or too long for the model", () => {
+it("scores no answers that are none, or too long for the model", async () => {
   for (const session of [autoregressive, diffusion]) {
-    expect(scoreAnswers(session, prompt, [])).toEqual([])
-    expect(() => scoreAnswers(session, prompt, ["a".repeat(60)])).toThrow(
+    expect(await scoreAnswers(session, prompt, [])).toEqual([])
+    await expect(scoreAnswers(session, prompt, ["a".repeat(60)])).rejects.toThrow(
       /prompt of 4 tokens and an answer of 61 exceed the model's 64/,
     )
     for (const answers of ["abc", [3], [undefined], null])
-      expect(() => scoreAnswers(session, prompt, answers as unknown as string[])).toThrow(
+      await expect(scoreAnswers(session, prompt, answers as unknown as string[])).rejects.toThrow(
         /answers must be a list of texts, not/,
       )
   }
@@ -83,8 +84,8 @@ it("scores answers with the end that the model's template writes, whatever its c
   const other = { ...session, config: { ...config, tokens: { ...config.tokens, eos: [small.end - 1] } } }
   const asked = await preparePrompt(session, [{ role: "user", content: "What colour is this?" }])
   const answers = ["green", "hello, zebra"]
-  const expected = scoreAnswers(session, asked, answers)
-  for (const [i, { logLikelihood, tokens }] of scoreAnswers(other, asked, answers).entries()) {
+  const expected = await scoreAnswers(session, asked, answers)
+  for (const [i, { logLikelihood, tokens }] of (await scoreAnswers(other, asked, answers)).entries()) {
     expect(tokens).toBe(expected[i].tokens)
     // The prompt is in the cache by now: fewer tokens are computed at once, which rounds otherwise.
     expect(logLikelihood).toBeCloseTo(expected[i].logLikelihood, 3)

@@ -3,6 +3,7 @@
  * a rule that chooses tokens from logits. Neither knows the model, the cache or other sequences.
  */
 
+import type { Span } from "../nn/attention-pattern.js"
 import type { Tensor } from "../torch/index.js"
 import type { DecodeEvent } from "./decode-events.js"
 import { type Predictions, type Sampling, sampleTokens } from "./sampling.js"
@@ -29,8 +30,23 @@ export interface ForwardRequest<C = unknown> {
    * chooses is given its logits at the same positions too.
    */
   companion?: Int32Array
+  /** What the rows behind those that stay are, where they are no run of positions. */
+  branches?: Branches
   /** Given to the rule that chooses; left out when logits are only kept. */
   choice?: C
+}
+
+/**
+ * Rows behind each other that may stand at the same positions and see what they are told to: several beginnings of an answer, or copies
+ * of a block. Rows are counted as positions are, from `start` on, and so are those of `wanted`.
+ */
+export interface Branches {
+  /** Of each row; one within the prompt is the prompt's. */
+  positions: readonly number[]
+  /** Which rows see which, in order. */
+  spans: readonly Span[]
+  /** Positions of the whole sequence, of which frequencies may depend. */
+  length: number
 }
 
 /** What was predicted at the wanted positions. */

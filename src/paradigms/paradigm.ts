@@ -14,8 +14,8 @@ import type { Constraint } from "./constraint.js"
 import type { Decoding } from "./decode-loop.js"
 import type { DecodingOptions } from "./decoding-options.js"
 import type { DecodingReport } from "./decoding-report.js"
+import type { LikelihoodPlan } from "./likelihood-plan.js"
 import type { Prompt } from "./prompt.js"
-import type { PromptStore } from "./prompt-store.js"
 import type { UniformSource } from "./sampling.js"
 
 /** A model that is opened for decoding, as far as a paradigm looks at it. */
@@ -43,10 +43,18 @@ export interface DecodingSettings {
   stop?: readonly (readonly number[])[]
 }
 
+/** An estimate of the bound on a likelihood that a diffusion model's training lowers: the mean over all orders of decoding. */
+export interface LikelihoodBound {
+  /** Samples of noise, of which it is the mean. */
+  samples: number
+  /** The same samples for the same seed, whatever is computed beside them. */
+  seed: number
+}
+
 /** `maxTokens`: positions of an answer, where the paradigm sees how many there are. */
 export interface LikelihoodOptions extends DecodingOptions {
-  /** Of the beginnings of prompts, for paradigms whose prompts can be known before what follows them. */
-  store?: PromptStore
+  /** Of paradigms that mask; the others' likelihood is exact in one order, the only one there is. @default exact */
+  bound?: LikelihoodBound
 }
 
 export interface ObjectiveOptions<R> {
@@ -135,16 +143,15 @@ export interface Paradigm<R extends object = object, S extends DecodingSettings 
   /** @throws RangeError for settings outside their range */
   decode(prompt: Pick<Prompt, "ids">, settings: S & { uniform?: UniformSource }): Decoding
   /**
-   * log p(answer | prompt) of each answer.
-   * @throws NotFiniteError or EqualLogitsError when the model's numbers are broken
+   * What must be computed to know log p(answer | prompt) of each answer.
+   * @throws RangeError for options outside their range
    */
   likelihoods(
-    model: LanguageModel,
-    prompt: Prompt,
+    prompt: Pick<Prompt, "ids">,
     answers: readonly Int32Array[],
     config: ModelConfig,
     options: LikelihoodOptions,
-  ): number[]
+  ): LikelihoodPlan
 }
 
 /** The key of a paradigm's section in a recipe: block_diffusion. */

@@ -31,19 +31,22 @@ export function embedPrompt(model: LanguageModel, { ids, features = [] }: Prompt
 }
 
 /**
- * Positions of rows [start, end) of the prompt and what follows it, on one axis, or on three with M-RoPE, where later rows count
+ * Where rows of the prompt and of what follows it stand, on one axis, or on three with M-RoPE, where later rows count
  * on from the largest position.
  */
-export function positionsOf({ positions }: Pick<Prompt, "positions">, start: number, end: number): Int32Array[] {
-  const rows = Int32Array.from({ length: end - start }, (_, i) => start + i)
+export function positionsOf({ positions }: Pick<Prompt, "positions">, rows: Int32Array): Int32Array[] {
   if (!positions) return [rows]
   const { axes, delta } = positions
   return axes.map((axis) => rows.map((row) => (row < axis.length ? axis[row] : row + delta)))
 }
 
-/** `positionsOf` as int64 [1, n], or [3, 1, n]. */
+/** Rows [start, end). */
+export const rowsFrom = (start: number, end: number): Int32Array =>
+  Int32Array.from({ length: end - start }, (_, i) => start + i)
+
+/** `positionsOf` rows [start, end), as int64 [1, n], or [3, 1, n]. */
 export function promptPositions(prompt: Prompt, start: number, end: number, device: Device): Tensor {
-  const axes = positionsOf(prompt, start, end)
+  const axes = positionsOf(prompt, rowsFrom(start, end))
   const shape = axes.length === 1 ? [1, end - start] : [axes.length, 1, end - start]
   return int64(
     axes.flatMap((axis) => [...axis]),

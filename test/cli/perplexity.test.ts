@@ -48,6 +48,14 @@ describe("eval perplexity", { timeout: 600_000 }, () => {
     expect([code, err]).toEqual([0, expect.not.stringContaining("warning")])
     expect(Number(/([\d.e+]+) per token/.exec(out)?.[1]) / found.tokenPerplexity).toBeCloseTo(1, 3)
     expect(out).toMatch(/a block-diffusion model that reveals .* from left to right/)
+    const bound = ["--likelihood", "bound", "--likelihood-samples", "16"]
+    const estimated = await run("emoji-diffusion", "short.txt", ...bound, "--seed", "5")
+    expect(estimated.out).toMatch(/ · [\d.]+ ± [\d.]+ bits per byte\n/)
+    expect(estimated.out).toMatch(/the bound that training lowers, .* from 16 samples \(seed 5\)/)
+    expect((await run("emoji-diffusion", "short.txt", ...bound.slice(2))).err).toMatch(
+      /an exact likelihood has no samples/,
+    )
+    expect((await run("emoji-diffusion", "short.txt", "--likelihood", "sideways")).err).toMatch(/exact, bound/)
     const causal = await run("emoji-diffusion", "short.txt", "--mode", "autoregressive")
     expect(causal.out).toMatch(/an autoregressive model: each token/)
     expect(causal.err).toMatch(

@@ -71,7 +71,7 @@ it("the model learns as a recipe says, and answers what it learned", async () =>
     if (event.type === "done")
       expect([...event.ids.slice(0, event.eosIndex)]).toEqual(session.tokenizer.encode("abcabc"))
   }
-  const [right, wrong] = scoreAnswers(session, { ids }, ["abcabc", "cbacba"])
+  const [right, wrong] = await scoreAnswers(session, { ids }, ["abcabc", "cbacba"])
   // The decoder, with its cache, and the likelihood, without, see the same.
   expect(right.logLikelihood).toBeCloseTo(decoded, 4)
   expect(right.logLikelihood).toBeGreaterThan(-1)

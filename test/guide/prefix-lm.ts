@@ -8,8 +8,9 @@ import {
   type DecodingSettings,
   EmbeddingSources,
   forwardSelected,
+  type Interval,
   inputOf,
-  LikelihoodForward,
+  LikelihoodPlan,
   layOut,
   type Paradigm,
   type SelectedPositions,
@@ -104,17 +105,22 @@ export const prefixLm: Paradigm = {
     length: ids.length + settings.genLength,
     choose: (logits) => sampleTokens(logits, {}, []),
   }),
-  likelihoods(model, prompt, answers) {
-    const length = prompt.ids.length
-    return answers.flatMap((answer) => {
-      const forward = new LikelihoodForward()
-      for (let position = 0; position < length; position++) forward.addPrompt(position)
-      answer.forEach((token, i) => {
-        forward.predict(0, length + i - 1, token)
-        forward.addToken(token, length + i)
+  likelihoods({ ids: prompt }, answers) {
+    const plan = new LikelihoodPlan({ answers: answers.length })
+    answers.forEach((tokens, answer) => {
+      const rows = plan.withRoom(prompt.length + tokens.length)
+      const first = rows.length
+      for (let position = 0; position < prompt.length; position++) rows.addPrompt(position)
+      tokens.forEach((token, i) => {
+        rows.predict({ answer, row: rows.length - 1, token })
+        rows.addToken(token, prompt.length + i)
       })
-      forward.spans.push(...prefixCausal(length + answer.length, length).spans)
-      return forward.sum(model, prompt, 1)
+      for (const { queries, keys } of prefixCausal(prompt.length + tokens.length, prompt.length).spans)
+        rows.see(behind(queries, first), ...keys.map((interval) => behind(interval, first)))
     })
+    return plan
   },
 }
+
+/** Rows that other rows come before. */
+const behind = ([from, to]: Interval, first: number): Interval => [first + from, first + to]

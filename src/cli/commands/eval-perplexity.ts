@@ -2,9 +2,10 @@
 
 import type { Command } from "commander"
 import { pathOf, wholeNumber } from "../options.js"
+import { withLikelihood } from "./likelihood.js"
 
 export function register(evaluate: Command): void {
-  evaluate
+  const perplexity = evaluate
     .command("perplexity")
     .description("how well a model foresees a text: perplexity over windows that overlap")
     .argument("<model>", "a folder (also a LoRA adapter's), a .gguf file, a built-in name or a hub id")
@@ -18,6 +19,8 @@ export function register(evaluate: Command): void {
     .option("--stride <n>", "tokens of each window that are new, and count (default: half of it)", wholeNumber(1))
     .option("--mode <name>", "as autoregressive, block-diffusion or full-diffusion (default: as trained)")
     .option("--block-size <n>", "tokens denoised together (default: as trained)", wholeNumber(1))
+  withLikelihood(perplexity)
+    .option("--seed <n>", "of the bound's draws", wholeNumber(0))
     .option("--base <name>", "the model that an adapter belongs to (default: the one that it names)")
     .option("--json", "print one JSON object")
     .option("--out <file>", "a JSON file with the same", pathOf("file"))

@@ -6,6 +6,7 @@ import { withDecoding } from "./decoding.js"
 import { register as compare } from "./eval-compare.js"
 import { register as perplexity } from "./eval-perplexity.js"
 import { register as rescore } from "./eval-rescore.js"
+import { withLikelihood } from "./likelihood.js"
 
 const ENCODER =
   "the text encoder of BERTScore, a folder or hub id (or DIFFUSIONVL_BERTSCORE; default: FacebookAI/roberta-large)"
@@ -45,7 +46,7 @@ function registerRun(evaluate: Command): Command {
     .option("--api-key <key>", "with --url: the key that the server wants (or DIFFUSIONVL_API_KEY)")
     .option("--base <name>", "the model that an adapter belongs to (default: the one that it names)")
     .option("--max-tokens <n>", "tokens of an answer at most (default: 128, or what the task says)", wholeNumber(1))
-  return withDecoding(run)
+  return withDecoding(withLikelihood(run))
     .option("--dtype <type>", "auto, float32, bfloat16 or float16", "auto")
     .option("--device <name>", "auto, cpu, cuda or mps", "auto")
     .action(async (model: string | undefined, _, command: Command) => {

@@ -15,15 +15,17 @@ import { closeTasks, openTasks } from "../../eval/run/open-tasks.js"
 import { parseShard } from "../../eval/run/selection.js"
 import type { Device, DType } from "../../torch/index.js"
 import { type DecodingFlags, decodingOptions } from "../answer/generate.js"
+import type { LikelihoodFlags } from "../commands/likelihood.js"
 import { downloadObserver } from "../open-model.js"
 import { interruptible } from "../process/interrupt.js"
 import { shellWord } from "../shell.js"
 import { formatTable } from "../ui/table.js"
+import { boundOf } from "./likelihood.js"
 import { EvaluationProgress } from "./progress.js"
 import { scoringTools } from "./scoring-tools.js"
 import { dataOf } from "./task-data.js"
 
-export interface EvaluateCommandOptions extends DecodingFlags {
+export interface EvaluateCommandOptions extends DecodingFlags, LikelihoodFlags {
   tasks?: string[]
   data?: string[]
   limit?: number
@@ -52,6 +54,7 @@ export async function evaluateCommand(model: string | undefined, options: Evalua
     })
   if (names.length === 0) throw new UserError("there are no tasks", { fix: "for example: --tasks mmmu_val,ai2d" })
   const kwargs = options.genKwargs === undefined ? undefined : parseKwargs(options.genKwargs)
+  const bound = boundOf(options)
   const shard = options.shard === undefined ? undefined : parseShard(options.shard)
   const out = resolve(options.out ?? join("runs", `eval-${basename(model ?? hostOf(url!))}`))
   await interruptible(async (signal) => {
@@ -65,7 +68,7 @@ export async function evaluateCommand(model: string | undefined, options: Evalua
       const command = [program, ...process.argv.slice(2).map(shellWord)].join(" ")
       const decoding = decodingOptions(options)
       const found = await evaluate({
-        ...{ subject, tasks, out, limit, shard, shots, compat, kwargs, decoding, concurrent, retryFailed },
+        ...{ subject, tasks, out, limit, shard, shots, compat, kwargs, decoding, bound, concurrent, retryFailed },
         ...{ command, signal },
         observer: progress,
       })

@@ -1,12 +1,15 @@
 /** Whoever answers what a task asks: a model of this program, or a server. */
 
 import type { DecodingOptions } from "../../paradigms/decoding-options.js"
+import type { LikelihoodBound } from "../../paradigms/paradigm.js"
 import type { ChoiceLikelihood } from "../run/kept-answer.js"
 import type { ModelRecord } from "../run/run-record.js"
 import type { Asked } from "../task/task.js"
 
 export interface AskOptions {
   decoding: DecodingOptions
+  /** Likelihoods of choices are estimates of the bound that training lowers. @default exact */
+  bound?: LikelihoodBound
   signal?: AbortSignal
 }
 

@@ -82,7 +82,7 @@ describe.each(paradigms().map(({ name }) => name))("%s", (name) => {
     const choices = [" yes", " no, never", " é"]
     const { likelihoods } = (await answererOf(session).answer(text("is it?", { choices }), { decoding })) as Reply
     const prompt = await preparePrompt(session, user("is it?"))
-    const whole = scoreAnswers(session, prompt, ["yes", "no, never", "é"], { sameLength: true })
+    const whole = await scoreAnswers(session, prompt, ["yes", "no, never", "é"], { sameLength: true })
     const near = (value: number): number => expect.closeTo(value, 4)
     expect(likelihoods).toEqual(
       whole.map(({ logLikelihood, tokens }, i) => ({
@@ -93,7 +93,7 @@ describe.each(paradigms().map(({ name }) => name))("%s", (name) => {
     )
     const continued = (await answererOf(session).answer(text("It is", { choices, plain: true }), { decoding })) as Reply
     const plain = { ids: plainPrompt("It is", session.tokenizer) }
-    const expected = scoreAnswers(session, plain, choices, { end: false, sameLength: true })
+    const expected = await scoreAnswers(session, plain, choices, { end: false, sameLength: true })
     expect(continued.likelihoods!.map(({ logLikelihood }) => logLikelihood)).toEqual(
       expected.map(({ logLikelihood }) => near(logLikelihood)),
     )

@@ -3,9 +3,10 @@
 import { UserError } from "../../errors.js"
 import { decode } from "../../generate/generate.js"
 import { preparePrompt } from "../../generate/prepare.js"
-import { scoreAnswers } from "../../generate/score.js"
+import { computeScores } from "../../generate/score.js"
 import type { Session } from "../../generate/session.js"
 import type { DecodeDone } from "../../paradigms/decode-events.js"
+import type { DecodingOptions } from "../../paradigms/decoding-options.js"
 import { EqualLogitsError, NotFiniteError, NothingLeftError } from "../../paradigms/not-finite.js"
 import type { Prompt } from "../../paradigms/prompt.js"
 import { PlainFormat, plainPrompt } from "../../text/formats/plain-format.js"
@@ -34,16 +35,15 @@ export class LocalAnswerer implements Answerer {
     this.record = record
   }
 
-  async answer(asked: Asked, { decoding, signal }: AskOptions): Promise<Reply | Failed> {
+  async answer(asked: Asked, options: AskOptions): Promise<Reply | Failed> {
     let prompt: Prompt
     try {
-      prompt = await this.#prompt(asked, signal)
+      prompt = await this.#prompt(asked, options.signal)
     } catch (error) {
       return failure(error)
     }
     try {
-      if (asked.choices) return this.#score(prompt, asked)
-      return await this.#decode(prompt, { decoding, signal })
+      return asked.choices ? await this.#score(prompt, asked, options) : await this.#decode(prompt, options)
     } catch (error) {
       // What is wrong with the model is wrong with every document.
       if (error instanceof UserError && isOfTheModel(error.cause)) throw error
@@ -97,32 +97,35 @@ export class LocalAnswerer implements Answerer {
   }
 
   /** A chat's choice is a whole answer, with its end; one that continues a text has none. */
-  #score(prompt: Prompt, asked: Asked): Reply {
+  async #score(prompt: Prompt, asked: Asked, { decoding, bound, signal }: AskOptions): Promise<Reply> {
     const plain = this.#isPlain(asked)
     const choices = asked.choices ?? []
     const answers = plain ? choices : choices.map((choice) => choice.trimStart())
-    const scores = scoreAnswers(this.#session, prompt, answers, { end: !plain, sameLength: true })
-    const likelihoods = scores.map(
-      ({ logLikelihood, tokens }, i): ChoiceLikelihood => ({
-        logLikelihood,
-        tokens,
-        bytes: Buffer.byteLength(choices[i]),
-      }),
-    )
+    const options = { ...scoringOptions(decoding), bound, signal, end: !plain, sameLength: true }
+    const { scores, forwards, cachedTokens } = await computeScores(this.#session, prompt, answers, options)
+    const likelihoods = scores.map((score, i): ChoiceLikelihood => ({ ...score, bytes: Buffer.byteLength(choices[i]) }))
     const best = likelihoods.reduce(
       (best, { logLikelihood }, i) => (logLikelihood > likelihoods[best].logLikelihood ? i : best),
       0,
     )
     this.#prompts.promptTokens += prompt.ids.length
+    this.#prompts.cachedTokens += cachedTokens
     return {
       raw: choices[best] ?? "",
       tokens: likelihoods.reduce((sum, { tokens }) => sum + tokens, 0),
-      forwards: 1,
+      forwards,
       ended: true,
       likelihoods,
     }
   }
 }
+
+/** Of the options of decoding those that say how likely given answers are. */
+export const scoringOptions = ({ mode, blockSize, shift }: DecodingOptions): DecodingOptions => ({
+  ...(mode !== undefined && { mode }),
+  ...(blockSize !== undefined && { blockSize }),
+  ...(shift !== undefined && { shift }),
+})
 
 /** The wrapper writes conversations of all of Qwen's diffusion models alike. */
 const authorsFormat = ({ format, paradigm }: Session): Session["format"] =>

@@ -14,7 +14,7 @@ import type { Device, DType } from "../../torch/index.js"
 import type { ModelRecord } from "../run/run-record.js"
 import type { Asked } from "../task/task.js"
 import type { Answerer } from "./answerer.js"
-import { LocalAnswerer } from "./local.js"
+import { LocalAnswerer, scoringOptions } from "./local.js"
 import { RemoteAnswerer, type RemoteOptions } from "./remote.js"
 
 export interface Subject {
@@ -78,7 +78,8 @@ function blockSizeOf(files: ModelFiles & { name: string }): number | undefined {
 }
 
 function checkFiles(files: ModelFiles & { name: string }, decoding: DecodingOptions, asked: Asked): void {
-  if (!asked.choices) requireOptions({ ...files, eos: [], dtype: "float32", device: "cpu" }, decoding)
+  const options = asked.choices ? scoringOptions(decoding) : decoding
+  requireOptions({ ...files, eos: [], dtype: "float32", device: "cpu" }, options)
   if (asked.pictures.length > 0 && !files.images)
     throw new UserError(`${files.name} reads text only: it cannot see the pictures of the documents`, {
       fix: "give a vision-language model, or tasks without pictures",

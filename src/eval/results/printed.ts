@@ -70,10 +70,13 @@ function howToRetry({ count, transient }: TaskResult["failed"]): string {
 
 /** Sentences about what was counted as wrong, or left out. */
 export function notesOf(tasks: readonly TaskResult[]): string[] {
-  return tasks.flatMap(({ task, unread, failed, unscored, missing, documents: { effective } }) => {
+  return tasks.flatMap(({ task, likelihood, unread, failed, unscored, missing, documents: { effective } }) => {
     const note = (tally: Tally, what: string): string[] => (tally.count > 0 ? [`${task}: ${what}`] : [])
     const reason = ({ why, ...tally }: ExplainedTally): string => `(${named(tally)}): ${why[0]}`
     return [
+      ...(typeof likelihood === "object"
+        ? [`${task}: likelihoods are bounds, estimated from ${likelihood.samples} samples (seed ${likelihood.seed})`]
+        : []),
       ...note(unread, `${unread.count} of ${effective} answers could not be read (documents ${named(unread)})`),
       ...note(
         failed,

@@ -92,7 +92,14 @@ async function scoreInto(
         includes,
         onSample,
       })
-      scored.push({ record, task, result, hash: await samples.finish(), wrong: await lookedAt.shown(documents) })
+      const { likelihood } = record
+      scored.push({
+        record,
+        task,
+        result: { ...result, ...(likelihood && { likelihood }) },
+        hash: await samples.finish(),
+        wrong: await lookedAt.shown(documents),
+      })
     } catch (error) {
       await samples.abandon()
       throw error

@@ -1,5 +1,6 @@
 /** What is known of a task when its answers were scored. Plain data, which is what reports and files are made of. */
 
+import type { TaskRecord } from "../run/run-record.js"
 import type { Interval } from "../statistics/intervals.js"
 import type { PartScore } from "../task/task.js"
 
@@ -62,6 +63,8 @@ export interface TaskResult {
   shots?: number
   /** In the data; and those of them that were scored. */
   documents: { original: number; effective: number }
+  /** What its likelihoods are, where it is scored by them. */
+  likelihood?: TaskRecord["likelihood"]
   /** Of the documents. */
   fingerprint: string
   /** Nothing could be read from the answer: counted as wrong, or guessed where the authors' code guesses. */

@@ -6,7 +6,10 @@ import { join } from "node:path"
 import { explaining, requireFreeSpace } from "../../checkpoint/files.js"
 import { UserError } from "../../errors.js"
 import { makeFolder } from "../../make-folder.js"
+import { requireBound } from "../../paradigms/check-bound.js"
 import type { DecodingOptions } from "../../paradigms/decoding-options.js"
+import type { LikelihoodBound } from "../../paradigms/paradigm.js"
+import { type AnyParadigm, paradigms } from "../../paradigms/registry.js"
 import { AnswerFile, hashedName } from "../answer-file.js"
 import type { Answerer, ReuseStatistics } from "../answerer/answerer.js"
 import type { Subject } from "../answerer/subject.js"
@@ -37,6 +40,11 @@ export interface EvaluateOptions {
   kwargs?: GenerationOptions
   /** Options of decoding; they win. */
   decoding?: DecodingOptions
+  /**
+   * Of tasks that are scored by likelihood, on diffusion models: estimates of the bound that training lowers. Of other models it is
+   * the exact likelihood in any case. @default exact
+   */
+  bound?: LikelihoodBound
   /** Answers that are decoded at the same time. @default 8 */
   concurrent?: number
   /** Documents that failed are asked again. @default those only whose trouble may pass by itself, such as a server's */
@@ -75,6 +83,13 @@ export interface Evaluated {
   tasks: { open: OpenTask; run: RunningTask; record: TaskRecord; answers: ReadonlyMap<number, KeptAnswer> }[]
   /** Undefined where no model was asked, or nobody knows. */
   reuse?: ReuseStatistics
+}
+
+interface Planned {
+  open: OpenTask
+  generation: TaskGeneration
+  asks: string
+  likelihood: TaskRecord["likelihood"]
 }
 
 /** Of an answer with all that is written about it. */
@@ -125,12 +140,14 @@ export async function openRun(options: EvaluateOptions): Promise<OpenRun> {
   const { subject, tasks, out, limit, shard, compat = false, kwargs, decoding, concurrent = 8 } = options
   const { shots, retryFailed, command = "", signal, observer } = options
   const asked = { kwargs, options: decoding, compat, paradigm: subject.paradigm }
-  const planned: { open: OpenTask; generation: TaskGeneration; asks: string }[] = []
+  const planned: Planned[] = []
+  const bound = options.bound && requireBound(options.bound)
   for (const open of tasks) {
     const generation = generationOf(open.task, asked)
     const first = await tryTask(open)
     subject.check(generation.decoding, first)
-    planned.push({ open, generation, asks: askedHash(first) })
+    const likelihood = first.choices && (bound && decodedAs(subject, generation.decoding)?.masks ? bound : "exact")
+    planned.push({ open, generation, asks: askedHash(first), likelihood })
     signal?.throwIfAborted()
   }
   const documents = sumOf(tasks, ({ documents }) => firstDocuments(documents.count, limit))
@@ -141,11 +158,20 @@ export async function openRun(options: EvaluateOptions): Promise<OpenRun> {
     explaining(answers, () => makeFolder(answers))
     const { dtype, device, fingerprint } = subject.record
     const rules = { separator: subject.separator, uncut: compat && subject.paradigm?.masks === false }
-    const runs = planned.map(({ open, generation, asks }) => {
+    const runs = planned.map(({ open, generation, asks, likelihood }) => {
       const { task, documents, name, data, examples } = open
       const cleaning = cleaningRules(task, { ...rules, stops: generation.stops })
+      const bound = likelihood === "exact" ? undefined : likelihood
       const pace = options.timed && { concurrent, processor: cpus()[0]?.model }
-      const how = { decoding: generation.decoding, dtype, device, compat, ...cleaning, ...pace }
+      const how = {
+        decoding: generation.decoding,
+        dtype,
+        device,
+        compat,
+        ...cleaning,
+        ...(bound && { bound }),
+        ...pace,
+      }
       const place = {
         folder: answers,
         key: task.name.replace(/[^\w.-]+/g, "_"),
@@ -164,12 +190,13 @@ export async function openRun(options: EvaluateOptions): Promise<OpenRun> {
         first,
         generation: generation.effective,
         decoding: generation.decoding,
+        ...(likelihood && { likelihood }),
         answers: `${hashedName(place.key, place.dependsOn)}.jsonl`,
       }
       return {
         open,
         record,
-        run: new TaskRun(task, documents, file, { first, shard, generation, rules: cleaning, retryFailed }),
+        run: new TaskRun(task, documents, file, { first, shard, generation, bound, rules: cleaning, retryFailed }),
       }
     })
     for (const { open, run } of runs) {
@@ -224,6 +251,10 @@ export async function openRun(options: EvaluateOptions): Promise<OpenRun> {
 
 const sumOf = <T>(items: readonly T[], number: (item: T) => number): number =>
   items.reduce((sum, item) => sum + number(item), 0)
+
+/** Undefined of a server. */
+const decodedAs = ({ paradigm }: Subject, { mode }: DecodingOptions): AnyParadigm | undefined =>
+  paradigms().find(({ name }) => name === mode) ?? paradigm
 
 /** A run that goes on began when it began, so that its results are those of a run that was never stopped. */
 function goneOn(out: string, record: RunRecord): RunRecord {

@@ -30,6 +30,8 @@ export interface KeptAnswer {
 export interface ChoiceLikelihood {
   /** log p(choice | context), natural; what it means for each paradigm: docs/guide/evaluation.md. */
   logLikelihood: number
+  /** Of an estimate. */
+  standardError?: number
   /** Tokens it is a sum over. */
   tokens: number
   /** UTF-8 bytes of the choice. */

@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { explaining, writeJson } from "../../checkpoint/files.js"
 import { UserError } from "../../errors.js"
 import type { DecodingOptions } from "../../paradigms/decoding-options.js"
+import type { LikelihoodBound } from "../../paradigms/paradigm.js"
 import { readAnswerFile } from "../answer-file.js"
 import { isKeptAnswer, type KeptAnswer } from "./kept-answer.js"
 import type { Shard } from "./selection.js"
@@ -40,6 +41,8 @@ export interface TaskRecord {
   generation: Readonly<Record<string, unknown>>
   /** What that is for the decoder. */
   decoding: DecodingOptions
+  /** What its likelihoods are, of tasks that are scored by them; a bound is an estimate from samples. */
+  likelihood?: "exact" | LikelihoodBound
   /** The file of the answers, in the folder `answers`. */
   answers: string
 }

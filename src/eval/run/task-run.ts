@@ -1,6 +1,7 @@
 /** Answers the documents of a task that have no answer yet. Stopped at any moment, it goes on behind the answers that are kept. */
 
 import { merged } from "../../generate/merged.js"
+import type { LikelihoodBound } from "../../paradigms/paradigm.js"
 import type { AnswerFile } from "../answer-file.js"
 import type { Answerer } from "../answerer/answerer.js"
 import type { Documents } from "../documents/documents.js"
@@ -17,6 +18,8 @@ export interface TaskRunOptions {
   first: number
   shard?: Shard
   generation: TaskGeneration
+  /** Of likelihoods, for tasks that are scored by them. */
+  bound?: LikelihoodBound
   rules: CleaningRules
   /** Documents that failed are asked again. @default those only whose trouble may pass by itself */
   retryFailed?: boolean
@@ -117,9 +120,10 @@ export class TaskRun {
 
   async #answered(answerer: Answerer, { index, asked, failed }: Surveyed, signal: AbortSignal) {
     const doc = await this.documents.read(index, { pictures: this.task.pictures })
-    const { generation, rules } = this.options
+    const { generation, rules, bound } = this.options
     const { decoding } = generation
-    const reply = failed === undefined ? await answerer.answer(this.task.ask(doc), { decoding, signal }) : { failed }
+    const reply =
+      failed === undefined ? await answerer.answer(this.task.ask(doc), { decoding, bound, signal }) : { failed }
     const nothing = { raw: "", tokens: 0, forwards: 0, ended: false }
     const found = "failed" in reply ? { ...nothing, ...reply } : reply
     const { raw, ...rest } = found

@@ -35,5 +35,5 @@ export const autoregressive: Paradigm<z.output<typeof recipe>, AutoregressiveSet
     values.eos_token_id !== undefined ? [values.eos_token_id].flat() : config.tokens.eos,
   settings: autoregressiveSettings,
   decode: autoregressiveDecoding,
-  likelihoods: (model, prompt, answers, _, { store }) => autoregressiveLikelihoods(model, prompt, answers, store),
+  likelihoods: ({ ids }, answers) => autoregressiveLikelihoods(ids.length, answers),
 }

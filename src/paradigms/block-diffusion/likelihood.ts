@@ -1,82 +1,127 @@
 /** How likely given answers are to a block-diffusion model. */
 
-import type { LanguageModel } from "../../models/types.js"
-import { blockCausal, type Interval } from "../../nn/attention-pattern.js"
-import { LikelihoodForward } from "../likelihood.js"
-import type { Prompt } from "../prompt.js"
-import type { PromptStore } from "../prompt-store.js"
-import { type CleanContext, cleanBlockSize, type TokenShift } from "./needed-positions.js"
+import { randomFrom } from "../../data/prng.js"
+import { LikelihoodPlan, type PlannedRows } from "../likelihood-plan.js"
+import { maskedSamples } from "../masked-samples.js"
+import type { LikelihoodBound } from "../paradigm.js"
+import { type CleanContext, cleanBlockSize, predictedByClean, type TokenShift } from "./needed-positions.js"
 
 export interface BlockLikelihoodOptions {
   blockSize: number
   maskToken: number
+  /** An estimate of the bound that training lowers. @default exact by the chain rule */
+  bound?: LikelihoodBound
   /** @default "same" */
   shift?: TokenShift
   /** @default "block" */
   context?: CleanContext
-  /** Of the beginnings of prompts. */
-  store?: PromptStore
+}
+
+/** A copy of a block, and its masked tokens that are predicted in it. */
+interface NoisedBlock {
+  /** Position of its first token. */
+  start: number
+  /** Of positions in the answer; what is behind its end is always masked. */
+  isMasked: (position: number) => boolean
+  predicted: readonly number[]
+  weight?: number
+  sample?: number
 }
 
 /**
- * log p(answer | prompt) of a decoder that fixes the tokens of a block from left to right, one per step: Σ log p(token |
- * clean blocks before, tokens of its block before it, the rest of the block masked). A proper likelihood by the chain
- * rule, comparable with the autoregressive one and equal to it at block size 1 with shift "next". An answer that should
- * be a whole one ends with the end-of-sequence token.
+ * log p(answer | prompt), per answer. An answer that should be a whole one ends with the end-of-sequence token.
  *
- * One forward for all answers: the prompt's whole blocks once; for each answer its clean blocks but the last, and for
- * each token a copy of its block as it is before that step.
+ * Exact: of a decoder that fixes the tokens of a block from left to right, one per step: Σ log p(token |
+ * clean blocks before, tokens of its block before it, the rest of the block masked). A proper likelihood by the chain
+ * rule, comparable with the autoregressive one and equal to it at block size 1 with shift "next".
+ *
+ * Bound: block by block the mean over samples of L / l · Σ log p(masked token | clean blocks before, the rest of its block), where l of
+ * the block's L tokens of the answer are masked (`maskedSamples`): the training objective with noise levels over all of (0, 1). In
+ * expectation it is the mean over all orders within blocks of the log-likelihood of the order, and never exceeds the log of
+ * their mean likelihood. What a clean row predicts (shift "next") has no noise: its term is exact.
+ *
+ * The prompt's whole blocks are computed once; for each answer its clean blocks but the last, and copies of blocks as they are
+ * before a step, or as a sample masks them.
  */
 export function blockLikelihoods(
-  model: LanguageModel,
-  prompt: Prompt,
+  promptTokens: number,
   answers: readonly Int32Array[],
-  { blockSize, maskToken, shift = "same", context = "block", store }: BlockLikelihoodOptions,
-): number[] {
-  const forward = new LikelihoodForward()
-  const promptTokens = prompt.ids.length
-  const prefix = Math.floor(promptTokens / blockSize) * blockSize
-  for (let position = 0; position < prefix; position++) forward.addPrompt(position)
+  { blockSize, maskToken, bound, shift = "same", context = "block" }: BlockLikelihoodOptions,
+): LikelihoodPlan {
+  const prefix = promptTokens - (promptTokens % blockSize)
   const cleanBlock = cleanBlockSize(blockSize, context)
-  forward.spans.push(...blockCausal(prefix, cleanBlock).spans)
-  forward.beginning = { tokens: prefix, blockSize: cleanBlock }
-
+  const beginning = { tokens: prefix, blockSize: cleanBlock }
+  const plan = new LikelihoodPlan({ answers: answers.length, beginning, samples: bound?.samples })
   answers.forEach((tokens, answer) => {
-    const first = forward.length
-    /**
-     * Appends the block that begins at `start`, masked from `known` on. Its rows see the clean ones before the block, and
-     * of the block their own `part` tokens and those before.
-     */
-    const addBlock = (start: number, known: number, part: number): void => {
-      const begin = forward.length
-      for (let position = start; position < start + blockSize; position++) {
-        if (position < promptTokens) forward.addPrompt(position)
-        else forward.addToken(position < known ? tokens[position - promptTokens] : maskToken, position)
-      }
-      for (let row = begin; row < forward.length; row += part) {
-        const keys: Interval[] = [
-          [0, prefix],
-          [first, first + start - prefix],
-          [begin, row + part],
-        ]
-        forward.spans.push({ queries: [row, row + part], keys: keys.filter(([from, to]) => to > from) })
+    if (tokens.length === 0) return
+    const end = promptTokens + tokens.length
+    const lastBlock = end - 1 - ((end - 1) % blockSize)
+    const most = 3 * (lastBlock - prefix)
+    /** Appends positions [from, to). */
+    const add = (rows: PlannedRows, from: number, to: number, isMasked: NoisedBlock["isMasked"]): void => {
+      for (let position = from; position < to; position++) {
+        if (position < promptTokens) rows.addPrompt(position)
+        else
+          rows.addToken(position < end && !isMasked(position) ? tokens[position - promptTokens] : maskToken, position)
       }
     }
-    const end = promptTokens + tokens.length
-    const lastBlock = Math.floor((end - 1) / blockSize) * blockSize
-    for (let start = prefix; start < lastBlock; start += blockSize) addBlock(start, end, cleanBlock)
-    /** Row of the clean copy of a position. */
-    const clean = (position: number): number => (position < prefix ? position : first + position - prefix)
-    tokens.forEach((token, i) => {
-      const position = promptTokens + i
-      const offset = position % blockSize
-      if (shift === "next" && offset === 0) {
-        forward.predict(answer, clean(position - 1), token)
-        return
+    const addClean = (rows: PlannedRows): number => {
+      const first = rows.length
+      add(rows, prefix, lastBlock, () => false)
+      for (let row = first; row < rows.length; row += cleanBlock)
+        rows.see([row, row + cleanBlock], [0, prefix], [first, row + cleanBlock])
+      return first
+    }
+    let rows = plan.withRoom(lastBlock - prefix + blockSize, most)
+    let first = addClean(rows)
+    const isClean = (position: number): boolean => predictedByClean(position, blockSize, shift)
+    for (let position = promptTokens; position < end; position++) {
+      if (!isClean(position)) continue
+      const token = tokens[position - promptTokens]
+      if (position === prefix) plan.first.predict({ answer, row: prefix - 1, token })
+      else rows.predict({ answer, row: first + position - 1 - prefix, token })
+    }
+    const positions = Array.from({ length: tokens.length }, (_, i) => promptTokens + i)
+    const blocks = bound ? sampledBlocks(positions, blockSize, bound) : chainBlocks(positions, blockSize)
+    for (const { start, isMasked, predicted, weight, sample } of blocks) {
+      const noised = predicted.filter((position) => !isClean(position))
+      if (noised.length === 0) continue
+      const next = plan.withRoom(blockSize, most)
+      if (next !== rows) [rows, first] = [next, addClean(next)]
+      const begin = rows.length
+      add(rows, start, start + blockSize, isMasked)
+      rows.see([begin, rows.length], [0, prefix], [first, first + start - prefix], [begin, rows.length])
+      for (const position of noised) {
+        const row = begin + position - start - (shift === "next" ? 1 : 0)
+        rows.predict({ answer, row, token: tokens[position - promptTokens], weight, sample })
       }
-      forward.predict(answer, forward.length + offset - (shift === "next" ? 1 : 0), token)
-      addBlock(position - offset, position, blockSize)
+    }
+  })
+  return plan
+}
+
+/** A copy of its block for each position, masked from there on. */
+const chainBlocks = (positions: readonly number[], blockSize: number): NoisedBlock[] =>
+  positions.map((position) => ({
+    start: position - (position % blockSize),
+    isMasked: (other) => other >= position,
+    predicted: [position],
+  }))
+
+/** Each answer has the same random numbers: its value does not depend on those beside it. */
+function sampledBlocks(
+  positions: readonly number[],
+  blockSize: number,
+  { samples, seed }: LikelihoodBound,
+): NoisedBlock[] {
+  const uniform = randomFrom(seed)
+  const starts = new Set(positions.map((position) => position - (position % blockSize)))
+  return Array.from(starts).flatMap((start) => {
+    const own = positions.filter((position) => position >= start && position < start + blockSize)
+    return maskedSamples(own.length, samples, uniform).map(({ masked, weight }, sample): NoisedBlock => {
+      const predicted = masked.map((i) => own[i])
+      const hidden = new Set(predicted)
+      return { start, isMasked: (position) => hidden.has(position), predicted, weight, sample }
     })
   })
-  return forward.sum(model, prompt, answers.length, store)
 }

@@ -68,14 +68,14 @@ export const blockDiffusion: Paradigm<BlockDiffusionRecipe, BlockSettings> = {
   checkGeneration: ({ generation, folder }) => void remaskingDefaults(generation, folder),
   settings: blockSettings,
   decode: ({ ids }, settings) => blockDecoding(ids.length, settings),
-  likelihoods(model, prompt, answers, config, { blockSize, shift, store }) {
+  likelihoods({ ids }, answers, config, { blockSize, shift, bound }) {
     const trained = trainedBlocks(config)
-    return blockLikelihoods(model, prompt, answers, {
+    return blockLikelihoods(ids.length, answers, {
       blockSize: blockSize ?? trained.blockSize,
       shift: shift ?? trained.shift,
       context: trained.context,
       maskToken: maskToken(config),
-      store,
+      bound,
     })
   },
 }

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest"
+import { counting } from "../../../test/support/asking.js"
+import { valuesOf } from "../../../test/support/likelihoods.js"
 import { EOS, MASK, tinyModel, VOCABULARY } from "../../../test/support/tiny-model.js"
 import { randomFrom } from "../../data/prng.js"
 import { mropePositions } from "../../models/decoder/mrope-positions.js"
@@ -30,14 +32,20 @@ function logProbabilities(prompt: Prompt, shown: readonly number[], shift: "same
   })
 }
 
+const likelihoods = (
+  prompt: Prompt,
+  of: readonly Int32Array[],
+  options: Omit<FullLikelihoodOptions, "maskToken"> = {},
+) => valuesOf(model, prompt, fullDiffusionLikelihoods(prompt.ids.length, of, { maskToken: MASK, ...options }))
+
 describe("likelihoods of given answers under full diffusion", () => {
   it.each([
     [text, "same", undefined],
     [text, "next", 9],
     [withPicture, "same", 7],
     [withPicture, "next", undefined],
-  ] as const)("by the chain rule: one token at a time (%#)", (prompt, shift, genLength) => {
-    const together = fullDiffusionLikelihoods(model, prompt, answers, { maskToken: MASK, shift, genLength })
+  ] as const)("by the chain rule: one token at a time (%#)", async (prompt, shift, genLength) => {
+    const together = await likelihoods(prompt, answers, { shift, genLength })
     expect(together.length).toBe(answers.length)
     answers.forEach((answer, a) => {
       let sum = 0
@@ -49,23 +57,20 @@ describe("likelihoods of given answers under full diffusion", () => {
     })
   })
 
-  it("by the chain rule all answers of one length together have probability 1", () => {
+  it("by the chain rule all answers of one length together have probability 1", async () => {
     const one = Array.from({ length: VOCABULARY }, (_, id) => Int32Array.of(id))
     const total = (values: number[]): number => values.reduce((sum, value) => sum + Math.exp(value), 0)
-    expect(total(fullDiffusionLikelihoods(model, withPicture, one, { maskToken: MASK }))).toBeCloseTo(1, 5)
-    const two = one.flatMap(([a]) => one.map(([b]) => Int32Array.of(a, b)))
-    expect(total(fullDiffusionLikelihoods(model, { ids: Int32Array.of(9) }, two, { maskToken: MASK }))).toBeCloseTo(
-      1,
-      4,
-    )
+    expect(total(await likelihoods(withPicture, one))).toBeCloseTo(1, 5)
+    const two = one.slice(0, 30).flatMap(([a]) => one.map(([b]) => Int32Array.of(a, b)))
+    const first = (await likelihoods({ ids: Int32Array.of(9) }, one, { genLength: 2 })).slice(0, 30)
+    expect(total(await likelihoods({ ids: Int32Array.of(9) }, two))).toBeCloseTo(total(first), 4)
   })
 
-  it("by Monte Carlo: the formula, on what is masked", () => {
+  it("the bound: the formula, on what is masked", async () => {
     const samples = 5
-    const options: FullLikelihoodOptions = { maskToken: MASK, method: "monte-carlo", samples, genLength: 8 }
-    const together = fullDiffusionLikelihoods(model, withPicture, answers, { ...options, uniform: randomFrom(4) })
-    const uniform = randomFrom(4)
+    const together = await likelihoods(withPicture, answers, { bound: { samples, seed: 4 }, genLength: 8 })
     answers.forEach((answer, a) => {
+      const uniform = randomFrom(4)
       const length = answer.length
       if (length === 0) return
       const start = 1 + Math.floor(uniform() * length)
@@ -85,26 +90,16 @@ describe("likelihoods of given answers under full diffusion", () => {
     })
   })
 
-  it("by Monte Carlo, of one token it is the likelihood itself; of more it is near its mean over all masks", () => {
+  it("the bound of one token is its likelihood", async () => {
     const token = [Int32Array.of(20)]
-    const options: FullLikelihoodOptions = { maskToken: MASK, method: "monte-carlo" }
-    const [exact] = fullDiffusionLikelihoods(model, text, token, { maskToken: MASK })
-    expect(fullDiffusionLikelihoods(model, text, token, options)[0]).toBeCloseTo(exact, 5)
-    // Two tokens: l = 1 with either masked, or l = 2, each half of the time.
-    const two = Int32Array.of(12, 19)
-    const log = (shown: number[], i: number): number => logProbabilities(text, shown, "same")[i][two[i]]
-    const oneMasked = (2 * (log([MASK, two[1]], 0) + log([two[0], MASK], 1))) / 2
-    const bothMasked = log([MASK, MASK], 0) + log([MASK, MASK], 1)
-    const mean = (oneMasked + bothMasked) / 2
-    const [estimate] = fullDiffusionLikelihoods(model, text, [two], { ...options, samples: 2000 })
-    expect(Math.abs(estimate - mean)).toBeLessThan(0.05 * Math.abs(mean))
+    const [exact] = await likelihoods(text, token)
+    expect((await likelihoods(text, token, { bound: { samples: 7, seed: 0 } }))[0]).toBeCloseTo(exact, 6)
   })
 
-  it("an answer's value does not depend on those beside it", () => {
-    for (const method of ["chain", "monte-carlo"] as const) {
-      const options = { maskToken: MASK, method, samples: 3 }
-      const together = fullDiffusionLikelihoods(model, text, answers, options)
-      const alone = answers.map((answer) => fullDiffusionLikelihoods(model, text, [answer], options)[0])
+  it("an answer's value does not depend on those beside it", async () => {
+    for (const bound of [undefined, { samples: 3, seed: 0 }]) {
+      const together = await likelihoods(text, answers, { bound })
+      const alone = await Promise.all(answers.map(async (answer) => (await likelihoods(text, [answer], { bound }))[0]))
       expect(alone.length).toBe(5)
       alone.forEach((value, i) => {
         expect(together[i]).toBeCloseTo(value, 5)
@@ -113,26 +108,17 @@ describe("likelihoods of given answers under full diffusion", () => {
     }
   })
 
-  it("long ones are computed in several forwards", () => {
+  it("long ones are computed in several forwards", async () => {
     const long: Prompt = { ids: Int32Array.from({ length: 400 }, (_, i) => 7 + (i % 40)) }
-    const rows: number[] = []
-    const counting = Object.create(model, {
-      forward: {
-        value: (input: Parameters<typeof model.forward>[0]) => {
-          rows.push(input.embeddings.shape[1])
-          return model.forward(input)
-        },
-      },
-    })
+    const counted = counting(model)
     const answer = Int32Array.from({ length: 20 }, (_, i) => 7 + i)
-    const [value] = fullDiffusionLikelihoods(counting, long, [answer], { maskToken: MASK })
-    expect(rows).toEqual([9 * 420, 9 * 420, 2 * 420])
+    const plan = fullDiffusionLikelihoods(400, [answer], { maskToken: MASK })
+    const [value] = await valuesOf(counted.model, long, plan)
+    expect(counted.rows).toEqual([4, 4, 4, 4, 4].map((copies) => copies * 420))
     expect(value).toBeLessThan(0)
   })
 
   it("refuses what has no meaning", () => {
-    const options = { maskToken: MASK }
-    expect(() => fullDiffusionLikelihoods(model, text, answers, { ...options, genLength: 3 })).toThrow(/longer/)
-    expect(() => fullDiffusionLikelihoods(model, text, answers, { ...options, samples: 0 })).toThrow(RangeError)
+    expect(() => fullDiffusionLikelihoods(6, answers, { maskToken: MASK, genLength: 3 })).toThrow(/longer/)
   })
 })

@@ -59,9 +59,10 @@ export const fullDiffusion: Paradigm<FullDiffusionRecipe, FullSettings> = {
   ends: ({ config }) => [...new Set([endToken(config), ...config.tokens.eos])],
   settings: fullSettings,
   decode: ({ ids }, settings) => fullDiffusionDecoding(ids.length, settings),
-  likelihoods: (model, prompt, answers, config, { shift, maxTokens }) =>
-    fullDiffusionLikelihoods(model, prompt, answers, {
+  likelihoods: ({ ids }, answers, config, { shift, maxTokens, bound }) =>
+    fullDiffusionLikelihoods(ids.length, answers, {
       maskToken: maskToken(config),
+      bound,
       shift: shift ?? trainedShift(config),
       genLength: maxTokens,
     }),

@@ -100,7 +100,7 @@ export async function ask(folder: string, picture: string | undefined): Promise<
   await generateText(session, { messages, images, maxTokens: 2 })
   // What it answered has to mean something.
   const prompt = await preparePrompt(session, messages, images)
-  const [{ logLikelihood }] = scoreAnswers(session, prompt, ["red"])
+  const [{ logLikelihood }] = await scoreAnswers(session, prompt, ["red"])
   if (Number.isNaN(logLikelihood)) throw new Nonsense("it answers, but its probabilities are not numbers")
   ChatTemplate.load(folder)?.render(messages)
   return session
