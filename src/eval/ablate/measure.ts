@@ -67,6 +67,8 @@ export async function measureInTurns(
     const found: MeasuredWay[] = []
     for (const [i, run] of runs.entries()) {
       const { record, tasks } = await run.end()
+      // Scoring holds the folder itself.
+      run.close()
       const out = join(folder, ways[i].key)
       const answered = tasks.map(({ open, record, answers }) => ({ ...open, record, answers }))
       const scored = await scoreRun(record, answered, { out, signal: options.signal, ...(tools && { tools }) })

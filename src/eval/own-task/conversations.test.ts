@@ -45,7 +45,7 @@ describe("conversations", () => {
     ]
     const file = fileOf(...records)
     const { task, docs, documents } = await opened(file)
-    expect(docs.map((doc) => task.target(doc))).toEqual([["a cat"], ["black"], ["hello"], ["1"], ["2"], ["a cat"]])
+    expect(docs.map((doc) => task.target(doc))).toEqual(["a cat", "black", "hello", "1", "2", "a cat"])
     expect(docs.map((doc) => task.ask(doc).context)).toEqual([
       ...["What is this?", "And its colour?", "Say hello.", "one", "two", "What?"],
     ])
@@ -87,7 +87,7 @@ describe("conversations", () => {
       for await (const { index, doc } of documents.rows(range)) found.push([index, task.target(doc)])
       return found
     }
-    const all = ["1", "2", "3", "4", "5", "6"].map((answer, i) => [i, [answer]])
+    const all = ["1", "2", "3", "4", "5", "6"].map((answer, i) => [i, answer])
     expect(await read({})).toEqual(all)
     for (const [from, to] of [
       [1, 5],
