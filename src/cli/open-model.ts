@@ -2,6 +2,7 @@
 
 import { openModel, type Session } from "../generate/session.js"
 import type { HubEvent } from "../hub/download.js"
+import { counted } from "../readable.js"
 import type { Device, DType } from "../torch/index.js"
 import { formatBytes } from "./ui/format.js"
 import { Progress } from "./ui/progress.js"
@@ -23,7 +24,7 @@ export function downloadObserver(name: string): { onEvent: (event: HubEvent) => 
   return {
     onEvent(event) {
       if (event.type === "listed" && event.presentBytes < event.totalBytes)
-        show().note(`${name} · ${event.files} files, ${formatBytes(event.totalBytes)}`)
+        show().note(`${name} · ${counted(event.files, "file")}, ${formatBytes(event.totalBytes)}`)
       else if (event.type === "progress") show().update(event.doneBytes, event.totalBytes, event.file)
       else if (event.type === "waiting") show().note("another process is downloading this model; waiting for it")
       else if (event.type === "retry") show().note(`${event.reason}; trying again in ${event.seconds} s`)

@@ -89,7 +89,36 @@ it("continues what was interrupted, and works offline afterwards", async () => {
   await expect(read({ settings: offline })).rejects.toThrow(/test-00000-of-00002\.parquet is missing/)
 })
 
+it("a dataset that has moved is followed", async () => {
+  hub.formerly = "old/name"
+  hub.gate = { token: "good", code: "GatedRepo" }
+  const options = { settings: settings({ token: "good" }), retryDelayMs: 1 }
+  const { files, folder } = await downloadDataset({ ...dataset, id: "old/name" }, tests, options)
+  expect(files).toHaveLength(2)
+  expect(folder).toContain("datasets--old--name")
+  expect([...hub.tokens.hub]).toEqual(["Bearer good"])
+})
+
+it("a file's own server that refuses is not taken for the hub", async () => {
+  const [name] = hub.files.keys()
+  const refuse = (status: number) => hub.fileAnswers.set(name, [(_, response) => void response.writeHead(status).end()])
+  for (const status of [403, 404]) {
+    refuse(status)
+    await expect(download({ settings: settings({ token: "good" }) })).rejects.toMatchObject({
+      message: expect.stringMatching(
+        `^127\\.0\\.0\\.1:\\d+, where the hub keeps its files, refuses with status ${status}$`,
+      ),
+      fix: expect.stringContaining("a firewall"),
+    })
+  }
+  expect((await download()).files).toHaveLength(2)
+})
+
 it("refusals are about datasets", async () => {
+  hub.hubAnswers.push((_, response) => void response.writeHead(403).end())
+  await expect(download()).rejects.toThrow("the hub does not give this dataset without a login")
+  hub.hubAnswers.push((_, response) => void response.writeHead(403).end())
+  await expect(download({ settings: settings({ token: "good" }) })).rejects.toThrow("the token has no access")
   hub.gate = { token: "good", code: "GatedRepo" }
   await expect(download()).rejects.toMatchObject({
     message: "this dataset needs a login",

@@ -92,7 +92,7 @@ export async function download(
   if (settings.offline) {
     const copy = await cachedCopy(repository, cache, "HF_HUB_OFFLINE is set", choice.missing)
     if (copy) return copy
-    throw new UserError(`the ${kind} is not in the cache (HF_HUB_OFFLINE is set)`, {
+    throw new HubUnreachable(`the ${kind} is not in the cache (HF_HUB_OFFLINE is set)`, {
       where: `${id}@${revision}`,
       fix: `Download it once with a connection, or copy it to ${cache.folder}.`,
     })

@@ -31,7 +31,7 @@ const MAX_REDIRECTS = 10
 /** A short answer may take this many stall times altogether: one that drips would else never end. */
 const TEXT_STALLS = 5
 
-/** The server cannot be reached or keeps failing: a cached copy may stand in. */
+/** The server cannot be reached, keeps failing or must not be asked: a copy may stand in. */
 export class HubUnreachable extends UserError {}
 
 /** Worth another try, after `wait` milliseconds if the server said so. */

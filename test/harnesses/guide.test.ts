@@ -6,7 +6,7 @@
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
-import { afterAll, beforeAll, describe, expect } from "vitest"
+import { afterAll, beforeAll, expect } from "vitest"
 import type { RunningServer } from "../../src/serve/running-server.js"
 import { serve } from "../../src/serve/serve.js"
 import { start } from "../support/program.js"
@@ -96,6 +96,7 @@ LM.describe("lm-evaluation-harness", () => {
         ]) {
           const texts = rawAnswers(join(folder, "runs", ours), "emoji_words").map((text) => text.split("\n")[0])
           expect(texts).toHaveLength(40)
+          expect(new Set(texts).size).toBeGreaterThan(10)
           expect(sampledAnswers(join(folder, "runs", theirs), "emoji_words")).toEqual(texts)
           const score = resultsOf(join(folder, "runs", ours)).results.emoji_words["exact,none"]
           expect(resultsOf(join(folder, "runs", theirs)).results.emoji_words["exact_match,none"]).toBeCloseTo(
@@ -105,11 +106,4 @@ LM.describe("lm-evaluation-harness", () => {
       },
       600_000,
     )
-})
-
-describe("the guide", () => {
-  LMMS.it("has the commands that are followed", () => {
-    expect(commands("lmms-eval", "emoji-ar").map(([name]) => name)).toHaveLength(7)
-    expect(commands("lm-evaluation-harness", "emoji-ar").map(([name]) => name)).toHaveLength(4)
-  })
 })

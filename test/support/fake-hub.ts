@@ -21,6 +21,8 @@ export class FakeHub {
   readonly tokens = { hub: new Set<string | undefined>(), files: new Set<string | undefined>() }
   /** When set, only this token opens the model. */
   gate?: { token: string; code: string }
+  /** Its id of before: the hub sends from all of its addresses to the new ones. */
+  formerly?: string
   /** Answers in the place of the hub's own, first come first served. */
   readonly hubAnswers: Handler[] = []
   /** The same for file contents, per file. */
@@ -30,8 +32,11 @@ export class FakeHub {
   /** Bytes per chunk of a file and the pause between chunks. */
   pace = { chunk: 1 << 16, pauseMs: 0 }
 
-  /** @param kind what "org/model" is */
-  constructor(private readonly kind: "model" | "dataset" = "model") {}
+  /** @param kind what it has, under this id */
+  constructor(
+    private readonly kind: "model" | "dataset" = "model",
+    private readonly id = "org/model",
+  ) {}
 
   private readonly hub = http.createServer((request, response) => this.answerHub(request, response))
   private readonly store = http.createServer((request, response) => this.answerFile(request, response))
@@ -77,14 +82,15 @@ export class FakeHub {
     const api = parts[0] === "api"
     const prefix = api ? ["api", `${this.kind}s`] : this.kind === "dataset" ? ["datasets"] : []
     const at = prefix.length
+    if (this.formerly !== undefined && parts.slice(at, at + 2).join("/") === this.formerly)
+      return void response.writeHead(307, { location: request.url!.replace(this.formerly, this.id) }).end()
     const [id, rest] = [parts.slice(at, at + 2), parts.slice(at + 2)]
-    if (prefix.some((part, i) => parts[i] !== part) || id.join("/") !== "org/model")
-      return void refuse(401, "RepoNotFound")
+    if (prefix.some((part, i) => parts[i] !== part) || id.join("/") !== this.id) return void refuse(401, "RepoNotFound")
     if (this.gate && request.headers.authorization !== `Bearer ${this.gate.token}`)
       return void refuse(this.gate.token ? 401 : 403, this.gate.code)
     const commit = rest[1] === this.commit ? this.commit : this.revisions.get(rest[1])
     if (!commit) return void refuse(404, "RevisionNotFound")
-    if (rest[0] === "revision") return void response.end(JSON.stringify({ id: "org/model", sha: commit }))
+    if (rest[0] === "revision") return void response.end(JSON.stringify({ id: this.id, sha: commit }))
     if (rest[0] === "tree") return void this.answerTree(url, response)
     const path = rest.slice(2).join("/")
     if (!this.files.has(path)) return void refuse(404, "EntryNotFound")

@@ -5,7 +5,7 @@ import { describe, it } from "vitest"
 export interface Needing {
   title(text: string): string
   describe(name: string, body: () => void): void
-  it(name: string, body: () => unknown): void
+  it(name: string, body: () => unknown, timeout?: number): void
 }
 
 /** `describe` and `it` for tests that need this. */
@@ -14,7 +14,7 @@ export function needs(present: boolean, what: string): Needing {
   return {
     title,
     describe: (name, body) => void describe.skipIf(!present)(title(name), body),
-    it: (name, body) => void it.skipIf(!present)(title(name), body),
+    it: (name, body, timeout) => void it.skipIf(!present)(title(name), body, timeout),
   }
 }
 

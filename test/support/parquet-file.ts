@@ -1,7 +1,7 @@
 /** Parquet files as the hub has them, written by tests. */
 
 import { writeFileSync } from "node:fs"
-import type { CompressionCodec, SchemaElement } from "hyparquet"
+import type { CompressionCodec, KeyValue, SchemaElement } from "hyparquet"
 import { parquetWriteBuffer } from "hyparquet-writer"
 
 /** A column's type: "image" is the hub's struct of bytes and path; "[…]" a list. */
@@ -32,11 +32,27 @@ function elementsOf(name: string, type: ColumnType | keyof typeof LEAVES): Schem
   ]
 }
 
+/** What Python's datasets writes beside the columns, and knows pictures by. */
+export function hubMetadata(columns: Readonly<Record<string, ParquetColumn>>): KeyValue[] {
+  const feature = (type: string): object => {
+    if (type.startsWith("[")) return { feature: feature(type.slice(1, -1)), _type: "Sequence" }
+    return type === "image" ? { _type: "Image" } : { dtype: type === "double" ? "float64" : type, _type: "Value" }
+  }
+  const features = Object.fromEntries(Object.entries(columns).map(([name, { type }]) => [name, feature(type)]))
+  return [{ key: "huggingface", value: JSON.stringify({ info: { features } }) }]
+}
+
 /** Writes all columns, `rowGroupSize` rows to a group. */
 export function writeParquet(
   file: string,
   columns: Readonly<Record<string, ParquetColumn>>,
-  options: { rowGroupSize?: number; codec?: CompressionCodec; offsetIndex?: boolean; pageSize?: number } = {},
+  options: {
+    rowGroupSize?: number
+    codec?: CompressionCodec
+    offsetIndex?: boolean
+    pageSize?: number
+    kvMetadata?: KeyValue[]
+  } = {},
 ): void {
   const { offsetIndex = true, ...rest } = options
   const names = Object.keys(columns)

@@ -28,6 +28,7 @@ it.each<[string, string[], Split, string[]]>([
     { config: "en", split: "dev" },
     ["en/dev/0000.parquet"],
   ],
+  ["the only file, called alike", ["dev_data.tsv"], { split: "validation" }, ["dev_data.tsv"]],
   ["one file at the root", ["README.md", "mmstar.parquet"], { split: "val" }, ["mmstar.parquet"]],
   [
     "a split's file at the root",
@@ -60,6 +61,7 @@ it("says what is missing", () => {
   expect(() => choose(["a.parquet", "b.parquet"], { split: "test", config: "en" })).toThrow(
     "none of its files is of en, test",
   )
+  expect(() => choose(["data/train-00000-of-00001.parquet"], { split: "test" })).toThrow("none of its files is of test")
   expect(() => choose(["a.parquet", "b.parquet"], {})).toThrow(/which of them are meant is not said/)
   expect(() => choose(["README.md"], { split: "test" })).toThrow("there is no data in it")
 })

@@ -27,7 +27,7 @@ export function chooseFiles(paths: readonly string[], split: Split, where: strin
     requireShards(chosen, where)
     return chosen
   }
-  if (data.length === 1) return data
+  if (data.length === 1 && !isOfAnother(data[0], split.split)) return data
   const wanted = [split.config, split.split].filter((part) => part !== undefined).join(", ")
   throw new UserError(
     data.length === 0
@@ -71,6 +71,16 @@ function* rulesOf({ files, config, split }: Split): Generator<(path: string) => 
   yield (path) => ["", "data"].includes(folders(path).join("/")) && isSplit(last(path))
   yield (path) => ["default", "data"].includes(folders(path)[0]) && isSplit(last(path))
   yield (path) => folders(path).at(-1) === split
+}
+
+/** Splits, by the words that name them: a file with none of them may be any. */
+const SPLITS = [["train"], ["test"], ["val", "valid", "validation", "dev"]]
+
+function isOfAnother(path: string, split: string | undefined): boolean {
+  const words = path.toLowerCase().split(/[^a-z]+/)
+  const named = SPLITS.filter((names) => names.some((name) => words.includes(name)))
+  const wanted = SPLITS.find((names) => names.includes(split ?? ""))
+  return wanted !== undefined && named.length > 0 && !named.includes(wanted)
 }
 
 /** @throws UserError when the names say that there are more files than are there */

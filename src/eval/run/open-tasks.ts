@@ -4,6 +4,7 @@ import { existsSync } from "node:fs"
 import { resolve } from "node:path"
 import { UserError } from "../../errors.js"
 import type { DownloadOptions } from "../../hub/download.js"
+import { HubUnreachable } from "../../hub/request.js"
 import { nearest } from "../../nearest.js"
 import { decodePicture } from "../answerer/pictures.js"
 import { type Documents, openDocuments } from "../documents/documents.js"
@@ -97,7 +98,9 @@ async function openTask({ name, task }: Named, options: OpenTasksOptions): Promi
       where: task.name,
       fix: `say where it is: --data ${task.name}=FILE`,
     })
-  const opened = await openDocuments(from, { split: task.source, ...own?.open, download })
+  const opened = await openDocuments(from, { split: task.source, ...own?.open, download }).catch((error) => {
+    throw error instanceof HubUnreachable ? withoutHub(error, task.name) : error
+  })
   try {
     const documents = own?.expand ? await own.expand(opened) : opened
     requireColumns(name, task, documents)
@@ -113,6 +116,13 @@ async function openTask({ name, task }: Named, options: OpenTasksOptions): Promi
     throw error
   }
 }
+
+const withoutHub = (error: HubUnreachable, task: string): UserError =>
+  new UserError(error.message, {
+    where: error.where,
+    fix: `${error.fix} Files from elsewhere are taken too: --data ${task}=FILE.`,
+    cause: error,
+  })
 
 /** For the record: it may be read in another folder. */
 const lasting = (where: string): string => (existsSync(where) ? resolve(where) : where)
