@@ -28,8 +28,8 @@ it("the guide names the options of the command, and only those", () => {
     .commands.find((command) => command.name() === "serve")!
     .options.map(({ long }) => long)
   const named = new Set([...guide.matchAll(/(?<![\w-])(--[a-z][a-z-]+)/g)].map(([, option]) => option))
-  // Of curl, generate, chat and lmms-eval.
-  const others = ["--json", "--url", "--model", "--mode", "--tasks", "--force"]
+  // Of curl, generate and chat.
+  const others = ["--json", "--url", "--mode"]
   expect([...named].filter((option) => !options.includes(option) && !others.includes(option))).toEqual([])
   const plain = ["--dtype", "--device", "--help"]
   expect(options.filter((option) => !named.has(option!) && !plain.includes(option!))).toEqual([])

@@ -64,7 +64,8 @@ function scoresOf(json: Json): KnownScores {
     const found = (json.results as Json)[task.name]
     if (!isObject(found)) continue
     for (const metric of task.metrics) {
-      const value = found[`${metric.name},${task.filter ?? "none"}`]
+      // Newer versions of lmms-eval have made filters parts of the scoring.
+      const value = found[`${metric.name},${task.filter ?? "none"}`] ?? found[`${metric.name},none`]
       if (typeof value !== "number") continue
       scores.set(scoreKey(task.name, metric.name), {
         value,

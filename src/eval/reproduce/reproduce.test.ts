@@ -10,7 +10,7 @@ import type { MetricResult, TaskResult } from "../results/task-result.js"
 import { evaluate } from "../run/evaluate.js"
 import type { Asked } from "../task/task.js"
 import { allTasks } from "../tasks/index.js"
-import { tasksOf } from "./filled-table.js"
+import { scoreKey, tasksOf } from "./filled-table.js"
 import { findResults } from "./found-results.js"
 import { PAPER_TABLES } from "./paper/index.js"
 import { readAblation } from "./read-ablation.js"
@@ -89,6 +89,16 @@ describe("a table filled", () => {
     expect(notRun(filled).at(-1)).toContain("DiffusionVL 7B")
     const third = await reproduceTable(PAPER_TABLES.table3, { models: [], out: root })
     expect(notRun(third).at(-1)).toContain("LLaDA-V 8B (Full-Diff), LLaDA-V 8B (Block-Diff.), LLaVA 7B")
+  })
+
+  it("takes scores by the filter that our task has, and of newer versions of lmms-eval without it", () => {
+    const scoresOf = (results: Record<string, unknown>) =>
+      findResults(writeResults("a", { ai2d: results }))
+        .at(-1)!
+        .scores.get(scoreKey("ai2d", "exact_match"))?.value
+    expect(scoresOf({ "exact_match,flexible-extract": 0.5, "exact_match,none": 0.2 })).toBe(0.5)
+    expect(scoresOf({ "exact_match,none": 0.25 })).toBe(0.25)
+    expect(scoresOf({ "exact_match,other": 0.25 })).toBeUndefined()
   })
 
   it("runs what is not known, and says why what failed is missing", async () => {
