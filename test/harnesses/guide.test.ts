@@ -24,9 +24,9 @@ beforeAll(async () => {
   for (const name of ["examples", "recipes"]) symlinkSync(join(root, name), join(folder, name))
   server = await serve({ models: MODELS, port: 0, dtype: "float32" })
   await server.ready
-})
+}, 600_000)
 afterAll(async () => {
-  await server.close()
+  await server?.close()
   rmSync(folder, { recursive: true })
 })
 

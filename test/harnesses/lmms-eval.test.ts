@@ -80,7 +80,7 @@ score: exact
   )
   server = await serve({ models: MODELS, port: 0, dtype: "float32" })
   await server.ready
-})
+}, 600_000)
 afterAll(async () => {
   await server?.close()
   rmSync(folder, { recursive: true })
