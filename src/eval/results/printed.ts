@@ -7,7 +7,7 @@ import type { ExplainedTally, MetricResult, Tally, TaskResult } from "./task-res
 /** The line above lmms-eval's table. */
 export function runLine({ model, given, limit, shots }: RunRecord): string {
   const options = Object.keys(given).length > 0 ? JSON.stringify(given) : ""
-  return `diffusionvl (pretrained=${model.name}), gen_kwargs: (${options}), limit: ${limit ?? "None"}, num_fewshot: ${shots ?? 0}, batch_size: 1`
+  return `diffusionvl (pretrained=${model.name}), gen_kwargs: (${options}), limit: ${limit ?? "None"}, num_fewshot: ${shots ?? "None"}, batch_size: 1`
 }
 
 const HEAD = ["Tasks", "Version", "Filter", "n-shot", "Metric", "", "Value", "", "Stderr"]
