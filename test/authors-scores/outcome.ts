@@ -2,7 +2,7 @@
 
 import { pythonRandom } from "../../src/eval/task/python-random.js"
 import { filteredAnswer } from "../../src/eval/task/sample-record.js"
-import type { Task } from "../../src/eval/task/task.js"
+import type { Task, TaskMetric } from "../../src/eval/task/task.js"
 import { imageColumns } from "../../src/eval/tasks/parts/options-text.js"
 import type { ScoringCase } from "./documents.js"
 
@@ -31,7 +31,9 @@ export function outcomeOf(task: Task, cases: readonly ScoringCase[]): TaskOutcom
     const images = /^mmmu_(val|pro_standard)$/.test(task.name) ? { images: imageColumns(context) } : {}
     return { context, ...images, target: task.target(doc), filtered, values: { ...values } }
   })
-  const offered = task.metrics.filter(({ unavailable, prepare }) => !unavailable && !prepare)
+  const isScore = ({ name, unavailable, prepare }: TaskMetric): boolean =>
+    !unavailable && !prepare && name !== "submission"
+  const offered = task.metrics.filter(isScore)
   const metrics = offered.map(({ name, aggregate }): [string, unknown] => {
     const values = outcomes.flatMap((outcome) => (name in outcome.values ? [outcome.values[name]] : []))
     return [name, aggregate(values, compat)]

@@ -2,12 +2,13 @@
 
 import { counted } from "../../readable.js"
 import type { RunRecord } from "../run/run-record.js"
+import { pythonRound } from "../task/python-number.js"
 import type { ExplainedTally, MetricResult, Tally, TaskResult } from "./task-result.js"
 
 /** The line above lmms-eval's table. */
 export function runLine({ model, given, limit, shots }: RunRecord): string {
   const options = Object.keys(given).length > 0 ? JSON.stringify(given) : ""
-  return `diffusionvl (pretrained=${model.name}), gen_kwargs: (${options}), limit: ${limit ?? "None"}, num_fewshot: ${shots ?? 0}, batch_size: 1`
+  return `diffusionvl (pretrained=${model.name}), gen_kwargs: (${options}), limit: ${limit ?? "None"}, num_fewshot: ${shots ?? "None"}, batch_size: 1`
 }
 
 const HEAD = ["Tasks", "Version", "Filter", "n-shot", "Metric", "", "Value", "", "Stderr"]
@@ -21,8 +22,17 @@ export function markdownTable(tasks: readonly TaskResult[]): string {
     return metrics.map((metric, i) => {
       const first = i === 0 ? [task.task, versionText(task.version)] : ["", ""]
       const arrow = metric.higherIsBetter ? "↑" : "↓"
-      const error = metric.standardError?.toFixed(4) ?? "N/A"
-      return [...first, task.filter, String(task.shots ?? 0), metric.name, arrow, metric.value!.toFixed(4), "±", error]
+      const error = metric.standardError === undefined ? "N/A" : fourDecimals(metric.standardError)
+      return [
+        ...first,
+        task.filter,
+        String(task.shots ?? 0),
+        metric.name,
+        arrow,
+        fourDecimals(metric.value!),
+        "±",
+        error,
+      ]
     })
   })
   const widths = HEAD.map((title, column) => Math.max(3, title.length, ...rows.map((row) => row[column].length)))
@@ -31,6 +41,9 @@ export function markdownTable(tasks: readonly TaskResult[]): string {
   const rule = widths.map((width, i) => (RIGHT.includes(i) ? `${"-".repeat(width - 1)}:` : "-".repeat(width)))
   return [line(HEAD), `|${rule.join("|")}|`, ...rows.map(line)].join("\n")
 }
+
+/** As Python formats: of 0.03125 the even 0.0312. */
+const fourDecimals = (value: number): string => pythonRound(value, 4).toFixed(4)
 
 /** As Python shows numbers: 0.0. */
 const versionText = (version: number | string): string =>

@@ -19,7 +19,7 @@ async function open(...args: Parameters<typeof openTasks>): Promise<OpenTask[]> 
 beforeAll(() => {
   const sum = (n: number): object => ({ question: `${n} + 1?`, answer: `It is more.\n#### ${n + 1}` })
   lines("test.jsonl", [sum(1), sum(2)])
-  lines("train.jsonl", [sum(7), sum(8), sum(9)])
+  lines("train.jsonl", [7, 8, 9, 3, 4, 5].map(sum))
   writeFileSync(
     path("mine.yaml"),
     ["task: mine", "data: test.jsonl", 'prompt: "Q: {{ question }}"', 'target: "{{ answer }}"'].join("\n"),
@@ -35,7 +35,7 @@ it("a task file stands where a name does, and says where its documents are", asy
   expect(mine).toMatchObject({ name: path("mine.yaml"), documents: { count: 2 } })
   expect((await tryTask(mine)).context).toBe("Q: 1 + 1?")
   const [other] = await open([path("mine.yaml")], { data: new Map([["mine", path("train.jsonl")]]) })
-  expect(other).toMatchObject({ data: path("train.jsonl"), documents: { count: 3 } })
+  expect(other).toMatchObject({ data: path("train.jsonl"), documents: { count: 6 } })
 })
 
 it("tasks with examples show them before each question, as many as are asked for", async () => {
@@ -51,10 +51,14 @@ it("tasks with examples show them before each question, as many as are asked for
     contexts.push((await tryTask(task)).context)
   }
   expect(contexts.map((context) => context.match(/Question: \d/g))).toEqual([
-    ["Question: 7", "Question: 8", "Question: 9", "Question: 1"],
+    ["Question: 7", "Question: 8", "Question: 9", "Question: 3", "Question: 4", "Question: 1"],
     ["Question: 7", "Question: 8", "Question: 1"],
     ["Question: 1"],
   ])
+  await expect(open(["gsm8k"], { data, shots: 7 })).rejects.toMatchObject({
+    message: "there are 6 examples, not 7",
+    fix: "--shots 6 shows those",
+  })
 })
 
 it("two tasks of one name are refused: results and files are called by it", async () => {

@@ -6,6 +6,7 @@ import { UserError } from "../../errors.js"
 import type { DownloadOptions } from "../../hub/download.js"
 import { HubUnreachable } from "../../hub/request.js"
 import { nearest } from "../../nearest.js"
+import { counted } from "../../readable.js"
 import { decodePicture } from "../answerer/pictures.js"
 import { type Documents, openDocuments } from "../documents/documents.js"
 import { type FileTask, isTaskFile, readTaskFile } from "../own-task/task-file.js"
@@ -139,6 +140,11 @@ async function shownTask(task: Task | TextTask, { data, shots, download }: OpenT
     // Which of them suit a document is known when it is asked.
     const to = examples.suits ? documents.count : Math.min(count, documents.count)
     for await (const { doc } of documents.rows({ to, pictures: [] })) shown.push(doc)
+    if (shown.length < count)
+      throw new UserError(`there are ${counted(shown.length, "example")}, not ${count}`, {
+        where: task.name,
+        fix: `--shots ${shown.length} shows those`,
+      })
     return withExamples(task as TextTask, shown, count)
   } finally {
     documents.close()

@@ -11,7 +11,7 @@ export const table3: PaperTable = {
   text: "The same data and settings (recipes/paper). Two rows of a language model share the first cell.",
   columns: [
     // 65.9 / 47.4 cannot be SeedBench's image and all: their numbers of questions rule it out.
-    { title: "of the language model: a pair that the text does not name" },
+    { title: "language model: two unnamed scores" },
     { title: "MMMU (val)", score: { task: "mmmu_val", metric: "mmmu_acc" } },
     { title: "MMMU-Pro (standard)", score: { task: "mmmu_pro_standard", metric: "mmmu_acc" } },
     { title: "AI2D", score: { task: "ai2d", metric: "exact_match" } },

@@ -18,6 +18,9 @@ import { isObject, type Json } from "../../json.js"
 import { inOrderOf } from "./answers.js"
 import { docIn, listIn, numberIn, type Stage, taskOf, textIn } from "./stage.js"
 
+/** Names of what requests are grouped by. */
+const OPTIONS = /options|kwargs|group/
+
 const limitIn = ({ limit }: Json): number | undefined => (typeof limit === "number" ? limit : undefined)
 
 export const HARNESS_STAGES: Readonly<Record<string, Stage>> = {
@@ -31,9 +34,9 @@ export const HARNESS_STAGES: Readonly<Record<string, Stage>> = {
     return selected(first, { index: numberIn(record, "rank") + 1, count: numberIn(record, "world_size") })
   },
   execution_order(record) {
-    const requests = listIn(record, "requests") as { context: string; num_tokens: number; options?: unknown }[]
-    const ours = requests.map(({ context, num_tokens: tokens, options }) => ({
-      ...{ context, tokens, options: JSON.stringify(options) },
+    const requests = listIn(record, "requests") as ({ context: string; num_tokens: number } & Json)[]
+    const ours = requests.map(({ context, num_tokens: tokens, ...others }) => ({
+      ...{ context, tokens, options: JSON.stringify(Object.entries(others).filter(([key]) => OPTIONS.test(key))) },
     }))
     return authorsOrder(ours).map(({ context }) => context)
   },
