@@ -5,13 +5,20 @@ import { unpackSnappy } from "./snappy.js"
 import { Unreadable } from "./unreadable.js"
 
 const bytes = fc
-  .array(fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 40 }), fc.integer({ min: 1, max: 300 })), { maxLength: 12 })
+  .array(fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 40 }), fc.integer({ min: 1, max: 300 })), {
+    minLength: 1,
+    maxLength: 12,
+  })
   .map((parts) =>
     Uint8Array.from(parts.flatMap(([part, times]) => Array.from({ length: times }, () => [...part]).flat())),
   )
 
 it("unpacks what was packed", () => {
-  fc.assert(fc.property(bytes, (input) => expect(unpackSnappy(snappyCompress(input), input.length)).toEqual(input)))
+  fc.assert(
+    fc.property(bytes, (input) => {
+      expect(unpackSnappy(snappyCompress(input), input.length)).toEqual(input)
+    }),
+  )
 })
 
 it("refuses everything else, and never writes or waits for more than there is", () => {
