@@ -33,6 +33,8 @@ const USUAL_NAMES = /^(image|img|picture)s?(_\d+)?$/
 const DATA_URI = /^data:[\w.+/-]*(?:;[\w=.-]+)*;base64,/
 /** How base64 of PNG, JPEG, GIF, WebP, TIFF, AVIF and BMP begins. */
 const BEGINNINGS = /^(iVBORw0KGgo|\/9j\/|R0lGOD|UklGR|SUkqA|TU0AK|AAAA[A-Za-z0-9+/]{2}Z0eX|Qk[0-3])/
+/** Characters of the longest path. */
+const LONGEST_PATH = 4096
 const BASE64 = /^[A-Za-z0-9+/\s]{64,}={0,2}$/
 
 /**
@@ -74,7 +76,8 @@ async function pictureOf(value: unknown, table: Table, rules: PictureRules, asTe
   if (text === "") return null
   const uri = DATA_URI.exec(text)
   if (uri) return { bytes: fromBase64(text.slice(uri[0].length)), path: null }
-  if (BEGINNINGS.test(text) && BASE64.test(text)) return { bytes: fromBase64(text), path: null }
+  if ((BEGINNINGS.test(text) || text.length > LONGEST_PATH) && BASE64.test(text))
+    return { bytes: fromBase64(text), path: null }
   const other = await table.shared?.(text)
   return other === undefined ? fromFile(text, table, rules) : pictureOf(other, table, rules, asText)
 }

@@ -19,7 +19,11 @@ interface Piece {
 
 const MOST_PAGES = 1 << 18
 
+/** A dictionary stays as long as the values of a page that names its words. */
+const DICTIONARIES = new WeakMap<object, Values>()
+
 export class Chunk {
+  #words?: WeakRef<Values>
   #places?: Promise<{ pieces: Piece[]; dictionary?: PlacedPage }>
 
   /** @param rows of the group */
@@ -46,20 +50,28 @@ export class Chunk {
     }
     const piece = pieces[low]
     const { key } = this.leaf
-    const values = await this.cache.get(piece, key, this.#bytesOf(piece.pages), () => this.#values(piece, dictionary))
+    // What stands in a dictionary stays in memory with whatever names it.
+    const words = dictionary && piece.pages.some(usesDictionary) ? [dictionary] : []
+    const bytes = this.#bytesOf([...piece.pages, ...words])
+    const values = await this.cache.get(piece, key, bytes, () => this.#values(piece, dictionary))
     return values[row - piece.first]
   }
 
   async #values({ pages, rows }: Piece, dictionary: PlacedPage | undefined): Promise<Values> {
-    const words =
-      dictionary &&
-      (await this.cache.get(dictionary, `${this.leaf.key}\0`, this.#bytesOf([dictionary]), async () =>
-        dictionaryValues(await this.#unpack(dictionary), this.leaf),
-      ))
     let values: Values | undefined
-    for (const page of pages) values = pageValues(await this.#unpack(page), this.leaf, words, values)
+    for (const page of pages) {
+      const words = dictionary && usesDictionary(page) ? await this.#dictionary(dictionary) : undefined
+      values = pageValues(await this.#unpack(page), this.leaf, words, values)
+      if (words) DICTIONARIES.set(values, words)
+    }
     if (values?.length !== rows) throw damaged("a page has other rows than it says")
     return values
+  }
+
+  async #dictionary(page: PlacedPage): Promise<Values> {
+    const words = this.#words?.deref() ?? dictionaryValues(await this.#unpack(page), this.leaf)
+    this.#words = new WeakRef(words)
+    return words
   }
 
   async #unpack({ offset, header }: PlacedPage): Promise<UnpackedPage> {
@@ -121,3 +133,7 @@ export class Chunk {
     return bytes
   }
 }
+
+/** Writers give dictionaries up where they grow, and go on without. */
+const usesDictionary = ({ header }: PlacedPage): boolean =>
+  /DICTIONARY$/.test((header.data_page_header ?? header.data_page_header_v2)?.encoding ?? "")

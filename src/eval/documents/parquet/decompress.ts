@@ -1,17 +1,14 @@
 /** Pages unpacked, never into more bytes than their header says: that has been checked. */
 
 import { brotliDecompressSync, gunzipSync } from "node:zlib"
-import { compressors, decompressLz4Raw, decompressSnappy, decompressZstd } from "hyparquet-compressors"
+import { decompressLz4Raw, decompressZstd } from "hyparquet-compressors"
+import { unpackSnappy } from "./snappy.js"
 import { damaged, Unreadable } from "./unreadable.js"
 
 type Unpack = (input: Uint8Array, size: number) => Uint8Array
 
-/** WebAssembly keeps the memory of its largest page. */
-const KEPT_MEMORY = 16 << 20
-
 const UNPACK: Readonly<Record<string, Unpack>> = {
-  SNAPPY: (input, size) =>
-    (size > KEPT_MEMORY ? decompressSnappy(input, size) : compressors.SNAPPY?.(input, size)) as Uint8Array,
+  SNAPPY: unpackSnappy,
   GZIP: (input, size) => gunzipSync(input, { maxOutputLength: Math.max(size, 1) }),
   BROTLI: (input, size) => brotliDecompressSync(input, { maxOutputLength: Math.max(size, 1) }),
   // Writes no further than the buffer goes.

@@ -2,7 +2,8 @@
 
 import type { Values } from "./page.js"
 
-const BUDGET = 64 << 20
+/** A window of the asking order (256 documents with a photograph each) fits, with the pages that it only touches. */
+const BUDGET = 128 << 20
 
 interface Kept {
   values: Values
