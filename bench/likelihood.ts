@@ -94,6 +94,11 @@ const modes = modesOf(session).flatMap((mode) =>
     ? [{ mode, samples: 0 }]
     : [0, Number(values.samples)].map((samples) => ({ mode, samples })),
 )
+const times = ({ median, low, high }: ReturnType<typeof spreadOf>): string =>
+  `${median.toFixed(2)} × (${low.toFixed(2)}–${high.toFixed(2)})`
+const say = (line: string): void => void (values.json || process.stdout.write(`${line}\n`))
+
+say(`${session.name} · ${session.dtype} · ${session.device} · ${values.documents} documents`)
 const found = []
 for (const { kind, documents } of made)
   for (const { mode, samples } of modes) {
@@ -104,26 +109,26 @@ for (const { kind, documents } of made)
       for (const concurrent of sizes) took.push(await measured(concurrent, { kind, documents, mode, samples }))
       if (round > 0) rounds.push(took)
     }
-    const ratio = (i: number, key: "seconds" | "cpu") => spreadOf(rounds.map((took) => took[0][key] / took[i][key]))
-    const each = sizes.map((concurrent, i) => ({
-      concurrent,
-      documentsPerSecond: spreadOf(rounds.map((took) => documents.length / took[i].seconds)).median,
-      ratio: ratio(i, "seconds"),
-      ratioOfProcessorTime: ratio(i, "cpu"),
-    }))
+    const each = sizes.map((concurrent, i) => {
+      const ratio = (key: "seconds" | "cpu") => spreadOf(rounds.map((took) => took[0][key] / took[i][key]))
+      const perSecond = (key: "seconds" | "cpu") =>
+        spreadOf(rounds.map((took) => documents.length / took[i][key])).median
+      return {
+        concurrent,
+        documentsPerSecond: perSecond("seconds"),
+        documentsPerProcessorSecond: perSecond("cpu"),
+        ratio: ratio("seconds"),
+        ratioOfProcessorTime: ratio("cpu"),
+      }
+    })
     found.push({ kind, mode, samples, each })
-  }
-const about = { model: session.name, documents: Number(values.documents) }
-if (values.json) process.stdout.write(`${JSON.stringify({ ...about, found })}\n`)
-else {
-  const times = ({ median, low, high }: ReturnType<typeof spreadOf>): string =>
-    `${median.toFixed(2)} × (${low.toFixed(2)}–${high.toFixed(2)})`
-  process.stdout.write(`${session.name} · ${session.dtype} · ${session.device} · ${about.documents} documents\n`)
-  for (const { kind, mode, samples, each } of found) {
-    process.stdout.write(`${kind}, ${mode}${samples > 0 ? `, bound of ${samples}` : ""}\n`)
-    for (const { concurrent, documentsPerSecond, ratio, ratioOfProcessorTime } of each)
-      process.stdout.write(
-        `  ${String(concurrent).padStart(3)} at a time  ${documentsPerSecond.toFixed(1).padStart(7)} documents/s  ${times(ratio)}, of processor time ${times(ratioOfProcessorTime)}\n`,
+    say(`${kind}, ${mode}${samples > 0 ? `, bound of ${samples}` : ""}`)
+    for (const { concurrent, ratio, ratioOfProcessorTime, ...per } of each) {
+      const [wall, cpu] = [per.documentsPerSecond, per.documentsPerProcessorSecond].map((value) => value.toFixed(1))
+      say(
+        `  ${String(concurrent).padStart(3)} at a time  ${wall.padStart(7)} documents/s  ${times(ratio)}, ${cpu.padStart(7)} a second of processor time  ${times(ratioOfProcessorTime)}`,
       )
+    }
   }
-}
+if (values.json)
+  process.stdout.write(`${JSON.stringify({ model: session.name, documents: Number(values.documents), found })}\n`)
