@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { expect, it } from "vitest"
 import { tinyModel } from "../../test/support/tiny-model.js"
-import { mropePositions } from "../models/mrope-positions.js"
+import { mropePositions } from "../models/decoder/mrope-positions.js"
 import { embedPrompt, positionsOf, rowsFrom } from "../paradigms/prompt.js"
 import { arange, noGrad, tidy } from "../torch/index.js"
 import { cutPrompt } from "./cut-prompt.js"

@@ -14,6 +14,7 @@ import type { ChoiceLikelihood } from "../run/kept-answer.js"
 import type { ModelRecord } from "../run/run-record.js"
 import type { Asked } from "../task/task.js"
 import type { Answerer, AskOptions, Failed, Reply, ReuseStatistics } from "./answerer.js"
+import { chosenReply } from "./chosen.js"
 import { messageOf } from "./message.js"
 import { imageOf } from "./pictures.js"
 
@@ -105,19 +106,9 @@ export class LocalAnswerer implements Answerer {
     const options = { ...scoringOptions(decoding), bound, signal, end: !plain, sameLength: true }
     const { scores, forwards, cachedTokens } = await computeScores(this.#session, prompt, answers, options)
     const likelihoods = scores.map((score, i): ChoiceLikelihood => ({ ...score, bytes: Buffer.byteLength(choices[i]) }))
-    const best = likelihoods.reduce(
-      (best, { logLikelihood }, i) => (logLikelihood > likelihoods[best].logLikelihood ? i : best),
-      0,
-    )
     this.#prompts.promptTokens += prompt.ids.length
     this.#prompts.cachedTokens += cachedTokens
-    return {
-      raw: choices[best] ?? "",
-      tokens: likelihoods.reduce((sum, { tokens }) => sum + tokens, 0),
-      forwards,
-      ended: true,
-      likelihoods,
-    }
+    return chosenReply(choices, likelihoods, forwards)
   }
 }
 
