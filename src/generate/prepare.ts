@@ -12,6 +12,7 @@ import { encodePrompt, IGNORE, type Message, partsOf } from "../text/conversatio
 import { type ImageSpan, spanOf } from "../text/image-span.js"
 import { layOut } from "../text/layout.js"
 import { checkMessages } from "./check-request.js"
+import { cutPrompt } from "./cut-prompt.js"
 import { type ImageSource, type ReadImage, readImage } from "./image-source.js"
 import type { Session } from "./session.js"
 
@@ -19,6 +20,8 @@ export interface PrepareOptions {
   signal?: AbortSignal
   /** As the authors' evaluation writes prompts of LLaDA: the token behind an image is lost (docs/reference.md, Q22). */
   dropAfterImage?: boolean
+  /** As the authors' models cut prompts at their end, the header of the answer with it: rows that stay at most. @default none is cut */
+  cutAt?: number
   /** Only what was kept for prompts of the same salt is found again. */
   cacheSalt?: string
 }
@@ -35,7 +38,7 @@ export async function preparePrompt(
   session: Session,
   messages: readonly Message[],
   images: readonly ImageSource[] = [],
-  { signal, dropAfterImage, cacheSalt }: PrepareOptions = {},
+  { signal, dropAfterImage, cutAt, cacheSalt }: PrepareOptions = {},
 ): Promise<Prompt> {
   checkMessages(messages)
   if (dropAfterImage && session.format !== "llava_llada")
@@ -52,7 +55,7 @@ export async function preparePrompt(
     { signal, cacheSalt },
   )
   try {
-    return { ...(await withPictures(session, messages, { read, shown }, { signal, dropAfterImage })), cacheSalt }
+    return { ...(await withPictures(session, messages, { read, shown }, { signal, dropAfterImage, cutAt })), cacheSalt }
   } finally {
     shown.end()
   }
@@ -62,7 +65,7 @@ async function withPictures(
   session: Session,
   messages: readonly Message[],
   { read, shown }: { read: readonly ReadImage[]; shown: ShownPictures },
-  { signal, dropAfterImage }: PrepareOptions,
+  { signal, dropAfterImage, cutAt = Number.POSITIVE_INFINITY }: PrepareOptions,
 ): Promise<Prompt> {
   const among = read.length
   // One after the other: each may take hundreds of megabytes while it is decoded.
@@ -75,23 +78,29 @@ async function withPictures(
     "pieces" in picture ? picture.pieces : requireImages(session.images).pieces(picture, { among })
   const spans = pictures.map((picture, i) => named(read[i].place, () => spanOf(piecesOf(picture), session.tokenizer)))
   const ids = encodePrompt(messages, session.tokenizer, session.format, { dropAfterImage })
-  const laidOut = layOutPrompt(session, ids, spans)
+  const laidOut = layOutPrompt(session, ids, spans, cutAt)
   const inputs: ImageInput[] = []
   for (const picture of pictures) {
     inputs.push("pieces" in picture ? picture : await requireImages(session.images).prepare(picture, { among }))
     signal?.throwIfAborted()
   }
   const found = await shown.features(inputs)
-  return {
+  const prompt = {
     ids: laidOut,
     features: found.map(({ features }) => features),
     featureNames: found.map(({ name }) => name),
     positions: session.images?.positions?.(ids, inputs),
   }
+  return cutPrompt(prompt, cutAt)
 }
 
 /** @throws UserError for what the model cannot see, or not all of it */
-function layOutPrompt({ model, config, folder }: Session, ids: Int32Array, spans: readonly ImageSpan[]): Int32Array {
+function layOutPrompt(
+  { model, config, folder }: Session,
+  ids: Int32Array,
+  spans: readonly ImageSpan[],
+  cutAt: number,
+): Int32Array {
   if (ids.length === 0)
     throw new UserError("the prompt has no tokens: the model's chat template writes nothing, or the text is empty", {
       where: folder,
@@ -104,7 +113,7 @@ function layOutPrompt({ model, config, folder }: Session, ids: Int32Array, spans
       where: folder,
       fix: "use the tokenizer files that belong to the model",
     })
-  if (layout.ids.length > config.text.maxPositions)
+  if (Math.min(cutAt, layout.ids.length) > config.text.maxPositions)
     throw new UserError(
       `the prompt has ${layout.ids.length} tokens, more than the model's ${config.text.maxPositions} positions`,
       { fix: spans.length > 0 ? "give fewer or smaller pictures, or a shorter text" : "give a shorter text" },

@@ -56,6 +56,15 @@ function* scoringLoop(
     if (predicted.length === 0 && forwards.length === 1) break
     const wanted = Int32Array.from(new Set(predicted.map(({ row }) => row))).sort()
     const indexOf = new Map(Array.from(wanted, (row, index) => [row, index]))
+    // What is predicted more than once, as by samples that mask alike, is wanted once.
+    const targets = new Map<string, { row: number; token: number; all: PredictedToken[] }>()
+    for (const one of predicted) {
+      const key = `${one.row} ${one.token}`
+      const target = targets.get(key)
+      if (target) target.all.push(one)
+      else targets.set(key, { row: one.row, token: one.token, all: [one] })
+    }
+    const each = [...targets.values()]
     const first = i === 0 ? beginning.tokens : 0
     const { logConfidences = [], milliseconds } = yield {
       type: "forward",
@@ -65,10 +74,10 @@ function* scoringLoop(
       commit: first,
       branches: { positions, spans, length },
       wanted,
-      choice: { rows: predicted.map(({ row }) => indexOf.get(row)!), tokens: predicted.map(({ token }) => token) },
+      choice: { rows: each.map(({ row }) => indexOf.get(row)!), tokens: each.map(({ token }) => token) },
     }
-    predicted.forEach((one, index) => {
-      add(one, logConfidences[index])
+    each.forEach(({ all }, index) => {
+      for (const one of all) add(one, logConfidences[index])
     })
     work.forwards++
     work.tokensComputed += first + ids.length

@@ -55,6 +55,11 @@ export async function evaluateCommand(model: string | undefined, options: Evalua
   if (names.length === 0) throw new UserError("there are no tasks", { fix: "for example: --tasks mmmu_val,ai2d" })
   const kwargs = options.genKwargs === undefined ? undefined : parseKwargs(options.genKwargs)
   const bound = boundOf(options)
+  if (bound && url !== undefined)
+    throw new UserError("a server tells its own likelihoods: there is no bound to choose", {
+      where: "--likelihood",
+      fix: "leave it out, or give a model of this machine",
+    })
   const shard = options.shard === undefined ? undefined : parseShard(options.shard)
   const out = resolve(options.out ?? join("runs", `eval-${basename(model ?? hostOf(url!))}`))
   await interruptible(async (signal) => {

@@ -111,6 +111,12 @@ describe.each(paradigms().map(({ name }) => name))("%s", (name) => {
     expect(await answerer.answer(text("long ".repeat(400)), { decoding })).toEqual({
       failed: expect.stringMatching(/tokens/),
     })
+    const choices = [" yes", " no"]
+    const likely = [text("long ".repeat(400), { choices }), text("long ".repeat(400), { choices, plain: true })]
+    for (const asked of likely)
+      expect(await answerer.answer(asked, { decoding })).toEqual({
+        failed: expect.stringMatching(/^the prompt (has|of) \d+ tokens.* the model's \d+/),
+      })
     const picture = { bytes: Uint8Array.of(1, 2, 3), name: "cat.png" }
     expect(await answerer.answer({ context: "what?", pictures: [picture] }, { decoding })).toEqual({
       failed: expect.stringMatching(/^cat\.png: /),
@@ -120,6 +126,27 @@ describe.each(paradigms().map(({ name }) => name))("%s", (name) => {
     controller.abort(new Error("enough"))
     await expect(answerer.answer(text("why"), { decoding, signal: controller.signal })).rejects.toThrow("enough")
   })
+})
+
+it("cuts long prompts where the configuration says, as the authors' models do, and as nobody else", async () => {
+  const own = sessions.get("block-diffusion")!
+  const withLimit = (limit: number): Session => ({
+    ...own,
+    config: { ...own.config, raw: { ...own.config.raw, tokenizer_model_max_length: limit } },
+  })
+  const question = "a long question about nothing"
+  const prompt = await preparePrompt(own, user(question))
+  for (const rows of [11, 12, prompt.ids.length - 1, prompt.ids.length]) {
+    let done: DecodeDone | undefined
+    const cut = { ids: prompt.ids.slice(0, rows) }
+    for await (const event of decode(own, cut, decoding)) if (event.type === "done") done = event
+    const { raw } = (await answererOf(withLimit(rows), true).answer(text(question), { decoding })) as Reply
+    expect(raw).toBe(own.tokenizer.decode(done!.ids.filter((id) => id !== own.config.tokens.mask)))
+  }
+  const long = text("long ".repeat(400))
+  expect(await answererOf(withLimit(16), true).answer(long, { decoding })).toHaveProperty("raw")
+  expect(await answererOf(withLimit(16)).answer(long, { decoding })).toHaveProperty("failed")
+  expect(await answererOf(own, true).answer(long, { decoding })).toHaveProperty("failed")
 })
 
 describe("pictures", () => {

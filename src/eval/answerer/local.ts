@@ -14,12 +14,13 @@ import type { ChoiceLikelihood } from "../run/kept-answer.js"
 import type { ModelRecord } from "../run/run-record.js"
 import type { Asked } from "../task/task.js"
 import type { Answerer, AskOptions, Failed, Reply, ReuseStatistics } from "./answerer.js"
+import { chosenReply } from "./chosen.js"
 import { messageOf } from "./message.js"
 import { imageOf } from "./pictures.js"
 
 export interface LocalOptions {
   record: ModelRecord
-  /** As the authors' wrapper: its chat format, and text behind the end of an answer, in the same block, belongs to it. */
+  /** As the authors' wrapper: its chat format, prompts cut where the model's configuration says, and text behind the end of an answer, in the same block, belongs to it. */
   compat?: boolean
 }
 
@@ -73,7 +74,8 @@ export class LocalAnswerer implements Answerer {
     const images = pictures.map(imageOf)
     // The authors' prompts of LLaDA's models lose the token behind an image.
     const dropAfterImage = this.#compat && images.length > 0 && this.#session.format === "llava_llada"
-    return preparePrompt(this.#session, messages, images, { signal, dropAfterImage })
+    const cutAt = this.#compat ? cutOf(this.#session) : undefined
+    return preparePrompt(this.#session, messages, images, { signal, dropAfterImage, cutAt })
   }
 
   #isPlain = ({ plain = false, messages }: Asked): boolean =>
@@ -104,19 +106,9 @@ export class LocalAnswerer implements Answerer {
     const options = { ...scoringOptions(decoding), bound, signal, end: !plain, sameLength: true }
     const { scores, forwards, cachedTokens } = await computeScores(this.#session, prompt, answers, options)
     const likelihoods = scores.map((score, i): ChoiceLikelihood => ({ ...score, bytes: Buffer.byteLength(choices[i]) }))
-    const best = likelihoods.reduce(
-      (best, { logLikelihood }, i) => (logLikelihood > likelihoods[best].logLikelihood ? i : best),
-      0,
-    )
     this.#prompts.promptTokens += prompt.ids.length
     this.#prompts.cachedTokens += cachedTokens
-    return {
-      raw: choices[best] ?? "",
-      tokens: likelihoods.reduce((sum, { tokens }) => sum + tokens, 0),
-      forwards,
-      ended: true,
-      likelihoods,
-    }
+    return chosenReply(choices, likelihoods, forwards)
   }
 }
 
@@ -130,6 +122,12 @@ export const scoringOptions = ({ mode, blockSize, shift }: DecodingOptions): Dec
 /** The wrapper writes conversations of all of Qwen's diffusion models alike. */
 const authorsFormat = ({ format, paradigm }: Session): Session["format"] =>
   paradigm.masks && (format === "qwen_1_5" || format === "qwen_2") ? "qwen_2_5" : format
+
+/** Where the authors' models cut an embedded prompt (docs/evaluation.md 3.2). */
+function cutOf({ config }: Session): number | undefined {
+  const { tokenizer_model_max_length: length } = config.raw
+  return typeof length === "number" && length >= 1 ? Math.trunc(length) : undefined
+}
 
 const isOfTheModel = (cause: unknown): boolean =>
   cause instanceof NotFiniteError || cause instanceof EqualLogitsError || cause instanceof NothingLeftError

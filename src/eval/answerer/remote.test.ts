@@ -246,8 +246,11 @@ it("what cannot be asked of a server is said before it is asked", async () => {
   const { answerer } = await asking((_, response) => say(response, ""))
   await expect(RemoteAnswerer.open(answerer.record.url!, { model: "c" })).rejects.toMatchObject({ fix: "it has a, b" })
   expect(() => answerer.check(decoding, question)).not.toThrow()
+  const picture = { bytes: Uint8Array.of(1), name: "a" }
+  expect(() => answerer.check(decoding, { ...question, choices: ["a"], plain: true })).not.toThrow()
   for (const asked of [
     { ...question, choices: ["a"] },
+    { ...question, choices: ["a"], plain: true, pictures: [picture] },
     { ...question, plain: true },
   ])
     expect(() => answerer.check(decoding, asked)).toThrow(/cannot be asked/)

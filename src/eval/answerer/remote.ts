@@ -4,11 +4,13 @@ import { createHash } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
 import { UserError } from "../../errors.js"
 import type { DecodingOptions } from "../../paradigms/decoding-options.js"
-import type { Client, ClientEvent, ListedModel } from "../../serve/client/client.js"
-import { remoteClient, ServerLost, ServerRefusal } from "../../serve/client/remote.js"
+import type { ClientEvent, ListedModel } from "../../serve/client/client.js"
+import { type RemoteClient, remoteClient, ServerLost, ServerRefusal } from "../../serve/client/remote.js"
 import type { ModelRecord } from "../run/run-record.js"
 import type { Asked } from "../task/task.js"
 import type { Answerer, AskOptions, Failed, Reply } from "./answerer.js"
+import { chosenReply } from "./chosen.js"
+import { type Complete, echoedLikelihoods, requireEcho } from "./echoed.js"
 import { messageOf } from "./message.js"
 import { uprightFile } from "./pictures.js"
 
@@ -47,12 +49,14 @@ const LOADING = 2
 
 export class RemoteAnswerer implements Answerer {
   #failedInARow = 0
+  /** It is known to tell how likely a prompt is. */
+  #echoes = false
   /** Until the first answer. */
   #refusals: { sentence: string; count: number } | undefined = { sentence: "", count: 0 }
 
   private constructor(
     readonly record: ModelRecord,
-    readonly client: Client,
+    readonly client: RemoteClient,
     readonly options: RemoteOptions,
   ) {}
 
@@ -80,16 +84,17 @@ export class RemoteAnswerer implements Answerer {
   }
 
   /** @throws UserError for what OpenAI's API has no words for */
-  check(decoding: DecodingOptions, { choices, plain }: Asked): void {
+  check(decoding: DecodingOptions, asked: Asked): void {
     const refuse = (what: string, fix: string): never => {
       throw new UserError(what, { where: this.record.url, fix })
     }
-    if (choices)
+    const { choices, plain } = asked
+    if (choices && !(plain && asked.pictures.length === 0))
       refuse(
-        "a server cannot be asked how likely given answers are",
+        "a server cannot be asked how likely given answers are in a chat: only texts that are continued",
         "give a model of this machine, or leave out tasks that are scored by likelihood",
       )
-    if (plain) refuse("a server cannot be asked to continue a text", "give a model of this machine")
+    if (plain && !choices) refuse("a server cannot be asked to continue a text", "give a model of this machine")
     for (const [key, value] of Object.entries(decoding))
       if (value !== undefined && !ASKED.has(key))
         refuse(`${key} cannot be asked of a server`, "leave it out, or give a model of this machine")
@@ -152,6 +157,7 @@ export class RemoteAnswerer implements Answerer {
   }
 
   async #ask(asked: Asked, decoding: DecodingOptions, signal: AbortSignal | undefined): Promise<Reply | Failed> {
+    if (asked.choices) return this.#score(asked.context, asked.choices, signal)
     const { messages, pictures } = messageOf(asked)
     const images: Uint8Array[] = []
     try {
@@ -166,6 +172,20 @@ export class RemoteAnswerer implements Answerer {
     const { text, reason, statistics } = done as NonNullable<typeof done>
     const { tokens, forwards } = statistics
     return { raw: text, tokens, forwards, ended: reason === "stop" }
+  }
+
+  async #score(context: string, choices: readonly string[], signal: AbortSignal | undefined): Promise<Reply | Failed> {
+    if (context === "") return { failed: "there is no text to continue" }
+    const complete: Complete = (body, signal) => this.client.complete({ model: this.record.name, ...body }, signal)
+    if (!this.#echoes) await requireEcho(complete, signal)
+    this.#echoes = true
+    try {
+      return chosenReply(choices, await echoedLikelihoods(complete, context, choices, signal), 0)
+    } catch (error) {
+      // What the server is to blame for is seen to where it is asked again.
+      if (!(error instanceof UserError) || error instanceof ServerRefusal || error instanceof ServerLost) throw error
+      return { failed: error.message }
+    }
   }
 }
 

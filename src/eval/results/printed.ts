@@ -83,7 +83,9 @@ function howToRetry({ count, transient }: TaskResult["failed"]): string {
 
 /** Sentences about what was counted as wrong, or left out. */
 export function notesOf(tasks: readonly TaskResult[]): string[] {
-  return tasks.flatMap(({ task, likelihood, unread, failed, unscored, missing, documents: { effective } }) => {
+  return tasks.flatMap((result) => {
+    const { task, likelihood, unread, failed, unscored, unchecked, missing } = result
+    const { effective } = result.documents
     const note = (tally: Tally, what: string): string[] => (tally.count > 0 ? [`${task}: ${what}`] : [])
     const reason = ({ why, ...tally }: ExplainedTally): string => `(${named(tally)}): ${why[0]}`
     return [
@@ -96,6 +98,9 @@ export function notesOf(tasks: readonly TaskResult[]): string[] {
         `${failed.count} of ${effective} documents failed and count as wrong ${reason(failed)}; ${howToRetry(failed)}`,
       ),
       ...note(unscored, `left out ${counted(unscored.count, "document")} that cannot be scored ${reason(unscored)}`),
+      ...(unchecked
+        ? [`${task}: ${unchecked.count} of ${effective} documents (${named(unchecked)}) ${unchecked.why[0]}`]
+        : []),
       ...note(missing, `left out ${counted(missing.count, "document")} without an answer (${named(missing)})`),
     ]
   })

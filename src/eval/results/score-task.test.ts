@@ -6,6 +6,7 @@ import { chartqa } from "../tasks/chartqa.js"
 import { mme } from "../tasks/mme.js"
 import { mmmuVal } from "../tasks/mmmu_val.js"
 import { mmstar } from "../tasks/mmstar.js"
+import { ifeval } from "../tasks/text/ifeval.js"
 import { notesOf } from "./printed.js"
 import { type ScoredSample, scoreTask } from "./score-task.js"
 
@@ -110,4 +111,21 @@ it("leaves out documents of which nobody knows what is right, and names them", a
   await expect(scoreTask(ai2d, documentsOf([doc("7"), doc("x")]), answersOf(["A", "B"]))).rejects.toThrow(
     expect.objectContaining({ message: "answer: the right option is number 7 of 2", where: "memory, row 0" }),
   )
+})
+
+it("says of how many documents something is not checked, and scores them by the rest", async () => {
+  const docs = ["punctuation:no_comma", "language:response_language", "punctuation:no_comma"].map((id) => ({
+    prompt: "p",
+    instruction_id_list: id === "punctuation:no_comma" ? [id] : ["punctuation:no_comma", id],
+    kwargs: [{}, {}],
+  }))
+  const result = await scoreTask(ifeval, documentsOf(docs), answersOf(["a", "b", "c, d"]))
+  const of = (name: string) => result.metrics.find((metric) => metric.name === name)!
+  expect([of("prompt_level_strict_acc").value, of("prompt_level_strict_acc").documents]).toEqual([0.5, 2])
+  expect([of("inst_level_strict_acc").value, of("inst_level_strict_acc").documents]).toEqual([2 / 3, 3])
+  expect(of("prompt_level_strict_acc").standardError).toBeCloseTo(0.5)
+  expect(result.unchecked).toMatchObject({ count: 1, first: [1] })
+  expect(notesOf([result])).toEqual([
+    expect.stringMatching(/^ifeval_rules: 1 of 3 documents \(1\) have an instruction that is not checked/),
+  ])
 })

@@ -66,6 +66,7 @@ export async function scoreTask(
   const parts = new Parts()
   const speed = new SpeedSum()
   const [unread, failed, unscored] = [tally(), { ...explained(), transient: 0 }, explained()]
+  const unchecked = explained()
   let unscorable: UserError | undefined
   let effective = 0
   for await (const { index, doc } of documents.rows({
@@ -92,6 +93,7 @@ export async function scoreTask(
       noted(failed, index, answer.failed)
       failed.transient += Number(answer.transient === true)
     } else if (counted.unread) noted(unread, index)
+    if (counted.unchecked !== undefined) noted(unchecked, index, counted.unchecked)
     const cluster = task.cluster?.(doc)
     for (const [name, value] of Object.entries(counted.values)) metrics.get(name)?.add(index, cluster, value)
     parts.add(index, doc, counted.values)
@@ -119,6 +121,7 @@ export async function scoreTask(
     unread,
     failed,
     unscored,
+    ...(unchecked.count > 0 && { unchecked }),
     missing: { count: missing.count, first: missing.first },
     metrics: results,
     unlisted: task.unlisted ?? [],

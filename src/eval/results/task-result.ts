@@ -76,6 +76,8 @@ export interface TaskResult {
   }
   /** Left out: what they ask or what is right cannot be read. */
   unscored: ExplainedTally
+  /** They ask what is not checked: some metrics have no value of them. */
+  unchecked?: ExplainedTally
   /** Not answered yet, and left out. */
   missing: Tally
   metrics: MetricResult[]

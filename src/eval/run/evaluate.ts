@@ -9,7 +9,7 @@ import { makeFolder } from "../../make-folder.js"
 import { requireBound } from "../../paradigms/check-bound.js"
 import type { DecodingOptions } from "../../paradigms/decoding-options.js"
 import type { LikelihoodBound } from "../../paradigms/paradigm.js"
-import { type AnyParadigm, paradigms } from "../../paradigms/registry.js"
+import { paradigms } from "../../paradigms/registry.js"
 import { AnswerFile, hashedName } from "../answer-file.js"
 import type { Answerer, ReuseStatistics } from "../answerer/answerer.js"
 import type { Subject } from "../answerer/subject.js"
@@ -146,7 +146,7 @@ export async function openRun(options: EvaluateOptions): Promise<OpenRun> {
     const generation = generationOf(open.task, asked)
     const first = await tryTask(open)
     subject.check(generation.decoding, first)
-    const likelihood = first.choices && (bound && decodedAs(subject, generation.decoding)?.masks ? bound : "exact")
+    const likelihood = first.choices && likelihoodOf(subject, generation.decoding, bound)
     planned.push({ open, generation, asks: askedHash(first), likelihood })
     signal?.throwIfAborted()
   }
@@ -161,7 +161,7 @@ export async function openRun(options: EvaluateOptions): Promise<OpenRun> {
     const runs = planned.map(({ open, generation, asks, likelihood }) => {
       const { task, documents, name, data, examples } = open
       const cleaning = cleaningRules(task, { ...rules, stops: generation.stops })
-      const bound = likelihood === "exact" ? undefined : likelihood
+      const bound = typeof likelihood === "object" ? likelihood : undefined
       const pace = options.timed && { concurrent, processor: cpus()[0]?.model }
       const how = {
         decoding: generation.decoding,
@@ -252,9 +252,16 @@ export async function openRun(options: EvaluateOptions): Promise<OpenRun> {
 const sumOf = <T>(items: readonly T[], number: (item: T) => number): number =>
   items.reduce((sum, item) => sum + number(item), 0)
 
-/** Undefined of a server. */
-const decodedAs = ({ paradigm }: Subject, { mode }: DecodingOptions): AnyParadigm | undefined =>
-  paradigms().find(({ name }) => name === mode) ?? paradigm
+/** What is told when likelihoods are asked for, as the model is decoded. */
+function likelihoodOf(
+  { paradigm }: Subject,
+  { mode }: DecodingOptions,
+  bound: LikelihoodBound | undefined,
+): NonNullable<TaskRecord["likelihood"]> {
+  if (!paradigm) return "server"
+  const { masks } = paradigms().find(({ name }) => name === mode) ?? paradigm
+  return bound && masks ? bound : "exact"
+}
 
 /** A run that goes on began when it began, so that its results are those of a run that was never stopped. */
 function goneOn(out: string, record: RunRecord): RunRecord {

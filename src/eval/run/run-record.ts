@@ -41,8 +41,8 @@ export interface TaskRecord {
   generation: Readonly<Record<string, unknown>>
   /** What that is for the decoder. */
   decoding: DecodingOptions
-  /** What its likelihoods are, of tasks that are scored by them; a bound is an estimate from samples. */
-  likelihood?: "exact" | LikelihoodBound
+  /** What its likelihoods are, of tasks that are scored by them; a bound is an estimate from samples, a server tells what it tells. */
+  likelihood?: "exact" | "server" | LikelihoodBound
   /** The file of the answers, in the folder `answers`. */
   answers: string
 }

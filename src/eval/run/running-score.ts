@@ -12,7 +12,7 @@ export class RunningScore {
   constructor(readonly task: Task) {}
 
   add(doc: Doc, { text, likelihoods }: KeptAnswer): void {
-    const metric = this.task.metrics.find(({ number }) => number)
+    const metric = this.task.metrics.find(({ number, prepare }) => number && !prepare)
     if (!metric?.number) return
     const { values } = this.#counted(doc, text, likelihoods) ?? { values: {} }
     if (!(metric.name in values)) return
@@ -20,7 +20,7 @@ export class RunningScore {
     this.#count++
   }
 
-  /** The first metric that is a mean; undefined where there is none, or nothing was counted. */
+  /** The first metric that is a mean and needs no model of its own; undefined where there is none, or nothing was counted. */
   get value(): number | undefined {
     return this.#count === 0 ? undefined : this.#sum / this.#count
   }

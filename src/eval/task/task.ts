@@ -71,6 +71,8 @@ export interface Counted {
   values: Readonly<Record<string, unknown>>
   /** Nothing could be read from the answer: it counts as wrong, or was guessed. */
   unread?: boolean
+  /** What is asked of it and not checked, a sentence: some metrics have no value of the document. */
+  unchecked?: string
 }
 
 /** What metrics that need a model of their own are computed with. */

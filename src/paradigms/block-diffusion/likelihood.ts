@@ -52,22 +52,30 @@ export function blockLikelihoods(
   const cleanBlock = cleanBlockSize(blockSize, context)
   const beginning = { tokens: prefix, blockSize: cleanBlock }
   const plan = new LikelihoodPlan({ answers: answers.length, beginning, samples: bound?.samples })
+  // Copies that look alike, of choices that begin alike or of samples that mask alike, are computed once.
+  const copies = new Map<string, { rows: PlannedRows; begin: number }>()
   answers.forEach((tokens, answer) => {
     if (tokens.length === 0) return
     const end = promptTokens + tokens.length
     const lastBlock = end - 1 - ((end - 1) % blockSize)
     const most = 3 * (lastBlock - prefix)
-    /** Appends positions [from, to). */
-    const add = (rows: PlannedRows, from: number, to: number, isMasked: NoisedBlock["isMasked"]): void => {
-      for (let position = from; position < to; position++) {
-        if (position < promptTokens) rows.addPrompt(position)
-        else
-          rows.addToken(position < end && !isMasked(position) ? tokens[position - promptTokens] : maskToken, position)
-      }
+    /** Tokens at positions [from, to); those of the prompt are known. */
+    const shown = (from: number, to: number, isMasked: NoisedBlock["isMasked"]): number[] =>
+      Array.from({ length: to - from }, (_, i) => {
+        const position = from + i
+        if (position < promptTokens) return 0
+        return position < end && !isMasked(position) ? tokens[position - promptTokens] : maskToken
+      })
+    const add = (rows: PlannedRows, from: number, ids: readonly number[]): void => {
+      ids.forEach((id, i) => {
+        if (from + i < promptTokens) rows.addPrompt(from + i)
+        else rows.addToken(id, from + i)
+      })
     }
+    const clean = shown(prefix, lastBlock, () => false)
     const addClean = (rows: PlannedRows): number => {
       const first = rows.length
-      add(rows, prefix, lastBlock, () => false)
+      add(rows, prefix, clean)
       for (let row = first; row < rows.length; row += cleanBlock)
         rows.see([row, row + cleanBlock], [0, prefix], [first, row + cleanBlock])
       return first
@@ -86,14 +94,21 @@ export function blockLikelihoods(
     for (const { start, isMasked, predicted, weight, sample } of blocks) {
       const noised = predicted.filter((position) => !isClean(position))
       if (noised.length === 0) continue
-      const next = plan.withRoom(blockSize, most)
-      if (next !== rows) [rows, first] = [next, addClean(next)]
-      const begin = rows.length
-      add(rows, start, start + blockSize, isMasked)
-      rows.see([begin, rows.length], [0, prefix], [first, first + start - prefix], [begin, rows.length])
+      const ids = shown(start, start + blockSize, isMasked)
+      // The first block sees nothing of its answer before it.
+      const key = [start === prefix ? -1 : answer, start, ...ids].join()
+      let copy = copies.get(key)
+      if (!copy) {
+        const next = plan.withRoom(blockSize, most)
+        if (next !== rows) [rows, first] = [next, addClean(next)]
+        copy = { rows, begin: rows.length }
+        copies.set(key, copy)
+        add(rows, start, ids)
+        rows.see([copy.begin, rows.length], [0, prefix], [first, first + start - prefix], [copy.begin, rows.length])
+      }
       for (const position of noised) {
-        const row = begin + position - start - (shift === "next" ? 1 : 0)
-        rows.predict({ answer, row, token: tokens[position - promptTokens], weight, sample })
+        const row = copy.begin + position - start - (shift === "next" ? 1 : 0)
+        copy.rows.predict({ answer, row, token: tokens[position - promptTokens], weight, sample })
       }
     }
   })

@@ -108,6 +108,17 @@ describe("likelihoods of given answers under full diffusion", () => {
     }
   })
 
+  it("copies that look alike are computed once", async () => {
+    const rowsOf = (of: readonly Int32Array[], bound?: { samples: number; seed: number }): number[] =>
+      fullDiffusionLikelihoods(6, of, { maskToken: MASK, genLength: 2, bound }).forwards.map(({ ids }) => ids.length)
+    const letters = [20, 21, 22, 23].map((letter) => Int32Array.of(letter))
+    const both = [Int32Array.of(20, EOS), Int32Array.of(20, 30), Int32Array.of(21, EOS)]
+    expect(rowsOf(letters)).toEqual([8])
+    expect(rowsOf(letters, { samples: 50, seed: 1 })).toEqual([8])
+    expect(rowsOf(both)).toEqual([3 * 8])
+    expect(rowsOf(both, { samples: 200, seed: 1 })).toEqual([(1 + 2 + 2) * 8])
+  })
+
   it("long ones are computed in several forwards", async () => {
     const long: Prompt = { ids: Int32Array.from({ length: 400 }, (_, i) => 7 + (i % 40)) }
     const counted = counting(model)

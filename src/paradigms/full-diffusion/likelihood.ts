@@ -1,7 +1,7 @@
 /** How likely given answers are to a full-diffusion model. */
 
 import { randomFrom } from "../../data/prng.js"
-import { LikelihoodPlan } from "../likelihood-plan.js"
+import { LikelihoodPlan, type PlannedRows } from "../likelihood-plan.js"
 import { maskedSamples } from "../masked-samples.js"
 import type { LikelihoodBound } from "../paradigm.js"
 
@@ -44,19 +44,33 @@ export function fullDiffusionLikelihoods(
   { maskToken, bound, genLength, shift = "same" }: FullLikelihoodOptions,
 ): LikelihoodPlan {
   const plan = new LikelihoodPlan({ answers: answers.length, samples: bound?.samples })
+  // Copies that look alike, of choices that begin alike or of samples that mask alike, are computed once.
+  const copies = new Map<string, { rows: PlannedRows; begin: number }>()
+  const copyOf = (shown: readonly number[]): { rows: PlannedRows; begin: number } => {
+    const key = shown.join()
+    const known = copies.get(key)
+    if (known) return known
+    const rows = plan.withRoom(promptTokens + shown.length)
+    const begin = rows.length
+    for (let position = 0; position < promptTokens; position++) rows.addPrompt(position)
+    shown.forEach((token, i) => {
+      rows.addToken(token, promptTokens + i)
+    })
+    rows.see([begin, rows.length], [begin, rows.length])
+    const made = { rows, begin }
+    copies.set(key, made)
+    return made
+  }
   answers.forEach((tokens, answer) => {
     const positions = genLength ?? tokens.length
     if (tokens.length > positions)
       throw new RangeError(`an answer of ${tokens.length} tokens is longer than genLength, ${genLength}`)
-    const copies = bound ? sampledCopies(tokens.length, bound) : chainCopies(tokens.length)
-    for (const { masked, predicted, weight, sample } of copies) {
-      const rows = plan.withRoom(promptTokens + positions)
-      const begin = rows.length
-      for (let position = 0; position < promptTokens; position++) rows.addPrompt(position)
+    const noised = bound ? sampledCopies(tokens.length, bound) : chainCopies(tokens.length)
+    for (const { masked, predicted, weight, sample } of noised) {
       const isMasked = new Set(masked)
-      for (let i = 0; i < positions; i++)
-        rows.addToken(i >= tokens.length || isMasked.has(i) ? maskToken : tokens[i], promptTokens + i)
-      rows.see([begin, rows.length], [begin, rows.length])
+      const isShown = (i: number): boolean => i < tokens.length && !isMasked.has(i)
+      const shown = Array.from({ length: positions }, (_, i) => (isShown(i) ? tokens[i] : maskToken))
+      const { rows, begin } = copyOf(shown)
       const first = begin + promptTokens - (shift === "next" ? 1 : 0)
       for (const i of predicted) rows.predict({ answer, row: first + i, token: tokens[i], weight, sample })
     }

@@ -32,8 +32,14 @@ export class ServerRefusal extends UserError {
 /** There is no server, or the connection to it broke. */
 export class ServerLost extends UserError {}
 
+/** Of a server also what continues a text, as it stands. */
+export interface RemoteClient extends Client {
+  /** The reply of `/v1/completions`, whatever it is; undefined where it is no JSON. @throws ServerRefusal or ServerLost when there is none */
+  complete(body: Readonly<Record<string, unknown>>, signal?: AbortSignal): Promise<unknown>
+}
+
 /** @throws UserError for what is no address of a server */
-export function remoteClient(url: string, { apiKey, events: wanted = true }: RemoteOptions = {}): Client {
+export function remoteClient(url: string, { apiKey, events: wanted = true }: RemoteOptions = {}): RemoteClient {
   if (!URL.canParse(url) || !/^https?:/.test(url))
     throw new UserError(`${shown(url)} is no address of a server`, { fix: "give one such as http://127.0.0.1:8080" })
   const base = url.replace(/\/+$/, "").replace(/\/v1$/, "")
@@ -62,6 +68,14 @@ export function remoteClient(url: string, { apiKey, events: wanted = true }: Rem
   }
   return {
     models,
+    async complete(body, signal) {
+      const response = await ask("/v1/completions", { method: "POST", body: JSON.stringify(body), signal })
+      return response.json().catch((cause: unknown) => {
+        signal?.throwIfAborted()
+        if (cause instanceof SyntaxError) return undefined
+        throw new ServerLost("the connection to the server broke", { where: base, cause })
+      })
+    },
     async *answer(request) {
       const model = request.model ?? (await models())[0]?.id
       if (model === undefined) throw new UserError("the server has no models", { where: base })

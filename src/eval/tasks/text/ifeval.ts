@@ -6,6 +6,7 @@ import { strip } from "../../task/python-text.js"
 import { mean } from "../../task/standard-error.js"
 import type { Doc, TaskMetric } from "../../task/task.js"
 import { listOf, textOf } from "../parts/document.js"
+import { meanMetric } from "../parts/mean-metric.js"
 import { type Given, RULES, UNCHECKED } from "./ifeval-rules.js"
 import { textTask } from "./text-task.js"
 
@@ -43,12 +44,8 @@ function followed(doc: Doc, texts: readonly string[]): boolean[] {
   return instructionsOf(doc).map(({ id, given }) => said.some((text) => RULES[id](text, given, prompt)))
 }
 
-/** Prompts with an instruction that is not checked have no value. */
-const byPrompt = (name: string): TaskMetric => ({
-  name,
-  higherIsBetter: true,
-  aggregate: (values) => mean(values.filter((value) => value !== null).map(Number)),
-})
+const LEFT_OUT = `have an instruction that is not checked (${UNCHECKED.join(", ")}): it counts nowhere, and they in no score by prompts`
+
 const byInstruction = (name: string): TaskMetric => ({
   name,
   higherIsBetter: true,
@@ -67,22 +64,17 @@ export const ifeval = textTask({
   question: (doc) => textOf(doc, "prompt"),
   target: (doc) => instructionsOf(doc).map(({ id }) => id),
   count(doc, { text }) {
-    const whole = listOf(doc, "instruction_id_list").every((id) => !UNCHECKED.includes(String(id)))
+    const unchecked = listOf(doc, "instruction_id_list").some((id) => UNCHECKED.includes(String(id)))
     const [strict, loose] = [followed(doc, [text]), followed(doc, variants(text))]
-    const all = (each: readonly boolean[]): boolean | null => (whole ? each.every(Boolean) : null)
-    return {
-      values: {
-        prompt_level_strict_acc: all(strict),
-        inst_level_strict_acc: strict,
-        prompt_level_loose_acc: all(loose),
-        inst_level_loose_acc: loose,
-      },
-    }
+    const instructions = { inst_level_strict_acc: strict, inst_level_loose_acc: loose }
+    if (unchecked) return { values: instructions, unchecked: LEFT_OUT }
+    const [prompt_level_strict_acc, prompt_level_loose_acc] = [strict, loose].map((each) => each.every(Boolean))
+    return { values: { prompt_level_strict_acc, prompt_level_loose_acc, ...instructions } }
   },
   metrics: [
-    byPrompt("prompt_level_strict_acc"),
+    meanMetric("prompt_level_strict_acc"),
     byInstruction("inst_level_strict_acc"),
-    byPrompt("prompt_level_loose_acc"),
+    meanMetric("prompt_level_loose_acc"),
     byInstruction("inst_level_loose_acc"),
   ],
 })

@@ -86,8 +86,12 @@ it("IFEval leaves out what only a library could tell, prompts with it included",
     instruction_id_list: [UNCHECKED[0], "punctuation:no_comma"],
     kwargs: [{ language: "de" }, {}],
   }
-  const { values } = ifeval.count(doc, { text: "a" }, {})
-  expect(values).toMatchObject({ prompt_level_strict_acc: null, inst_level_strict_acc: [true] })
-  expect(ifeval.metrics[0].aggregate([null, true, false], {})).toBe(0.5)
+  const { values, unchecked } = ifeval.count(doc, { text: "a" }, {})
+  expect(values).toEqual({ inst_level_strict_acc: [true], inst_level_loose_acc: [true] })
+  expect(unchecked).toMatch(/not checked \(language:response_language, /)
+  const whole = { ...doc, instruction_id_list: ["punctuation:no_comma"], kwargs: [{}] }
+  const counted = ifeval.count(whole, { text: "a, b" }, {})
+  expect(counted).toMatchObject({ values: { prompt_level_strict_acc: false, inst_level_strict_acc: [false] } })
+  expect(counted.unchecked).toBeUndefined()
   expect(() => ifeval.count({ ...doc, instruction_id_list: ["a:b"] }, { text: "" }, {})).toThrow("no instruction a:b")
 })
