@@ -18,7 +18,7 @@ import { type OpenTask, tryTask } from "./open-tasks.js"
 import { lockRun } from "./run-folder.js"
 import { ANSWERS_FOLDER, RUN_FILE, type RunRecord, readRun, type TaskRecord, writeRun } from "./run-record.js"
 import { firstDocuments, type Shard } from "./selection.js"
-import { askedHash } from "./survey.js"
+import { askedHash, dataHash } from "./survey.js"
 import { TaskRun } from "./task-run.js"
 
 export interface EvaluateOptions {
@@ -113,6 +113,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluated> {
         isAnswer: isKeptAnswer,
       }
       const file = new AnswerFile<KeptAnswer>({ ...place, about: { task: task.name, model: subject.record, ...how } })
+      const shown = dataHash(documents, task, asks)
       const first = firstDocuments(documents.count, limit)
       const record: TaskRecord = {
         task: name,
@@ -129,7 +130,14 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluated> {
       return {
         open,
         record,
-        run: new TaskRun(task, documents, file, { first, shard, generation, rules: cleaning, retryFailed }),
+        run: new TaskRun(task, documents, file, {
+          first,
+          shard,
+          generation,
+          rules: cleaning,
+          retryFailed,
+          data: shown,
+        }),
       }
     })
     for (const { open, run } of runs) {
