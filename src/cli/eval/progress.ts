@@ -51,9 +51,14 @@ export class EvaluationProgress implements Observer {
     this.#parts.note(`${reason}; trying again in ${Math.ceil(seconds)} s`)
   }
 
+  /** Whatever it was doing: what is known is kept. */
+  stopped(): void {
+    this.#parts.note("stopped; the same command goes on from here")
+  }
+
   /** Ends the moving line, where there is one. */
-  end(line?: string): void {
-    this.#parts.end(line)
+  end(): void {
+    this.#parts.end()
   }
 
   #detail(run: RunningTask, done: number): string {
