@@ -60,3 +60,19 @@ it("says which line is damaged, and goes by the last of several answers to one q
   writeFileSync(file, `${whole.replaceAll("\n", "\r\n")}\r\n\n`)
   expect(new AnswerFile<ReturnType<typeof answer>>(place).answers.get(0)).toMatchObject({ tokens: 4 })
 })
+
+it("forgets answers to something else without losing them", () => {
+  const place = { folder, key: "forgotten", dependsOn: 1, about: {} }
+  const open = () => new AnswerFile<ReturnType<typeof answer>>(place)
+  const kept = open()
+  for (const tokens of [1, 2]) kept.add({ ...answer(0), tokens })
+  kept.add(answer(1))
+  kept.forget(0)
+  for (const each of [kept, open()]) {
+    expect([...each.answers.keys()]).toEqual([1])
+    expect(each.find(0, ({ tokens }) => tokens < 3)).toMatchObject({ tokens: 2 })
+    expect(each.recall(0, ({ tokens }) => tokens > 2)).toBeUndefined()
+  }
+  expect(open().recall(0, ({ tokens }) => tokens === 1)).toMatchObject({ tokens: 1 })
+  expect(open().answers.get(0)).toMatchObject({ tokens: 1 })
+})

@@ -22,17 +22,22 @@ import { writeSmallEvaluation } from "../support/small-evaluation.js"
 const root = mkdtempSync(join(tmpdir(), "eval-kills-"))
 afterAll(() => rmSync(root, { recursive: true }))
 
-it("leaves the folder of a run that was never killed", { timeout: 600_000 }, async () => {
-  const { args } = await writeSmallEvaluation(join(root, "data"), 16)
-  const [whole, killed] = ["whole", "killed"].map((name) => {
+it("leaves the folder of a run that was never killed, or interrupted", { timeout: 600_000 }, async () => {
+  const { args } = await writeSmallEvaluation(join(root, "data"), 12)
+  const [whole, killed, interrupted] = ["whole", "killed", "interrupted"].map((name) => {
     mkdirSync(join(root, name))
     return { started: () => start(join(root, name), ["eval", ...args, "--out", "run"]), out: join(root, name, "run") }
   })
   expect(await whole.started().result).toMatchObject({ code: 0 })
   const kills = { starting: 2, answering: 3, writing: 2 }
-  const done = await killedRun(killed.started, { out: killed.out, kills, answersOfAll: 48, random: randomFrom(3, 0) })
+  const done = await killedRun(killed.started, { out: killed.out, kills, answersOfAll: 36, random: randomFrom(3, 0) })
   expect(done.answers.length).toBeGreaterThan(3)
   expect(runDifferences(whole.out, killed.out)).toEqual([])
+  const interrupts = { starting: 1, answering: 2, writing: 1 }
+  const how = { out: interrupted.out, kills: interrupts, answersOfAll: 36, random: randomFrom(4, 0) }
+  const stopped = await killedRun(interrupted.started, { ...how, signal: "SIGINT" })
+  expect(stopped.answers.length).toBeGreaterThan(1)
+  expect(runDifferences(whole.out, interrupted.out)).toEqual([])
 
   // What is looked for would be found.
   const changed = join(root, "changed")

@@ -16,7 +16,12 @@ export interface KilledRunOptions {
   answersOfAll: number
   /** Between 0 and 1. */
   random(): number
+  /** @default it is killed; with SIGINT it may end in its own way */
+  signal?: "SIGKILL" | "SIGINT"
 }
+
+/** How a program ends that was interrupted. */
+const INTERRUPTED = 130
 
 export interface KilledRun {
   /** How often it was killed, by what it was doing as far as its folder tells. */
@@ -35,7 +40,7 @@ const LOOK_EVERY = 1
  */
 export async function killedRun(
   start: () => Running,
-  { out, kills, answersOfAll, random }: KilledRunOptions,
+  { out, kills, answersOfAll, random, signal = "SIGKILL" }: KilledRunOptions,
 ): Promise<KilledRun> {
   // Some are left for the last time.
   const between = (1.6 * answersOfAll) / (kills.answering + 1)
@@ -53,11 +58,13 @@ export async function killedRun(
         if (moment === "starting" && now - begun >= after) due ??= now
         if (moment === "answering" && linesIn(out) >= before + after) due ??= now + delay
         if (moment === "writing" && isWriting(out)) due ??= now + random() * 4
-        if (due !== undefined && now >= due) child.kill("SIGKILL")
+        if (due === undefined || now < due) return
+        clearInterval(timer)
+        child.kill(signal)
       }, LOOK_EVERY)
       const { code, err } = await result
       clearInterval(timer)
-      if (code !== null) {
+      if (code !== null && code !== INTERRUPTED) {
         if (code !== 0) throw new Error(`it ended with ${code}: ${err}`)
         continue
       }

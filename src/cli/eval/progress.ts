@@ -13,6 +13,7 @@ const PLAIN_EVERY = 60
 
 export class EvaluationProgress implements Observer {
   readonly #parts: PartProgress
+  #waits = { line: "", until: 0 }
   #left: TimeLeft | undefined
   #of: RunningTask | undefined
   #sum = { answers: 0, tokens: 0, forwards: 0, seconds: 0 }
@@ -47,13 +48,22 @@ export class EvaluationProgress implements Observer {
     this.#parts.update(run.task.name, done, run.total, this.#detail(run, done), this.#left?.seconds)
   }
 
+  /** Several requests that wait for the same say it once. */
   waiting(reason: string, seconds: number): void {
-    this.#parts.note(`${reason}; trying again in ${Math.ceil(seconds)} s`)
+    const line = `${reason}; trying again in ${Math.ceil(seconds)} s`
+    const now = performance.now()
+    if (line !== this.#waits.line || now > this.#waits.until) this.#parts.note(line)
+    this.#waits = { line, until: now + 1000 * seconds }
+  }
+
+  /** Whatever it was doing: what is known is kept. */
+  stopped(): void {
+    this.#parts.note("stopped; the same command goes on from here")
   }
 
   /** Ends the moving line, where there is one. */
-  end(line?: string): void {
-    this.#parts.end(line)
+  end(): void {
+    this.#parts.end()
   }
 
   #detail(run: RunningTask, done: number): string {

@@ -71,7 +71,8 @@ export async function reproduceCommand(name: Name, options: ReproduceCommandOpti
           content.small = { table, rows: await reproduceSmall(table, { ...how, out: join(out, "small") }) }
         }
       } finally {
-        progress.end(signal.aborted ? "stopped; the same command goes on from here" : undefined)
+        if (signal.aborted) progress.stopped()
+        progress.end()
       }
     })
   } else {

@@ -83,7 +83,8 @@ export async function evaluateCommand(model: string | undefined, options: Evalua
       const tools = scoringTools(options.bertscore, signal)
       printScored(await scoreRun(found.record, answered, { out, signal, tools }))
     } finally {
-      progress.end(signal.aborted ? "stopped; the same command goes on from here" : undefined)
+      if (signal.aborted) progress.stopped()
+      progress.end()
       closeTasks(tasks)
     }
   })

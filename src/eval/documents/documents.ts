@@ -43,6 +43,8 @@ export interface Documents {
   readonly columns: readonly string[]
   /** Changes with the content: of the hub's hashes where they are known, else of the files. */
   readonly fingerprint: string
+  /** So far no picture was read from a file beside, of which the fingerprint tells nothing. @default false */
+  readonly contained?: boolean
   /** In the order of the files, which is the fast one. @throws UserError naming file, row and column of what cannot be read */
   rows(range?: RowRange): AsyncIterable<{ index: number; doc: Doc }>
   /** One document. Neighbours are quick: what a file has to unpack for one row is kept for the next. */
@@ -134,6 +136,8 @@ function requireSameColumns([first, ...others]: readonly Table[]): void {
 }
 
 class JoinedTables implements Documents {
+  contained = true
+  readonly rules: PictureRules
   readonly count: number
   readonly columns: readonly string[]
   /** First row of each table. */
@@ -141,9 +145,13 @@ class JoinedTables implements Documents {
 
   constructor(
     readonly tables: readonly Table[],
-    readonly rules: PictureRules,
+    rules: PictureRules,
     readonly fingerprint: string,
   ) {
+    const onFile = (): void => {
+      this.contained = false
+    }
+    this.rules = { ...rules, onFile }
     let count = 0
     for (const table of tables) {
       this.#starts.push(count)

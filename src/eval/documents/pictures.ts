@@ -24,6 +24,8 @@ export interface PictureRules {
   imageRoot?: string
   /** Folder outside of which no picture may lie: whoever made the data could name any file of the user's. */
   within?: string
+  /** Told when a picture is read from a file of its own. */
+  onFile?: () => void
 }
 
 export const isStoredPicture = (value: unknown): value is StoredPicture =>
@@ -88,7 +90,9 @@ function fromBase64(text: string): Uint8Array {
   throw new UserError("the picture is no base64", { fix: "write the data again" })
 }
 
-async function fromFile(path: string, table: Table, { imageRoot, within }: PictureRules): Promise<StoredPicture> {
+async function fromFile(path: string, table: Table, rules: PictureRules): Promise<StoredPicture> {
+  const { imageRoot, within, onFile } = rules
+  onFile?.()
   const file = resolve(dirname(table.file), imageRoot ?? "", path)
   if (within !== undefined) await requireInside(file, path, within)
   return { bytes: new Uint8Array(await readPicture(file)), path }

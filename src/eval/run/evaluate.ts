@@ -22,7 +22,7 @@ import { type OpenTask, tryTask } from "./open-tasks.js"
 import { lockRun } from "./run-folder.js"
 import { ANSWERS_FOLDER, RUN_FILE, type RunRecord, readRun, type TaskRecord, writeRun } from "./run-record.js"
 import { firstDocuments, type Shard } from "./selection.js"
-import { askedHash } from "./survey.js"
+import { askedHash, dataHash } from "./survey.js"
 import { TaskRun } from "./task-run.js"
 
 export interface EvaluateOptions {
@@ -179,6 +179,7 @@ export async function openRun(options: EvaluateOptions): Promise<OpenRun> {
         isAnswer: isKeptAnswer,
       }
       const file = new AnswerFile<KeptAnswer>({ ...place, about: { task: task.name, model: subject.record, ...how } })
+      const shown = dataHash(documents, task, asks)
       const first = firstDocuments(documents.count, limit)
       const record: TaskRecord = {
         task: name,
@@ -196,7 +197,10 @@ export async function openRun(options: EvaluateOptions): Promise<OpenRun> {
       return {
         open,
         record,
-        run: new TaskRun(task, documents, file, { first, shard, generation, bound, rules: cleaning, retryFailed }),
+        run: new TaskRun(task, documents, file, {
+          ...{ first, shard, generation, bound, rules: cleaning, retryFailed },
+          data: shown,
+        }),
       }
     })
     for (const { open, run } of runs) {

@@ -7,6 +7,9 @@ export interface KeptAnswer {
   index: number
   /** A hash of what was asked, pictures included: an answer to anything else is out of date. */
   asked: string
+  /** A hash of the pictures of what was asked, and of the data that they are in: where it is the same, they are. */
+  pictures?: string
+  data?: string
   /** The answer as it was decoded. */
   raw: string
   /** The answer as it is scored: cut and stripped (`answerText`). */

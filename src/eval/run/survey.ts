@@ -24,6 +24,8 @@ export interface SurveyOptions {
   first: number
   shard?: Shard
   signal?: AbortSignal
+  /** Documents that are not looked at. @default none */
+  except?: ReadonlySet<number>
 }
 
 /**
@@ -33,13 +35,47 @@ export interface SurveyOptions {
 export async function* survey(
   task: Task,
   documents: Documents,
-  { first, shard, signal }: SurveyOptions,
+  { first, shard, signal, except = new Set() }: SurveyOptions,
 ): AsyncGenerator<{ doc: Doc; surveyed: Surveyed }, void, undefined> {
-  for await (const { index, doc } of documents.rows({ to: first, pictures: task.pictures })) {
-    signal?.throwIfAborted()
-    if (isIn(index, shard)) yield { doc, surveyed: surveyedOf(task, index, doc) }
+  const isLookedAt = (index: number): boolean => isIn(index, shard) && !except.has(index)
+  for (let from = 0; from < first; from++) {
+    if (!isLookedAt(from)) continue
+    let to = from + 1
+    while (to < first && isLookedAt(to)) to++
+    for await (const { index, doc } of documents.rows({ from, to, pictures: task.pictures })) {
+      signal?.throwIfAborted()
+      yield { doc, surveyed: surveyedOf(task, index, doc) }
+    }
+    from = to
   }
 }
+
+/**
+ * What documents ask whose pictures are known: nearly all bytes of a benchmark are pictures, and need not be read again.
+ * @param picturesOf the hash of a document's pictures; undefined of those that must be looked at
+ */
+export async function* surveyTexts(
+  task: Task,
+  documents: Documents,
+  { first, shard, signal, columns }: SurveyOptions & { columns: readonly string[] },
+  picturesOf: (index: number) => string | undefined,
+): AsyncGenerator<{ index: number; doc: Doc; asked: string }, void, undefined> {
+  for await (const { index, doc } of documents.rows({ to: first, columns })) {
+    signal?.throwIfAborted()
+    const pictures = isIn(index, shard) ? picturesOf(index) : undefined
+    if (pictures === undefined) continue
+    try {
+      yield { index, doc, asked: askedHash(task.ask(doc), pictures) }
+    } catch (error) {
+      // It looks at its pictures before it says what it asks.
+      if (!(error instanceof UserError)) throw error
+    }
+  }
+}
+
+/** Of all that tells which pictures a document shows. @param asks the hash of what a first document asks */
+export const dataHash = ({ fingerprint }: Documents, { columns }: Task, asks: string): string =>
+  hashOf(JSON.stringify([fingerprint, columns, asks]))
 
 /** A hash of all that is asked. */
 export function askedHash(asked: Asked, pictures = picturesHash(asked)): string {

@@ -5,13 +5,14 @@ import type { LikelihoodBound } from "../../paradigms/paradigm.js"
 import type { AnswerFile } from "../answer-file.js"
 import type { Answerer } from "../answerer/answerer.js"
 import type { Documents } from "../documents/documents.js"
-import type { Task } from "../task/task.js"
+import { columnsWithoutPictures } from "../results/picture-columns.js"
+import type { Doc, Task } from "../task/task.js"
 import { answerText, type CleaningRules } from "./answer-text.js"
 import type { TaskGeneration } from "./generation.js"
 import type { KeptAnswer } from "./kept-answer.js"
 import { RunningScore } from "./running-score.js"
 import { type Shard, selected } from "./selection.js"
-import { askingOrder, type Surveyed, survey } from "./survey.js"
+import { askingOrder, type Surveyed, survey, surveyTexts } from "./survey.js"
 
 export interface TaskRunOptions {
   /** The first so many documents. */
@@ -23,6 +24,8 @@ export interface TaskRunOptions {
   rules: CleaningRules
   /** Documents that failed are asked again. @default those only whose trouble may pass by itself */
   retryFailed?: boolean
+  /** What tells which pictures documents show (`dataHash`). @default they are looked at */
+  data?: string
 }
 
 export interface AnswerOptions {
@@ -54,15 +57,38 @@ export class TaskRun {
    * @param onDocument told how many were looked at
    */
   async survey(signal?: AbortSignal, onDocument?: (done: number) => void): Promise<void> {
+    const { data, ...part } = this.options
+    const known = new Set<number>()
+    this.total = selected(part.first, part.shard).length
+    const columns = this.file.answers.size > 0 ? await columnsWithoutPictures(this.documents) : undefined
+    if (columns && data !== undefined) {
+      const picturesOf = (index: number) => this.file.find(index, (kept) => kept.data === data)?.pictures
+      const texts = surveyTexts(this.task, this.documents, { ...part, signal, columns }, picturesOf)
+      for await (const { index, doc, asked } of texts) {
+        if (!this.#isKnown(index, asked, doc)) continue
+        known.add(index)
+        onDocument?.(known.size)
+      }
+    }
     const unknown: Surveyed[] = []
-    this.total = 0
-    for await (const { doc, surveyed } of survey(this.task, this.documents, { ...this.options, signal })) {
-      const kept = this.file.answers.get(surveyed.index)
-      if (kept?.asked === surveyed.asked && !this.#isAskedAgain(kept)) this.score.add(doc, kept)
-      else unknown.push(surveyed)
-      onDocument?.(++this.total)
+    let done = known.size
+    for await (const { doc, surveyed } of survey(this.task, this.documents, { ...part, signal, except: known })) {
+      const { index, asked } = surveyed
+      if (!this.#isKnown(index, asked, doc)) {
+        unknown.push(surveyed)
+        // To something else; whoever scores must not take it for this document's.
+        if (this.file.answers.has(index) && this.file.answers.get(index)?.asked !== asked) this.file.forget(index)
+      }
+      onDocument?.(++done)
     }
     this.missing = askingOrder(unknown)
+  }
+
+  #isKnown(index: number, asked: string, doc: Doc): boolean {
+    const kept = this.file.recall(index, (answer) => answer.asked === asked)
+    if (!kept || this.#isAskedAgain(kept)) return false
+    this.score.add(doc, kept)
+    return true
   }
 
   #isAskedAgain = ({ failed, transient = false }: KeptAnswer): boolean =>
@@ -118,16 +144,17 @@ export class TaskRun {
     this.missing = this.missing.slice(asked.length)
   }
 
-  async #answered(answerer: Answerer, { index, asked, failed }: Surveyed, signal: AbortSignal) {
+  async #answered(answerer: Answerer, { index, asked, pictures, failed }: Surveyed, signal: AbortSignal) {
     const doc = await this.documents.read(index, { pictures: this.task.pictures })
-    const { generation, rules, bound } = this.options
+    const { generation, rules, bound, data } = this.options
+    const seen = data !== undefined && pictures !== "" && this.documents.contained && { pictures, data }
     const { decoding } = generation
     const reply =
       failed === undefined ? await answerer.answer(this.task.ask(doc), { decoding, bound, signal }) : { failed }
     const nothing = { raw: "", tokens: 0, forwards: 0, ended: false }
     const found = "failed" in reply ? { ...nothing, ...reply } : reply
     const { raw, ...rest } = found
-    const answer: Omit<KeptAnswer, "seconds"> = { index, asked, raw, text: answerText(raw, rules), ...rest }
+    const answer: Omit<KeptAnswer, "seconds"> = { index, asked, ...seen, raw, text: answerText(raw, rules), ...rest }
     return { doc, answer }
   }
 }

@@ -198,14 +198,22 @@ function secondsIn({ headers }: Response): number | undefined {
 }
 
 interface Chunk {
-  choices?: { delta?: { content?: string }; finish_reason?: "stop" | "length" | null }[]
+  choices?: { delta?: { content?: string | null } | null; finish_reason?: "stop" | "length" | null }[] | null
   usage?: {
     prompt_tokens: number
     completion_tokens: number
     prompt_tokens_details?: { cached_tokens?: number }
     diffusion?: { forwards: number; milliseconds: number; warning?: string }
   } | null
-  error?: { message?: string }
+  error?: { message?: string } | null
+}
+
+function chunkOf(data: string, { url }: Response): Chunk {
+  try {
+    const chunk: unknown = JSON.parse(data)
+    if (isObject(chunk)) return chunk
+  } catch {}
+  throw new ServerLost("the server sent what is no part of an answer", { where: url })
 }
 
 async function* events(response: Response): AsyncGenerator<ClientEvent, void, undefined> {
@@ -218,7 +226,8 @@ async function* events(response: Response): AsyncGenerator<ClientEvent, void, un
       yield { type: event, ...JSON.parse(data) } as ClientEvent
       continue
     }
-    const { choices: [choice] = [], usage, error } = JSON.parse(data) as Chunk
+    const { choices, usage, error } = chunkOf(data, response)
+    const choice = choices?.[0]
     // It had begun: its status was another one.
     if (error) throw new ServerRefusal(error.message ?? "the server failed to answer", 500, undefined, response.url)
     const more = choice?.delta?.content ?? ""
