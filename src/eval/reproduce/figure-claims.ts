@@ -24,6 +24,7 @@ const NOT_MEASURED = "not measured"
 
 function betweenModels({ text, measure }: FigureClaim, results: Results): ClaimHere {
   const [first, second] = curvesOf(results)
+  const names = [first, second].map((curve) => curve?.[0].variant.curve).join(" against ")
   const pairs = (first ?? []).flatMap((point): [Point, Point][] => {
     const other = second?.find(({ variant }) => variant.label === point.variant.label)
     return other ? [[point, other]] : []
@@ -33,7 +34,7 @@ function betweenModels({ text, measure }: FigureClaim, results: Results): ClaimH
   return {
     text,
     holds: known.every(([a, b]) => numberOf(a, measure)! > numberOf(b, measure)!),
-    here: known.map(([a, b]) => `${a.variant.label}: ${shownOf(a, measure)} against ${shownOf(b, measure)}`).join("; "),
+    here: `${names}: ${known.map(([a, b]) => `${a.variant.label} ${shownOf(a, measure)} against ${shownOf(b, measure)}`).join("; ")}`,
   }
 }
 
@@ -47,7 +48,7 @@ function betweenSettings(claim: Extract<FigureClaim, { between: "settings" }>, r
   return {
     text,
     holds: more === "first" ? a > b : b > a,
-    here: curve.map((point) => `${point.variant.label}: ${shownOf(point, measure)}`).join("; "),
+    here: `${first.variant.curve}: ${curve.map((point) => `${point.variant.label} ${shownOf(point, measure)}`).join("; ")}`,
   }
 }
 

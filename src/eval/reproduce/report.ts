@@ -44,7 +44,12 @@ export function reproducedPage({ paper, filled, small, ablation, figure, command
       ),
     small && section("On a small machine", smallContent(small.table, small.rows)),
     ablation && section("On a small machine", ablationContent(ablation, command)),
-    figure && section("What the paper says, and what is so here", claimsTable(figure.claims)),
+    figure &&
+      section(
+        "What the paper says, and what is so here",
+        claimsTable(figure.claims),
+        html`<p class="soft">Of the models that are here, the first stands for DiffusionVL and the second for LLaDA-V. Numbers are compared as they stand: mind the standard errors.</p>`,
+      ),
     figure && section("Measured here", figureContent(figure, command)),
     section("How to make this again", preformatted(command)),
   )
