@@ -1,15 +1,16 @@
 /** `diffusionvl reproduce` as people run it: the paper's figures on models and data that are given, and its tables from ablations. */
 
 import { spawn } from "node:child_process"
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import sharp from "sharp"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { stringify } from "yaml"
 import { convert } from "../../src/paradigms/convert.js"
 import { writeParquet } from "../support/parquet-file.js"
 import { collect, program, type Result, start } from "../support/program.js"
-import { writeSmallVlm } from "../support/small-vlm.js"
+import { smallTraining, writeSmallVlm } from "../support/small-vlm.js"
 
 const root = mkdtempSync(join(tmpdir(), "reproduce-command-"))
 const encoder = resolve(import.meta.dirname, "../fixtures/bertscore/roberta")
@@ -22,6 +23,8 @@ const report = (out: string) => JSON.parse(readFileSync(join(root, out, "report.
 const [model, full] = ["blocks", "full"]
 beforeAll(async () => {
   const small = await writeSmallVlm(root)
+  const train = { max_steps: 1, accumulate: 1 }
+  writeFileSync(join(root, "recipe.yaml"), stringify(smallTraining(small, "unused", { train })))
   await convert(small.model, join(root, model), { record: { block_size: 8 } })
   await convert(small.model, join(root, full), { paradigm: "full-diffusion" })
   const pictures = await Promise.all(
@@ -32,6 +35,12 @@ beforeAll(async () => {
     ),
   )
   const strings = (...values: string[]) => ({ type: "string" as const, values })
+  writeParquet(join(root, "charts.parquet"), {
+    type: strings("human_test", "human_test", "augmented_test"),
+    question: strings("Which?", "How many?", "Why?"),
+    answer: strings("red", "2", "so"),
+    image: { type: "image", values: pictures.map((bytes, i) => ({ bytes, path: `${i}.png` })) },
+  })
   writeParquet(join(root, "captions.parquet"), {
     binary: { type: "binary", values: pictures },
     image: strings("a", "b", "c"),
@@ -113,5 +122,26 @@ describe("the paper's figures", () => {
     )
     expect([noEncoder.code, noEncoder.out]).toEqual([0, expect.stringMatching(/not run: all: .*roberta-large/)])
     expect(existsSync(join(root, "no-encoder", "ablation"))).toBe(false)
+  })
+})
+
+describe("the paper's table 4", () => {
+  it("has what an ablation of block sizes measured below the rows of these sizes, and models that are trained", async () => {
+    const data = ["--data", "chartqa=charts.parquet"]
+    const asked = ["--tasks", "chartqa", ...data, "--compat", "--max-tokens", "8", "--device", "cpu"]
+    const sizes = ["ablate", "block-size", "--recipe", "recipe.yaml", "--sizes", "1,4", "--out", "sizes"]
+    expect(await start(root, [...sizes, ...asked]).result).toMatchObject({ code: 0 })
+    const args = ["table4", "--results", "sizes", "--models", model, ...data, "--device", "cpu", "--limit", "1"]
+    const { code, out } = await run(...args, "--out", "t4")
+    expect([code, out]).toEqual([0, expect.stringMatching(/block size 16/)])
+    const { own } = report("t4").filled
+    expect(own.map(({ model, repeats }: { model: string; repeats: number }) => [model, repeats])).toEqual([
+      [model, 2],
+      [join(root, "sizes", "block-1", "model"), 0],
+      [join(root, "sizes", "block-4", "model"), 1],
+    ])
+    for (const { cells } of own) expect(cells[0]).toMatchObject({ value: expect.any(Number) })
+    const record = JSON.parse(readFileSync(join(root, "t4", "paper", model, "run.json"), "utf8"))
+    expect(record.tasks[0].decoding).toMatchObject({ blockSize: 8, steps: 8 })
   })
 })
