@@ -1,7 +1,7 @@
 /** `diffusionvl reproduce`: the command's description; what it does is in ../reproduce.ts. */
 
 import { Argument, type Command, Option } from "commander"
-import { collect, folderPath, programOf, wholeNumber } from "../options.js"
+import { collect, documentLimit, folderPath, programOf, wholeNumber } from "../options.js"
 
 export function register(program: Command): void {
   program
@@ -28,8 +28,19 @@ export function register(program: Command): void {
       collect,
     )
     .option("--run <folder>", "of recipes/smollm2-sees: its models and questions stand for the paper's", folderPath)
-    .option("--limit <n>", "ask the first n documents of each task only", wholeNumber(1))
-    .option("--concurrent <n>", "answers that are decoded at the same time", wholeNumber(1, 1024), 8)
+    .option(
+      "--data <task=where>",
+      "a file, folder or dataset in the place of the task's own; may be given several times",
+      collect,
+    )
+    .option("--bertscore <name>", "text encoder of BERTScore: a folder or hub id (default: FacebookAI/roberta-large)")
+    .option("--limit <n>", "ask the first n documents of each task only; below 1: this part of them", documentLimit)
+    .option("--max-tokens <n>", "of figures: tokens of an answer at most (default: 512)", wholeNumber(1))
+    .option(
+      "--concurrent <n>",
+      "answers that are decoded at the same time (default: 8; of the paper's figures 1)",
+      wholeNumber(1, 1024),
+    )
     .option("--dtype <type>", "auto, float32, bfloat16 or float16", "auto")
     .option("--device <name>", "auto, cpu, cuda or mps", "auto")
     .option("--out <folder>", "where everything is written (default: runs/reproduce-…)", folderPath)

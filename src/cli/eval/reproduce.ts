@@ -4,10 +4,10 @@ import { join, relative, resolve } from "node:path"
 import { writeJson } from "../../checkpoint/files.js"
 import { UserError } from "../../errors.js"
 import { tableOf } from "../../eval/ablate/report.js"
-import { figure4, figure5 } from "../../eval/reproduce/paper/figures.js"
+import { figure4, figure5, type PaperFigure } from "../../eval/reproduce/paper/figures.js"
 import { PAPER_TABLES } from "../../eval/reproduce/paper/index.js"
 import { findAblation, readAblation } from "../../eval/reproduce/read-ablation.js"
-import { type ReproducedPage, writeReproduced } from "../../eval/reproduce/report.js"
+import { type ReproducedPage, verdictOf, writeReproduced } from "../../eval/reproduce/report.js"
 import { isRun, reproduceSmall, smallNotRun } from "../../eval/reproduce/reproduce-small.js"
 import { notRun, reproduceTable } from "../../eval/reproduce/reproduce-table.js"
 import { filledRows, smallRows, type TableRow } from "../../eval/reproduce/rows.js"
@@ -15,10 +15,12 @@ import { smallAblation, smallTable } from "../../eval/reproduce/small.js"
 import { makeFolder } from "../../make-folder.js"
 import type { Device, DType } from "../../torch/index.js"
 import { interruptible } from "../process/interrupt.js"
-import { shellWord } from "../shell.js"
 import { formatTable } from "../ui/table.js"
-import { ablateBlockSize, ablateSteps, ablateThreshold } from "./ablate.js"
+import { ablateBlockSize, ablateSteps, ablateThreshold, commandOf } from "./ablate.js"
 import { EvaluationProgress } from "./progress.js"
+import { reproduceFigure } from "./reproduce-figure.js"
+import { scoringTools } from "./scoring-tools.js"
+import { dataOf } from "./task-data.js"
 
 export const NAMES = ["table1", "table2", "table3", "table4", "figure4", "figure5"] as const
 export type Name = (typeof NAMES)[number]
@@ -28,8 +30,11 @@ export interface ReproduceCommandOptions {
   models?: string[]
   results?: string[]
   run?: string
+  data?: string[]
+  bertscore?: string
+  maxTokens?: number
   limit?: number
-  concurrent: number
+  concurrent?: number
   dtype: string
   device: string
   out?: string
@@ -37,36 +42,42 @@ export interface ReproduceCommandOptions {
   program: string
 }
 
+/** Answers that are decoded at the same time; of figures, whose speeds are the paper's, one. */
+const CONCURRENT = 8
+
 const isTable = (name: Name): name is keyof typeof PAPER_TABLES => name in PAPER_TABLES
 
 export async function reproduceCommand(name: Name, options: ReproduceCommandOptions): Promise<void> {
-  const { scale, results, limit, concurrent, program } = options
+  const { scale, results, limit, bertscore, program } = options
+  const concurrent = options.concurrent ?? CONCURRENT
+  const data = new Map((options.data ?? []).map(dataOf))
   const run = options.run === undefined ? undefined : resolve(options.run)
   if (run !== undefined && !isRun(run))
     throw new UserError("this is no run of recipes/smollm2-sees: it has no questions.jsonl", { where: options.run })
   const out = resolve(options.out ?? join("runs", `reproduce-${name}${scale === "small" ? "-small" : ""}`))
   makeFolder(out)
-  const command = [program, ...process.argv.slice(2).map(shellWord)].join(" ")
+  const command = commandOf(program)
   const paper = isTable(name) ? PAPER_TABLES[name] : name === "figure4" ? figure4 : figure5
   const content: ReproducedPage = { paper, command }
   const small = scale === "small" || run !== undefined
-  if (small && (name === "table4" || !isTable(name))) content.ablation = await ablated(name, out, { ...options, run })
-  if (isTable(name) || small) {
+  if (small && (name === "table4" || !isTable(name)))
+    content.ablation = await ablated(name, out, { ...options, concurrent, run })
+  if (!small && !isTable(name)) {
+    const { models, maxTokens, concurrent, dtype, device } = options
+    const how = { models, results, data, bertscore, maxTokens, limit, concurrent, dtype, device, out, command }
+    content.figure = await reproduceFigure(paper as PaperFigure, how)
+  }
+  if (isTable(name)) {
     await interruptible(async (signal) => {
       const progress = new EvaluationProgress()
       const compute = { dtype: options.dtype as DType | "auto", device: options.device as Device | "auto" }
-      const how = { limit, concurrent, command, signal, observer: progress, ...compute }
+      const tools = scoringTools(bertscore, signal)
+      const how = { limit, concurrent, command, signal, tools, observer: progress, ...compute }
       try {
-        if (isTable(name)) {
-          const models = options.models ?? (small ? [] : undefined)
-          content.filled = await reproduceTable(PAPER_TABLES[name], {
-            ...how,
-            models,
-            results,
-            out: join(out, "paper"),
-          })
-        }
-        if (small && isTable(name) && name !== "table4") {
+        const models = options.models ?? (small ? [] : undefined)
+        const filled = { ...how, models, results, data, out: join(out, "paper") }
+        content.filled = await reproduceTable(PAPER_TABLES[name], filled)
+        if (small && name !== "table4") {
           const table = smallTable(name, run)
           content.small = { table, rows: await reproduceSmall(table, { ...how, out: join(out, "small") }) }
         }
@@ -75,13 +86,6 @@ export async function reproduceCommand(name: Name, options: ReproduceCommandOpti
         progress.end()
       }
     })
-  } else {
-    throw new UserError(
-      `${name} at the paper's scale is \`diffusionvl ablate ${name === "figure4" ? "steps" : "threshold"}\``,
-      {
-        fix: "give it the model and DetailCaps as --questions, --metric bertscore:roberta-large (docs/guide/reproduce.md); or --scale small here",
-      },
-    )
   }
   print(content)
   const path = join(out, "report.html")
@@ -94,7 +98,7 @@ export async function reproduceCommand(name: Name, options: ReproduceCommandOpti
 async function ablated(
   name: Exclude<Name, "table1" | "table2" | "table3">,
   out: string,
-  { run, limit, concurrent, dtype, device, program }: ReproduceCommandOptions,
+  { run, limit, concurrent, dtype, device, program }: ReproduceCommandOptions & { concurrent: number },
 ): Promise<ReproducedPage["ablation"]> {
   const plan = smallAblation(name, run)
   const folder = join(out, "ablation")
@@ -128,16 +132,22 @@ async function ablated(
   return { text: plan.text, found: readAblation(found ?? join(folder, "report.json")) }
 }
 
-function print({ paper, filled, small, ablation }: ReproducedPage): void {
+function print({ paper, filled, small, ablation, figure }: ReproducedPage): void {
   const line = ({ cells }: TableRow): string[] =>
     cells.map(({ text, interval }) => (interval ? `${text} (${interval})` : text))
   process.stdout.write(`${paper.title}\n\n`)
   for (const shown of [filled && filledRows(filled), small && smallRows(small.table, small.rows)])
     if (shown) process.stdout.write(`${formatTable([shown.head, ...shown.rows.map(line)])}\n\n`)
-  if (ablation) {
-    const { columns, rows } = tableOf(ablation.found)
+  for (const found of [ablation?.found, figure?.found]) {
+    if (!found) continue
+    const { columns, rows } = tableOf(found)
     process.stdout.write(`${formatTable([columns, ...rows])}\n\n`)
   }
-  for (const reason of [...(filled ? notRun(filled) : []), ...(small ? smallNotRun(small.rows) : [])])
-    process.stdout.write(`not run: ${reason}\n`)
+  if (figure) {
+    process.stdout.write(`${figure.text}\n\n`)
+    const claims = figure.claims.map(({ text, holds, here }) => [text, verdictOf(holds), here])
+    process.stdout.write(`${formatTable([["the paper", "here", ""], ...claims])}\n\n`)
+  }
+  const reasons = [filled ? notRun(filled) : [], small ? smallNotRun(small.rows) : [], figure?.notRun ?? []]
+  for (const reason of reasons.flat()) process.stdout.write(`not run: ${reason}\n`)
 }

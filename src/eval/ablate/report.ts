@@ -124,7 +124,7 @@ export function chartsOf(results: TableInput["results"]): Html[] {
   return Object.entries(scoresOf(results)).flatMap(([key, score]) =>
     speeds.map((speed) =>
       xyChart({
-        title: `${score.title[0].toUpperCase()}${score.title.slice(1)} against ${SPEEDS[speed]}`,
+        title: `${titleOf(key, score)} against ${SPEEDS[speed]}`,
         x: { label: SPEEDS[speed] },
         y: { label: columnOf(score), ...(score.scale === 100 && { within: [0, 100] as const }) },
         series: curves(results, key, speed),
@@ -132,6 +132,10 @@ export function chartsOf(results: TableInput["results"]): Html[] {
     ),
   )
 }
+
+/** Names of tasks stay as they are. */
+const titleOf = (key: string, { title, metric }: MeasuredScore): string =>
+  key === metric ? `${title[0].toUpperCase()}${title.slice(1)}` : title
 
 function curves(results: TableInput["results"], key: string, speed: keyof typeof SPEEDS): Series[] {
   return [...new Set(results.map(({ variant }) => variant.curve))].map((curve) => {
@@ -148,7 +152,7 @@ function curves(results: TableInput["results"], key: string, speed: keyof typeof
 function htmlReport(input: ReportInput, samples: readonly SampleView[]): string {
   const { plan, results, command } = input
   const charts = chartsOf(results)
-  const shown = `Each mark is a row of the table, named by its ${plan.columns.at(-1)}; bars are one standard error over ${counted(documentsOf(results), "question")}.`
+  const shown = `Each mark is a row of the table, named by its ${plan.columns.at(-1)}; bars are one standard error over the questions.`
   return page(
     plan.title,
     section(

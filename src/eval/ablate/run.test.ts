@@ -134,7 +134,9 @@ describe("block sizes", () => {
     expect(result.metrics.map(({ name, value }) => [name, value])).toEqual(
       Object.entries(measured.scores).map(([name, { value }]) => [name, value]),
     )
-    expect(new Set(findResults(folder).map(({ model }) => model))).toEqual(new Set([record.model.name]))
+    const found = findResults(folder)
+    expect(new Set(found.map(({ model }) => model))).toEqual(new Set([record.model.name]))
+    expect(found[0].blockSize).toBe(2)
   })
 
   it("end as a report: a page, Markdown and numbers, in which nothing of an answer is markup", async () => {

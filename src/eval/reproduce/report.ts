@@ -5,6 +5,7 @@ import { counted } from "../../readable.js"
 import { type Content, type Html, html, page, preformatted, section, table } from "../../report/html.js"
 import { tableHtml } from "../../report/tables.js"
 import { chartsOf, tableOf } from "../ablate/report.js"
+import type { ClaimHere } from "./figure-claims.js"
 import type { FilledTable } from "./filled-table.js"
 import type { PaperFigure } from "./paper/figures.js"
 import type { PaperTable } from "./paper/paper-table.js"
@@ -18,8 +19,10 @@ export interface ReproducedPage {
   paper: PaperTable | PaperFigure
   filled?: FilledTable
   small?: { table: SmallTable; rows: readonly SmallRow[] }
-  /** What stands for a table or figure, by `diffusionvl ablate`. */
+  /** What stands for a table or figure on a small machine, by `diffusionvl ablate`. */
   ablation?: { text: string; found: Ablation }
+  /** A figure at the paper's scale: what the paper says of it, and what was measured here. */
+  figure?: { text: string; claims: readonly ClaimHere[]; notRun: readonly string[]; found?: Ablation }
   command: string
 }
 
@@ -27,7 +30,7 @@ export async function writeReproduced(path: string, content: ReproducedPage): Pr
   await writeFileAtomic(path, reproducedPage(content))
 }
 
-export function reproducedPage({ paper, filled, small, ablation, command }: ReproducedPage): string {
+export function reproducedPage({ paper, filled, small, ablation, figure, command }: ReproducedPage): string {
   const why = filled ? notRun(filled) : []
   return page(
     paper.title,
@@ -41,6 +44,13 @@ export function reproducedPage({ paper, filled, small, ablation, command }: Repr
       ),
     small && section("On a small machine", smallContent(small.table, small.rows)),
     ablation && section("On a small machine", ablationContent(ablation, command)),
+    figure &&
+      section(
+        "What the paper says, and what is so here",
+        claimsTable(figure.claims),
+        html`<p class="soft">Of the models that are here, the first stands for DiffusionVL and the second for LLaDA-V. Numbers are compared as they stand: mind the standard errors.</p>`,
+      ),
+    figure && section("Measured here", figureContent(figure, command)),
     section("How to make this again", preformatted(command)),
   )
 }
@@ -62,6 +72,22 @@ function ablationContent({ text, found }: NonNullable<ReproducedPage["ablation"]
     charts.length > 0 &&
       html`<p class="soft">Bars are one standard error over ${counted(found.results[0].measured.documents, "question")}.</p><div class="charts">${charts}</div>`,
     found.command !== command && [html`<p class="soft">Measured by</p>`, preformatted(found.command)],
+  ]
+}
+
+const claimsTable = (claims: readonly ClaimHere[]): Html =>
+  table(
+    [{ title: "The paper" }, { title: "Here" }, { title: "" }],
+    claims.map(({ text, holds, here }) => [text, verdictOf(holds), here]),
+  )
+
+export const verdictOf = (holds: boolean | undefined): string =>
+  holds === undefined ? "not run" : holds ? "so here" : "not so here"
+
+function figureContent({ text, notRun, found }: NonNullable<ReproducedPage["figure"]>, command: string): Content {
+  return [
+    found ? ablationContent({ text, found }, command) : html`<p>${text}</p>`,
+    notRun.length > 0 && [html`<p>Not run:</p>`, listOf(notRun)],
   ]
 }
 

@@ -101,6 +101,36 @@ describe("a table filled", () => {
     expect(scoresOf({ "exact_match,other": 0.25 })).toBeUndefined()
   })
 
+  it("sets models of a block size below its row, whatever they are called, and asks them for a step a token", async () => {
+    const results = { chartqa: { "relaxed_overall,none": 0.8 } }
+    const run = { tasks: [{ task: "chartqa", decoding: { blockSize: 16, steps: 16 } }] }
+    const folder = join(root, "ablation", "runs", "block-16")
+    mkdirSync(folder, { recursive: true })
+    const json = { results, model_name: "out/block-16/model", diffusionvl: { run } }
+    writeFileSync(join(folder, "20250101_000000_results.json"), JSON.stringify(json))
+    const asked: unknown[] = []
+    const runs: RunModel = async (_, tasks, { stepPerToken, compat }) => {
+      asked.push([tasks.map(({ name }) => name), stepPerToken, compat])
+      const decoding = { blockSize: 4, steps: 4 }
+      return { ...scored({ chartqa: [metric("relaxed_overall", 0.7)] }), run: { tasks: [{ decoding }] } } as ScoredRun
+    }
+    const data = new Map([["chartqa", join(root, "chartqa.json")]])
+    writeFileSync(data.get("chartqa")!, JSON.stringify([{ type: "t", question: "q", answer: "a", image: "i.png" }]))
+    process.env.HF_HUB_OFFLINE = "1"
+    try {
+      const how = { models: ["mine"], results: [join(root, "ablation")], data, out: root }
+      const filled = await reproduceTable(PAPER_TABLES.table4, how, runs)
+      expect(filled.own.map(({ model, repeats }) => [model, repeats])).toEqual([
+        ["mine", 1],
+        ["out/block-16/model", 3],
+      ])
+      expect(filled.own.map(({ cells: [first] }) => first)).toMatchObject([{ value: 0.7 }, { value: 0.8 }])
+      expect(asked).toEqual([[["chartqa"], true, true]])
+    } finally {
+      delete process.env.HF_HUB_OFFLINE
+    }
+  })
+
   it("runs what is not known, and says why what failed is missing", async () => {
     const folder = writeResults("mine", { ai2d: { "exact_match,flexible-extract": 0.5 } })
     const asked: string[][] = []
