@@ -33,7 +33,14 @@ export { Tokenizer } from "./text/tokenizer/tokenizer.js"
 
 // Serve models, and ask a model here or a server: docs/guide/serving.md, docs/guide/streaming.md.
 
-export type { Client, ClientEvent, ClientOptions, ClientRequest, ClientStatistics } from "./serve/client/client.js"
+export type {
+  Client,
+  ClientEvent,
+  ClientOptions,
+  ClientRequest,
+  ClientStatistics,
+  ListedModel,
+} from "./serve/client/client.js"
 export { createClient } from "./serve/client/create.js"
 export type { ModelToServe } from "./serve/engine/messages.js"
 export type { AskedDecoding, CommittedToken, DraftToken, ServedModel } from "./serve/request.js"
@@ -135,7 +142,14 @@ export type {
   PrefillEvent,
   StepEvent,
 } from "./paradigms/decode-events.js"
-export type { DecodeLoop, Decoding, ForwardRequest, ForwardResult, PlainRule } from "./paradigms/decode-loop.js"
+export type {
+  Branches,
+  DecodeLoop,
+  Decoding,
+  ForwardRequest,
+  ForwardResult,
+  PlainRule,
+} from "./paradigms/decode-loop.js"
 export type { FullChoice } from "./paradigms/full-diffusion/choice.js"
 export { type FullDiffusionDecoderOptions, fullDiffusionDecoding } from "./paradigms/full-diffusion/decoder.js"
 export type { Prompt } from "./paradigms/prompt.js"
@@ -159,6 +173,7 @@ export type {
   Documents,
   OpenOptions as OpenDocumentsOptions,
   RowRange as DocumentRange,
+  Wanted,
 } from "./eval/documents/documents.js"
 export type { Split } from "./eval/documents/split.js"
 export { type MetricToolsOptions, metricTools } from "./eval/metric-tools.js"
