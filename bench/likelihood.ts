@@ -2,7 +2,7 @@
  * Documents per second of a task that is scored by likelihood, one document after the other and several at a time, in every mode of a
  * model; in turns, so that a machine whose load changes slows all of them down.
  *
- * node scripts/source.mjs bench/likelihood.ts [--model NAME] [--documents N] [--rounds N] [--concurrent N]... [--samples N] [--dtype D]
+ * node scripts/source.mjs bench/likelihood.ts [--model NAME] [--kind letters | ends] [--mode NAME] [--documents N] [--rounds N] [--concurrent N]... [--samples N] [--dtype D]
  *   [--device NAME] [--json]
  */
 
@@ -19,6 +19,8 @@ import type { Device, DType } from "../src/torch/index.js"
 const { values } = parseArgs({
   options: {
     model: { type: "string", default: "emoji-diffusion" },
+    kind: { type: "string" },
+    mode: { type: "string" },
     documents: { type: "string", default: "64" },
     rounds: { type: "string", default: "5" },
     concurrent: { type: "string", multiple: true, default: ["8", "32"] },
@@ -49,10 +51,9 @@ const KINDS: Record<string, () => Asked> = {
     choices: Array.from({ length: 4 }, () => ` ${words(4, 10)}`),
   }),
 }
-const made = Object.entries(KINDS).map(([kind, make]) => ({
-  kind,
-  documents: Array.from({ length: Number(values.documents) }, make),
-}))
+const made = Object.entries(KINDS)
+  .map(([kind, make]) => ({ kind, documents: Array.from({ length: Number(values.documents) }, make) }))
+  .filter(({ kind }) => values.kind === undefined || kind === values.kind)
 
 const session = await openModel(values.model, {
   dtype: values.dtype as DType | "auto",
@@ -89,7 +90,8 @@ async function measured(
 }
 
 const sizes = [1, ...values.concurrent.map(Number)]
-const modes = modesOf(session).flatMap((mode) =>
+const asked = values.mode === undefined ? modesOf(session) : [values.mode]
+const modes = asked.flatMap((mode) =>
   mode === "autoregressive"
     ? [{ mode, samples: 0 }]
     : [0, Number(values.samples)].map((samples) => ({ mode, samples })),
