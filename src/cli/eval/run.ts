@@ -108,6 +108,9 @@ export function printScored({ run, tasks, files }: ScoredRun): void {
   process.stdout.write(`${runLine(run)}\n${markdownTable(results)}\n\n${formatTable(scoreRows(results))}\n`)
   for (const note of notesOf(results)) process.stdout.write(`note: ${note}\n`)
   for (const file of files) process.stdout.write(`written  ${relative(".", file)}\n`)
+  // A score of nothing but failures says nothing of the model; whoever runs this in a script has to know.
+  if (results.every(({ failed, documents: { effective } }) => effective > 0 && failed.count === effective))
+    process.exitCode = 1
 }
 
 function subjectOf(

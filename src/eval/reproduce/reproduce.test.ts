@@ -2,12 +2,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { UserError } from "../../errors.js"
 import type { Subject } from "../answerer/subject.js"
 import { rescore } from "../results/rescore.js"
 import { scoreRun } from "../results/score-run.js"
 import type { ScoredRun } from "../results/scored-run.js"
 import type { MetricResult, TaskResult } from "../results/task-result.js"
 import { evaluate } from "../run/evaluate.js"
+import type { OpenTask } from "../run/open-tasks.js"
 import type { Asked } from "../task/task.js"
 import { allTasks } from "../tasks/index.js"
 import { scoreKey, tasksOf } from "./filled-table.js"
@@ -18,7 +20,7 @@ import { reproducedPage } from "./report.js"
 import { reproduceSmall, smallNotRun } from "./reproduce-small.js"
 import { notRun, reproduceTable } from "./reproduce-table.js"
 import { filledRows } from "./rows.js"
-import type { RunModel } from "./run-tasks.js"
+import { type RunModel, runOpen } from "./run-tasks.js"
 import { smallAblation, smallTable } from "./small.js"
 
 let root: string
@@ -129,6 +131,22 @@ describe("a table filled", () => {
     } finally {
       delete process.env.HF_HUB_OFFLINE
     }
+  })
+
+  it("has the scores of the other tasks where one cannot be run", async () => {
+    const tasks = ["ai2d", "chartqa", "mme"].map((name) => ({ name, task: { name } }) as OpenTask)
+    const ran: string[][] = []
+    const run: RunModel = async (_, some) => {
+      ran.push(some.map(({ name }) => name))
+      if (some.some(({ name }) => name === "chartqa")) throw new UserError("the page is damaged", { where: "row 3" })
+      return scored(Object.fromEntries(some.map(({ name }) => [name, [metric("exact_match", 0.5)]])))
+    }
+    const whyNot = new Map<string, string>()
+    const { scores } = await runOpen("mine", tasks, { out: root, compat: true }, run, whyNot)
+    expect([...scores.keys()]).toEqual(["ai2d", "mme"].map((name) => scoreKey(name, "exact_match")))
+    expect([...whyNot]).toEqual([["chartqa", expect.stringContaining("the page is damaged")]])
+    // Together at the end: that is what the folder's record says.
+    expect(ran.at(-1)).toEqual(["ai2d", "mme"])
   })
 
   it("runs what is not known, and says why what failed is missing", async () => {

@@ -95,7 +95,11 @@ export async function runOpen(
   if (tasks.length === 0) return { scores }
   try {
     const out = join(options.out, modelTitle(model).replaceAll(/[^\w.-]+/g, "-"))
-    const { tasks: scored, run: record } = await run(model, tasks, { ...options, out })
+    const { tasks: scored, run: record } = await runWhatCan(
+      tasks,
+      (some) => run(model, some, { ...options, out }),
+      whyNot,
+    )
     blockSize = record?.tasks[0]?.decoding.blockSize
     for (const { result } of scored)
       for (const { value, scale, certainty, documents, name, problem, parts } of result.metrics) {
@@ -106,9 +110,34 @@ export async function runOpen(
         else if (problem !== undefined) whyNot.set(result.task, problem)
       }
   } catch (error) {
-    for (const { name } of tasks) whyNot.set(name, reasonOf(error))
+    const reason = reasonOf(error)
+    for (const { name } of tasks) if (!whyNot.has(name)) whyNot.set(name, reason)
   }
   return { scores, ...(blockSize !== undefined && { blockSize }) }
+}
+
+/** A task that cannot be run does not keep the others from it; what they answered alone is known when they run together. */
+async function runWhatCan(
+  tasks: readonly OpenTask[],
+  run: (tasks: readonly OpenTask[]) => Promise<ScoredRun>,
+  whyNot: Map<string, string>,
+): Promise<ScoredRun> {
+  try {
+    return await run(tasks)
+  } catch (error) {
+    if (!(error instanceof UserError) || tasks.length === 1) throw error
+    const can: OpenTask[] = []
+    for (const task of tasks) {
+      try {
+        await run([task])
+        can.push(task)
+      } catch (error) {
+        whyNot.set(task.name, reasonOf(error))
+      }
+    }
+    if (can.length === 0) throw error
+    return run(can)
+  }
 }
 
 /** @throws what is no fault of model or data */
