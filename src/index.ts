@@ -314,14 +314,14 @@ export {
 } from "./nn/attention-pattern.js"
 export { forwardSelected, inputOf, type SelectedPositions } from "./paradigms/batch.js"
 export { tokenCrossEntropy } from "./paradigms/cross-entropy.js"
-export type { Likelihood, LikelihoodScoring, Targets } from "./paradigms/likelihood.js"
 export {
   LikelihoodPlan,
   type LikelihoodPlanOptions,
   type PlannedRows,
   type PredictedToken,
   type PromptBeginning,
-} from "./paradigms/likelihood-plan.js"
+} from "./paradigms/likelihood/plan.js"
+export type { Likelihood, LikelihoodScoring, Targets } from "./paradigms/likelihood/scoring.js"
 export type {
   DecodingSettings,
   LayoutSettings,

@@ -7,8 +7,8 @@ import { requireOptions } from "../generate/generate.js"
 import { computeLikelihoods } from "../generate/likelihoods.js"
 import { inMode } from "../generate/mode.js"
 import type { Session } from "../generate/session.js"
-import { requireBound } from "../paradigms/check-bound.js"
 import type { DecodingOptions } from "../paradigms/decoding-options.js"
+import { requireBound } from "../paradigms/likelihood/bound.js"
 import type { LikelihoodBound } from "../paradigms/paradigm.js"
 
 export interface PerplexityOptions extends Pick<DecodingOptions, "blockSize" | "shift" | "mode"> {

@@ -1,7 +1,7 @@
 /** How likely given answers are to a loaded model, computed beside whatever else it is asked. */
 
 import type { Executor } from "../execution/executor.js"
-import { type Likelihood, likelihoodScoring } from "../paradigms/likelihood.js"
+import { type Likelihood, likelihoodScoring } from "../paradigms/likelihood/scoring.js"
 import type { LikelihoodOptions } from "../paradigms/paradigm.js"
 import type { Prompt } from "../paradigms/prompt.js"
 import { explainDecodingError } from "./not-finite.js"

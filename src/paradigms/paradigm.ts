@@ -14,7 +14,7 @@ import type { Constraint } from "./constraint.js"
 import type { Decoding } from "./decode-loop.js"
 import type { DecodingOptions } from "./decoding-options.js"
 import type { DecodingReport } from "./decoding-report.js"
-import type { LikelihoodPlan } from "./likelihood-plan.js"
+import type { LikelihoodPlan } from "./likelihood/plan.js"
 import type { Prompt } from "./prompt.js"
 import type { UniformSource } from "./sampling.js"
 

@@ -44,17 +44,6 @@ export function positionsOf({ positions }: Pick<Prompt, "positions">, rows: Int3
 export const rowsFrom = (start: number, end: number): Int32Array =>
   Int32Array.from({ length: end - start }, (_, i) => start + i)
 
-/** `positionsOf` rows [start, end), as int64 [1, n], or [3, 1, n]. */
-export function promptPositions(prompt: Prompt, start: number, end: number, device: Device): Tensor {
-  const axes = positionsOf(prompt, rowsFrom(start, end))
-  const shape = axes.length === 1 ? [1, end - start] : [axes.length, 1, end - start]
-  return int64(
-    axes.flatMap((axis) => [...axis]),
-    device,
-    shape,
-  )
-}
-
 /** Integers as an int64 tensor. */
 export function int64(values: ArrayLike<number>, device: Device, shape?: readonly number[]): Tensor {
   const wide = BigInt64Array.from({ length: values.length }, (_, i) => BigInt(values[i]))

@@ -2,8 +2,8 @@
 
 import { Executor } from "../../src/execution/executor.js"
 import type { LanguageModel } from "../../src/models/types.js"
-import { type Likelihood, likelihoodScoring } from "../../src/paradigms/likelihood.js"
-import type { LikelihoodPlan } from "../../src/paradigms/likelihood-plan.js"
+import type { LikelihoodPlan } from "../../src/paradigms/likelihood/plan.js"
+import { type Likelihood, likelihoodScoring } from "../../src/paradigms/likelihood/scoring.js"
 import type { Prompt } from "../../src/paradigms/prompt.js"
 import { NOTHING_KEPT } from "./asking.js"
 

@@ -1,7 +1,7 @@
 /** Options that say what likelihoods are, for commands that compute them. */
 
 import { type Command, Option } from "commander"
-import { DEFAULT_SAMPLES } from "../../paradigms/check-bound.js"
+import { DEFAULT_SAMPLES } from "../../paradigms/likelihood/bound.js"
 import { wholeNumber } from "../options.js"
 
 export interface LikelihoodFlags {

@@ -1,8 +1,8 @@
 /** What was asked for of likelihoods. */
 
 import { UserError } from "../../errors.js"
-import { DEFAULT_SAMPLES } from "../../paradigms/check-bound.js"
 import { DEFAULT_SEED } from "../../paradigms/decoding-report.js"
+import { DEFAULT_SAMPLES } from "../../paradigms/likelihood/bound.js"
 import type { LikelihoodBound } from "../../paradigms/paradigm.js"
 import type { LikelihoodFlags } from "../commands/likelihood.js"
 

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest"
 import { decodeAutoregressive } from "../../../test/support/decode.js"
+import { promptPositions } from "../../../test/support/prompt-positions.js"
 import { EOS, tinyModel } from "../../../test/support/tiny-model.js"
 import { randomFrom } from "../../data/prng.js"
 import { type MropePositions, mropePositions } from "../../models/decoder/mrope-positions.js"
@@ -9,7 +10,7 @@ import type { Model } from "../../models/registry.js"
 import { causal } from "../../nn/attention-pattern.js"
 import { cat, Generator, noGrad, randn, type Tensor } from "../../torch/index.js"
 import type { DecodeDone } from "../decode-events.js"
-import { embedPrompt, type Prompt, promptPositions } from "../prompt.js"
+import { embedPrompt, type Prompt } from "../prompt.js"
 import type { AutoregressiveDecoderOptions } from "./decoder.js"
 
 async function decode(model: Model, prompt: Prompt, options: AutoregressiveDecoderOptions): Promise<DecodeDone> {

@@ -1,6 +1,6 @@
 /** How likely given answers are to an autoregressive model. */
 
-import { LikelihoodPlan } from "../likelihood-plan.js"
+import { LikelihoodPlan } from "../likelihood/plan.js"
 
 /**
  * log p(answer | prompt) = Σ log p(token | prompt, tokens before it), per answer. An answer that should be a whole one

@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest"
 import { counting } from "../../../test/support/asking.js"
 import { valuesOf } from "../../../test/support/likelihoods.js"
+import { promptPositions } from "../../../test/support/prompt-positions.js"
 import { EOS, MASK, tinyModel, VOCABULARY } from "../../../test/support/tiny-model.js"
 import { randomFrom } from "../../data/prng.js"
 import { mropePositions } from "../../models/decoder/mrope-positions.js"
 import { bidirectional } from "../../nn/attention-pattern.js"
 import { Generator, noGrad, randn } from "../../torch/index.js"
-import { embedPrompt, type Prompt, promptPositions } from "../prompt.js"
+import { embedPrompt, type Prompt } from "../prompt.js"
 import { type FullLikelihoodOptions, fullDiffusionLikelihoods } from "./likelihood.js"
 
 const model = tinyModel(9)

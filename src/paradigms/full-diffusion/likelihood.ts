@@ -1,8 +1,8 @@
 /** How likely given answers are to a full-diffusion model. */
 
 import { randomFrom } from "../../data/prng.js"
-import { LikelihoodPlan, type PlannedRows } from "../likelihood-plan.js"
-import { maskedSamples } from "../masked-samples.js"
+import { maskedSamples } from "../likelihood/masked-samples.js"
+import { LikelihoodPlan, type PlannedRows } from "../likelihood/plan.js"
 import type { LikelihoodBound } from "../paradigm.js"
 
 export interface FullLikelihoodOptions {

@@ -1,6 +1,6 @@
 /** What must be computed to know how likely given answers are: rows, who sees whom, and which row predicts which token. Plain data. */
 
-import type { Interval, Span } from "../nn/attention-pattern.js"
+import type { Interval, Span } from "../../nn/attention-pattern.js"
 
 /** A token whose log-probability counts. */
 export interface PredictedToken {

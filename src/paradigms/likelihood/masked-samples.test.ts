@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { randomFrom } from "../data/prng.js"
+import { randomFrom } from "../../data/prng.js"
 import { maskedSamples } from "./masked-samples.js"
 
 const positive = fc.integer({ min: 1, max: 40 })

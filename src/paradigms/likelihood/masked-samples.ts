@@ -1,6 +1,6 @@
 /** Which tokens the samples of a Monte-Carlo estimate mask, and what each counts. Plain numbers. */
 
-import type { UniformSource } from "./sampling.js"
+import type { UniformSource } from "../sampling.js"
 
 /** Of L tokens some are masked. */
 export interface MaskedSample {

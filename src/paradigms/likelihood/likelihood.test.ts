@@ -1,18 +1,18 @@
 /** Likelihoods of given answers against the objectives and against forwards over whole sequences. */
 
 import { describe, expect, it } from "vitest"
-import { likelihoodsOf, valuesOf } from "../../test/support/likelihoods.js"
-import { EOS, MASK, tinyModel, VOCABULARY } from "../../test/support/tiny-model.js"
-import { randomFrom } from "../data/prng.js"
-import { mropePositions } from "../models/decoder/mrope-positions.js"
-import { fromDense } from "../nn/attention-pattern.js"
-import { arange, Generator, noGrad, randn } from "../torch/index.js"
-import { autoregressiveLikelihoods } from "./autoregressive/likelihood.js"
-import { autoregressiveObjective } from "./autoregressive/objective.js"
-import { meanLoss } from "./batch.js"
-import { blockLikelihoods } from "./block-diffusion/likelihood.js"
-import { fullDiffusionLikelihoods } from "./full-diffusion/likelihood.js"
-import type { Prompt } from "./prompt.js"
+import { likelihoodsOf, valuesOf } from "../../../test/support/likelihoods.js"
+import { EOS, MASK, tinyModel, VOCABULARY } from "../../../test/support/tiny-model.js"
+import { randomFrom } from "../../data/prng.js"
+import { mropePositions } from "../../models/decoder/mrope-positions.js"
+import { fromDense } from "../../nn/attention-pattern.js"
+import { arange, Generator, noGrad, randn } from "../../torch/index.js"
+import { autoregressiveLikelihoods } from "../autoregressive/likelihood.js"
+import { autoregressiveObjective } from "../autoregressive/objective.js"
+import { meanLoss } from "../batch.js"
+import { blockLikelihoods } from "../block-diffusion/likelihood.js"
+import { fullDiffusionLikelihoods } from "../full-diffusion/likelihood.js"
+import type { Prompt } from "../prompt.js"
 
 const model = tinyModel(9)
 const features = [randn([4, 16], { generator: new Generator(1), dtype: "float64" })]

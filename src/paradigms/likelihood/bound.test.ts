@@ -4,16 +4,16 @@
  */
 
 import { describe, expect, it } from "vitest"
-import { likelihoodsOf, valuesOf } from "../../test/support/likelihoods.js"
-import { MASK, tinyModel } from "../../test/support/tiny-model.js"
-import { randomFrom } from "../data/prng.js"
-import { fromDense } from "../nn/attention-pattern.js"
-import { arange, noGrad, tidy } from "../torch/index.js"
-import { blockLikelihoods } from "./block-diffusion/likelihood.js"
-import { blockDiffusionObjective } from "./block-diffusion/objective.js"
-import { fullDiffusionLikelihoods } from "./full-diffusion/likelihood.js"
-import type { LikelihoodPlan } from "./likelihood-plan.js"
-import type { LikelihoodBound } from "./paradigm.js"
+import { likelihoodsOf, valuesOf } from "../../../test/support/likelihoods.js"
+import { MASK, tinyModel } from "../../../test/support/tiny-model.js"
+import { randomFrom } from "../../data/prng.js"
+import { fromDense } from "../../nn/attention-pattern.js"
+import { arange, noGrad, tidy } from "../../torch/index.js"
+import { blockLikelihoods } from "../block-diffusion/likelihood.js"
+import { blockDiffusionObjective } from "../block-diffusion/objective.js"
+import { fullDiffusionLikelihoods } from "../full-diffusion/likelihood.js"
+import type { LikelihoodBound } from "../paradigm.js"
+import type { LikelihoodPlan } from "./plan.js"
 
 const model = tinyModel(9)
 const prompt = Int32Array.of(8, 9, 10, 11, 12)

@@ -1,13 +1,13 @@
 /** Log-probabilities of given tokens at rows of several sequences: the head runs once for all of them. */
 
-import type { LanguageModel } from "../models/types.js"
-import { cat, type Tensor } from "../torch/index.js"
-import { tokenCrossEntropy } from "./cross-entropy.js"
-import type { Targets } from "./likelihood.js"
-import { ModelLogits, preciseLogits } from "./model-logits.js"
-import { requireFinite } from "./not-finite.js"
-import { int64 } from "./prompt.js"
-import { type Predictions, requireDistinct } from "./sampling.js"
+import type { LanguageModel } from "../../models/types.js"
+import { cat, type Tensor } from "../../torch/index.js"
+import { tokenCrossEntropy } from "../cross-entropy.js"
+import { ModelLogits, preciseLogits } from "../model-logits.js"
+import { requireFinite } from "../not-finite.js"
+import { int64 } from "../prompt.js"
+import { type Predictions, requireDistinct } from "../sampling.js"
+import type { Targets } from "./scoring.js"
 
 /** Rows of one sequence and what they should predict. */
 export interface ScoredRows extends Targets {

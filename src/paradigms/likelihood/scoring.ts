@@ -1,8 +1,8 @@
 /** How likely given answers are: a plan computed forward by forward, beside whatever else the executor computes. */
 
-import { doneEvent } from "./decode-events.js"
-import type { DecodeLoop } from "./decode-loop.js"
-import type { LikelihoodPlan, PredictedToken } from "./likelihood-plan.js"
+import { doneEvent } from "../decode-events.js"
+import type { DecodeLoop } from "../decode-loop.js"
+import type { LikelihoodPlan, PredictedToken } from "./plan.js"
 
 /** Tokens whose log-probabilities are wanted, and which of a request's wanted rows predicts each. */
 export interface Targets {

@@ -1,8 +1,8 @@
 /** How a bound on likelihoods is estimated, checked before anything is computed. */
 
-import { UserError } from "../errors.js"
-import { shown } from "../readable.js"
-import type { LikelihoodBound } from "./paradigm.js"
+import { UserError } from "../../errors.js"
+import { shown } from "../../readable.js"
+import type { LikelihoodBound } from "../paradigm.js"
 
 /** Samples when nobody says, as LLaDA's evaluation has. */
 export const DEFAULT_SAMPLES = 128
