@@ -2,7 +2,7 @@
 
 import sharp from "sharp"
 import type { EncodedImage } from "../../generate/image-source.js"
-import { decodeImage, isTurnedByExif, type RgbImage } from "../../image/decode.js"
+import { decodedSize, decodeImage, isTurnedByExif, type RgbImage } from "../../image/decode.js"
 import type { DocPicture } from "../task/task.js"
 
 /** As datasets of the hub decode it: upright, and what there is of a file that ends too early. */
@@ -25,6 +25,8 @@ export function decodePicture(picture: DocPicture): Promise<RgbImage> {
  */
 export async function uprightFile(picture: DocPicture): Promise<Uint8Array> {
   const { bytes, name, upright = true } = picture
+  // Data may name any file: what is no picture stays here.
+  await decodedSize(bytes, name)
   if (!upright || !(await isTurnedByExif(bytes, name))) return bytes
   const { width, height, data } = await decodePicture(picture)
   return new Uint8Array(

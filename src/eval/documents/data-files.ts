@@ -6,7 +6,19 @@ import { UserError } from "../../errors.js"
 import { readable } from "../../readable.js"
 import { readingFailure } from "../../system-failures.js"
 
-export const isDataFile = (path: string): boolean => /\.(parquet|tsv|csv|jsonl|json)$/i.test(path)
+export const isDataFile = (path: string): boolean => /\.(parquet|tsv|csv|jsonl|ndjson|json)$/i.test(path)
+
+/** What people have beside them. */
+export function otherFormat(ending: string): { what: string; fix: string } | undefined {
+  if (/^(gz|tgz|bz2|xz|zst|lz4|zip|tar|7z)$/.test(ending))
+    return { what: "the file is packed, and rows of packed files cannot be read one by one", fix: "unpack it first" }
+  if (/^(arrow|feather|orc|avro|xlsx?|ods|pkl|pickle|h5|hdf5|npz|npy|lance)$/.test(ending))
+    return {
+      what: `files of ${ending.toUpperCase()} are not read`,
+      fix: "write it as Parquet or JSONL (datasets: to_parquet, pandas: to_parquet)",
+    }
+  return undefined
+}
 
 /** Folders deeper than these hold something else. */
 const DEPTH = 4

@@ -10,7 +10,7 @@ import { parseHubId } from "../../hub/hub-id.js"
 import { readable, shown } from "../../readable.js"
 import { readingFailure } from "../../system-failures.js"
 import type { Doc, HubSource } from "../task/task.js"
-import { isDataFile, listDataFiles } from "./data-files.js"
+import { isDataFile, listDataFiles, otherFormat } from "./data-files.js"
 import { openDelimited } from "./delimited/delimited.js"
 import { fingerprintOfFiles } from "./fingerprint.js"
 import { PageCache } from "./parquet/page-cache.js"
@@ -123,7 +123,9 @@ function openTable(file: string, pages: PageCache): Promise<Table> {
   const ending = /\.([^./\\]+)$/.exec(file)?.[1].toLowerCase()
   if (ending === "parquet") return openParquet(file, pages)
   if (ending === "tsv" || ending === "csv") return openDelimited(file, ending === "tsv" ? "\t" : ",")
-  if (ending === "json" || ending === "jsonl") return openRecords(file)
+  if (ending === "json" || ending === "jsonl" || ending === "ndjson") return openRecords(file)
+  const other = ending === undefined ? undefined : otherFormat(ending)
+  if (other) throw new UserError(other.what, { where: readable(file, 200), fix: other.fix })
   throw new UserError("the file's name does not tell its format", {
     where: readable(file, 200),
     fix: "let it end with .parquet, .tsv, .csv, .json or .jsonl",

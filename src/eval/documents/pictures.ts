@@ -6,6 +6,7 @@ import { isObject } from "../../checkpoint/json.js"
 import { UserError } from "../../errors.js"
 import { readPicture } from "../../image/file.js"
 import { label, readable } from "../../readable.js"
+import { requireNoUrl } from "../../url.js"
 import type { Doc } from "../task/task.js"
 import type { Table } from "./table.js"
 
@@ -93,6 +94,7 @@ function fromBase64(text: string): Uint8Array {
 async function fromFile(path: string, table: Table, rules: PictureRules): Promise<StoredPicture> {
   const { imageRoot, within, onFile } = rules
   onFile?.()
+  requireNoUrl(path, "image")
   const file = resolve(dirname(table.file), imageRoot ?? "", path)
   if (within !== undefined) await requireInside(file, path, within)
   return { bytes: new Uint8Array(await readPicture(file)), path }

@@ -39,7 +39,7 @@ export function chooseFiles(paths: readonly string[], split: Split, where: strin
       where,
       fix:
         data.length === 0
-          ? "it must hold Parquet, TSV, CSV, JSON or JSONL files"
+          ? "it must hold Parquet, TSV, CSV, JSON or JSONL files, unpacked; what datasets saves to disk (Arrow) is written by its to_parquet"
           : `it has ${firstOf(data.map(label)).join(", ")}: name one of them, or rename`,
     },
   )
@@ -50,7 +50,7 @@ function preferred(paths: readonly string[]): string[] {
   const parquet = paths.filter((path) => /\.parquet$/i.test(path))
   return parquet.length > 0
     ? parquet
-    : paths.filter((path) => !/(^|\/)(dataset_infos|package|config)\.json$/.test(path))
+    : paths.filter((path) => !/(^|\/)(dataset_infos?|dataset_dict|state|package|config)\.json$/.test(path))
 }
 
 /** The rules from the most to the least particular; the first that any file satisfies counts. */

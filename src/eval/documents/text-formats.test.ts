@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { execFileSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import fc from "fast-check"
@@ -81,6 +82,13 @@ describe("TSV", () => {
   })
 })
 
+describe("CSV", () => {
+  it("has commas or semicolons", async () => {
+    expect(await docsOf(fileOf("csv", 'a,b\n1,"x;y"\n'))).toEqual([{ a: "1", b: "x;y" }])
+    expect(await docsOf(fileOf("csv", 'a;"b, c"\n1,5;"x;y"\n'))).toEqual([{ a: "1,5", "b, c": "x;y" }])
+  })
+})
+
 describe("JSONL", () => {
   it("has pictures as paths, data URIs, base64, structs and lists", async () => {
     writeFileSync(join(folder, "cat.png"), PNG)
@@ -113,8 +121,108 @@ describe("JSONL", () => {
     await expect(openDocuments(fileOf("txt", ""))).rejects.toThrow(/does not tell its format/)
   })
 
+  it("opens no picture that nobody asks for", async () => {
+    const file = fileOf("jsonl", '{"q":"a","image":"nowhere.png","struct":{"bytes":null,"path":"nowhere.png"}}')
+    const documents = await openDocuments(file)
+    const unopened = { q: "a", image: "nowhere.png", struct: { bytes: null, path: "nowhere.png" } }
+    expect(await documents.read(0, { pictures: [] })).toEqual(unopened)
+    expect(await documents.read(0, { columns: ["q"] })).toEqual({ q: "a" })
+    for await (const { doc } of documents.rows({ columns: ["q"] })) expect(doc).toEqual({ q: "a" })
+    for await (const { doc } of documents.rows({ pictures: [] })) expect(doc).toEqual(unopened)
+    for (const pictures of [["image"], ["struct"]])
+      await expect(documents.read(0, { pictures })).rejects.toThrow(/no such image/)
+    documents.close()
+  })
+
   it("a picture that is no file, but an address or a folder, is refused", async () => {
     for (const image of ["https://example.org/a.png", "."])
       await expect(docsOf(fileOf("jsonl", JSON.stringify({ image })))).rejects.toBeInstanceOf(UserError)
+  })
+})
+
+describe("hostile text", () => {
+  const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`
+
+  it.each<[string, string, string | Uint8Array, RegExp]>([
+    ["nested a hundred thousand deep", "jsonl", `{"q":${deep}}`, /nested more than 64 levels deep/],
+    ["a list in the place of a record", "json", "[[1, 2]]", /the record is a list, and not an object/],
+    ["too early an end", "json", '[{"q":"a"}', /no closing bracket/],
+    ["NUL bytes", "jsonl", Buffer.concat([Buffer.from('{"q":"a"}'), Buffer.alloc(5)]), /something else than a record/],
+    ["UTF-16", "json", Buffer.from('\ufeff[{"q":1}]', "utf16le"), /UTF-16/],
+    [
+      "bytes that are no UTF-8",
+      "jsonl",
+      Buffer.from([...Buffer.from('{"q":"'), 0xe9, ...Buffer.from('"}')]),
+      /not UTF-8/,
+    ],
+    ["gzip under another name", "csv", Buffer.from([0x1f, 0x8b, 8, 0]), /the file is gzip/],
+    ["ten thousand columns", "csv", Array.from({ length: 10_000 }, (_, i) => `c${i}`).join(), /more than 4096 columns/],
+    [
+      "a row of seventy megabytes",
+      "tsv",
+      `q\n${"x".repeat(70 << 20)}\n`,
+      /the row has 70 MiB, more than the 64 allowed/,
+    ],
+    [
+      "a quote that is closed seventy megabytes on",
+      "tsv",
+      `q\n"${"x".repeat(70 << 20)}"\n`,
+      /look for a quote|more than the 64/,
+    ],
+    ["a picture list that is a list of lists", "jsonl", '{"image":[["nowhere.png"]]}', /no such image/],
+    ["base64 that is none", "jsonl", '{"image":"data:image/png;base64,!!!!"}', /the picture is no base64/],
+    ["an address of a picture", "jsonl", '{"image":"https://example.org/a.png"}', /URL/],
+  ])("%s ends in a sentence", async (_, ending, bytes, message) => {
+    const file = fileOf(ending, bytes)
+    const error = await docsOf(file).catch((error) => error)
+    expect(error).toBeInstanceOf(UserError)
+    expect(error.message).toMatch(message)
+    expect(error.where).toContain(file)
+  })
+
+  it("a key __proto__ is a column like any other", async () => {
+    const [doc] = await docsOf(fileOf("jsonl", '{"__proto__":{"polluted":1},"q":"a"}'))
+    expect(Object.keys(doc)).toEqual(["__proto__", "q"])
+    expect(Object.getPrototypeOf(doc)).toBe(Object.prototype)
+    expect(({} as Record<string, unknown>).polluted).toBeUndefined()
+  })
+
+  it("base64 may have spaces and line ends, and a picture's beginning with what is none takes no time", async () => {
+    const spaced = PNG.toString("base64").replaceAll(/.{20}/g, "$& \n")
+    expect(await docsOf(fileOf("jsonl", JSON.stringify({ image: spaced })))).toEqual([{ image: stored(null) }])
+    const odd = `iVBORw0KGgo${"A".repeat(100)}${"\n".repeat(200_000)}!`
+    await expect(docsOf(fileOf("jsonl", JSON.stringify({ image: odd })))).rejects.toBeInstanceOf(UserError)
+  })
+
+  it("pictures outside of a folder of other people's data stay closed", async () => {
+    writeFileSync(join(folder, "secret.png"), PNG)
+    const dataset = join(folder, "others")
+    mkdirSync(dataset)
+    symlinkSync(join(folder, "secret.png"), join(dataset, "link.png"))
+    const images = ["../secret.png", join(folder, "secret.png"), "link.png", "a/../../secret.png", "file:///etc/passwd"]
+    writeFileSync(join(dataset, "test.jsonl"), images.map((image) => JSON.stringify({ image })).join("\n"))
+    const documents = await openDocuments(dataset)
+    for (const i of images.keys())
+      await expect(documents.read(i)).rejects.toMatchObject({
+        message: expect.stringMatching(/outside of the data's folder|URL/),
+        where: expect.stringContaining(`test.jsonl, row ${i}, column image`),
+      })
+    documents.close()
+  })
+
+  it.each([
+    ["gz", /is packed/],
+    ["arrow", /ARROW are not read/],
+    ["txt", /does not tell its format/],
+  ])("a file .%s is none that is read", async (ending, message) => {
+    await expect(openDocuments(fileOf(ending, ""))).rejects.toThrow(message)
+  })
+
+  it("a pipe is no file: nobody waits for its writer", async () => {
+    for (const ending of ["parquet", "tsv", "jsonl"]) {
+      const pipe = join(folder, `pipe.${ending}`)
+      execFileSync("mkfifo", [pipe])
+      await expect(openDocuments(pipe)).rejects.toBeInstanceOf(UserError)
+    }
   })
 })

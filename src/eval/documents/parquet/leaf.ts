@@ -2,7 +2,7 @@
 
 import type { SchemaElement, SchemaTree } from "hyparquet"
 import { getMaxDefinitionLevel, getMaxRepetitionLevel, isFlatColumn } from "hyparquet/src/schema.js"
-import { decimalOf } from "./values.js"
+import { decimalOf, timeOfDay } from "./values.js"
 
 const LARGEST_SCALE = 100
 
@@ -30,6 +30,7 @@ export function leafOf(schemaPath: SchemaTree[]): Leaf {
   if (Math.abs(scale) > LARGEST_SCALE) throw new Error("a scale that no number has")
   // Without their mark: hyparquet would make them inexact numbers.
   const element = decimal ? { ...own, converted_type: undefined, logical_type: undefined } : own
+  const perSecond = timeUnit(own)
   return {
     path,
     key: path.join("\0"),
@@ -39,5 +40,12 @@ export function leafOf(schemaPath: SchemaTree[]): Leaf {
     maxDefinition: getMaxDefinitionLevel(schemaPath),
     maxRepetition: getMaxRepetitionLevel(schemaPath),
     ...(decimal && { convert: (value: unknown) => decimalOf(value, scale) }),
+    ...(perSecond !== undefined && { convert: (value: unknown) => timeOfDay(value, perSecond) }),
   }
+}
+
+/** Of a time of day, how many of its units a second has. */
+function timeUnit({ converted_type: converted, logical_type: logical }: SchemaElement): bigint | undefined {
+  const unit = logical?.type === "TIME" ? logical.unit : /^TIME_(MILLIS|MICROS)$/.exec(converted ?? "")?.[1]
+  return unit === "MILLIS" ? 1000n : unit === "MICROS" ? 1_000_000n : unit === "NANOS" ? 1_000_000_000n : undefined
 }

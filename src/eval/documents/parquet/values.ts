@@ -36,6 +36,20 @@ export const parsers = {
   geographyFromBytes: (bytes: Uint8Array | undefined) => bytes,
 } as unknown as Partial<ParquetParsers>
 
+/** ISO text of a time of day: "13:05:00", with what is below a second where there is any. */
+export function timeOfDay(value: unknown, perSecond: bigint): unknown {
+  if (value === undefined || value === null) return null
+  const units = BigInt(value as bigint | number)
+  const seconds = Number(units / perSecond)
+  if (units < 0n || seconds >= 86_400) return null
+  const text = new Date(seconds * 1000).toISOString().slice(11, 19)
+  const below = (units % perSecond)
+    .toString()
+    .padStart(perSecond.toString().length - 1, "0")
+    .replace(/0+$/, "")
+  return below === "" ? text : `${text}.${below}`
+}
+
 /** Bytes; the spec's longest types have 32. */
 const LONGEST_DECIMAL = 64
 /** Digits that a number keeps. */
