@@ -40,18 +40,24 @@ const BEGINNINGS = /^(iVBORw0KGgo|\/9j\/|R0lGOD|UklGR|SUkqA|TU0AK|AAAA[A-Za-z0-9
 const LONGEST_PATH = 4096
 const BASE64 = /^[A-Za-z0-9+/\s]{64,}={0,2}$/
 
+/** Of a document: no model looks at more, and a list of paths may name one picture a million times. */
+const MOST_PICTURES = 1000
+/** Bytes of their files together. */
+const MOST_BYTES = 512 << 20
+
 /**
  * The document with its pictures' bytes.
  * @throws UserError naming file, row and column of a picture that cannot be had
  */
 export async function fillPictures(doc: Doc, table: Table, row: number, rules: PictureRules): Promise<Doc> {
+  const pictures = new DocumentPictures(table, rules)
   let filled: Record<string, unknown> | undefined
   for (const [column, value] of Object.entries(doc)) {
     if (rules.opened && !rules.opened.includes(column)) continue
     const asText = rules.columns?.includes(column) ?? (table.textPictures && USUAL_NAMES.test(column))
     if (!asText && !hasStruct(value)) continue
     filled ??= { ...doc }
-    filled[column] = await explaining(table, row, column, () => pictureOf(value, table, rules, asText))
+    filled[column] = await explaining(table, row, column, () => pictures.of(value, asText))
   }
   return filled ?? doc
 }
@@ -62,42 +68,67 @@ function hasStruct(value: unknown): boolean {
   return isObject(value) && "bytes" in value && "path" in value && Object.keys(value).length === 2
 }
 
-async function pictureOf(value: unknown, table: Table, rules: PictureRules, asText: boolean): Promise<unknown> {
-  if (Array.isArray(value)) {
-    const pictures: unknown[] = []
-    for (const part of value) pictures.push(await pictureOf(part, table, rules, asText))
-    return pictures
-  }
-  if (hasStruct(value)) {
-    const { bytes, path } = value as { bytes: unknown; path: unknown }
-    if (bytes instanceof Uint8Array) return value
-    if (typeof bytes === "string") return { bytes: fromBase64(bytes), path }
-    return typeof path === "string" && path !== "" ? fromFile(path, table, rules) : null
-  }
-  if (!asText || typeof value !== "string") return value
-  const text = value.trim()
-  if (text === "") return null
-  const uri = DATA_URI.exec(text)
-  if (uri) return { bytes: fromBase64(text.slice(uri[0].length)), path: null }
-  if ((BEGINNINGS.test(text) || text.length > LONGEST_PATH) && BASE64.test(text))
-    return { bytes: fromBase64(text), path: null }
-  const other = await table.shared?.(text)
-  return other === undefined ? fromFile(text, table, rules) : pictureOf(other, table, rules, asText)
-}
+class DocumentPictures {
+  readonly #files = new Map<string, StoredPicture>()
+  #count = 0
+  #bytes = 0
 
-function fromBase64(text: string): Uint8Array {
-  const bytes = Buffer.from(text, "base64")
-  if (bytes.length > 0) return new Uint8Array(bytes)
-  throw new UserError("the picture is no base64", { fix: "write the data again" })
-}
+  constructor(
+    readonly table: Table,
+    readonly rules: PictureRules,
+  ) {}
 
-async function fromFile(path: string, table: Table, rules: PictureRules): Promise<StoredPicture> {
-  const { imageRoot, within, onFile } = rules
-  onFile?.()
-  requireNoUrl(path, "image")
-  const file = resolve(dirname(table.file), imageRoot ?? "", path)
-  if (within !== undefined) await requireInside(file, path, within)
-  return { bytes: new Uint8Array(await readPicture(file)), path }
+  /** What stands for a picture, or a list of such, with its bytes; anything else as it is. */
+  async of(value: unknown, asText: boolean): Promise<unknown> {
+    if (Array.isArray(value)) {
+      const pictures: unknown[] = []
+      for (const part of value) pictures.push(await this.of(part, asText))
+      return pictures
+    }
+    if (hasStruct(value)) {
+      const { bytes, path } = value as { bytes: unknown; path: unknown }
+      if (bytes instanceof Uint8Array) return this.#counted({ bytes, path: path as string | null })
+      if (typeof bytes === "string") return this.#fromBase64(bytes, path as string | null)
+      return typeof path === "string" && path !== "" ? this.#fromFile(path) : null
+    }
+    if (!asText || typeof value !== "string") return value
+    const text = value.trim()
+    if (text === "") return null
+    const uri = DATA_URI.exec(text)
+    if (uri) return this.#fromBase64(text.slice(uri[0].length), null)
+    if ((BEGINNINGS.test(text) || text.length > LONGEST_PATH) && BASE64.test(text)) return this.#fromBase64(text, null)
+    const other = await this.table.shared?.(text)
+    return other === undefined ? this.#fromFile(text) : this.of(other, asText)
+  }
+
+  #fromBase64(text: string, path: string | null): StoredPicture {
+    const bytes = Buffer.from(text, "base64")
+    if (bytes.length > 0) return this.#counted({ bytes: new Uint8Array(bytes), path })
+    throw new UserError("the picture is no base64", { fix: "write the data again" })
+  }
+
+  async #fromFile(path: string): Promise<StoredPicture> {
+    const known = this.#files.get(path)
+    if (known) return this.#counted(known, 0)
+    requireNoUrl(path, "image")
+    const { imageRoot, within, onFile } = this.rules
+    onFile?.()
+    const file = resolve(dirname(this.table.file), imageRoot ?? "", path)
+    if (within !== undefined) await requireInside(file, path, within)
+    const picture = { bytes: new Uint8Array(await readPicture(file)), path }
+    this.#files.set(path, picture)
+    return this.#counted(picture)
+  }
+
+  #counted(picture: StoredPicture, bytes = picture.bytes.length): StoredPicture {
+    this.#bytes += bytes
+    if (++this.#count > MOST_PICTURES || this.#bytes > MOST_BYTES)
+      throw new UserError(
+        `the document has more than ${MOST_PICTURES} pictures, or more than ${MOST_BYTES >> 20} MiB of them`,
+        { fix: "divide it into several, or make the pictures smaller" },
+      )
+    return picture
+  }
 }
 
 async function requireInside(file: string, path: string, folder: string): Promise<void> {

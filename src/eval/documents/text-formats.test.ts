@@ -141,6 +141,7 @@ describe("JSONL", () => {
 })
 
 describe("hostile text", () => {
+  writeFileSync(join(folder, "cat.png"), PNG)
   const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`
 
   it.each<[string, string, string | Uint8Array, RegExp]>([
@@ -171,6 +172,12 @@ describe("hostile text", () => {
     ],
     ["a picture list that is a list of lists", "jsonl", '{"image":[["nowhere.png"]]}', /no such image/],
     ["base64 that is none", "jsonl", '{"image":"data:image/png;base64,!!!!"}', /the picture is no base64/],
+    [
+      "a picture a thousand and one times",
+      "jsonl",
+      JSON.stringify({ image: Array(1001).fill("cat.png") }),
+      /more than 1000 pictures/,
+    ],
     ["an address of a picture", "jsonl", '{"image":"https://example.org/a.png"}', /URL/],
   ])("%s ends in a sentence", async (_, ending, bytes, message) => {
     const file = fileOf(ending, bytes)

@@ -107,6 +107,28 @@ describe("Parquet", () => {
     })
   })
 
+  it("reads shards by the names of their columns, not by their order", async () => {
+    const dataset = join(folder, "orders")
+    mkdirSync(dataset)
+    const [a, b] = [
+      (n: number) => ({ a: { type: "double" as const, values: [n] } }),
+      (t: string) => ({ b: { type: "string" as const, values: [t] } }),
+    ]
+    writeParquet(join(dataset, "train-00000-of-00002.parquet"), { ...a(1), ...b("x") })
+    writeParquet(join(dataset, "train-00001-of-00002.parquet"), {
+      ...b("y"),
+      ...a(2),
+      more: { type: "double", values: [3] },
+    })
+    const documents = await openDocuments(dataset, { split: { split: "train" } })
+    expect(await all(documents, { columns: ["a", "b"] })).toEqual([
+      { a: 1, b: "x" },
+      { a: 2, b: "y" },
+    ])
+    expect(await documents.read(1)).toEqual({ a: 2, b: "y", more: 3 })
+    documents.close()
+  })
+
   it("names what is wrong with a file", async () => {
     const broken = join(folder, "broken.parquet")
     const errorOf = async () => {
