@@ -12,35 +12,48 @@ export function unpackSnappy(input: Uint8Array, size: number): Uint8Array {
   const output = new Uint8Array(size)
   let at = 0
   let done = 0
-  const number = (bytes: number): number => {
-    let value = 0
-    for (let i = 0; i < bytes; i++) value += input[at + i] * 2 ** (8 * i)
-    at += bytes
-    // Bytes behind the end make it no number.
-    return value
-  }
   // How long it is has been said already.
   while (input[at++] >= 128) if (at > 5) throw damaged(NO_SNAPPY)
   while (at < input.length) {
     const tag = input[at++]
     if ((tag & 3) === 0) {
-      const code = tag >> 2
-      const length = (code < 60 ? code : number(code - 59)) + 1
+      let length = (tag >> 2) + 1
+      if (length > 60) {
+        const bytes = length - 60
+        length = numberAt(input, at, bytes) + 1
+        at += bytes
+      }
       if (!(at + length <= input.length && done + length <= size)) throw damaged(NO_SNAPPY)
-      output.set(input.subarray(at, at + length), done)
+      if (length > SHORT) output.set(input.subarray(at, at + length), done)
+      else for (let i = 0; i < length; i++) output[done + i] = input[at + i]
       at += length
       done += length
       continue
     }
-    const short = (tag & 3) === 1
-    const length = short ? ((tag >> 2) & 7) + 4 : (tag >> 2) + 1
-    const back = short ? (tag >> 5) * 256 + number(1) : number((tag & 3) === 2 ? 2 : 4)
+    const bytes = BACK_BYTES[tag & 3]
+    const length = bytes === 1 ? ((tag >> 2) & 7) + 4 : (tag >> 2) + 1
+    const back = numberAt(input, at, bytes) + (bytes === 1 ? (tag >> 5) * 256 : 0)
+    at += bytes
     if (!(back > 0 && back <= done && done + length <= size)) throw damaged(NO_SNAPPY)
-    if (back >= length) output.copyWithin(done, done - back, done - back + length)
-    // What is copied is being written.
-    else for (let i = done; i < done + length; i++) output[i] = output[i - back]
+    // What is copied may be being written.
+    for (let i = 0, from = done - back; i < length; i++) output[done + i] = output[from + i]
     done += length
   }
   if (done !== size) throw damaged(NO_SNAPPY)
   return output
+}
+
+/** Bytes of a copy's distance, by its kind. */
+const BACK_BYTES = [0, 1, 2, 4]
+/** Bytes that are quicker copied one by one. */
+const SHORT = 48
+
+/** The lowest byte first; no number where the input ends. */
+function numberAt(input: Uint8Array, at: number, bytes: number): number {
+  if (at + bytes > input.length) return Number.NaN
+  let value = input[at]
+  if (bytes > 1) value += input[at + 1] << 8
+  if (bytes > 2) value += input[at + 2] << 16
+  if (bytes > 3) value += input[at + 3] * 2 ** 24
+  return value
 }
