@@ -173,7 +173,7 @@ export type {
   Documents,
   OpenOptions as OpenDocumentsOptions,
   RowRange as DocumentRange,
-  Wanted,
+  Wanted as DocumentParts,
 } from "./eval/documents/documents.js"
 export type { Split } from "./eval/documents/split.js"
 export { type MetricToolsOptions, metricTools } from "./eval/metric-tools.js"
