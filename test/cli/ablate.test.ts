@@ -123,6 +123,11 @@ describe("ablate", () => {
 const RECIPE = ["block-size", "--recipe", "recipe.yaml"]
 
 describe("nothing is written where", () => {
+  it("nothing is asked", async () => {
+    const { code, err } = await run("steps", "--model", "blocks", "--out", "bad")
+    expect([code, err]).toEqual([1, expect.stringMatching(/nothing to ask.*--questions FILE.*--tasks/s)])
+  })
+
   it.each([
     [2, [...RECIPE, "--sizes", "4,0"], /whole number of at least 1/],
     [2, [...RECIPE, "--sizes", "4,4"], /stands twice/],

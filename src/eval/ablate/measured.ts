@@ -1,5 +1,6 @@
 /** What is known of one way of decoding when it was scored: how good its answers are, and how fast they came. Plain data. */
 
+import { notesOf } from "../results/printed.js"
 import type { Answers } from "../results/score-task.js"
 import type { ScoredRun } from "../results/scored-run.js"
 import type { MetricResult } from "../results/task-result.js"
@@ -27,6 +28,8 @@ export interface Measured {
   tokensPerSecond: number
   /** Share of answers that ended within the limit of tokens. */
   ended: number
+  /** What was counted as wrong without being read, or answered, in sentences. */
+  notes: readonly string[]
 }
 
 /** A task that was answered, and by whom each document was. */
@@ -67,5 +70,6 @@ export function measuredOf({ tasks }: Pick<ScoredRun, "tasks">, answered: readon
     seconds,
     tokensPerSecond: tokens / Math.max(1e-9, seconds),
     ended: answers.filter(({ ended }) => ended).length / Math.max(1, answers.length),
+    notes: notesOf(tasks.map(({ result }) => result)),
   }
 }

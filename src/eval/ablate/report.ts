@@ -12,7 +12,7 @@ import { escapeMarkdown, type Table, tableHtml, tableMarkdown } from "../../repo
 import { scoreText } from "../results/printed.js"
 import type { OpenTask } from "../run/open-tasks.js"
 import type { Measured, MeasuredScore } from "./measured.js"
-import type { Plan, Variant } from "./plan.js"
+import { nameOf, type Plan, type Variant } from "./plan.js"
 import type { Result } from "./run.js"
 import { samplesOf } from "./samples.js"
 
@@ -103,16 +103,16 @@ function scoreCell(score: MeasuredScore | undefined): string {
   return score.standardError === undefined ? value : `${value}\u00a0±\u00a0${scoreText(score.standardError, score)}`
 }
 
-/** Why scores are missing, each reason once. */
-export const problemsOf = (results: TableInput["results"]): string[] => [
-  ...new Set(
-    results.flatMap(({ measured }) =>
-      Object.values(measured.scores).flatMap(({ title, problem }) =>
-        problem === undefined ? [] : [`${title}: ${problem}`],
-      ),
+/** Why scores are missing, each reason once; and of each variant what was counted as wrong without being read. */
+export function notesIn(results: TableInput["results"]): string[] {
+  const problems = results.flatMap(({ measured }) =>
+    Object.values(measured.scores).flatMap(({ title, problem }) =>
+      problem === undefined ? [] : [`${title}: ${problem}`],
     ),
-  ),
-]
+  )
+  const notes = results.flatMap(({ variant, measured }) => measured.notes.map((note) => `${nameOf(variant)}: ${note}`))
+  return [...new Set(problems), ...notes]
+}
 
 const SPEEDS = { tokensPerSecond: "tokens per second", forwardsPerToken: "forwards per token" } as const
 
@@ -158,7 +158,7 @@ function htmlReport(input: ReportInput, samples: readonly SampleView[]): string 
     section(
       "Numbers",
       tableHtml(tableOf(input)),
-      problemsOf(results).map((problem) => html`<p>${problem}</p>`),
+      notesIn(results).map((note) => html`<p class="soft">${note}</p>`),
     ),
     charts.length > 0 &&
       section("Quality against speed", html`<p>${shown}</p>`, html`<div class="charts">${charts}</div>`),
@@ -176,5 +176,6 @@ function markdownReport(input: ReportInput, samples: readonly SampleView[]): str
     ].join("\n"),
   )
   const [, ...numbers] = tableMarkdown({ title, ...table })
-  return `${[`# ${escapeMarkdown(title)}`, ...numbers, "## Samples", ...shown, `Made by \`${input.command}\`.`].join("\n\n")}\n`
+  const notes = notesIn(input.results).map(escapeMarkdown)
+  return `${[`# ${escapeMarkdown(title)}`, ...numbers, ...notes, "## Samples", ...shown, `Made by \`${input.command}\`.`].join("\n\n")}\n`
 }

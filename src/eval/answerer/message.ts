@@ -1,6 +1,6 @@
 /** What a document asks, as a message: where its pictures stand in the text (docs/evaluation.md 3.2). */
 
-import type { Message, Part } from "../../text/message.js"
+import { type Message, type Part, partsOf } from "../../text/message.js"
 import type { Asked, DocPicture } from "../task/task.js"
 import { promptPieces } from "../task/wrapper-prompt.js"
 
@@ -11,15 +11,28 @@ export interface AskedMessage {
 }
 
 /**
- * A conversation is asked as it stands; else pictures stand in front of the text, unless it has places for them.
+ * A conversation is asked as it stands. Pictures stand in front of the text, or of what the user says first, unless it has places for
+ * them.
  * @throws UserError for more places than pictures
  */
 export function messageOf({ context, pictures, messages }: Asked): AskedMessage {
-  if (messages) return { messages: [...messages], pictures: [...pictures] }
+  if (messages) return { messages: withPicturesInFront(messages, pictures.length), pictures: [...pictures] }
   const pieces = promptPieces(context, pictures.length)
   const content = pieces.map(
     (piece): Part => (typeof piece === "string" ? { type: "text", text: piece } : { type: "image" }),
   )
   const shown = pieces.flatMap((piece) => (typeof piece === "string" ? [] : [pictures[piece.picture]]))
   return { messages: [{ role: "user", content }], pictures: shown }
+}
+
+function withPicturesInFront(messages: readonly Message[], count: number): Message[] {
+  const hasPlaces = messages.some(({ content }) => partsOf(content).some(({ type }) => type === "image"))
+  const first = hasPlaces ? -1 : messages.findIndex(({ role }) => role === "user")
+  const images = Array.from({ length: count }, (): Part => ({ type: "image" }))
+  return messages.map((message, i) => {
+    if (i !== first || count === 0) return message
+    const [text, ...others] = partsOf(message.content)
+    const below = text?.type === "text" ? [{ ...text, text: `\n${text.text}` }, ...others] : others
+    return { ...message, content: [...images, ...below] }
+  })
 }

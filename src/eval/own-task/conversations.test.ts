@@ -107,6 +107,24 @@ describe("conversations", () => {
     ])
   })
 
+  it("show pictures that they have no places for in front, and ask the same without the pictures at hand", async () => {
+    writeFileSync(join(folder, "cat.png"), "cat.png")
+    const system = { from: "system", value: "Be short." }
+    const { task, docs, documents } = await opened(
+      fileOf({ image: "cat.png", conversations: [system, ...turns("What?", "a cat")] }),
+    )
+    const asked = task.ask(docs[0])
+    expect(messageOf(asked)).toMatchObject({
+      messages: [
+        { role: "system", content: [{ type: "text", text: "Be short." }] },
+        { role: "user", content: [{ type: "image" }, { type: "text", text: "\nWhat?" }] },
+      ],
+      pictures: [{ name: "cat.png" }],
+    })
+    const without = await documents.read(0, { columns: ["conversations"] })
+    expect(askedHash(task.ask(without), "p")).toBe(askedHash(asked, "p"))
+  })
+
   it.each([
     [{ conversations: turns("a", "b", "c", "") }, /an expected answer is empty/],
     [{ conversations: [...turns("a", "b"), { from: "gpt", value: "c" }] }, /an answer stands behind no question/],

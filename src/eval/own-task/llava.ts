@@ -71,14 +71,3 @@ export function reworded(message: Message, text: string): Message {
   const images = imagesOf(message)
   return { ...message, content: images.length === 0 ? text : [...images, { type: "text", text: `\n${text}` }] }
 }
-
-/** Pictures that the text has no places for stand at the beginning of what the user says. */
-export function withPicturesInFront(messages: readonly Message[], count: number): Message[] {
-  const first = messages.findIndex(({ role }) => role === "user")
-  const images = Array.from({ length: count }, (): Part => ({ type: "image" }))
-  return messages.map((message, i) =>
-    i === first && count > 0
-      ? { ...message, content: [...images, { type: "text", text: `\n${textOf(message.content)}` }] }
-      : message,
-  )
-}

@@ -12,7 +12,7 @@ import { chosenByLikelihood } from "../tasks/text/by-likelihood.js"
 import { ALIKE, type AlikeName, isSame, mostAlike } from "../text-match.js"
 import { type Extract, patternOf } from "./extract.js"
 import { JudgedMetric, type JudgedValue } from "./judged-metric.js"
-import { ASKED_TURN, LLAVA_COLUMNS, llavaQuestion, picturesIn, reworded, withPicturesInFront } from "./llava.js"
+import { ASKED_TURN, LLAVA_COLUMNS, llavaQuestion, picturesIn, reworded } from "./llava.js"
 import { type PartValue, partMetric } from "./part-metric.js"
 import { LIKELIHOOD, type TaskFileContent } from "./schema.js"
 import { filled, onlySlot, plain, slotsOf, valueIn } from "./template.js"
@@ -80,9 +80,7 @@ export class OwnQuestions {
       get pictures() {
         return pictures()
       },
-      get messages() {
-        return conversation?.messages()
-      },
+      ...(conversation && { messages: conversation.messages }),
       ...(this.#byLikelihood && { choices: choices.map((choice) => (/\s$/.test(context) ? choice : ` ${choice}`)) }),
       ...(isPlain && { plain: true }),
     }
@@ -150,7 +148,7 @@ export class OwnQuestions {
   }
 
   /** Of a record in which more is said than one question with at most one picture: all of it, as it is trained on. */
-  #conversation(doc: Doc, context: string): { messages(): Message[]; pictures(): DocPicture[] } | undefined {
+  #conversation(doc: Doc, context: string): { messages: Message[]; pictures(): DocPicture[] } | undefined {
     const { format, prompt, plain: isPlain } = this.content
     if (format !== "llava" || isPlain) return undefined
     const { before: all, question } = llavaQuestion(doc)
@@ -162,7 +160,7 @@ export class OwnQuestions {
     const isAsItStands = onlySlot(prompt) === "question"
     const messages = [...before, isAsItStands ? question : reworded(question, context)]
     return {
-      messages: () => (places > 0 ? messages : withPicturesInFront(messages, this.#pictures(doc).length)),
+      messages,
       pictures: () => {
         const pictures = this.#pictures(doc)
         if (pictures.length < places)

@@ -1,7 +1,7 @@
 /** Documents whose rows ask several questions, each question a document: conversations in LLaVA's format. */
 
 import { UserError } from "../../errors.js"
-import type { Documents, RowRange } from "../documents/documents.js"
+import type { Documents, RowRange, Wanted } from "../documents/documents.js"
 import type { Doc } from "../task/task.js"
 import { ASKED_TURN, answersIn, messagesOf, textOf } from "./llava.js"
 
@@ -41,6 +41,12 @@ function answersOf(doc: Doc, where: string): number[] {
   return answers.length > 0 ? answers : [0]
 }
 
+/** Without the column that is not the rows' own. */
+const ofRows = ({ columns, ...wanted }: Wanted): Wanted => ({
+  ...wanted,
+  ...(columns && { columns: columns.filter((column) => column !== ASKED_TURN) }),
+})
+
 class QuestionsOfRows implements Documents {
   readonly count: number
   readonly columns: readonly string[]
@@ -59,17 +65,20 @@ class QuestionsOfRows implements Documents {
     return this.inner.fingerprint
   }
 
-  async *rows({ columns, from = 0, to = this.count }: RowRange = {}): AsyncGenerator<{ index: number; doc: Doc }> {
+  get contained(): boolean | undefined {
+    return this.inner.contained
+  }
+
+  async *rows({ from = 0, to = this.count, ...wanted }: RowRange = {}): AsyncGenerator<{ index: number; doc: Doc }> {
     if (from >= to) return
     const range = { from: this.rowOf[from], to: this.rowOf[to - 1] + 1 }
-    const own = columns?.filter((column) => column !== ASKED_TURN)
     let index = from
-    for await (const { index: row, doc } of this.inner.rows({ ...range, ...(own && { columns: own }) }))
+    for await (const { index: row, doc } of this.inner.rows({ ...ofRows(wanted), ...range }))
       for (; index < to && this.rowOf[index] === row; index++) yield { index, doc: this.#asking(doc, index) }
   }
 
-  async read(index: number): Promise<Doc> {
-    return this.#asking(await this.inner.read(this.rowOf[index]), index)
+  async read(index: number, wanted: Wanted = {}): Promise<Doc> {
+    return this.#asking(await this.inner.read(this.rowOf[index], ofRows(wanted)), index)
   }
 
   where(index: number): string {

@@ -50,7 +50,8 @@ function measuredIn({ scores, questions, ...measured }: Json): Measured {
   const known = Object.entries(scores as Record<string, Json>).map((entry) =>
     "mean" in entry[1] ? before(entry) : (entry as unknown as [string, MeasuredScore]),
   )
-  return { ...(measured as unknown as Measured), documents, scores: Object.fromEntries(known) }
+  const rest = measured as unknown as Measured
+  return { ...rest, notes: rest.notes ?? [], documents, scores: Object.fromEntries(known) }
 }
 
 /** "block-diffusion/model" is called by its training. */

@@ -4,7 +4,7 @@ import { writeFileAtomic } from "../../checkpoint/files.js"
 import { counted } from "../../readable.js"
 import { type Content, type Html, html, page, preformatted, section, table } from "../../report/html.js"
 import { tableHtml } from "../../report/tables.js"
-import { chartsOf, tableOf } from "../ablate/report.js"
+import { chartsOf, notesIn, tableOf } from "../ablate/report.js"
 import type { ClaimHere } from "./figure-claims.js"
 import type { FilledTable } from "./filled-table.js"
 import type { PaperFigure } from "./paper/figures.js"
@@ -69,6 +69,7 @@ function ablationContent({ text, found }: NonNullable<ReproducedPage["ablation"]
   return [
     html`<p>${text}</p>`,
     tableHtml(tableOf(found)),
+    notesIn(found.results).map((note) => html`<p class="soft">${note}</p>`),
     charts.length > 0 &&
       html`<p class="soft">Bars are one standard error over ${counted(found.results[0].measured.documents, "question")}.</p><div class="charts">${charts}</div>`,
     found.command !== command && [html`<p class="soft">Measured by</p>`, preformatted(found.command)],

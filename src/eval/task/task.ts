@@ -42,7 +42,7 @@ export interface Asked {
   readonly pictures: readonly DocPicture[]
   /**
    * The whole conversation, where more was said than the context: it is asked as it stands, `pictures` in the order of its image
-   * parts, and the context is its last question in words.
+   * parts, or in front where it has none; the context is its last question in words.
    */
   readonly messages?: readonly Message[]
   /** The answers to choose from, for tasks that are scored by likelihood; each continues the context. */
