@@ -33,7 +33,14 @@ export { Tokenizer } from "./text/tokenizer/tokenizer.js"
 
 // Serve models, and ask a model here or a server: docs/guide/serving.md, docs/guide/streaming.md.
 
-export type { Client, ClientEvent, ClientOptions, ClientRequest, ClientStatistics } from "./serve/client/client.js"
+export type {
+  Client,
+  ClientEvent,
+  ClientOptions,
+  ClientRequest,
+  ClientStatistics,
+  ListedModel,
+} from "./serve/client/client.js"
 export { createClient } from "./serve/client/create.js"
 export type { ModelToServe } from "./serve/engine/messages.js"
 export type { AskedDecoding, CommittedToken, DraftToken, ServedModel } from "./serve/request.js"
