@@ -119,7 +119,7 @@ describe("eval", { timeout: 600_000 }, () => {
     expect((await run(folder, ["eval", "rescore", "run"])).err).toMatch(/data\.jsonl: the data is not there/)
   })
 
-  it("outlives a server that goes away, comes back, sends pages and says nothing", async () => {
+  it("outlives a server that goes away, comes back, sends pages, refuses and says nothing", async () => {
     const folder = inFolder("served")
     let asked = 0
     const answer = (response: ServerResponse): void => {
@@ -136,6 +136,7 @@ describe("eval", { timeout: 600_000 }, () => {
           if (request.url === "/v1/models") response.end(JSON.stringify({ data: [{ id: "m" }] }))
           else if (++asked === 9)
             response.writeHead(200, { "content-type": "text/html" }).end("<html>We will be back soon</html>")
+          else if (asked === 15) response.writeHead(400).end(JSON.stringify({ error: { message: "too long for me" } }))
           else if (asked !== 20) answer(response)
           else {
             const { port } = server.address() as AddressInfo
@@ -156,7 +157,12 @@ describe("eval", { timeout: 600_000 }, () => {
         expect.stringMatching(/sends text\/html; trying again.*cannot be reached|broke/s),
       ])
       expect(out).toMatch(/\d+ of 40 answers could not be read/)
+      expect(out).toMatch(/1 of 40 documents failed .*too long for me; --retry-failed asks them again/)
       expect(linesIn(answersIn(folder))).toHaveLength(41)
+      expect((await run(folder, args)).err).toContain("40 of 40 answers are known")
+      const retried = await run(folder, [...args, "--retry-failed"])
+      expect(retried).toMatchObject({ code: 0, err: expect.stringContaining("39 of 40 answers are known") })
+      expect(retried.out).not.toContain("failed")
     } finally {
       current!.close()
     }

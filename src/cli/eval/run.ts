@@ -13,6 +13,8 @@ import { parseKwargs } from "../../eval/run/generation.js"
 import { mergeRuns } from "../../eval/run/merge.js"
 import { closeTasks, openTasks } from "../../eval/run/open-tasks.js"
 import { parseShard } from "../../eval/run/selection.js"
+import { modeWarning } from "../../generate/mode.js"
+import { paradigms } from "../../paradigms/registry.js"
 import type { Device, DType } from "../../torch/index.js"
 import { type DecodingFlags, decodingOptions } from "../answer/generate.js"
 import type { LikelihoodFlags } from "../commands/likelihood.js"
@@ -72,6 +74,9 @@ export async function evaluateCommand(model: string | undefined, options: Evalua
       const subject = await subjectOf(model, options, signal, (reason, seconds) => progress.waiting(reason, seconds))
       const command = [program, ...process.argv.slice(2).map(shellWord)].join(" ")
       const decoding = decodingOptions(options)
+      const mode = paradigms().find(({ name }) => name === decoding.mode)
+      const warning = mode && modeWarning({ paradigm: mode, trainedIn: subject.paradigm })
+      if (warning !== undefined) process.stderr.write(`warning: ${warning}\n`)
       const found = await evaluate({
         ...{ subject, tasks, out, limit, shard, shots, compat, kwargs, decoding, bound, concurrent, retryFailed },
         ...{ command, signal },

@@ -128,13 +128,16 @@ describe("a server", () => {
     const { answerer } = await asking(
       ({ messages }, response) => {
         const text = JSON.stringify(messages)
-        if ([...broken].some((word) => text.includes(word))) refuse(response, 500, { "retry-after": "0" })
+        if (text.includes("crash")) response.destroy()
+        else if ([...broken].some((word) => text.includes(word))) refuse(response, 500, { "retry-after": "0" })
         else say(response, "yes")
       },
       { attempts: 2 },
     )
     const ask = (context: string) => answerer.answer({ context, pictures: [] }, { decoding })
+    expect(await ask("crash")).toEqual({ failed: expect.stringMatching(/cannot be reached/), transient: true })
     for (let round = 0; round < 3; round++) {
+      expect(await ask("good")).toMatchObject({ raw: "yes" })
       expect(await ask("bad")).toEqual({ failed: "refused with 500", transient: true })
       expect(await ask("good")).toMatchObject({ raw: "yes" })
     }

@@ -117,8 +117,11 @@ export class RemoteAnswerer implements Answerer {
         const again = error instanceof ServerLost || (refused !== undefined && passes(refused.status))
         if (!again) throw error
         if (attempt >= attempts) {
-          // The server is there, and others may be answered: this one is asked again by the next run.
-          if (refused && ++this.#failedInARow < FAILED_IN_A_ROW) return { failed: refused.message, transient: true }
+          // Where the server is there, others may be answered: this one is asked again by the next run.
+          const isThere = refused !== undefined || (await this.client.models().then(Boolean, () => false))
+          signal?.throwIfAborted()
+          if (isThere && ++this.#failedInARow < FAILED_IN_A_ROW)
+            return { failed: (error as UserError).message, transient: true }
           throw gaveUp(error as UserError, attempts)
         }
         const seconds = Math.min(DAY, refused?.retryAfter ?? Math.min(LONGEST_WAIT, 2 ** (attempt - 1)))

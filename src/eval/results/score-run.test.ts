@@ -1,9 +1,10 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { strFromU8, unzipSync } from "fflate"
 import { afterEach, beforeEach, expect, it } from "vitest"
 import { answersOf, documentsOf, mmstarDocs } from "../../../test/support/documents-of.js"
+import { lockFolder } from "../../checkpoint/lock.js"
 import type { RunRecord } from "../run/run-record.js"
 import type { Doc, Task } from "../task/task.js"
 import { mmbenchEnDev } from "../tasks/mmbench_en_dev.js"
@@ -133,4 +134,24 @@ it("writes MMBench's sheet, in which odd texts stay texts", async () => {
   expect(text).not.toMatch(/<f>|\u0001/)
   const accuracies = JSON.parse(readFileSync(join(out, "submissions", "mmbench_en_dev_results.json"), "utf8"))
   expect(accuracies).toEqual({ overall_acc: 1, category_acc: { c: 1 }, l2_category_acc: { l: 1 } })
+})
+
+it("is the one writer of the folder, and clears away what a killed one left", async () => {
+  const tasks = [answered(mmstar, mmstarDocs(8), Array(8).fill("A"))]
+  const model = join(out, "hustvl__DiffusionVL-3B")
+  const left = [
+    join(out, ".report.html.1.partial"),
+    join(model, ".samples.1.partial"),
+    join(out, "submissions", ".a.1.partial"),
+  ]
+  for (const file of left) {
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, "")
+  }
+  const lock = lockFolder(out)
+  await expect(scoreRun(run(), tasks, { out })).rejects.toThrow("writes to this folder")
+  lock.release()
+  await scoreRun(run(), tasks, { out })
+  const names = readdirSync(out, { recursive: true, encoding: "utf8" })
+  expect(names.filter((name) => /partial|lock/.test(name))).toEqual([])
 })

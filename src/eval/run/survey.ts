@@ -60,7 +60,7 @@ export async function* surveyTexts(
   { first, shard, signal, columns }: SurveyOptions & { columns: readonly string[] },
   picturesOf: (index: number) => string | undefined,
 ): AsyncGenerator<{ index: number; doc: Doc; asked: string }, void, undefined> {
-  for await (const { index, doc } of documents.rows({ to: first, columns })) {
+  for await (const { index, doc } of documents.rows({ to: first, columns, pictures: [] })) {
     signal?.throwIfAborted()
     const pictures = isIn(index, shard) ? picturesOf(index) : undefined
     if (pictures === undefined) continue
@@ -74,8 +74,8 @@ export async function* surveyTexts(
 }
 
 /** Of all that tells which pictures a document shows. @param asks the hash of what a first document asks */
-export const dataHash = ({ fingerprint }: Documents, { columns }: Task, asks: string): string =>
-  hashOf(JSON.stringify([fingerprint, columns, asks]))
+export const dataHash = ({ fingerprint }: Documents, { columns, pictures }: Task, asks: string): string =>
+  hashOf(JSON.stringify([fingerprint, columns, pictures, asks]))
 
 /** A hash of all that is asked. */
 export function askedHash(asked: Asked, pictures = picturesHash(asked)): string {
