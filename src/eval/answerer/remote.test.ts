@@ -251,10 +251,11 @@ it("what cannot be asked of a server is said before it is asked", async () => {
   expect(() => answerer.check(decoding, question)).not.toThrow()
   const picture = { bytes: Uint8Array.of(1), name: "a" }
   expect(() => answerer.check(decoding, { ...question, choices: ["a"], plain: true })).not.toThrow()
+  expect(() => answerer.check(decoding, { ...question, plain: true })).not.toThrow()
   for (const asked of [
     { ...question, choices: ["a"] },
     { ...question, choices: ["a"], plain: true, pictures: [picture] },
-    { ...question, plain: true },
+    { ...question, plain: true, pictures: [picture] },
   ])
     expect(() => answerer.check(decoding, asked)).toThrow(/cannot be asked/)
   expect(() => answerer.check({ ...decoding, guidance: 2 }, question)).toThrow(/guidance cannot be asked/)

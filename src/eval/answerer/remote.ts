@@ -10,6 +10,7 @@ import type { ModelRecord } from "../run/run-record.js"
 import type { Asked } from "../task/task.js"
 import type { Answerer, AskOptions, Failed, Reply } from "./answerer.js"
 import { chosenReply } from "./chosen.js"
+import { continued } from "./continued.js"
 import { type Complete, echoedLikelihoods, requireEcho } from "./echoed.js"
 import { messageOf } from "./message.js"
 import { uprightFile } from "./pictures.js"
@@ -94,7 +95,8 @@ export class RemoteAnswerer implements Answerer {
         "a server cannot be asked how likely given answers are in a chat: only texts that are continued",
         "give a model of this machine, or leave out tasks that are scored by likelihood",
       )
-    if (plain && !choices) refuse("a server cannot be asked to continue a text", "give a model of this machine")
+    if (plain && asked.pictures.length > 0)
+      refuse("a server cannot be asked to continue a text with pictures", "give a model of this machine")
     for (const [key, value] of Object.entries(decoding))
       if (value !== undefined && !ASKED.has(key))
         refuse(`${key} cannot be asked of a server`, "leave it out, or give a model of this machine")
@@ -161,6 +163,7 @@ export class RemoteAnswerer implements Answerer {
 
   async #ask(asked: Asked, decoding: DecodingOptions, signal: AbortSignal | undefined): Promise<Reply | Failed> {
     if (asked.choices) return this.#score(asked.context, asked.choices, signal)
+    if (asked.plain) return continued(this.#complete, asked.context, decoding, signal)
     const { messages, pictures } = messageOf(asked)
     const images: Uint8Array[] = []
     try {
@@ -177,13 +180,14 @@ export class RemoteAnswerer implements Answerer {
     return { raw: text, tokens, forwards, ended: reason === "stop" }
   }
 
+  readonly #complete: Complete = (body, signal) => this.client.complete({ model: this.record.name, ...body }, signal)
+
   async #score(context: string, choices: readonly string[], signal: AbortSignal | undefined): Promise<Reply | Failed> {
     if (context === "") return { failed: "there is no text to continue" }
-    const complete: Complete = (body, signal) => this.client.complete({ model: this.record.name, ...body }, signal)
-    if (!this.#echoes) await requireEcho(complete, signal)
+    if (!this.#echoes) await requireEcho(this.#complete, signal)
     this.#echoes = true
     try {
-      return chosenReply(choices, await echoedLikelihoods(complete, context, choices, signal), 0)
+      return chosenReply(choices, await echoedLikelihoods(this.#complete, context, choices, signal), 0)
     } catch (error) {
       // What the server is to blame for is seen to where it is asked again.
       if (!(error instanceof UserError) || error instanceof ServerRefusal || error instanceof ServerLost) throw error

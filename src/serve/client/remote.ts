@@ -119,8 +119,11 @@ const DIFFUSION: Partial<Record<keyof AskedDecoding, string>> = {
   mode: "mode",
 }
 
-async function bodyOf(model: string, request: ClientRequest, events: boolean): Promise<object> {
-  const { model: _, messages, images = [], maxTokens, stop, signal: _signal, ...decoding } = request
+/** @throws UserError for options that OpenAI's API, and ours beside it, has no words for */
+export function decodingFields(
+  { maxTokens, stop, ...decoding }: AskedDecoding & Pick<ClientRequest, "maxTokens" | "stop">,
+  events = false,
+): Record<string, unknown> {
   const plain: Record<string, unknown> = {}
   const diffusion: Record<string, unknown> = events ? { events } : {}
   for (const [key, value] of Object.entries(decoding) as [keyof AskedDecoding, unknown][]) {
@@ -131,6 +134,17 @@ async function bodyOf(model: string, request: ClientRequest, events: boolean): P
     else if (ofDiffusion !== undefined) diffusion[ofDiffusion] = value
     else throw new UserError(`${key} cannot be asked of a server`, { fix: "leave it out, or load the model here" })
   }
+  return {
+    ...plain,
+    ...(maxTokens !== undefined && { max_tokens: maxTokens }),
+    ...(stop !== undefined && { stop }),
+    ...(Object.keys(diffusion).length > 0 && { diffusion }),
+  }
+}
+
+async function bodyOf(model: string, request: ClientRequest, events: boolean): Promise<object> {
+  const { model: _, messages, images = [], signal: _signal, ...decoding } = request
+  const fields = decodingFields(decoding, events)
   const pictures = images.values()
   const parts = []
   for (const { role, content } of messages) {
@@ -147,12 +161,9 @@ async function bodyOf(model: string, request: ClientRequest, events: boolean): P
   return {
     model,
     messages: parts,
-    ...plain,
-    ...(maxTokens !== undefined && { max_tokens: maxTokens }),
-    ...(stop !== undefined && { stop }),
+    ...fields,
     stream: true,
     stream_options: { include_usage: true },
-    ...(Object.keys(diffusion).length > 0 && { diffusion }),
   }
 }
 
