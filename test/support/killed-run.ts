@@ -55,7 +55,9 @@ export async function killedRun(
       let due: number | undefined
       const timer = setInterval(() => {
         const now = performance.now()
-        if (moment === "starting" && now - begun >= after) due ??= now
+        // Every second time when the first files are being made.
+        if (moment === "starting" && kill % 2 === 0 && now - begun >= after) due ??= now
+        if (moment === "starting" && kill % 2 === 1 && isLockedBy(out, child.pid)) due ??= now + delay
         if (moment === "answering" && linesIn(out) >= before + after) due ??= now + delay
         if (moment === "writing" && isWriting(out)) due ??= now + random() * 4
         if (due === undefined || now < due) return
@@ -87,6 +89,12 @@ function linesIn(out: string): number {
     (sum, name) => sum + readFileSync(join(folder, name), "utf8").split("\n").length - 1,
     0,
   )
+}
+
+/** Locks of killed ones stay until the next takes them over. */
+const isLockedBy = (out: string, pid: number | undefined): boolean => {
+  const lock = join(out, "writer.lock")
+  return existsSync(lock) && readFileSync(lock, "utf8").includes(`"pid":${pid},`)
 }
 
 const isWriting = (out: string): boolean =>
