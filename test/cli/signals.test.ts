@@ -38,8 +38,8 @@ async function run(script: string, onLine: (line: string, kill: (signal: NodeJS.
 }
 
 const job = (work: string) => `
-import { interruptible } from ${compiled("cli/interrupt.js")}
-import { reportError } from ${compiled("cli/errors.js")}
+import { interruptible } from ${compiled("cli/process/interrupt.js")}
+import { reportError } from ${compiled("cli/process/errors.js")}
 const compute = (until) => { while (!until()) Math.sqrt(2) }
 try {
   await interruptible(async (signal) => { ${work} })
