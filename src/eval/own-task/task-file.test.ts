@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
 import { UserError } from "../../errors.js"
 import { openDocuments } from "../documents/documents.js"
+import { survey } from "../run/survey.js"
 import type { Doc } from "../task/task.js"
 import { type FileTask, isTaskFile, readTaskFile } from "./task-file.js"
 
@@ -47,6 +48,24 @@ describe("a task of one's own", () => {
     expect(lengthOf("generation: { max_new_tokens: 8 }")).toBe(8)
     expect(lengthOf("generation: { max_new_tokens: 8, gen_length: 16 }")).toBe(16)
     expect(lengthOf("generation: { steps: 4 }")).toBeUndefined()
+  })
+
+  it("opens no pictures but those that it names", async () => {
+    const data = join(folder, "pictures.jsonl")
+    writeFileSync(data, '{"q":"a?","image":"nowhere.png","other":{"bytes":null,"path":"nowhere.png"}}')
+    const looked = async (...lines: string[]): Promise<unknown> => {
+      const task = taskOf('prompt: "{{q}}"', "target: a", ...lines)
+      const documents = await openDocuments(data, task.open)
+      try {
+        for await (const { doc } of survey(task, documents, { first: 1 })) return task.ask(doc).pictures
+      } finally {
+        documents.close()
+      }
+    }
+    expect(await looked("pictures: []")).toEqual([])
+    await expect(looked()).rejects.toThrow(/no such image/)
+    await expect(looked("pictures: [image]")).rejects.toThrow(/no such image/)
+    await expect(looked("pictures: []", "group: other")).rejects.toThrow(/no such image/)
   })
 
   it("fills its prompt, with choices in letters, and reads the letter of an answer", () => {

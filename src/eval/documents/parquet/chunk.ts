@@ -4,9 +4,16 @@ import type { ColumnMetaData } from "hyparquet"
 import type { FileBytes } from "../file-bytes.js"
 import type { Leaf } from "./leaf.js"
 import { startOf } from "./metadata.js"
-import { dictionaryValues, pageValues, repetitionLevels, type UnpackedPage, unpackPage, type Values } from "./page.js"
-import type { PageCache } from "./page-cache.js"
-import { LARGEST_PAGE, type PlacedPage, readHeader } from "./page-header.js"
+import {
+  dictionaryValues,
+  pageValues,
+  repetitionLevels,
+  type UnpackedPage,
+  unpackPage,
+  type Values,
+} from "./pages/page.js"
+import type { PageCache } from "./pages/page-cache.js"
+import { LARGEST_PAGE, type PlacedPage, readHeader } from "./pages/page-header.js"
 import { damaged } from "./unreadable.js"
 
 /** Pages that are unpacked together: one, or those that share rows. */

@@ -237,6 +237,16 @@ describe("the description", () => {
     ["of rows that are not there", () => description({ field_3: 5n }), /says it has 5 rows, and has 0/],
     ["of rows below 0", () => fileOf([sound], { rows: -8n }), /speaks of -8 rows/],
     ["of 2⁴⁰ rows", () => fileOf([sound], { rows: 2n ** 40n }), /more than 16777216 rows/],
+    [
+      "of rows that nobody says how many they are",
+      () => description({ field_4: [{ field_1: [{ field_2: 0n }], field_2: 0n }] }),
+      /does not say how many rows/,
+    ],
+    [
+      "of packing of no name",
+      () => fileOf([sound], { codec: 99 }),
+      /packed in a way that is not known here \(a new one\)/,
+    ],
     ["of bytes behind the end", () => fileOf([sound], { meta: { field_7: 2n ** 40n } }), /bytes behind its end/],
     ["of bytes before the beginning", () => fileOf([sound], { meta: { field_9: -4n } }), /speaks of -4 bytes/],
     ["of other columns", () => fileOf([sound], { path: ["u"] }), /no data of the column t/],

@@ -2,7 +2,7 @@
 
 import type { SchemaElement, SchemaTree } from "hyparquet"
 import { getMaxDefinitionLevel, getMaxRepetitionLevel, isFlatColumn } from "hyparquet/src/schema.js"
-import { decimalOf, timeOfDay } from "./values.js"
+import { decimalOf, timeOfDay } from "./pages/values.js"
 
 const LARGEST_SCALE = 100
 

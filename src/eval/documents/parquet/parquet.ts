@@ -11,9 +11,9 @@ import { requireColumns, type Table } from "../table.js"
 import { Chunk } from "./chunk.js"
 import type { Leaf } from "./leaf.js"
 import { type Column, type Group, type ParquetContent, readContent } from "./metadata.js"
-import type { PageCache } from "./page-cache.js"
+import type { PageCache } from "./pages/page-cache.js"
+import { parsers } from "./pages/values.js"
 import { DOWNLOAD_AGAIN, damaged, Unreadable } from "./unreadable.js"
-import { parsers } from "./values.js"
 
 /** @throws UserError when the file is no Parquet, or damaged */
 export async function openParquet(file: string, cache: PageCache): Promise<Table> {

@@ -1,7 +1,7 @@
 /** Values of Parquet's types that JSON has no word for. */
 
 import type { ParquetParsers } from "hyparquet"
-import { damaged } from "./unreadable.js"
+import { damaged } from "../unreadable.js"
 
 /** Without a byte order mark being taken off, as a TextDecoder does. */
 const stringFromBytes = (bytes: Uint8Array | undefined): string | undefined =>

@@ -5,7 +5,7 @@
 
 import { deltaBinaryUnpack } from "hyparquet/src/delta.js"
 import { readRleBitPackedHybrid } from "hyparquet/src/encoding.js"
-import { damaged } from "./unreadable.js"
+import { damaged } from "../unreadable.js"
 
 const RUNS = "its runs do not fit"
 /** Values that a last run of packed bits may have too many; some writers fill up more than their eight. */

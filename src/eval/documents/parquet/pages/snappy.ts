@@ -1,6 +1,6 @@
 /** Snappy's raw format: copies of bytes, of which pictures are nearly all, go at the speed of memory, and none goes beyond its end. */
 
-import { damaged } from "./unreadable.js"
+import { damaged } from "../unreadable.js"
 
 const NO_SNAPPY = "a page is no snappy"
 

@@ -2,11 +2,11 @@
 
 import { readPage } from "hyparquet/src/column.js"
 import { convert, DEFAULT_PARSERS } from "hyparquet/src/convert.js"
+import type { Leaf } from "../leaf.js"
+import { damaged, Unreadable } from "../unreadable.js"
 import { decompress } from "./decompress.js"
 import { readDeltas, readRuns, requireBlocks, requirePrefixes, viewOf } from "./encodings.js"
-import type { Leaf } from "./leaf.js"
 import { type Header, LARGEST_PAGE } from "./page-header.js"
-import { damaged, Unreadable } from "./unreadable.js"
 import { parsers } from "./values.js"
 
 /** What hyparquet gives: typed arrays too. */

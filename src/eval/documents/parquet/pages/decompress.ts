@@ -2,8 +2,8 @@
 
 import { brotliDecompressSync, gunzipSync } from "node:zlib"
 import { decompressLz4Raw, decompressZstd } from "hyparquet-compressors"
+import { damaged, Unreadable } from "../unreadable.js"
 import { unpackSnappy } from "./snappy.js"
-import { damaged, Unreadable } from "./unreadable.js"
 
 type Unpack = (input: Uint8Array, size: number) => Uint8Array
 

@@ -1,8 +1,8 @@
 import fc from "fast-check"
 import { snappyCompress } from "hyparquet-writer/src/snappy.js"
 import { expect, it } from "vitest"
+import { Unreadable } from "../unreadable.js"
 import { unpackSnappy } from "./snappy.js"
-import { Unreadable } from "./unreadable.js"
 
 const bytes = fc
   .array(fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 40 }), fc.integer({ min: 1, max: 300 })), {

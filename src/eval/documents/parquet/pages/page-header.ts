@@ -1,10 +1,10 @@
 /** Headers of pages, checked: sizes and counts are what memory is taken for. */
 
 import { parquetHeader } from "hyparquet/src/column.js"
-import type { FileBytes } from "../file-bytes.js"
-import type { Leaf } from "./leaf.js"
-import { endOfStruct } from "./thrift.js"
-import { damaged, Unreadable } from "./unreadable.js"
+import type { FileBytes } from "../../file-bytes.js"
+import type { Leaf } from "../leaf.js"
+import { endOfStruct } from "../thrift.js"
+import { damaged, Unreadable } from "../unreadable.js"
 
 export type Header = ReturnType<typeof parquetHeader>
 
