@@ -59,6 +59,7 @@ function numbers(out: string, { plan, results, tasks, concurrent, compat = false
       ...Object.fromEntries(plan.columns.map((column, i) => [column, variant.cells[i]])),
       model: variant.model,
       decoding: variant.decoding,
+      label: variant.label,
       // What `eval` would have written: for eval rescore, and eval compare.
       run: relative(out, folder),
       ...measured,

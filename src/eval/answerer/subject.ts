@@ -10,6 +10,7 @@ import { fingerprintOf } from "../../models/fingerprint.js"
 import { computeOn } from "../../models/load.js"
 import type { DecodingOptions } from "../../paradigms/decoding-options.js"
 import type { AnyParadigm } from "../../paradigms/registry.js"
+import { withMask } from "../../paradigms/translate.js"
 import type { Device, DType } from "../../torch/index.js"
 import type { ModelRecord } from "../run/run-record.js"
 import type { Asked } from "../task/task.js"
@@ -73,7 +74,8 @@ export async function localSubject(name: string, options: LocalSubjectOptions = 
 function blockSizeOf(files: ModelFiles & { name: string }): number | undefined {
   const { options, wholeAnswer } = files.paradigm
   if (wholeAnswer || !options.includes("blockSize")) return undefined
-  const { report } = resolveDecoding({ ...files, eos: [], dtype: "float32", device: "cpu" }, {}, 1)
+  const config = withMask(files.config, (id) => files.tokenizer.token(id), files.folder)
+  const { report } = resolveDecoding({ ...files, config, eos: [], dtype: "float32", device: "cpu" }, {}, 1)
   return report.applied.blockSize.value as number
 }
 

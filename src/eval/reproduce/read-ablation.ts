@@ -29,7 +29,7 @@ export function readAblation(file: string): Ablation {
       const model = String(result.model)
       const cells = columns.map((column) => (column === "model" ? modelTitle(trained(model)) : String(result[column])))
       const variant = {
-        ...{ key: "", curve: isOfSizes ? "block sizes" : cells[0], label: cells.at(-1) ?? "" },
+        ...{ key: "", curve: isOfSizes ? "block sizes" : cells[0], label: String(result.label ?? cells.at(-1)) },
         ...{ cells, model, decoding: {} },
       }
       return { variant, measured: measuredIn(result) }
