@@ -166,7 +166,7 @@ class JoinedTables implements Documents {
   async *rows({ from = 0, to = this.count, ...wanted }: RowRange = {}): AsyncGenerator<{ index: number; doc: Doc }> {
     const { columns } = wanted
     for (const [i, table] of this.tables.entries()) {
-      if (columns && !table.loose) requireColumns(table, columns)
+      if (columns && !table.loose) requireColumns(table, this.#ownColumns(table, columns))
       const start = this.#starts[i]
       const last = Math.min(to - start, table.count)
       for (let row = Math.max(from - start, 0); row < last; row++)
@@ -189,7 +189,14 @@ class JoinedTables implements Documents {
   }
 
   async #document(table: Table, row: number, { columns, pictures }: Wanted): Promise<Doc> {
-    return fillPictures(await table.row(row, columns), table, row, { ...this.rules, opened: pictures })
+    const own = columns && this.#ownColumns(table, columns)
+    return fillPictures(await table.row(row, own), table, row, { ...this.rules, opened: pictures })
+  }
+
+  /** The first file may lack what others have; what none has stays, and is refused. */
+  #ownColumns(table: Table, columns: readonly string[]): readonly string[] {
+    if (table.loose) return columns
+    return columns.filter((column) => table.columns.includes(column) || !this.columns.includes(column))
   }
 
   #find(index: number): { table: Table; row: number } {

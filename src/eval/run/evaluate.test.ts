@@ -267,6 +267,17 @@ describe("shards", () => {
     await expect(mergeRuns(shards, out)).rejects.toThrow(/run in the folder already/)
   })
 
+  it("count for their own documents only, whatever their folder was asked before", async () => {
+    const [one, two, out] = [newFolder(), newFolder(), newFolder()]
+    const before = plainTask({ ask: ({ question }) => ({ context: `Before 9: ${question}`, pictures: [] }) })
+    await run(scripted(), rows(4), two, { task: before })
+    await run(scripted(), rows(4), one, { shard: { index: 1, count: 2 } })
+    await run(scripted(), rows(4), two, { shard: { index: 2, count: 2 } })
+    await mergeRuns([one, two], out)
+    const merged = answersOf(out, readRun(out).tasks[0])
+    expect([0, 1, 2, 3].map((index) => merged.get(index)?.text)).toEqual(numbers(4))
+  })
+
   it("of other runs are refused by what differs", async () => {
     const [a, ...others] = Array.from({ length: 5 }, newFolder)
     const shard = { index: 1, count: 2 }

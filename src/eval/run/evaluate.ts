@@ -220,6 +220,8 @@ export async function openRun(options: EvaluateOptions): Promise<OpenRun> {
       started: new Date().toISOString(),
     }
     record = goneOn(out, record)
+    // Whoever reads it meanwhile is not told that it has ended.
+    if (unanswered > 0) record = { ...record, ended: undefined }
     await writeRun(out, record)
     return {
       total,
@@ -240,8 +242,7 @@ export async function openRun(options: EvaluateOptions): Promise<OpenRun> {
       },
       async end() {
         // Where nothing was asked, it ended when it ended before.
-        const ended = unanswered === 0 ? record.ended : undefined
-        record = { ...record, ended: ended ?? new Date().toISOString() }
+        record = { ...record, ended: record.ended ?? new Date().toISOString() }
         await writeRun(out, record)
         return { record, tasks: runs.map((each) => ({ ...each, answers: each.run.answers })) }
       },

@@ -10,7 +10,8 @@ import type { Failed, Reply } from "../answerer/answerer.js"
 import type { Subject } from "../answerer/subject.js"
 import { notesOf } from "../results/printed.js"
 import { scoreTask } from "../results/score-task.js"
-import { type Evaluated, evaluate } from "./evaluate.js"
+import { type Evaluated, evaluate, openRun } from "./evaluate.js"
+import { readRun } from "./run-record.js"
 
 const root = mkdtempSync(join(tmpdir(), "failures-"))
 afterAll(() => rmSync(root, { recursive: true }))
@@ -72,4 +73,33 @@ it("what fails again has the new reason, and a run ends when the last of them wa
   expect(await notes(second.found)).toEqual([expect.stringMatching(/status 502; the same command asks them again$/)])
   expect(second.found.record.started).toBe(first.found.record.started)
   expect(second.found.record.ended! > first.found.record.ended!).toBe(true)
+})
+
+it("a run that is open when its model fails asks for what is left, and has not ended before that", async () => {
+  const out = join(root, "open")
+  await run("open", { q3: { failed: "status 500", transient: true }, q2: { failed: "status 500", transient: true } })
+  const asked: string[] = []
+  const record = { name: "scripted", fingerprint: "x" }
+  const answer = async ({ context }: { context: string }): Promise<Reply> => {
+    asked.push(context)
+    if (asked.length === 2) throw new Error("out of memory")
+    return yes
+  }
+  const subject: Subject = { record, separator: "", check() {}, open: async () => ({ record, answer }) }
+  const opened = await openRun({
+    ...{ subject, out, concurrent: 1 },
+    tasks: [{ name: "plain", task, documents: documentsOf(rows) }],
+  })
+  try {
+    expect(readRun(out).ended).toBeUndefined()
+    const answerer = await subject.open()
+    await expect(opened.answer(answerer)).rejects.toThrow("out of memory")
+    expect(opened.missing).toBe(1)
+    await opened.answer(answerer)
+    expect(asked).toEqual(["q2", "q3", "q3"])
+    expect((await opened.end()).tasks[0].run.failures).toEqual([])
+  } finally {
+    opened.close()
+  }
+  expect(readRun(out).ended).toEqual(expect.any(String))
 })

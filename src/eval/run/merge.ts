@@ -9,7 +9,7 @@ import { readAnswerFile } from "../answer-file.js"
 import { isKeptAnswer, type KeptAnswer } from "./kept-answer.js"
 import { lockRun } from "./run-folder.js"
 import { ANSWERS_FOLDER, RUN_FILE, type RunRecord, readRun, type TaskRecord, writeRun } from "./run-record.js"
-import { selected } from "./selection.js"
+import { isIn, selected } from "./selection.js"
 
 export interface MergeOptions {
   /** Answers may be missing. @default false: every document must have one */
@@ -57,14 +57,14 @@ interface ShardFolder {
   run: RunRecord
 }
 
-/** Answers to one task; of several to one document the last. */
+/** Answers to one task, of each shard those to its own documents: what else its folder knows may be to an earlier prompt. */
 function unionOf(shards: readonly ShardFolder[], { answers: name, first }: TaskRecord) {
   const answers = new Map<number, KeptAnswer>()
   let about: unknown
-  for (const { folder } of shards) {
+  for (const { folder, run } of shards) {
     const found = readAnswerFile<KeptAnswer>(join(folder, ANSWERS_FOLDER, name), isKeptAnswer)
     about ??= found.about
-    for (const [index, answer] of found.answers) if (index < first) answers.set(index, answer)
+    for (const [index, answer] of found.answers) if (index < first && isIn(index, run.shard)) answers.set(index, answer)
   }
   return { about, answers }
 }

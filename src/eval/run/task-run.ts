@@ -124,6 +124,7 @@ export class TaskRun {
       yield await this.#answered(answerer, asked[index], signals)
     }
     let last = performance.now()
+    const answered = new Set<number>()
     for await (const event of merged(asked.length, concurrent, one.bind(this))) {
       try {
         if ("error" in event) throw event.error
@@ -132,12 +133,14 @@ export class TaskRun {
         const kept = { ...answer, seconds: (now - last) / 1000 }
         last = now
         this.file.add(kept)
+        answered.add(kept.index)
         this.score.add(doc, kept)
         onAnswer?.(kept)
         signal?.throwIfAborted()
       } catch (error) {
         // Those under way are not waited for.
         stop.abort(error)
+        this.missing = this.missing.filter(({ index }) => !answered.has(index))
         throw error
       }
     }

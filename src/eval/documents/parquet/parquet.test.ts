@@ -126,6 +126,10 @@ describe("Parquet", () => {
       { a: 2, b: "y" },
     ])
     expect(await documents.read(1)).toEqual({ a: 2, b: "y", more: 3 })
+    // What only a later file has.
+    expect(await all(documents, { columns: ["b", "more"] })).toEqual([{ b: "x" }, { b: "y", more: 3 }])
+    expect(await documents.read(0, { columns: ["b", "more"] })).toEqual({ b: "x" })
+    await expect(documents.read(0, { columns: ["b", "less"] })).rejects.toThrow("there is no column less")
     documents.close()
   })
 
