@@ -61,3 +61,35 @@ it("what is no completion is the server's trouble, which may pass", async () => 
     server.close()
   }
 })
+
+it("what is no text alone is a document's trouble, a server without completions everybody's", async () => {
+  const sent: string[] = []
+  const server = createServer((request, response) => {
+    sent.push(request.url ?? "")
+    if (request.url === "/v1/models") return response.end(JSON.stringify({ data: [{ id: "m" }] }))
+    response.writeHead(404).end("nothing here")
+  })
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done))
+  try {
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const answerer = await RemoteAnswerer.open(url, { attempts: 1 })
+    const decoding = { maxTokens: 4 }
+    const pictures = [{ bytes: Uint8Array.of(1), name: "a" }]
+    for (const choices of [undefined, [" a", " b"]]) {
+      const of = { ...asked("a"), ...(choices && { choices }) }
+      expect(await answerer.answer({ ...of, pictures }, { decoding })).toEqual({
+        failed: expect.stringMatching(/no pictures/),
+      })
+      expect(await answerer.answer({ ...of, context: "" }, { decoding })).toEqual({
+        failed: "there is no text to continue",
+      })
+    }
+    expect(sent).not.toContain("/v1/completions")
+    await expect(answerer.answer(asked("a"), { decoding })).rejects.toMatchObject({
+      message: expect.stringMatching(/cannot be asked to continue a text: .*404/),
+      fix: expect.stringMatching(/leave out tasks/),
+    })
+  } finally {
+    server.close()
+  }
+})

@@ -162,8 +162,13 @@ export class RemoteAnswerer implements Answerer {
   }
 
   async #ask(asked: Asked, decoding: DecodingOptions, signal: AbortSignal | undefined): Promise<Reply | Failed> {
-    if (asked.choices) return this.#score(asked.context, asked.choices, signal)
-    if (asked.plain) return continued(this.#complete, asked.context, decoding, signal)
+    if (asked.plain || asked.choices) {
+      // The first document was looked at before; others may be of another kind.
+      if (asked.pictures.length > 0) return { failed: "a text that is continued shows no pictures" }
+      if (asked.context === "") return { failed: "there is no text to continue" }
+      if (asked.choices) return this.#score(asked.context, asked.choices, signal)
+      return continued(this.#complete, asked.context, decoding, signal)
+    }
     const { messages, pictures } = messageOf(asked)
     const images: Uint8Array[] = []
     try {
@@ -183,7 +188,6 @@ export class RemoteAnswerer implements Answerer {
   readonly #complete: Complete = (body, signal) => this.client.complete({ model: this.record.name, ...body }, signal)
 
   async #score(context: string, choices: readonly string[], signal: AbortSignal | undefined): Promise<Reply | Failed> {
-    if (context === "") return { failed: "there is no text to continue" }
     if (!this.#echoes) await requireEcho(this.#complete, signal)
     this.#echoes = true
     try {
