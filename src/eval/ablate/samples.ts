@@ -1,5 +1,6 @@
 /** The first documents, with what is right and what each variant answers. */
 
+import { UserError } from "../../errors.js"
 import { thumbnail } from "../../image/thumbnail.js"
 import { dataUri } from "../../report/html.js"
 import type { SampleView } from "../../report/sample-view.js"
@@ -14,22 +15,25 @@ const SAMPLES = 4
 /** Pixels of their pictures: of each that a screen has, two. */
 const SIDE = 192
 
-/** What could not be asked is left out. */
+/** What could not be asked, or cannot be scored, is left out. */
 export async function samplesOf(tasks: readonly OpenTask[], results: readonly Result[]): Promise<SampleView[]> {
   const each = Math.max(1, Math.floor(SAMPLES / tasks.length))
   const samples: SampleView[] = []
-  for (const [place, { task, documents }] of tasks.entries()) {
-    const shown = [...(results[0]?.answers[place]?.values() ?? [])].filter(({ failed }) => failed === undefined)
-    for (const { index } of shown.slice(0, each)) {
-      const doc = await documents.read(index)
-      const { context, pictures } = task.ask(doc)
-      const picture = await pictureOf(pictures)
+  for (const [place, open] of tasks.entries()) {
+    const answered = [...(results[0]?.answers[place]?.values() ?? [])].filter(({ failed }) => failed === undefined)
+    let shown = 0
+    for (const { index } of answered) {
+      if (shown === each) break
+      const asked = await askedOf(open, index)
+      if (!asked) continue
+      const { question, target, picture } = asked
+      shown++
       samples.push({
-        question: context,
-        ...(tasks.length > 1 && { about: task.title }),
+        question,
+        ...(tasks.length > 1 && { about: open.task.title }),
         ...(picture !== undefined && { picture }),
         answers: [
-          { of: "expected", text: expected(task, doc) },
+          { of: "expected", text: target },
           ...results.map(({ variant, answers }) => {
             const answer = answers[place].get(index)
             return { of: nameOf(variant), text: answer?.failed ?? answer?.text ?? "" }
@@ -39,6 +43,18 @@ export async function samplesOf(tasks: readonly OpenTask[], results: readonly Re
     }
   }
   return samples
+}
+
+/** Undefined where what is right is not known: hours of answers are worth a report without it. */
+async function askedOf({ task, documents }: OpenTask, index: number) {
+  try {
+    const doc = await documents.read(index, { pictures: task.pictures })
+    const { context, pictures } = task.ask(doc)
+    return { question: context, target: expected(task, doc), picture: await pictureOf(pictures) }
+  } catch (error) {
+    if (error instanceof UserError) return undefined
+    throw error
+  }
 }
 
 function expected(task: Task, doc: Parameters<Task["target"]>[0]): string {

@@ -69,7 +69,11 @@ class QuestionsOfRows implements Documents {
     return this.inner.contained
   }
 
-  async *rows({ from = 0, to = this.count, ...wanted }: RowRange = {}): AsyncGenerator<{ index: number; doc: Doc }> {
+  async *rows({ from = 0, to: end = this.count, ...wanted }: RowRange = {}): AsyncGenerator<{
+    index: number
+    doc: Doc
+  }> {
+    const to = Math.min(end, this.count)
     if (from >= to) return
     const range = { from: this.rowOf[from], to: this.rowOf[to - 1] + 1 }
     let index = from
