@@ -17,7 +17,7 @@ export async function writeRunReport(out: string, scored: ScoredRun): Promise<st
   return path
 }
 
-export async function runReport({ run, tasks }: ScoredRun): Promise<string> {
+async function runReport({ run, tasks }: ScoredRun): Promise<string> {
   const results = tasks.map(({ result }) => result)
   const notes = [...notesOf(results), ...problemsOf(results)]
   const parts = results.flatMap(partTables)

@@ -1,6 +1,7 @@
 /** Scoring needs no pictures, which are nearly all of a benchmark's bytes: their columns are not read. */
 
 import type { Documents } from "../documents/documents.js"
+import { holdsBytes } from "../task/holds-bytes.js"
 
 /** A document may lack one of several. */
 const PICTURE = /^(image|picture)s?(_?\d+)?$/
@@ -18,10 +19,4 @@ export async function columnsWithoutPictures(documents: Documents, wanted?: stri
     return !holdsBytes(value) && !(PICTURE.test(column) && (value === null || value === undefined))
   })
   return kept.length < documents.columns.length ? kept : undefined
-}
-
-function holdsBytes(value: unknown): boolean {
-  if (value instanceof Uint8Array) return true
-  if (Array.isArray(value)) return value.some(holdsBytes)
-  return typeof value === "object" && value !== null && Object.values(value).some(holdsBytes)
 }

@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto"
 import { argumentNames, type GenerationOptions } from "./generation-settings.js"
+import { holdsBytes } from "./holds-bytes.js"
 import { pythonText } from "./python-literal.js"
 import { strip } from "./python-text.js"
 import type { Answered, Compat, Counted, Doc, Task } from "./task.js"
@@ -69,12 +70,6 @@ export function sampleRecord(
 }
 
 const isRecorded = ([key, value]: [string, unknown]): boolean => !key.includes("image") && !holdsBytes(value)
-
-function holdsBytes(value: unknown): boolean {
-  if (value instanceof Uint8Array) return true
-  if (Array.isArray(value)) return value.some(holdsBytes)
-  return typeof value === "object" && value !== null && Object.values(value).some(holdsBytes)
-}
 
 /** Whole numbers of 64 bits as JSON has them. */
 function plain(value: unknown): unknown {

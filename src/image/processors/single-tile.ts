@@ -37,7 +37,7 @@ export const singleTileProcessor = (
  * What a picture of this size is resized to, and what remains of it.
  * @throws UserError for a size without pixels, or of more memory than a picture may take
  */
-export function singleTileSizes(
+function singleTileSizes(
   picture: PictureSize,
   { canvas, size, crop }: SingleTileSettings,
 ): { resized: PictureSize; tile: PictureSize } {
@@ -61,7 +61,7 @@ function withShortest({ width, height }: PictureSize, shortest: number): Picture
  * The tile of a picture, in pieces.
  * @throws UserError for a picture without pixels, or of more memory than it may take
  */
-export function* singleTile(image: RgbImage, settings: SingleTileSettings, pixels: PixelOptions): Work<ImageTiles> {
+function* singleTile(image: RgbImage, settings: SingleTileSettings, pixels: PixelOptions): Work<ImageTiles> {
   const { resized, tile } = singleTileSizes(image, settings)
   checkBytes(image)
   const source = settings.canvas ? yield* squared(image, settings.canvas) : image

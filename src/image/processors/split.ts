@@ -112,7 +112,7 @@ export function splitPieces({ rows, columns }: SplitLayout, { tokensPerTile, mar
  * The tiles of a picture, row by row, and the whole one last; in pieces.
  * @throws UserError for a picture without pixels, or of more memory than it may take
  */
-export function* splitTiles(image: RgbImage, settings: SplitSettings, pixels: PixelOptions): Work<SplitTiles> {
+function* splitTiles(image: RgbImage, settings: SplitSettings, pixels: PixelOptions): Work<SplitTiles> {
   const layout = splitLayout(image, settings)
   checkBytes(image)
   const { side } = settings

@@ -14,12 +14,12 @@ import type { WeightAdapters } from "../weight-source.js"
 import { type AdapterPlan, type LowRankPlan, learnsTokens } from "./adapter-plan.js"
 
 /** Names of a module's two matrices, as PEFT has them. */
-export const lowRankNames = ({ name }: { name: string }): { down: string; up: string } => ({
+const lowRankNames = ({ name }: { name: string }): { down: string; up: string } => ({
   down: `${name}.lora_A.weight`,
   up: `${name}.lora_B.weight`,
 })
 /** Name of learned rows of the embedding. */
-export const tokenRowsName = (embedding: string): string => `${embedding}.token_adapter.trainable_tokens_delta`
+const tokenRowsName = (embedding: string): string => `${embedding}.token_adapter.trainable_tokens_delta`
 
 /** Where the first values of an adapter come from. */
 export interface AdapterValues {

@@ -43,7 +43,7 @@ export function turnsOf(labels: Int32Array, { start, end, assistant }: TurnMarks
 }
 
 /** A turn ends with its answer, whatever else is labelled. Without answers all is one turn. */
-export function turnsOfAnswers(length: number, answers: readonly AnswerSpan[] = []): Int32Array {
+function turnsOfAnswers(length: number, answers: readonly AnswerSpan[] = []): Int32Array {
   const turns = new Int32Array(length)
   for (const { end } of answers) for (let i = end; i < length; i++) turns[i]++
   return turns

@@ -7,7 +7,8 @@ import type { LikelihoodBound } from "../paradigm.js"
 /** Samples when nobody says, as LLaDA's evaluation has. */
 export const DEFAULT_SAMPLES = 128
 
-const MOST_SAMPLES = 1 << 20
+/** All of a document are planned before the first is computed, of full diffusion each with a copy of the prompt. */
+const MOST_SAMPLES = 1 << 13
 
 /** @throws UserError when there can be no such estimate */
 export function requireBound(bound: LikelihoodBound): LikelihoodBound {
