@@ -1,6 +1,7 @@
 /** Answers to scores. No model is needed: what was answered is kept, and can be scored anew. */
 
 import { UserError } from "../../errors.js"
+import { columnsWithoutPictures } from "../documents/columns-without-pictures.js"
 import type { Documents } from "../documents/documents.js"
 import type { KeptAnswer } from "../run/kept-answer.js"
 import { sentenceOf } from "../run/survey.js"
@@ -10,7 +11,6 @@ import type { Compat, Counted, Doc, MetricTools, Task } from "../task/task.js"
 import { drawsOfItsOwn, estimate } from "./estimate.js"
 import { MetricValues } from "./metric-values.js"
 import { Parts } from "./parts.js"
-import { columnsWithoutPictures } from "./picture-columns.js"
 import { SpeedSum } from "./speed-sum.js"
 import type { ExplainedTally, MetricResult, Tally, TaskResult } from "./task-result.js"
 

@@ -10,7 +10,7 @@ const largest = (numbers: readonly number[]): number =>
 
 /**
  * acc: whether the right option is the likeliest; acc_norm: whether it is with log-likelihoods divided by the options' characters.
- * @throws UserError when the answer has no likelihoods, as of a server
+ * @throws UserError when the answer has no likelihoods, as of files that another program wrote
  */
 export function chosenByLikelihood(
   { likelihoods }: Answered,
@@ -19,7 +19,7 @@ export function chosenByLikelihood(
 ): { acc: number; acc_norm: number } {
   if (likelihoods?.length !== options.length)
     throw new UserError("the task is scored by the likelihoods of its options, and the answer has none", {
-      fix: "evaluate a model that is loaded here, not one behind an address",
+      fix: "run the evaluation again: answers to other options are not taken for it",
     })
   const sums = likelihoods.map(({ logLikelihood }) => logLikelihood)
   const perCharacter = sums.map((sum, i) => sum / lengthOf(options[i]))

@@ -1,7 +1,7 @@
 /** Scoring needs no pictures, which are nearly all of a benchmark's bytes: their columns are not read. */
 
-import type { Documents } from "../documents/documents.js"
 import { holdsBytes } from "../task/holds-bytes.js"
+import type { Documents } from "./documents.js"
 
 /** A document may lack one of several. */
 const PICTURE = /^(image|picture)s?(_?\d+)?$/
