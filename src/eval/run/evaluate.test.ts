@@ -246,8 +246,11 @@ describe("shards", () => {
     const [whole, out] = [newFolder(), newFolder()]
     const shards = [newFolder(), newFolder(), newFolder()]
     await run(scripted(), rows(10), whole)
+    const looked: number[][] = []
+    const observer = { surveyed: (_: unknown, ...done: number[]) => looked.push(done) }
     for (const [i, folder] of shards.entries())
-      await run(scripted(), rows(10), folder, { shard: { index: i + 1, count: 3 } })
+      await run(scripted(), rows(10), folder, { shard: { index: i + 1, count: 3 }, observer })
+    expect(looked.slice(-3)).toEqual([1, 2, 3].map((done) => [done, 3]))
     expect(textsOf(await run(scripted(), rows(10), shards[1], { shard: { index: 2, count: 3 } }))).toEqual([
       "1",
       "4",

@@ -204,8 +204,7 @@ export async function openRun(options: EvaluateOptions): Promise<OpenRun> {
       }
     })
     for (const { open, run } of runs) {
-      const total = firstDocuments(open.documents.count, limit)
-      await run.survey(signal, (done) => observer?.surveyed?.(open, done, total))
+      await run.survey(signal, (done) => observer?.surveyed?.(open, done, run.total))
     }
     const [missing, total] = [() => sumOf(runs, ({ run }) => run.missing.length), sumOf(runs, ({ run }) => run.total)]
     const unanswered = missing()
