@@ -1,7 +1,7 @@
 /** What is printed when a run ends. */
 
 import { expect, it } from "vitest"
-import { answersOf, documentsOf } from "../../../test/support/documents-of.js"
+import { answersOf, documentsOf } from "../../../test/support/documents.js"
 import { chartqa } from "../tasks/chartqa.js"
 import { markdownTable, notesOf, scoreRows } from "./printed.js"
 import { scoreTask } from "./score-task.js"

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { answersOf, documentsOf, keptAnswer, mmstarDocs } from "../../../test/support/documents-of.js"
+import { answersOf, documentsOf, keptAnswer, mmstarDocs } from "../../../test/support/documents.js"
 import { pythonRandom } from "../task/python-random.js"
 import { ai2d } from "../tasks/ai2d.js"
 import { chartqa } from "../tasks/chartqa.js"
