@@ -68,14 +68,18 @@ export interface OpenOptions {
 /**
  * @param where a dataset of the hub; or a file (Parquet, TSV, CSV, JSON, JSONL), a folder of such files, or a hub id, the
  *   first of these that there is
+ * @param pages what is kept of files for the next row: the same for all that are open at a time @default their own
  * @throws UserError when there is nothing, or it is no data
  */
-export async function openDocuments(where: string | HubSource, options: OpenOptions = {}): Promise<Documents> {
+export async function openDocuments(
+  where: string | HubSource,
+  options: OpenOptions = {},
+  pages = new PageCache(),
+): Promise<Documents> {
   const { files, root } = await find(where, options)
   const rules: PictureRules = { columns: options.pictures, imageRoot: options.imageRoot, within: root }
   const tables: Table[] = []
   try {
-    const pages = new PageCache()
     for (const file of files) tables.push(await openTable(file, pages))
     requireSameColumns(tables)
     return new JoinedTables(tables, rules, await fingerprintOfFiles(files))

@@ -8,6 +8,7 @@ import { runInNewContext } from "node:vm"
 import { fileWriter, ParquetWriter } from "hyparquet-writer"
 import { afterAll, expect, it } from "vitest"
 import { openDocuments } from "./documents.js"
+import { PageCache } from "./parquet/pages/page-cache.js"
 
 const folder = mkdtempSync(join(tmpdir(), "documents-"))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -67,4 +68,21 @@ it.each([
   expect(most).toBeLessThan(200 * MIB)
   expect((await documents.read(300)).n).toBe(300)
   documents.close()
+})
+
+it("documents that are open at the same time keep no more together than alone", async () => {
+  const file = join(folder, "shared.parquet")
+  await write(file, 16, false)
+  const pages = new PageCache()
+  collect()
+  const before = process.memoryUsage().arrayBuffers
+  const all = await Promise.all([1, 2, 3].map(() => openDocuments(file, {}, pages)))
+  let rows = 0
+  for (const documents of all) for await (const _ of documents.rows()) if (rows++ % 16 === 0) collect()
+  collect()
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(200 * MIB)
+  // One that is closed takes nothing from the others.
+  all[0].close()
+  expect([(await all[1].read(511)).n, (await all[2].read(0)).n]).toEqual([511, 0])
+  for (const documents of all.slice(1)) documents.close()
 })

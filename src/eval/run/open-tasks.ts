@@ -9,6 +9,7 @@ import { nearest } from "../../nearest.js"
 import { counted } from "../../readable.js"
 import { decodePicture } from "../answerer/pictures.js"
 import { type Documents, openDocuments } from "../documents/documents.js"
+import { PageCache } from "../documents/parquet/pages/page-cache.js"
 import { type FileTask, isTaskFile, readTaskFile } from "../own-task/task-file.js"
 import type { Asked, Doc, Task } from "../task/task.js"
 import { findTasks } from "../tasks/index.js"
@@ -52,8 +53,10 @@ export async function openTasks(
   requireOwnNames(each)
   requireKnown([...(options.data?.keys() ?? [])], each)
   const opened: OpenTask[] = []
+  // They are read one after the other: all together keep as much as one.
+  const pages = new PageCache()
   try {
-    for (const one of each) opened.push(await openTask(one, options))
+    for (const one of each) opened.push(await openTask(one, options, pages))
   } catch (error) {
     closeTasks(opened)
     throw error
@@ -89,7 +92,7 @@ function requireKnown(given: readonly string[], tasks: readonly Named[]): void {
     })
 }
 
-async function openTask({ name, task }: Named, options: OpenTasksOptions): Promise<OpenTask> {
+async function openTask({ name, task }: Named, options: OpenTasksOptions, pages: PageCache): Promise<OpenTask> {
   const { data = new Map<string, string>(), download } = options
   const where = data.get(task.name) ?? data.get(name)
   const own = "file" in task ? task : undefined
@@ -99,7 +102,7 @@ async function openTask({ name, task }: Named, options: OpenTasksOptions): Promi
       where: task.name,
       fix: `say where it is: --data ${task.name}=FILE`,
     })
-  const opened = await openDocuments(from, { split: task.source, ...own?.open, download }).catch((error) => {
+  const opened = await openDocuments(from, { split: task.source, ...own?.open, download }, pages).catch((error) => {
     throw error instanceof HubUnreachable ? withoutHub(error, task.name) : error
   })
   try {
