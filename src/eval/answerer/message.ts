@@ -1,5 +1,6 @@
 /** What a document asks, as a message: where its pictures stand in the text (docs/evaluation.md 3.2). */
 
+import { UserError } from "../../errors.js"
 import { type Message, type Part, partsOf } from "../../text/message.js"
 import type { Asked, DocPicture } from "../task/task.js"
 import { promptPieces } from "../task/wrapper-prompt.js"
@@ -13,10 +14,17 @@ export interface AskedMessage {
 /**
  * A conversation is asked as it stands. Pictures stand in front of the text, or of what the user says first, unless it has places for
  * them.
- * @throws UserError for more places than pictures
+ * @throws UserError for more places than pictures, in a conversation also for fewer
  */
 export function messageOf({ context, pictures, messages }: Asked): AskedMessage {
-  if (messages) return { messages: withPicturesInFront(messages, pictures.length), pictures: [...pictures] }
+  if (messages) {
+    const shown = withPicturesInFront(messages, pictures.length)
+    const places = shown.flatMap(({ content }) => partsOf(content)).filter(({ type }) => type === "image").length
+    if (places === pictures.length) return { messages: shown, pictures: [...pictures] }
+    throw new UserError(`the conversation has places for ${places} pictures, and there are ${pictures.length}`, {
+      fix: "the document lacks pictures, or has too many: look at its columns",
+    })
+  }
   const pieces = promptPieces(context, pictures.length)
   const content = pieces.map(
     (piece): Part => (typeof piece === "string" ? { type: "text", text: piece } : { type: "image" }),

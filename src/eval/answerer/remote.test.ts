@@ -232,6 +232,15 @@ describe("a server", () => {
     expect(await answerer.answer({ context: "What?", pictures: [broken] }, { decoding })).toEqual({
       failed: expect.stringMatching(/^cat\.png: /),
     })
+    const [image, text] = [{ type: "image" as const }, { type: "text" as const, text: "?" }]
+    for (const asked of [
+      { context: "<image> <image> <image>", pictures: [broken] },
+      { context: "?", pictures: [broken], messages: [{ role: "user" as const, content: [image, image, text] }] },
+      { context: "?", pictures: [broken, broken], messages: [{ role: "user" as const, content: [image, text] }] },
+    ])
+      expect(await answerer.answer(asked, { decoding })).toEqual({
+        failed: expect.stringMatching(/has places for \d pictures, and there are \d/),
+      })
   })
 
   it("is waited for no longer than the run lasts", async () => {

@@ -6,6 +6,7 @@ import { UserError } from "../../errors.js"
 import type { DecodingOptions } from "../../paradigms/decoding-options.js"
 import type { ClientEvent, ListedModel } from "../../serve/client/client.js"
 import { type RemoteClient, remoteClient, ServerLost, ServerRefusal } from "../../serve/client/remote.js"
+import type { Message } from "../../text/message.js"
 import type { ModelRecord } from "../run/run-record.js"
 import type { Asked } from "../task/task.js"
 import type { Answerer, AskOptions, Failed, Reply } from "./answerer.js"
@@ -169,10 +170,12 @@ export class RemoteAnswerer implements Answerer {
       if (asked.choices) return this.#score(asked.context, asked.choices, signal)
       return continued(this.#complete, asked.context, decoding, signal)
     }
-    const { messages, pictures } = messageOf(asked)
+    let messages: Message[]
     const images: Uint8Array[] = []
     try {
-      for (const picture of pictures) images.push(await uprightFile(picture))
+      const message = messageOf(asked)
+      messages = message.messages
+      for (const picture of message.pictures) images.push(await uprightFile(picture))
     } catch (error) {
       if (!(error instanceof UserError)) throw error
       return { failed: error.where === undefined ? error.message : `${error.where}: ${error.message}` }
