@@ -1,9 +1,9 @@
 /** The progress of an evaluation: a moving line for each task, with its score so far, speed and forwards. */
 
-import { TimeLeft } from "../../eval/ablate/time-left.js"
 import type { Observer, RunningTask } from "../../eval/run/evaluate.js"
 import type { KeptAnswer } from "../../eval/run/kept-answer.js"
 import type { OpenTask } from "../../eval/run/open-tasks.js"
+import { TimeLeft } from "../../eval/time-left.js"
 import { formatCount } from "../ui/format.js"
 import { PartProgress } from "../ui/parts.js"
 import type { ProgressOptions } from "../ui/progress.js"

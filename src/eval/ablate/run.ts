@@ -7,9 +7,9 @@ import { type TrainingEvent, train } from "../../train/trainer.js"
 import { localSubject } from "../answerer/subject.js"
 import type { OpenTask } from "../run/open-tasks.js"
 import { firstDocuments } from "../run/selection.js"
+import { TimeLeft } from "../time-left.js"
 import { type MeasuredWay, type MeasureOptions, measureInTurns } from "./measure.js"
 import type { Plan, Variant } from "./plan.js"
-import { TimeLeft } from "./time-left.js"
 
 /** A variant with its run, which lies in a folder of its own. */
 export interface Result extends MeasuredWay {
@@ -55,10 +55,14 @@ export async function runAblation({ variants }: Plan, options: AblationOptions):
 
 /** Folders are called by them. */
 function withOwnKeys(variants: readonly Variant[]): Variant[] {
-  const keys = variants.map(({ key }) => key)
-  return variants.map((variant, i) => {
-    const before = keys.slice(0, i).filter((key) => key === variant.key).length
-    return before === 0 ? variant : { ...variant, key: `${variant.key}-${before + 1}` }
+  const taken = new Set(variants.map(({ key }) => key))
+  const given = new Set<string>()
+  return variants.map((variant) => {
+    let { key } = variant
+    for (let n = 2; given.has(key); n++) if (!taken.has(`${variant.key}-${n}`)) key = `${variant.key}-${n}`
+    given.add(key)
+    taken.add(key)
+    return key === variant.key ? variant : { ...variant, key }
   })
 }
 

@@ -21,14 +21,16 @@ export async function continued(
   const choice: unknown = Array.isArray(choices) ? choices[0] : undefined
   if (!isObject(choice) || typeof choice.text !== "string") throw new ServerLost("the server sends no completion")
   const counts = isObject(usage) ? usage : {}
-  const { forwards } = isObject(counts.diffusion) ? counts.diffusion : {}
-  return {
-    raw: choice.text,
-    tokens: counted(counts.completion_tokens),
-    forwards: counted(forwards),
-    ended: choice.finish_reason === "stop",
-  }
+  const told = isObject(counts.diffusion) ? counts.diffusion : {}
+  const forwards = counted(told.forwards)
+  const ended = choice.finish_reason === "stop"
+  const tokens = withEnd(counted(counts.completion_tokens), { forwards, ended })
+  return { raw: choice.text, tokens, forwards, ended }
 }
+
+/** Tokens of an answer, its end among them: servers that tell forwards, which are ours, leave the end out, others count it. */
+export const withEnd = (tokens: number, { forwards, ended }: Pick<Reply, "forwards" | "ended">): number =>
+  tokens + Number(ended && forwards > 0)
 
 const withoutCompletions = (refusal: ServerRefusal): UserError =>
   new UserError(`the server cannot be asked to continue a text: ${refusal.message}`, {

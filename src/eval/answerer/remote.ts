@@ -11,7 +11,7 @@ import type { ModelRecord } from "../run/run-record.js"
 import type { Asked } from "../task/task.js"
 import type { Answerer, AskOptions, Failed, Reply } from "./answerer.js"
 import { chosenReply } from "./chosen.js"
-import { continued } from "./continued.js"
+import { continued, withEnd } from "./continued.js"
 import { type Complete, echoedLikelihoods, requireEcho } from "./echoed.js"
 import { messageOf } from "./message.js"
 import { uprightFile } from "./pictures.js"
@@ -36,7 +36,7 @@ const ASKED: ReadonlySet<string> = new Set<keyof DecodingOptions>([
 /** Waited between attempts where the server does not say: 1, 2, 4, … seconds, at most so many. */
 const LONGEST_WAIT = 60
 /** Statuses that pass by themselves: timed out, conflict, too many requests, and whatever is the server's own trouble. */
-const passes = (status: number): boolean => [408, 409, 425, 429].includes(status) || status >= 500
+const passes = (status: number): boolean => [408, 409, 425, 429].includes(status) || (status >= 500 && status !== 501)
 /** The request cannot be answered, others may be: too long, too large, a picture that the server cannot read. */
 const isOfTheDocument = (status: number): boolean => [400, 413, 415, 422].includes(status)
 
@@ -185,7 +185,8 @@ export class RemoteAnswerer implements Answerer {
     for await (const event of this.client.answer(request)) if (event.type === "done") done = event
     const { text, reason, statistics } = done as NonNullable<typeof done>
     const { tokens, forwards } = statistics
-    return { raw: text, tokens, forwards, ended: reason === "stop" }
+    const ended = reason === "stop"
+    return { raw: text, tokens: withEnd(tokens, { forwards, ended }), forwards, ended }
   }
 
   readonly #complete: Complete = (body, signal) => this.client.complete({ model: this.record.name, ...body }, signal)
