@@ -12,6 +12,7 @@ export interface MetricToolsOptions extends ResolveOptions {
   encoder?: string
 }
 
+/** Nothing is loaded before a metric asks; a model that cannot be had is refused then, in a UserError. */
 export function metricTools({ encoder, ...options }: MetricToolsOptions = {}): MetricTools {
   const name = encoder ?? process.env.DIFFUSIONVL_BERTSCORE ?? PAPER_ENCODER
   let loading: Promise<TextEncoder> | undefined

@@ -21,6 +21,7 @@ export interface PackedRows {
   positions: Tensor
 }
 
+/** Sequences of one forward: L rows in all, in the order of the sequences. */
 export function packRows(model: LanguageModel, sequences: readonly SequenceRows[]): PackedRows {
   const embeddings = embed(model, sequences).unsqueeze(0)
   // Tokens of a sequence without pictures stand at the same place on each axis.

@@ -71,6 +71,7 @@ const documentsOf = (results: TableInput["results"]): number => results[0]?.meas
 /** All variants are scored alike. */
 const scoresOf = (results: TableInput["results"]): Measured["scores"] => results[0]?.measured.scores ?? {}
 
+/** A row for each variant: its scores, forwards per token and speed. */
 export function tableOf({ plan, results, concurrent }: TableInput): Table {
   const scores = Object.entries(scoresOf(results))
   const asked = `${counted(documentsOf(results), "question")}, ${concurrent} at a time; scores ± one standard error.`

@@ -3,6 +3,7 @@
 import type { ChoiceLikelihood } from "../run/kept-answer.js"
 import type { Reply } from "./answerer.js"
 
+/** @param likelihoods of the choices, in their order; of equal ones the first is chosen */
 export function chosenReply(choices: readonly string[], likelihoods: ChoiceLikelihood[], forwards: number): Reply {
   const best = likelihoods.reduce(
     (best, { logLikelihood }, i) => (logLikelihood > likelihoods[best].logLikelihood ? i : best),

@@ -15,6 +15,7 @@ export function findAblation(folders: readonly string[]): string | undefined {
 /** Without the answers, which are not in it. */
 export type Ablation = TableInput & { command: string }
 
+/** @param file report.json of an ablation */
 export function readAblation(file: string): Ablation {
   const { title, command, concurrent, results } = readJsonObject(file)
   const all = (results as Json[]).filter(isObject)

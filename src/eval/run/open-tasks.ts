@@ -154,6 +154,7 @@ async function shownTask(task: Task | TextTask, { data, shots, download }: OpenT
   }
 }
 
+/** Gives back the files that `openTasks` opened. */
 export function closeTasks(tasks: readonly OpenTask[]): void {
   for (const { documents } of tasks) documents.close()
 }

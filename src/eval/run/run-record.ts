@@ -91,6 +91,7 @@ export function readRun(folder: string): RunRecord {
   })
 }
 
+/** The record of a run into its folder, in one step: who is stopped leaves the one before. */
 export async function writeRun(folder: string, record: RunRecord): Promise<void> {
   await writeJson(join(folder, RUN_FILE), record)
 }

@@ -27,6 +27,7 @@ export interface LikelihoodScoring {
   values(): Likelihood[]
 }
 
+/** A plan as the executor runs it: sums over predicted tokens, by answer and sample. */
 export function likelihoodScoring(plan: LikelihoodPlan): LikelihoodScoring {
   const { beginning, forwards, answers, samples = 1 } = plan
   const always = new Float64Array(answers)
