@@ -33,7 +33,7 @@ function registerRun(evaluate: Command): Command {
     .option("--shard <i/n>", "ask the i-th of n parts only; `eval merge` puts them together")
     .option(
       "--shots <n>",
-      "examples before each question of text tasks (default: as usual figures have)",
+      "examples before each question of text tasks (default: as many as is usual for the task)",
       wholeNumber(0, 64),
     )
     .option("--out <folder>", "where everything is written (default: runs/eval-MODEL)", folderPath)

@@ -39,7 +39,7 @@ export function reproducedPage({ paper, filled, small, ablation, figure, command
       section(
         "The paper's numbers, and those from here",
         rowsTable(filledRows(filled)),
-        html`<p class="soft">Numbers in rows that begin with "here" were measured by this program, the authors' decoding and counting; below them their 95 % intervals. All others are the paper's.</p>`,
+        html`<p class="soft">Numbers in rows that begin with "here" were measured by this program, the authors' decoding and counting, or are those of results that were given, as these were decoded and counted; below them their 95 % intervals. All others are the paper's.</p>`,
         why.length > 0 && [html`<p>Not run:</p>`, listOf(why)],
       ),
     small && section("On a small machine", smallContent(small.table, small.rows)),

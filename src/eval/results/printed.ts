@@ -52,7 +52,9 @@ const versionText = (version: number | string): string =>
 /** A score as the paper prints it; a negative one with a true minus. */
 export const scoreText = (value: number, { scale }: Pick<MetricResult, "scale">): string => {
   const scaled = value * scale
-  return scaled.toFixed(Math.abs(scaled) >= 1000 ? 0 : scale === 1 && Math.abs(scaled) < 2 ? 4 : 1).replace("-", "−")
+  return scaled
+    .toFixed(Math.abs(scaled) >= 1000 ? 0 : scale === 1 && scaled !== 0 && Math.abs(scaled) < 2 ? 4 : 1)
+    .replace("-", "−")
 }
 
 export const intervalText = ({ certainty, ...metric }: MetricResult): string =>

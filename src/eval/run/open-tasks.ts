@@ -30,7 +30,7 @@ export interface OpenTask {
 export interface OpenTasksOptions {
   /** Files, folders or datasets of the hub in the place of the tasks' own, by the tasks' names. */
   data?: ReadonlyMap<string, string>
-  /** Examples before each question of tasks that have them. @default as usual figures have */
+  /** Examples before each question of tasks that have them. @default as many as is usual for the task */
   shots?: number
   download?: DownloadOptions
 }
