@@ -81,18 +81,28 @@ export function requestText(
   })
 }
 
+/** Hubs that could not be reached, all tries long, and until when one try is enough to say so again: without a network each would be waited for. */
+const lost = new Map<string, number>()
+const LOST_MS = 60_000
+
 async function retrying<T>(options: RequestOptions, action: () => Promise<T>): Promise<T> {
+  const { endpoint } = options.settings
+  const tries = performance.now() < (lost.get(endpoint) ?? 0) ? 1 : (options.tries ?? MAX_TRIES)
   for (let attempt = 1; ; attempt++) {
     try {
-      return await action()
+      const found = await action()
+      lost.delete(endpoint)
+      return found
     } catch (error) {
       options.signal?.throwIfAborted()
       if (!(error instanceof Transient || error instanceof ConnectionError)) throw error
-      if (attempt === (options.tries ?? MAX_TRIES))
+      if (attempt >= tries) {
+        if (error instanceof ConnectionError) lost.set(endpoint, performance.now() + LOST_MS)
         throw new HubUnreachable(`cannot load ${options.subject}: ${error.message}`, {
           where: options.settings.endpoint,
           fix: "Check the connection and run it again; HF_ENDPOINT names a mirror, HF_HUB_OFFLINE=1 uses only the cache.",
         })
+      }
       await pause(attempt, error.message, options, error instanceof Transient ? error.wait : undefined)
     }
   }

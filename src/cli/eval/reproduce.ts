@@ -9,7 +9,7 @@ import { PAPER_TABLES } from "../../eval/reproduce/paper/index.js"
 import { findAblation, readAblation } from "../../eval/reproduce/read-ablation.js"
 import { type ReproducedPage, verdictOf, writeReproduced } from "../../eval/reproduce/report.js"
 import { isRun, reproduceSmall, smallNotRun } from "../../eval/reproduce/reproduce-small.js"
-import { notRun, reproduceTable } from "../../eval/reproduce/reproduce-table.js"
+import { askedOf, notRun, reproduceTable } from "../../eval/reproduce/reproduce-table.js"
 import { filledRows, smallRows, type TableRow } from "../../eval/reproduce/rows.js"
 import { smallAblation, smallTable } from "../../eval/reproduce/small.js"
 import { makeFolder } from "../../make-folder.js"
@@ -148,6 +148,7 @@ function print({ paper, filled, small, ablation, figure }: ReproducedPage): void
     const claims = figure.claims.map(({ text, holds, here }) => [text, verdictOf(holds), here])
     process.stdout.write(`${formatTable([["the paper", "here", ""], ...claims])}\n\n`)
   }
+  for (const asked of filled ? askedOf(filled) : []) process.stdout.write(`asked: ${asked}\n`)
   const reasons = [filled ? notRun(filled) : [], small ? smallNotRun(small.rows) : [], figure?.notRun ?? []]
   for (const reason of reasons.flat()) process.stdout.write(`not run: ${reason}\n`)
 }

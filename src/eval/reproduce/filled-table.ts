@@ -7,6 +7,8 @@ import type { PaperColumn, PaperRow, PaperTable } from "./paper/paper-table.js"
 export type OwnCell = Pick<MetricResult, "value" | "scale" | "certainty" | "standardError"> & {
   value: number
   documents: number
+  /** Whether it was decoded and counted as the authors do, where that is known. */
+  compat?: boolean
 }
 export interface OwnRow {
   model: string

@@ -50,16 +50,21 @@ function modelOf({ model_name, config, model_source }: Json): string {
   return pretrained ?? String(model_name ?? model_source ?? "unknown")
 }
 
-/** Of our own files, as ablations of block sizes write them. */
-function blockSizeOf({ diffusionvl }: Json): number | undefined {
-  const run = isObject(diffusionvl) && isObject(diffusionvl.run) ? (diffusionvl.run as Json) : undefined
-  const [task] = Array.isArray(run?.tasks) ? run.tasks : []
+/** Of our own files. */
+const runOf = ({ diffusionvl }: Json): Json =>
+  isObject(diffusionvl) && isObject(diffusionvl.run) ? (diffusionvl.run as Json) : {}
+
+/** As ablations of block sizes write them. */
+function blockSizeOf(json: Json): number | undefined {
+  const { tasks } = runOf(json)
+  const [task] = Array.isArray(tasks) ? tasks : []
   const size = isObject(task) && isObject(task.decoding) ? task.decoding.blockSize : undefined
   return typeof size === "number" ? size : undefined
 }
 
 function scoresOf(json: Json): KnownScores {
   const scores = new Map<string, OwnCell>()
+  const { compat } = runOf(json)
   for (const task of allTasks()) {
     const found = (json.results as Json)[task.name]
     if (!isObject(found)) continue
@@ -71,6 +76,7 @@ function scoresOf(json: Json): KnownScores {
         value,
         scale: metric.scale ?? 100,
         documents: documentsOf(json, task.name),
+        ...(typeof compat === "boolean" && { compat }),
         ...certaintyOf(json, task.name, metric),
       })
     }

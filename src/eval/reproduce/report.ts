@@ -11,7 +11,7 @@ import type { PaperFigure } from "./paper/figures.js"
 import type { PaperTable } from "./paper/paper-table.js"
 import type { Ablation } from "./read-ablation.js"
 import { type SmallRow, smallNotRun } from "./reproduce-small.js"
-import { notRun } from "./reproduce-table.js"
+import { askedOf, notRun } from "./reproduce-table.js"
 import { filledRows, smallRows, type TableRow } from "./rows.js"
 import type { SmallTable } from "./small.js"
 
@@ -31,7 +31,7 @@ export async function writeReproduced(path: string, content: ReproducedPage): Pr
 }
 
 export function reproducedPage({ paper, filled, small, ablation, figure, command }: ReproducedPage): string {
-  const why = filled ? notRun(filled) : []
+  const [why, asked] = filled ? [notRun(filled), askedOf(filled)] : [[], []]
   return page(
     paper.title,
     html`<p class="lead">${paper.text}</p>`,
@@ -39,6 +39,7 @@ export function reproducedPage({ paper, filled, small, ablation, figure, command
       section(
         "The paper's numbers, and those from here",
         rowsTable(filledRows(filled)),
+        asked.length > 0 && [html`<p>Asked here:</p>`, listOf(asked)],
         html`<p class="soft">Numbers in rows that begin with "here" were measured by this program, the authors' decoding and counting, or are those of results that were given, as these were decoded and counted; below them their 95 % intervals. All others are the paper's.</p>`,
         why.length > 0 && [html`<p>Not run:</p>`, listOf(why)],
       ),

@@ -1,6 +1,7 @@
 /** A table of the paper, filled as far as models and data are here. */
 
 import { localCopy } from "../../hub/local-copy.js"
+import { counted } from "../../readable.js"
 import { type FilledTable, type OwnCell, ownRow, scoreKey, tasksOf } from "./filled-table.js"
 import { findResults } from "./found-results.js"
 import type { PaperTable } from "./paper/paper-table.js"
@@ -45,6 +46,23 @@ export async function reproduceTable(
 
 const isMissing = ({ columns }: PaperTable, task: string, known: ReadonlyMap<string, OwnCell>): boolean =>
   columns.some(({ score }) => score?.task === task && !known.has(scoreKey(task, score.metric)))
+
+/** Of how many documents what was measured here is, and where it was not decoded as the authors do. */
+export function askedOf({ paper, own }: FilledTable): string[] {
+  return own.flatMap(({ model, cells }) => {
+    const measured = cells.flatMap((cell, i) => ("why" in cell ? [] : [{ ...cell, column: paper.columns[i].title }]))
+    if (measured.length === 0) return []
+    const counts = new Map<number, string[]>()
+    for (const { documents, column } of measured) counts.set(documents, [...(counts.get(documents) ?? []), column])
+    const asked = [...counts]
+      .map(([count, columns]) => `${counted(count, "document")} (${columns.join(", ")})`)
+      .join(", ")
+    const others = measured.filter(({ compat }) => compat === false).map(({ column }) => column)
+    const how =
+      others.length > 0 ? `; not decoded and counted as the authors do (no --compat): ${others.join(", ")}` : ""
+    return [`${model}: ${asked}${how}`]
+  })
+}
 
 /** What was not run, each reason once. */
 export function notRun({ paper, own }: FilledTable): string[] {

@@ -18,7 +18,7 @@ import { PAPER_TABLES } from "./paper/index.js"
 import { readAblation } from "./read-ablation.js"
 import { reproducedPage } from "./report.js"
 import { reproduceSmall, smallNotRun } from "./reproduce-small.js"
-import { notRun, reproduceTable } from "./reproduce-table.js"
+import { askedOf, notRun, reproduceTable } from "./reproduce-table.js"
 import { filledRows } from "./rows.js"
 import { type RunModel, runOpen } from "./run-tasks.js"
 import { smallAblation, smallTable } from "./small.js"
@@ -89,6 +89,7 @@ describe("a table filled", () => {
     expect(texts[head.indexOf("MMStar")]).toBe("not run")
     expect(notRun(filled).join("\n")).toContain("it is not among the results that were given")
     expect(notRun(filled).at(-1)).toContain("DiffusionVL 7B")
+    expect(askedOf(filled)).toEqual(["hustvl/DiffusionVL-Qwen2.5VL-3B: 900 documents (MMMU (val))"])
     const third = await reproduceTable(PAPER_TABLES.table3, { models: [], out: root })
     expect(notRun(third).at(-1)).toContain("LLaDA-V 8B (Full-Diff), LLaDA-V 8B (Block-Diff.), LLaVA 7B")
   })
@@ -105,7 +106,7 @@ describe("a table filled", () => {
 
   it("sets models of a block size below its row, whatever they are called, and asks them for a step a token", async () => {
     const results = { chartqa: { "relaxed_overall,none": 0.8 } }
-    const run = { tasks: [{ task: "chartqa", decoding: { blockSize: 16, steps: 16 } }] }
+    const run = { compat: false, tasks: [{ task: "chartqa", decoding: { blockSize: 16, steps: 16 } }] }
     const folder = join(root, "ablation", "runs", "block-16")
     mkdirSync(folder, { recursive: true })
     const json = { results, model_name: "out/block-16/model", diffusionvl: { run } }
@@ -128,6 +129,7 @@ describe("a table filled", () => {
       ])
       expect(filled.own.map(({ cells: [first] }) => first)).toMatchObject([{ value: 0.7 }, { value: 0.8 }])
       expect(asked).toEqual([[["chartqa"], true, true]])
+      expect(askedOf(filled).at(-1)).toMatch(/not decoded and counted as the authors do \(no --compat\): ChartQA$/)
     } finally {
       delete process.env.HF_HUB_OFFLINE
     }
