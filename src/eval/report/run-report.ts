@@ -34,7 +34,7 @@ async function runReport({ run, tasks }: ScoredRun): Promise<string> {
     section(
       "Scores",
       scoreTable(results),
-      html`<p class="soft">As the paper prints them: shares in percent, MME's points. Intervals of shares are Wilson's, of other plain means the normal ones; where documents belong together, or a score is no plain mean, they are by drawing documents anew, those that belong together as one.</p>`,
+      html`<p class="soft">As the paper prints them: shares in percent, MME's points. Intervals of shares are Wilson's, of other plain means the normal ones; where documents belong together, or a score is no plain mean, they are by drawing documents anew, those that belong together as one. Where all drawn score the same, or there are too few to draw from, there is none.</p>`,
       notes.length > 0 && html`<ul>${notes.map((note) => html`<li>${note}</li>`)}</ul>`,
     ),
     parts.length > 0 && section("Parts", parts),
