@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { comparisonReport } from "../report/comparison-report.js"
 import { compareRuns } from "./compare.js"
 import { pNote } from "./printed.js"
 
@@ -44,6 +45,34 @@ describe("two runs", () => {
     // Apart, each is sure to ± 0.1 only.
     expect(paired.certainty!.interval.low).toBeGreaterThan(0.03)
     expect(paired.certainty!.interval.high).toBeLessThan(0.18)
+  })
+
+  it("of a task scored by likelihood show what could be chosen", async () => {
+    const doc = { question: "Which?", choices: { text: ["a yen", "a pound"], label: ["1", "2"] }, answerKey: "2" }
+    const sample = (chosen: number, more: object) => [
+      {
+        doc_id: 0,
+        doc,
+        target: "1",
+        resps: [[[" a yen", " a pound"][chosen]]],
+        acc: chosen,
+        acc_norm: chosen,
+        ...more,
+      },
+    ]
+    const a = run("a", "arc_easy", sample(0, { log_likelihoods: [-1, -2] }))
+    const b = run("b", "arc_easy", sample(1, {}))
+    const comparison = await compareRuns([a, b])
+    expect(comparison.tasks[0].samples[0]).toMatchObject({
+      choices: [
+        { text: "a yen", isRight: false },
+        { text: "a pound", isRight: true },
+      ],
+      logLikelihoods: [[-1, -2], undefined],
+    })
+    const page = comparisonReport(comparison, "").replace(/<[^>]*>/g, "|")
+    expect(page).toMatch(/\|choice\|+log-likelihood, a\|/)
+    expect(page).toMatch(/\|a\|+a yen\|+−1\.00\|[\s|]+b, right\|+a pound\|+−2\.00\|/)
   })
 
   it("of lmms-eval may have numbers that are none of JSON's", async () => {
