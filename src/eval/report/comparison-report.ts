@@ -1,7 +1,7 @@
 /** Several runs beside each other, as a page that needs no other file. */
 
 import { writeFileAtomic } from "../../checkpoint/files.js"
-import { type Content, type Html, html, page, preformatted, section, table } from "../../report/html.js"
+import { type Content, commandLines, type Html, html, page, section, table } from "../../report/html.js"
 import { whole } from "../../report/numbers.js"
 import { sampleView } from "../../report/sample-view.js"
 import type { Comparison } from "../compare/compare.js"
@@ -57,7 +57,7 @@ export function comparisonReport(comparison: Comparison, command: string): strin
     note !== undefined && html`<p class="soft">${note[0].toUpperCase() + note.slice(1)}.</p>`,
     left.length > 0 && html`<p class="soft">Not in all runs, and left out: ${left.join(", ")}.</p>`,
     pages,
-    command !== "" && section("How to make this again", preformatted(command)),
+    command !== "" && section("How to make this again", commandLines(command)),
   )
 }
 

@@ -90,6 +90,19 @@ it("says why a score is missing", async () => {
   expect(readFileSync(files.at(-1)!, "utf8")).toContain("one question was answered, not two")
 })
 
+it("says of how many documents answers were not read, where the metric beside it is about fewer", async () => {
+  const pair = (category: string) =>
+    ["Yes", "No"].map((answer) => ({ question_id: category, category, question: "?", answer, image: null }))
+  const docs = [...pair("existence"), ...pair("code_reasoning")]
+  const answers = answersOf(["Yes", "hm", "hm", "hm"]).set(0, { ...keptAnswer(0, "Yes"), tokens: 5000, seconds: 1 })
+  const answered = [{ task: mme, documents: documentsOf(docs), answers, record: record("mme", 4) }]
+  const { files } = await scoreRun(run, answered, { out })
+  const page = readFileSync(files.at(-1)!, "utf8")
+  expect(page).toContain('<td class="number">2</td><td class="number">3 of 4</td>')
+  expect(page).toContain('<td class="number">5,006</td>')
+  expect(page).toContain('<td class="number">2,002.4</td>')
+})
+
 it("shows runs beside each other, with what is sure", () => {
   const metric = { metric: "exact_match", scale: 100, higherIsBetter: true, documents: 50, clusters: 50 }
   const certainty = (low: number, high: number) =>

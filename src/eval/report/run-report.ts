@@ -3,7 +3,7 @@
 import { join } from "node:path"
 import { writeFileAtomic } from "../../checkpoint/files.js"
 import { counted, modelTitle } from "../../readable.js"
-import { type Content, html, page, preformatted, section } from "../../report/html.js"
+import { type Content, commandLines, html, page, section } from "../../report/html.js"
 import { notesOf } from "../results/printed.js"
 import type { ScoredRun } from "../results/scored-run.js"
 import type { RunRecord } from "../run/run-record.js"
@@ -45,7 +45,7 @@ async function runReport({ run, tasks }: ScoredRun): Promise<string> {
     ),
     wrong.length > 0 &&
       section("Answers to look at", html`<p>What could not be read comes first, then what is wrong.</p>`, wrong),
-    run.command !== "" && section("How to make this again", preformatted(run.command)),
+    run.command !== "" && section("How to make this again", commandLines(run.command)),
   )
 }
 
