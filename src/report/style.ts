@@ -52,7 +52,7 @@ summary { cursor: pointer; color: var(--soft) }
 .tile b { display: block; font-size: 1.5rem; font-weight: 600; line-height: 1.25 } .tile span:not([class]) { color: var(--soft); font-size: .86rem; display: block } .tile [class] { font-size: .86rem; display: block }
 .sample { display: grid; grid-template-columns: 98px 1fr; gap: 0 1rem; border-bottom: 1px solid var(--line); padding: .9rem 0 }
 .sample:last-child { border-bottom: 0 } .sample > :last-child { min-width: 0 } .sample > :only-child { grid-column: 1 / -1 }
-.sample p { margin: .1rem 0 .3rem; white-space: pre-line } .sample .scroll { margin: 0 0 .7rem } .sample table :is(th, td) { border: 0; padding: .12rem .9rem .12rem 0; font-weight: 400 } .sample td:not(.number) { overflow-wrap: anywhere } .sample tbody th { min-width: 0; color: var(--soft); white-space: nowrap }
+.sample p { margin: .1rem 0 .3rem; white-space: pre-line } .sample .scroll { margin: 0 0 .7rem } .sample table :is(th, td) { border: 0; padding: .12rem .9rem .12rem 0; font-weight: 400 } .sample td:not(.number) { overflow-wrap: anywhere; min-width: 8rem } .sample tbody th { min-width: 0; color: var(--soft); white-space: nowrap }
 .denoise { border-collapse: separate; border-spacing: 3px; font-size: .84rem }
 .denoise th { border: 0; min-width: 0; font-weight: 400; color: var(--soft); white-space: nowrap; padding: .2rem .5rem .2rem 0 }
 .denoise td { border: 0; border-radius: 4px; padding: .18rem .4rem; text-align: center; white-space: pre; min-width: 2.2rem }
