@@ -1,6 +1,6 @@
 import { expect, test } from "vitest"
 import { denoiseView } from "./denoise-view.js"
-import { dataUri, Html, html, page, picture, table } from "./html.js"
+import { commandLines, dataUri, escapeHtml, Html, html, page, picture, table } from "./html.js"
 import { fixed, percentWithin, pointsBetween, whole } from "./numbers.js"
 import { sampleView } from "./sample-view.js"
 
@@ -72,4 +72,20 @@ test("shares with their errors, in percent and in points", () => {
   expect(plain(pointsBetween(0.767, 0.829, 0.037))).toBe("−6.2 ± 3.7 points")
   expect([fixed(-1.8714, 3), fixed(2, 1)]).toEqual(["−1.871", "2.0"])
   expect(whole(1234567.2)).toBe("1,234,567")
+})
+
+test("a row of one cell is a heading of the whole table", () => {
+  const { text } = table([{ title: "model" }, { title: "score", number: true }], [["ours"], ["a", "1"]])
+  expect(text).toContain('<tr><th scope="colgroup" colspan="2">ours</th></tr>')
+  expect(text).toContain('<tr><th scope="row">a</th><td class="number">1</td></tr>')
+  expect(table([{ title: "one" }], [["a"]]).text).toContain('<th scope="row">a</th>')
+})
+
+test("options of a command are not torn apart, and the command stays what was typed", () => {
+  const typed = "diffusionvl ablate 'a -b <c>' --noise-scale 0.5 -o --out=x\ndiffusionvl eval -5 --compat"
+  const { text } = commandLines(typed)
+  expect(text).toContain('<span class="option">--noise-scale</span> 0.5')
+  expect(text).not.toContain("<c>")
+  const shown = text.replace(/<[^>]*>/g, "").trim()
+  expect(shown).toBe(escapeHtml(typed))
 })

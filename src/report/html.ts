@@ -50,12 +50,15 @@ export interface Column {
   number?: boolean
 }
 
-/** A table in a box of its own that scrolls where the window is narrow; without titles it has no head. */
+/** A table in a box of its own that scrolls where the window is narrow; without titles it has no head. A row of one cell is the heading of those below. */
 export function table(columns: readonly Column[], rows: readonly (readonly Content[])[], caption?: Content): Html {
   const kind = (i: number) => new Html(columns[i]?.number ? ' class="number"' : "")
   const head = html`<thead><tr>${columns.map(({ title }, i) => html`<th scope="col"${kind(i)}>${title}</th>`)}</tr></thead>
 `
   const body = rows.map(([first, ...rest]) => {
+    if (rest.length === 0 && columns.length > 1)
+      return html`<tr><th scope="colgroup" colspan="${columns.length}">${first}</th></tr>
+`
     const cells = rest.map((cell, i) => html`<td${kind(i + 1)}>${cell}</td>`)
     return html`<tr><th scope="row">${first}</th>${cells}</tr>
 `
@@ -79,6 +82,16 @@ ${content}</section>
 
 export function preformatted(text: string): Html {
   return html`<pre>${text}</pre>
+`
+}
+
+/** What was typed; an option is not torn apart where a line is full. */
+export function commandLines(text: string): Html {
+  const words = text.split(/(?<=\s)(?=-)/).map((part): Content => {
+    const [option] = /^--?[a-z][\w-]*/.exec(part) ?? []
+    return option === undefined ? part : html`<span class="option">${option}</span>${part.slice(option.length)}`
+  })
+  return html`<pre>${words}</pre>
 `
 }
 

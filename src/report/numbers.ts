@@ -15,5 +15,9 @@ export function pointsBetween(share: number, other: number, error: number): stri
 /** "−1.871" */
 export const fixed = (value: number, digits: number): string => value.toFixed(digits).replace("-", "−")
 
+/** "1,354.4" */
+export const grouped = (value: number, digits: number): string =>
+  value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })
+
 /** "12,345" */
 export const whole = (count: number): string => Math.round(count).toLocaleString("en")

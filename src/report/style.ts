@@ -44,6 +44,7 @@ figure { margin: 1rem 0 1.4rem } figure > .scroll { margin: 0 } figcaption { mar
 .chart > svg { display: block; width: 100%; height: auto }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 0 1.5rem } .charts figure { margin-bottom: .6rem }
 pre { background: var(--box); border: 1px solid var(--line); border-radius: 6px; padding: .7rem .9rem; font-size: .86rem; white-space: pre-wrap; overflow-wrap: anywhere }
+pre .option { white-space: nowrap }
 img { background: #fff; border-radius: 6px; border: 1px solid var(--line); image-rendering: auto; max-width: 100% }
 summary { cursor: pointer; color: var(--soft) }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: .8rem; margin: 1.2rem 0 }
@@ -51,7 +52,7 @@ summary { cursor: pointer; color: var(--soft) }
 .tile b { display: block; font-size: 1.5rem; font-weight: 600; line-height: 1.25 } .tile span:not([class]) { color: var(--soft); font-size: .86rem; display: block } .tile [class] { font-size: .86rem; display: block }
 .sample { display: grid; grid-template-columns: 98px 1fr; gap: 0 1rem; border-bottom: 1px solid var(--line); padding: .9rem 0 }
 .sample:last-child { border-bottom: 0 } .sample > :last-child { min-width: 0 } .sample > :only-child { grid-column: 1 / -1 }
-.sample p { margin: .1rem 0 .3rem; white-space: pre-line } .sample .scroll { margin: 0 0 .7rem } .sample table :is(th, td) { border: 0; padding: .12rem .9rem .12rem 0; font-weight: 400 } .sample tbody th { min-width: 0; color: var(--soft); white-space: nowrap }
+.sample p { margin: .1rem 0 .3rem; white-space: pre-line } .sample .scroll { margin: 0 0 .7rem } .sample table :is(th, td) { border: 0; padding: .12rem .9rem .12rem 0; font-weight: 400 } .sample td:not(.number) { overflow-wrap: anywhere; min-width: 8rem } .sample tbody th { min-width: 0; color: var(--soft); white-space: nowrap }
 .denoise { border-collapse: separate; border-spacing: 3px; font-size: .84rem }
 .denoise th { border: 0; min-width: 0; font-weight: 400; color: var(--soft); white-space: nowrap; padding: .2rem .5rem .2rem 0 }
 .denoise td { border: 0; border-radius: 4px; padding: .18rem .4rem; text-align: center; white-space: pre; min-width: 2.2rem }

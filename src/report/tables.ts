@@ -1,6 +1,6 @@
 /** A table with a title and a sentence, as HTML and as Markdown. */
 
-import { type Html, html, table } from "./html.js"
+import { type Content, type Html, html, table } from "./html.js"
 
 export interface Table {
   title: string
@@ -14,10 +14,14 @@ export function tableHtml({ text, columns, rows }: Table): Html {
   const isNumber = (i: number): boolean => i > 0 && rows.every((row) => /^[-−–\d]/.test(row[i]))
   return html`${text === undefined ? undefined : html`<p>${text}</p>`}
 ${table(
-  columns.map((title, i) => ({ title, number: isNumber(i) })),
+  columns.map((title, i) => ({ title: breakable(title), number: isNumber(i) })),
   rows,
 )}`
 }
+
+/** Names such as relaxed_overall may go on in the next line. */
+const breakable = (title: string): Content =>
+  title.split(/(?<=_)/).map((part, i) => (i > 0 ? html`<wbr>${part}` : part))
 
 /** Paragraphs. */
 export function tableMarkdown({ title, text, columns, rows }: Table): string[] {

@@ -91,13 +91,17 @@ describe("eval", { timeout: 600_000 }, () => {
     const merged = await run("merge", "s1", "s2", "--out", "merged")
     expect(merged).toMatchObject({ code: 0, out: expect.stringContaining("relaxed_overall") })
     expect(textsIn("merged")).toEqual(textsIn("whole"))
+    const { command } = JSON.parse(readFileSync(join(root, "merged", "run.json"), "utf8"))
+    expect(command).toMatch(/--shard 1\/2 .*\n.*--shard 2\/2 .*\n.* eval merge s1 s2 --out merged$/)
+    expect(readFileSync(join(root, "merged", "report.html"), "utf8")).toContain(`<pre>${command}</pre>`)
   })
 
   it("answers are scored anew, and runs compared, without a model", async () => {
     await whole()
     const again = await run("rescore", "whole", "--out", "again")
     expect(again).toMatchObject({ code: 0, out: expect.stringContaining("relaxed_overall") })
-    expect(readdirSync(join(root, "again"))).toContain("report.html")
+    const page = readFileSync(join(root, "again", "report.html"), "utf8")
+    expect(page).toMatch(/<pre>[^<]* eval [^<]*\n[^<]* eval rescore whole --out again<\/pre>/)
     const compared = await run("compare", "whole", "again", "--out", "compared.html")
     expect(compared).toMatchObject({ code: 0, out: expect.stringMatching(/relaxed_overall .* 40\n/) })
     expect(readFileSync(join(root, "compared.html"), "utf8")).toContain("McNemar")

@@ -1,7 +1,7 @@
 /** `diffusionvl eval rescore`: the command's description; what it does is in ../eval-rescore.ts. */
 
 import type { Command } from "commander"
-import { folderPath, wholeNumber } from "../options.js"
+import { folderPath, programOf, wholeNumber } from "../options.js"
 
 export function register(evaluate: Command): void {
   evaluate
@@ -14,8 +14,8 @@ export function register(evaluate: Command): void {
     .option("--bertscore <name>", "text encoder of BERTScore: a folder or hub id (default: FacebookAI/roberta-large)")
     .option("--seed <n>", "of the intervals", wholeNumber(0), 0)
     .option("--out <folder>", "where the scores are written (default: the folder)", folderPath)
-    .action(async (folder: string, options) => {
+    .action(async (folder: string, options, command: Command) => {
       const { rescoreCommand } = await import("../eval/rescore.js")
-      await rescoreCommand(folder, options)
+      await rescoreCommand(folder, { ...options, program: programOf(command) })
     })
 }

@@ -69,9 +69,9 @@ export function register(program: Command): void {
     .requiredOption("--out <folder>", "where the whole run is written", folderPath)
     .option("--bertscore <name>", ENCODER)
     .option("--partial", "score what there is: answers may be missing")
-    .action(async (folders: string[], options) => {
+    .action(async (folders: string[], options, command: Command) => {
       const { mergeCommand } = await import("../eval/run.js")
-      await mergeCommand(folders, options)
+      await mergeCommand(folders, { ...options, program: programOf(command) })
     })
   rescore(evaluate)
   compare(evaluate)

@@ -18,7 +18,7 @@ import type { Device, DType } from "../../torch/index.js"
 import { requirePlaces } from "../../train/run/output-places.js"
 import { downloadObserver, openForCommand } from "../open-model.js"
 import { interruptible } from "../process/interrupt.js"
-import { shellWord } from "../shell.js"
+import { typedCommand } from "../shell.js"
 import { formatCount, formatDuration } from "../ui/format.js"
 import { PartProgress } from "../ui/parts.js"
 import { type AskedOptions, answerTokens, openAsked } from "./asked-tasks.js"
@@ -173,7 +173,7 @@ async function ablate(options: AblateOptions, planOf: Planner): Promise<void> {
         tools,
         signal,
         write,
-        command: commandOf(options.program),
+        command: typedCommand(options.program),
       })
       for (const path of files) process.stdout.write(`report   ${relative(".", path)}\n`)
     } finally {
@@ -181,9 +181,6 @@ async function ablate(options: AblateOptions, planOf: Planner): Promise<void> {
     }
   })
 }
-
-/** What was typed. */
-export const commandOf = (program: string): string => [program, ...process.argv.slice(2).map(shellWord)].join(" ")
 
 type RunPlanOptions = Omit<Parameters<typeof runAblation>[1], "observer"> & {
   command: string

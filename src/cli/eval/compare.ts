@@ -4,7 +4,7 @@ import { relative, resolve } from "node:path"
 import { compareRuns } from "../../eval/compare/compare.js"
 import { differenceRows, pNote } from "../../eval/compare/printed.js"
 import { writeComparisonReport } from "../../eval/report/comparison-report.js"
-import { shellWord } from "../shell.js"
+import { typedCommand } from "../shell.js"
 import { formatTable } from "../ui/table.js"
 import { scoringTools } from "./scoring-tools.js"
 
@@ -26,7 +26,7 @@ export async function compareCommand(folders: string[], { bertscore, seed, out, 
     process.stdout.write(`note: not in all runs, and left out: ${comparison.left.join(", ")}\n`)
   const note = pNote(comparison)
   if (note !== undefined) process.stdout.write(`note: ${note}\n`)
-  const command = [program, ...process.argv.slice(2).map(shellWord)].join(" ")
+  const command = typedCommand(program)
   await writeComparisonReport(resolve(out), comparison, command)
   process.stdout.write(`report   ${relative(".", resolve(out))}\n`)
 }

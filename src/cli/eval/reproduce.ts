@@ -15,8 +15,9 @@ import { smallAblation, smallTable } from "../../eval/reproduce/small.js"
 import { makeFolder } from "../../make-folder.js"
 import type { Device, DType } from "../../torch/index.js"
 import { interruptible } from "../process/interrupt.js"
+import { typedCommand } from "../shell.js"
 import { formatTable } from "../ui/table.js"
-import { ablateBlockSize, ablateSteps, ablateThreshold, commandOf } from "./ablate.js"
+import { ablateBlockSize, ablateSteps, ablateThreshold } from "./ablate.js"
 import { EvaluationProgress } from "./progress.js"
 import { reproduceFigure } from "./reproduce-figure.js"
 import { scoringTools } from "./scoring-tools.js"
@@ -56,7 +57,7 @@ export async function reproduceCommand(name: Name, options: ReproduceCommandOpti
     throw new UserError("this is no run of recipes/smollm2-sees: it has no questions.jsonl", { where: options.run })
   const out = resolve(options.out ?? join("runs", `reproduce-${name}${scale === "small" ? "-small" : ""}`))
   makeFolder(out)
-  const command = commandOf(program)
+  const command = typedCommand(program)
   const paper = isTable(name) ? PAPER_TABLES[name] : name === "figure4" ? figure4 : figure5
   const content: ReproducedPage = { paper, command }
   const small = scale === "small" || run !== undefined

@@ -20,7 +20,7 @@ import { type DecodingFlags, decodingOptions } from "../answer/generate.js"
 import type { LikelihoodFlags } from "../commands/likelihood.js"
 import { downloadObserver } from "../open-model.js"
 import { interruptible } from "../process/interrupt.js"
-import { shellWord } from "../shell.js"
+import { typedCommand } from "../shell.js"
 import { formatTable } from "../ui/table.js"
 import { boundOf } from "./likelihood.js"
 import { EvaluationProgress } from "./progress.js"
@@ -72,7 +72,7 @@ export async function evaluateCommand(model: string | undefined, options: Evalua
     const progress = new EvaluationProgress()
     try {
       const subject = await subjectOf(model, options, signal, (reason, seconds) => progress.waiting(reason, seconds))
-      const command = [program, ...process.argv.slice(2).map(shellWord)].join(" ")
+      const command = typedCommand(program)
       const decoding = decodingOptions(options)
       const mode = paradigms().find(({ name }) => name === decoding.mode)
       const warning = mode && modeWarning({ paradigm: mode, trainedIn: subject.paradigm })
@@ -97,12 +97,12 @@ export async function evaluateCommand(model: string | undefined, options: Evalua
 
 export async function mergeCommand(
   folders: string[],
-  options: { out: string; partial?: boolean; bertscore?: string },
+  options: { out: string; partial?: boolean; bertscore?: string; program: string },
 ): Promise<void> {
   const out = resolve(options.out)
-  const { partial = false, bertscore } = options
+  const { partial = false, bertscore, program } = options
   await interruptible(async (signal) => {
-    await mergeRuns(folders, out, { partial })
+    await mergeRuns(folders, out, { partial, command: typedCommand(program) })
     printScored(await rescore(out, { out, partial, signal, tools: scoringTools(bertscore, signal) }))
   })
 }

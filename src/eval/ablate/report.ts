@@ -4,8 +4,8 @@ import { cpus } from "node:os"
 import { join, relative } from "node:path"
 import { writeFileAtomic, writeJson } from "../../checkpoint/files.js"
 import { counted } from "../../readable.js"
-import { type Html, html, page, preformatted, section } from "../../report/html.js"
-import { percent } from "../../report/numbers.js"
+import { commandLines, type Html, html, page, section } from "../../report/html.js"
+import { grouped, percent } from "../../report/numbers.js"
 import { type SampleView, sampleView } from "../../report/sample-view.js"
 import { type Series, xyChart } from "../../report/svg.js"
 import { escapeMarkdown, type Table, tableHtml, tableMarkdown } from "../../report/tables.js"
@@ -89,7 +89,7 @@ export function tableOf({ plan, results, concurrent }: TableInput): Table {
     rows: results.map(({ variant, measured }) => [
       ...variant.cells,
       ...scores.map(([key]) => scoreCell(measured.scores[key])),
-      measured.tokensPerSecond.toFixed(1),
+      grouped(measured.tokensPerSecond, 1),
       measured.forwardsPerToken.toFixed(2),
       (measured.tokens / Math.max(1, measured.documents)).toFixed(1),
       percent(measured.ended),
@@ -135,9 +135,11 @@ export function chartsOf(results: TableInput["results"]): Html[] {
   )
 }
 
-/** Names of tasks stay as they are. */
-const titleOf = (key: string, { title, metric }: MeasuredScore): string =>
-  key === metric ? `${title[0].toUpperCase()}${title.slice(1)}` : title
+/** Names of tasks and metrics stay as they are; a metric that has no title says little without its task's. */
+const titleOf = (key: string, { title, metric, task }: MeasuredScore): string => {
+  if (key !== metric) return title
+  return title === metric ? `${task}, ${title}` : `${title[0].toUpperCase()}${title.slice(1)}`
+}
 
 function curves(results: TableInput["results"], key: string, speed: keyof typeof SPEEDS): Series[] {
   return [...new Set(results.map(({ variant }) => variant.curve))].map((curve) => {
@@ -165,7 +167,7 @@ function htmlReport(input: ReportInput, samples: readonly SampleView[]): string 
     charts.length > 0 &&
       section("Quality against speed", html`<p>${shown}</p>`, html`<div class="charts">${charts}</div>`),
     section("Samples", samples.map(sampleView)),
-    section("How to make this report again", preformatted(command)),
+    section("How to make this report again", commandLines(command)),
   )
 }
 

@@ -11,6 +11,8 @@ import { writeSmallTower } from "../../../test/support/small-towers.js"
 import { type SmallData, smallTraining, writeSmallVlm } from "../../../test/support/small-vlm.js"
 import type { UserError } from "../../errors.js"
 import { loadSession } from "../../generate/session.js"
+import { html } from "../../report/html.js"
+import { tableHtml } from "../../report/tables.js"
 import { writeTaskFile } from "../own-task/task-file.js"
 import { findResults } from "../reproduce/found-results.js"
 import { readAblation } from "../reproduce/read-ablation.js"
@@ -19,7 +21,7 @@ import { closeTasks, type OpenTask, openTasks } from "../run/open-tasks.js"
 import { planBlockSizes, requireTrainable } from "./block-sizes.js"
 import { planThresholds } from "./decodings.js"
 import { questionsTask } from "./questions-task.js"
-import { tableOf, writeReport } from "./report.js"
+import { chartsOf, tableOf, writeReport } from "./report.js"
 import { type Observer, type Result, runAblation } from "./run.js"
 
 const root = mkdtempSync(join(tmpdir(), "ablate-"))
@@ -167,6 +169,17 @@ describe("block sizes", () => {
     const read = tableOf(readAblation(join(out, "report.json")))
     expect(read.rows).toEqual(tableOf(input).rows)
     expect(rows[0].decoding).toEqual({ blockSize: 2, steps: 2, maxTokens: 6 })
+    const score = {
+      ...{ task: "chartqa", metric: "relaxed_overall", title: "relaxed_overall" },
+      scale: 100,
+      documents: 5,
+    }
+    const scored = results.map(({ variant, measured }, i) => ({
+      variant,
+      measured: { ...measured, tokensPerSecond: 1 + i, scores: { relaxed_overall: { ...score, value: 0.5 } } },
+    }))
+    expect(html`${chartsOf(scored)}`.text).toContain("chartqa, relaxed_overall against tokens per second")
+    expect(tableHtml(tableOf({ ...input, results: scored })).text).toContain("relaxed_<wbr>overall (%)")
   })
 })
 

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { comparisonReport } from "../report/comparison-report.js"
 import { compareRuns } from "./compare.js"
 import { pNote } from "./printed.js"
 
@@ -46,6 +47,34 @@ describe("two runs", () => {
     expect(paired.certainty!.interval.high).toBeLessThan(0.18)
   })
 
+  it("of a task scored by likelihood show what could be chosen", async () => {
+    const doc = { question: "Which?", choices: { text: ["a yen", "a pound"], label: ["1", "2"] }, answerKey: "2" }
+    const sample = (chosen: number, more: object) => [
+      {
+        doc_id: 0,
+        doc,
+        target: "1",
+        resps: [[[" a yen", " a pound"][chosen]]],
+        acc: chosen,
+        acc_norm: chosen,
+        ...more,
+      },
+    ]
+    const a = run("a", "arc_easy", sample(0, { log_likelihoods: [-1, -2] }))
+    const b = run("b", "arc_easy", sample(1, {}))
+    const comparison = await compareRuns([a, b])
+    expect(comparison.tasks[0].samples[0]).toMatchObject({
+      choices: [
+        { text: "a yen", isRight: false },
+        { text: "a pound", isRight: true },
+      ],
+      logLikelihoods: [[-1, -2], undefined],
+    })
+    const page = comparisonReport(comparison, "").replace(/<[^>]*>/g, "|")
+    expect(page).toMatch(/\|choice\|+log-likelihood, a\|/)
+    expect(page).toMatch(/\|a\|+a yen\|+−1\.00\|[\s|]+b, right\|+a pound\|+−2\.00\|/)
+  })
+
   it("of lmms-eval may have numbers that are none of JSON's", async () => {
     const sample = (pred: string) =>
       `{"doc_id": 0, "doc": {"id": "validation_Math_1", "question": "NaN or \\"Infinity\\"?"}, "target": "inf", "mmmu_acc": {"subdomain": "Math", "question_type": "open", "answer": "inf", "parsed_pred": [${pred}]}}\n`
@@ -65,7 +94,8 @@ describe("two runs", () => {
     const b = run("b", "ai2d", ai2d(of(30, () => true)))
     const [{ documents, metrics }] = (await compareRuns([a, b])).tasks
     expect(documents).toEqual({ common: 30, first: 50, second: 30 })
-    expect(metrics[0]).toMatchObject({ difference: 0, certainty: { interval: { low: 0, high: 0 } }, mcnemar: { p: 1 } })
+    expect(metrics[0]).toMatchObject({ difference: 0, mcnemar: { p: 1 } })
+    expect(metrics[0].certainty).toBeUndefined()
   })
 
   it("that answered pairs of questions are compared pair by pair", async () => {
@@ -98,7 +128,8 @@ describe("two runs", () => {
     // Half a pair is neither right nor wrong.
     expect(paired.mcnemar).toBeUndefined()
     expect(pNote(comparison)).toMatch(/groups of documents, .* can be partly right in mme: mme_cognition_score\)/)
-    expect(paired.certainty).toMatchObject({ method: "half samples", interval: { low: 150, high: 150 } })
+    // Whichever pairs are drawn differ alike: that tells nothing of other ones.
+    expect(paired.certainty).toBeUndefined()
   })
 })
 

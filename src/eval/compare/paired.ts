@@ -1,7 +1,7 @@
 /** Two runs by one metric, over the documents that both answered. */
 
 import { UserError } from "../../errors.js"
-import { clusteredMean, gathered, scoreOf } from "../results/estimate.js"
+import { clusteredMean, gathered, hasWidth, scoreOf } from "../results/estimate.js"
 import type { MetricValues } from "../results/metric-values.js"
 import type { Certainty } from "../results/task-result.js"
 import { type McNemar, mcnemar } from "../statistics/mcnemar.js"
@@ -48,7 +48,7 @@ export async function paired(
     const test = mcnemarOf(first, second)
     return {
       ...{ ...about, first: a, second: b, difference: b - a },
-      ...(certainty && { certainty }),
+      ...(hasWidth(certainty) && { certainty }),
       ...(test && { mcnemar: test }),
     }
   } catch (error) {

@@ -81,7 +81,7 @@ export class OwnQuestions {
         return pictures()
       },
       ...(conversation && { messages: conversation.messages }),
-      ...(this.#byLikelihood && { choices: choices.map((choice) => (/\s$/.test(context) ? choice : ` ${choice}`)) }),
+      ...(this.byLikelihood && { choices: choices.map((choice) => (/\s$/.test(context) ? choice : ` ${choice}`)) }),
       ...(isPlain && { plain: true }),
     }
   }
@@ -90,6 +90,11 @@ export class OwnQuestions {
   target(doc: Doc): string | string[] {
     const references = this.references(doc)
     return references.length === 1 ? references[0] : references
+  }
+
+  /** Which choice is right, of those that are scored by likelihood. */
+  right(doc: Doc): number {
+    return this.#right(this.view(doc))
   }
 
   /** What is right; any of them. */
@@ -118,7 +123,7 @@ export class OwnQuestions {
   count(doc: Doc, answered: Answered): Counted {
     const view = this.view(doc)
     const choices = this.#choices(view)
-    const scores: Record<string, number> = this.#byLikelihood
+    const scores: Record<string, number> = this.byLikelihood
       ? chosenByLikelihood(answered, choices, this.#right(view))
       : {}
     const text = this.extract(answered.text, choices)
@@ -132,11 +137,11 @@ export class OwnQuestions {
         ...Object.fromEntries(Object.entries(scores).map(([name, score]) => [name, value(score)])),
         ...Object.fromEntries(this.#judged.map(({ name }) => [name, judged])),
       },
-      unread: text === undefined && !this.#byLikelihood,
+      unread: text === undefined && !this.byLikelihood,
     }
   }
 
-  get #byLikelihood(): boolean {
+  get byLikelihood(): boolean {
     return this.content.score.includes(LIKELIHOOD)
   }
 

@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
 import { UserError } from "../../errors.js"
 import { openDocuments } from "../documents/documents.js"
+import { choicesOf } from "../results/choices.js"
 import { survey } from "../run/survey.js"
 import type { Doc } from "../task/task.js"
 import { type FileTask, isTaskFile, readTaskFile } from "./task-file.js"
@@ -168,6 +169,7 @@ describe("a task of one's own", () => {
     expect(task.ask(doc)).toEqual({ context: "Is it?", pictures: [], choices: [" maybe so", " no"], plain: true })
     const likelihoods = [-4, -3].map((logLikelihood) => ({ logLikelihood, tokens: 1, bytes: 1 }))
     expect(task.count(doc, { text: "no", likelihoods }, {}).values).toEqual({ acc: 1, acc_norm: 0, exact: 1 })
+    expect(choicesOf(task, doc)?.map(({ isRight }) => isRight)).toEqual([false, true])
     expect(task.metrics.map(({ name }) => name)).toEqual(["acc", "acc_norm", "exact"])
   })
 

@@ -75,6 +75,7 @@ function fileTask(content: TaskFileContent, file: string): FileTask {
     whole: keepsLines(content.answer),
     ask: (doc) => own.ask(doc),
     target: (doc) => own.target(doc),
+    ...(own.byLikelihood && { right: (doc: Doc) => own.right(doc) }),
     count: (doc, answered) => own.count(doc, answered),
     metrics: own.metrics,
     ...(content.format === "llava" && { expand: questionsOfRows }),

@@ -1,12 +1,13 @@
 /** Several runs beside each other, as a page that needs no other file. */
 
 import { writeFileAtomic } from "../../checkpoint/files.js"
-import { type Content, type Html, html, page, preformatted, section, table } from "../../report/html.js"
+import { type Content, commandLines, type Html, html, page, section, table } from "../../report/html.js"
 import { whole } from "../../report/numbers.js"
 import { sampleView } from "../../report/sample-view.js"
 import type { Comparison } from "../compare/compare.js"
 import { differenceText, intervalOf, isSure, pNote, pText } from "../compare/printed.js"
 import { scoreText } from "../results/printed.js"
+import { choiceTable } from "./choice-table.js"
 import { taskCell } from "./task-tables.js"
 
 export async function writeComparisonReport(path: string, comparison: Comparison, command = ""): Promise<void> {
@@ -26,7 +27,7 @@ export function comparisonReport(comparison: Comparison, command: string): strin
       samples.length > 0 &&
         section(
           `Where ${other.name} differs`,
-          samples.map(({ title, index, input, target, answers }) =>
+          samples.map(({ title, index, input, target, answers, choices, logLikelihoods }) =>
             sampleView({
               question: input.length > 500 ? `${input.slice(0, 500)} …` : input,
               about: `${title}, document ${index}`,
@@ -35,6 +36,16 @@ export function comparisonReport(comparison: Comparison, command: string): strin
                 { of: other.name, text: answers[1] },
                 { of: "right", text: target },
               ],
+              choices:
+                choices &&
+                choiceTable(
+                  choices,
+                  [first, other].map(({ name: of }, i) => ({
+                    of,
+                    answer: answers[i],
+                    logLikelihoods: logLikelihoods?.[i],
+                  })),
+                ),
             }),
           ),
         ),
@@ -46,7 +57,7 @@ export function comparisonReport(comparison: Comparison, command: string): strin
     note !== undefined && html`<p class="soft">${note[0].toUpperCase() + note.slice(1)}.</p>`,
     left.length > 0 && html`<p class="soft">Not in all runs, and left out: ${left.join(", ")}.</p>`,
     pages,
-    command !== "" && section("How to make this again", preformatted(command)),
+    command !== "" && section("How to make this again", commandLines(command)),
   )
 }
 

@@ -9,6 +9,7 @@ import { scoreRun } from "../results/score-run.js"
 import type { RunRecord } from "../run/run-record.js"
 import { ai2d } from "../tasks/ai2d.js"
 import { mme } from "../tasks/mme.js"
+import { arcEasy } from "../tasks/text/arc.js"
 import { comparisonReport } from "./comparison-report.js"
 
 let out: string
@@ -56,11 +57,50 @@ it("shows scores, parts, speed and wrong answers on a page that is safe and need
   expect(page).toContain("prefers-color-scheme: dark")
 })
 
+it("of tasks scored by likelihood shows what could be chosen, and nothing twice", async () => {
+  const doc = {
+    question: "What is it?",
+    choices: { text: ["yen banknote", "coin"], label: ["A", "B"] },
+    answerKey: "B",
+  }
+  const answer = (index: number, raw: string) => ({
+    ...{ ...keptAnswer(index, raw.trim()), raw },
+    likelihoods: [-3.456, -7].map((logLikelihood) => ({ logLikelihood, tokens: 1, bytes: 1 })),
+  })
+  const answers = new Map([
+    [0, answer(0, " yen banknote")],
+    [1, { ...answer(1, ""), failed: "the prompt is too long" }],
+  ])
+  const answered = [{ task: arcEasy, documents: documentsOf([doc, doc]), answers, record: record("arc_easy", 2) }]
+  const { files } = await scoreRun(run, answered, { out })
+  const page = readFileSync(files.at(-1)!, "utf8").replace(/<[^>]*>/g, "|")
+  expect(page).toMatch(
+    /\|choice\|+log-likelihood\|[\s|]+answered\|+yen banknote\|+−3\.46\|[\s|]+right\|+coin\|+−7\.00\|/,
+  )
+  expect(page).toMatch(/\|failed\|+the prompt is too long\|/)
+  expect(page).not.toMatch(/\|read\|/)
+  const [samples] = files.filter((file) => file.endsWith("arc_easy.jsonl"))
+  expect(JSON.parse(readFileSync(samples, "utf8").split("\n")[0]).log_likelihoods).toEqual([-3.456, -7])
+})
+
 it("says why a score is missing", async () => {
   const docs = [{ question_id: "a", category: "code_reasoning", question: "?", answer: "Yes", image: null }]
   const answered = [{ task: mme, documents: documentsOf(docs), answers: answersOf(["Yes"]), record: record("mme", 1) }]
   const { files } = await scoreRun(run, answered, { out })
   expect(readFileSync(files.at(-1)!, "utf8")).toContain("one question was answered, not two")
+})
+
+it("says of how many documents answers were not read, where the metric beside it is about fewer", async () => {
+  const pair = (category: string) =>
+    ["Yes", "No"].map((answer) => ({ question_id: category, category, question: "?", answer, image: null }))
+  const docs = [...pair("existence"), ...pair("code_reasoning")]
+  const answers = answersOf(["Yes", "hm", "hm", "hm"]).set(0, { ...keptAnswer(0, "Yes"), tokens: 5000, seconds: 1 })
+  const answered = [{ task: mme, documents: documentsOf(docs), answers, record: record("mme", 4) }]
+  const { files } = await scoreRun(run, answered, { out })
+  const page = readFileSync(files.at(-1)!, "utf8")
+  expect(page).toContain('<td class="number">2</td><td class="number">3 of 4</td>')
+  expect(page).toContain('<td class="number">5,006</td>')
+  expect(page).toContain('<td class="number">2,002.4</td>')
 })
 
 it("shows runs beside each other, with what is sure", () => {

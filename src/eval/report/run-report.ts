@@ -3,7 +3,7 @@
 import { join } from "node:path"
 import { writeFileAtomic } from "../../checkpoint/files.js"
 import { counted, modelTitle } from "../../readable.js"
-import { type Content, html, page, preformatted, section } from "../../report/html.js"
+import { type Content, commandLines, html, page, section } from "../../report/html.js"
 import { notesOf } from "../results/printed.js"
 import type { ScoredRun } from "../results/scored-run.js"
 import type { RunRecord } from "../run/run-record.js"
@@ -34,7 +34,7 @@ async function runReport({ run, tasks }: ScoredRun): Promise<string> {
     section(
       "Scores",
       scoreTable(results),
-      html`<p class="soft">As the paper prints them: shares in percent, MME's points. Intervals of shares are Wilson's, of other plain means the normal ones; where documents belong together, or a score is no plain mean, they are by drawing documents anew, those that belong together as one.</p>`,
+      html`<p class="soft">As the paper prints them: shares in percent, MME's points. Intervals of shares are Wilson's, of other plain means the normal ones; where documents belong together, or a score is no plain mean, they are by drawing documents anew, those that belong together as one. Where all drawn score the same, or there are too few to draw from, there is none.</p>`,
       notes.length > 0 && html`<ul>${notes.map((note) => html`<li>${note}</li>`)}</ul>`,
     ),
     parts.length > 0 && section("Parts", parts),
@@ -45,7 +45,7 @@ async function runReport({ run, tasks }: ScoredRun): Promise<string> {
     ),
     wrong.length > 0 &&
       section("Answers to look at", html`<p>What could not be read comes first, then what is wrong.</p>`, wrong),
-    run.command !== "" && section("How to make this again", preformatted(run.command)),
+    run.command !== "" && section("How to make this again", commandLines(run.command)),
   )
 }
 

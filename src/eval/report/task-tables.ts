@@ -2,7 +2,7 @@
 
 import { counted, formatDuration } from "../../readable.js"
 import { type Content, details, type Html, html, table } from "../../report/html.js"
-import { whole } from "../../report/numbers.js"
+import { grouped, whole } from "../../report/numbers.js"
 import { intervalText, scoreText } from "../results/printed.js"
 import type { MetricResult, TaskResult } from "../results/task-result.js"
 
@@ -29,10 +29,12 @@ export function scoreTable(tasks: readonly TaskResult[]): Html {
 export const taskCell = (title: string, metric: string, isFirst: boolean): Html =>
   isFirst ? html`${title}<br><small>${metric}</small>` : html`<small>${metric}</small>`
 
-function unreadText({ unread, failed, unscored }: TaskResult): string {
+/** Of all documents of the task: how many those are is said where its first metric is about some of them only. */
+function unreadText({ unread, failed, unscored, documents: { effective }, metrics }: TaskResult): string {
   const others = Object.entries({ failed, "left out": unscored }).filter(([, { count }]) => count > 0)
   if (unread.count + others.length === 0) return "–"
-  return [`${unread.count}`, ...others.map(([what, { count }]) => `${count} ${what}`)].join(" + ")
+  const of = metrics.find(({ value }) => value !== null)?.documents === effective ? "" : ` of ${effective}`
+  return [`${unread.count}${of}`, ...others.map(([what, { count }]) => `${count} ${what}`)].join(" + ")
 }
 
 /** What has no value, and why; each sentence once. */
@@ -53,7 +55,7 @@ export function speedTable(tasks: readonly TaskResult[]): Html {
     whole(documents.effective),
     whole(speed.tokens),
     formatDuration(speed.seconds),
-    speed.tokensPerSecond.toFixed(1),
+    grouped(speed.tokensPerSecond, 1),
     speed.forwardsPerToken?.toFixed(2) ?? "–",
     (100 * speed.ended).toFixed(0),
   ])

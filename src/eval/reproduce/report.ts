@@ -2,7 +2,7 @@
 
 import { writeFileAtomic } from "../../checkpoint/files.js"
 import { counted } from "../../readable.js"
-import { type Content, type Html, html, page, preformatted, section, table } from "../../report/html.js"
+import { type Content, commandLines, type Html, html, page, section, table } from "../../report/html.js"
 import { tableHtml } from "../../report/tables.js"
 import { chartsOf, notesIn, tableOf } from "../ablate/report.js"
 import type { ClaimHere } from "./figure-claims.js"
@@ -52,7 +52,7 @@ export function reproducedPage({ paper, filled, small, ablation, figure, command
         html`<p class="soft">Of the models that are here, the first stands for DiffusionVL and the second for LLaDA-V. Numbers are compared as they stand: mind the standard errors.</p>`,
       ),
     figure && section("Measured here", figureContent(figure, command)),
-    section("How to make this again", preformatted(command)),
+    section("How to make this again", commandLines(command)),
   )
 }
 
@@ -73,7 +73,7 @@ function ablationContent({ text, found }: NonNullable<ReproducedPage["ablation"]
     notesIn(found.results).map((note) => html`<p class="soft">${note}</p>`),
     charts.length > 0 &&
       html`<p class="soft">Bars are one standard error over ${counted(found.results[0].measured.documents, "question")}.</p><div class="charts">${charts}</div>`,
-    found.command !== command && [html`<p class="soft">Measured by</p>`, preformatted(found.command)],
+    found.command !== command && [html`<p class="soft">Measured by</p>`, commandLines(found.command)],
   ]
 }
 
@@ -100,7 +100,7 @@ function rowsTable({ head, rows }: { head: readonly string[]; rows: readonly Tab
   return table(
     head.map((title) => ({ title, number: !isText(title) })),
     rows.map(({ kind, cells }) =>
-      head
+      (kind === "group" ? head.slice(0, 1) : head)
         .map((_, i) => cells[i] ?? { text: "" })
         .map(({ text, interval }, i): Content => {
           const isNumber = kind === "own" && text !== "not run" && !isText(head[i])

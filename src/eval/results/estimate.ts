@@ -2,6 +2,7 @@
 
 import { randomFrom } from "../../data/prng.js"
 import { UserError } from "../../errors.js"
+import { counted } from "../../readable.js"
 import { normalInterval, wilson } from "../statistics/intervals.js"
 import { bootstrap, halfSamples, type ResamplingOptions } from "../statistics/resampling.js"
 import { mean, standardError } from "../task/standard-error.js"
@@ -33,12 +34,12 @@ export async function estimate(of: MetricValues, options: EstimateOptions): Prom
     if (value === null) return { ...about, value, parts: [] }
     const numbers = of.numbers
     const error = numbers ? standardError(numbers) : null
-    const certainty = certaintyOf(of, value, numbers, options)
+    const certainty = certaintyOf(of, value, options)
     return {
       ...about,
       value,
       ...(error !== null && { standardError: error }),
-      ...(certainty && { certainty }),
+      ...(hasWidth(certainty) ? { certainty } : { noInterval: whyNone(of, certainty) }),
       parts: of.parts(drawsOfItsOwn(options.compat)) ?? options.partsOf(of),
     }
   } catch (error) {
@@ -47,13 +48,20 @@ export async function estimate(of: MetricValues, options: EstimateOptions): Prom
   }
 }
 
-function certaintyOf(
-  of: MetricValues,
-  value: number,
-  numbers: readonly number[] | undefined,
-  options: EstimateOptions,
-): Certainty | undefined {
-  const { clusters } = of
+/** Draws that all score the same say nothing of other documents: an interval without width would look like certainty. */
+export const hasWidth = (certainty: Certainty | undefined): certainty is Certainty => {
+  if (!certainty) return false
+  const { low, high } = certainty.interval
+  return high - low > 1e-12 * Math.max(Math.abs(low), Math.abs(high))
+}
+
+function whyNone({ clusters, values }: MetricValues, certainty: Certainty | undefined): string {
+  const many = counted(clusters.length, clusters.length < values.length ? "group" : "document")
+  return certainty ? `${many}: whichever are drawn score the same` : `${many}: too few to draw from`
+}
+
+function certaintyOf(of: MetricValues, value: number, options: EstimateOptions): Certainty | undefined {
+  const { clusters, counts: numbers } = of
   if (!numbers) {
     const compat = drawsOfItsOwn(options.compat)
     return halfSamples(clusters.length, value, (drawn) => scoreOf(of, gathered(clusters, drawn), compat), options)

@@ -36,6 +36,12 @@ export class MetricValues {
     return this.metric.number && this.#prepared.map((value) => this.metric.number!(value))
   }
 
+  /** Where the score is a plain share: of which numbers, 1 for what is right; else as `numbers`. */
+  get counts(): number[] | undefined {
+    const { isRight } = this.metric
+    return this.numbers ?? (isRight && this.#prepared.map((value) => Number(isRight(value))))
+  }
+
   /**
    * @param positions of values, ascending @default all
    * @throws UserError when they cannot be put together

@@ -2,7 +2,7 @@
 
 import { UserError } from "../../errors.js"
 import { closeTasks, EXAMPLES, type OpenTask, type OpenTasksOptions, openTasks, tryTask } from "../run/open-tasks.js"
-import { answersOf, readRun, type TaskRecord } from "../run/run-record.js"
+import { answersOf, commandsOf, readRun, type TaskRecord } from "../run/run-record.js"
 import { askedHash } from "../run/survey.js"
 import { type AnsweredTask, type ScoreRunOptions, scoreRun } from "./score-run.js"
 import type { ScoredRun } from "./scored-run.js"
@@ -10,15 +10,20 @@ import type { ScoredRun } from "./scored-run.js"
 export interface RescoreOptions extends ScoreRunOptions, Pick<OpenTasksOptions, "download"> {
   /** The authors' draws and oddities in the scores. @default as the run was */
   compat?: boolean
+  /** What was typed, for the page: it stands behind the run's command. */
+  command?: string
 }
 
 /**
  * @param folder what `evaluate` wrote
  * @throws UserError when it is no such folder, the documents are others now, or there is no answer to one of them
  */
-export async function rescore(folder: string, { compat, download, ...options }: RescoreOptions): Promise<ScoredRun> {
+export async function rescore(
+  folder: string,
+  { compat, command, download, ...options }: RescoreOptions,
+): Promise<ScoredRun> {
   const record = readRun(folder)
-  const run = { ...record, compat: compat ?? record.compat }
+  const run = { ...record, compat: compat ?? record.compat, command: commandsOf(record.command, command) }
   const data = new Map(
     record.tasks.flatMap(({ task, data, examples }): [string, string][] => [
       ...(data === undefined ? [] : [[task, data] as [string, string]]),

@@ -1,8 +1,12 @@
-import { expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
+import { scoringCases } from "../../../test/authors-scores/documents.js"
 import { answersOf, documentsOf, keptAnswer, mmstarDocs } from "../../../test/support/documents.js"
+import { wilson } from "../statistics/intervals.js"
 import { pythonRandom } from "../task/python-random.js"
+import { filteredAnswer } from "../task/sample-record.js"
 import { ai2d } from "../tasks/ai2d.js"
 import { chartqa } from "../tasks/chartqa.js"
+import { findTasks } from "../tasks/index.js"
 import { mme } from "../tasks/mme.js"
 import { mmmuVal } from "../tasks/mmmu_val.js"
 import { mmstar } from "../tasks/mmstar.js"
@@ -15,11 +19,14 @@ const right = (count: number): string[] => Array.from({ length: count }, (_, i) 
 it("counts, puts together, and says how sure it is", async () => {
   const texts = right(60).map((text, i) => (i % 3 === 0 ? "C" : text))
   const result = await scoreTask(mmstar, documentsOf(mmstarDocs(60)), answersOf(texts))
+  const mixed = right(60).map((text, i) => (i % 4 === 0 ? "C" : text))
+  const scattered = await scoreTask(mmstar, documentsOf(mmstarDocs(60)), answersOf(mixed))
+  expect(scattered.metrics.at(-1)!.certainty?.method).toBe("half samples")
   const average = result.metrics.find(({ name }) => name === "average")!
   // Everything of a part is wrong, everything of the two others right.
   expect(average.value).toBeCloseTo(2 / 3)
   expect(average.standardError).toBeUndefined()
-  expect(average.certainty?.method).toBe("half samples")
+  expect(average).toMatchObject({ noInterval: "60 documents: whichever are drawn score the same" })
   expect(average.parts.map(({ score }) => score)).toEqual(expect.arrayContaining([0, 1]))
   expect(result.documents).toEqual({ original: 60, effective: 60 })
   expect(result.speed).toEqual({ tokens: 120, seconds: 30, tokensPerSecond: 4, forwardsPerToken: 0.5, ended: 1 })
@@ -36,6 +43,35 @@ it("has lmms-eval's standard error of means, and an interval that stays within 0
   const [overall] = result.metrics
   expect(overall).toMatchObject({ value: 1, standardError: 0, certainty: { interval: { high: 1 } } })
   expect(overall.certainty!.interval.low).toBeCloseTo(0.722467, 5)
+})
+
+describe("shares of what is right, which lmms-eval has no standard error of", () => {
+  it.each(["muirbench", "mmmu_val", "mmmu_pro_standard", "mmmu_pro_vision", "seedbench"])(
+    "%s: Wilson's interval, as wide as its documents are few",
+    async (name) => {
+      const [task] = findTasks([name])
+      const docs = scoringCases(name, 24).map(({ doc }) => doc)
+      const result = await scoreTask(task, documentsOf(docs), answersOf(docs.map(() => "?!")))
+      const overall = result.metrics.find(({ documents }) => documents === docs.length)!
+      expect(overall.value).toBe(0)
+      expect(overall.certainty).toMatchObject({ method: "mean", interval: wilson(0, docs.length) })
+      expect(overall.noInterval).toBeUndefined()
+      expect(overall.standardError).toBeUndefined()
+    },
+  )
+
+  it("say of each answer what their score counts", async () => {
+    for (const name of ["muirbench", "mmmu_val", "mmmu_pro_standard", "mmmu_pro_vision", "seedbench"]) {
+      const [task] = findTasks([name])
+      const cases = scoringCases(name, 60)
+      const metric = task.metrics.at(-1)!
+      const values = cases.map(
+        ({ doc, answer }) => task.count(doc, filteredAnswer(task, answer, doc), {}).values[metric.name],
+      )
+      const share = values.filter((value) => metric.isRight!(value)).length / values.length
+      expect(metric.aggregate(values, {})).toBeCloseTo(share, 4)
+    }
+  })
 })
 
 it("does not read pictures", async () => {
@@ -91,7 +127,10 @@ it("says what cannot be put together, and still scores the rest", async () => {
   const docs = [...[0, 1, 2, 3, 4, 5].flatMap((id) => pair("existence", id)), ...pair("code_reasoning", 0)].slice(0, 13)
   const result = await scoreTask(mme, documentsOf(docs), answersOf(docs.map(({ answer }) => answer)))
   const [perception, cognition] = result.metrics
-  expect(perception).toMatchObject({ value: 200, clusters: 6, certainty: { interval: { low: 200, high: 200 } } })
+  expect(perception).toMatchObject({
+    ...{ value: 200, clusters: 6, noInterval: "6 groups: whichever are drawn score the same" },
+  })
+  expect(perception.certainty).toBeUndefined()
   expect(cognition.value).toBeNull()
   expect(cognition.problem).toMatch(/one question was answered/)
 })

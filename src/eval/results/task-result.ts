@@ -25,6 +25,8 @@ export interface MetricResult {
   /** Sample standard deviation over √n of metrics that are plain means; of others lmms-eval writes N/A. */
   standardError?: number
   certainty?: Certainty
+  /** Why there is no interval, where there is a value. */
+  noInterval?: string
   /** Why there is no value. */
   problem?: string
   /** Scores of parts of the documents, such as categories. */

@@ -5,6 +5,7 @@ import { mixSeeds } from "../../data/prng.js"
 import { UserError } from "../../errors.js"
 import type { Documents } from "../documents/documents.js"
 import type { Doc, DocPicture, Task } from "../task/task.js"
+import { type Choice, choicesOf } from "./choices.js"
 import { creditOf } from "./credit.js"
 import type { ScoredSample } from "./score-task.js"
 
@@ -18,6 +19,10 @@ export interface WrongAnswer {
   read?: string
   /** What is right, as the samples' file writes it. */
   target: string
+  /** Of tasks that are scored by likelihood. */
+  choices?: readonly Choice[]
+  /** Of each choice. */
+  logLikelihoods?: readonly number[]
   unread: boolean
   /** Why there is no answer. */
   failed?: string
@@ -57,12 +62,16 @@ export class WrongAnswers {
       const { index, doc, answer, counted, text } = sample
       const asked = askedOf(this.#task, await documents.read(index, { pictures: this.#task.pictures }))
       const read = readOf(counted.values) ?? text
+      const choices = choicesOf(this.#task, doc)
+      const { likelihoods } = answer
       shown.push({
         index,
         ...asked,
         answer: answer.raw,
-        ...(read !== answer.raw && { read }),
+        ...(read.trim() !== answer.raw.trim() && { read }),
         target: plainText(this.#task.target(doc)),
+        ...(choices && { choices }),
+        ...(likelihoods && { logLikelihoods: likelihoods.map(({ logLikelihood }) => logLikelihood) }),
         unread: counted.unread === true,
         ...(answer.failed !== undefined && { failed: answer.failed }),
       })

@@ -8,12 +8,22 @@ import { makeFolder } from "../../make-folder.js"
 import { readAnswerFile } from "../answer-file.js"
 import { isKeptAnswer, type KeptAnswer } from "./kept-answer.js"
 import { lockRun } from "./run-folder.js"
-import { ANSWERS_FOLDER, RUN_FILE, type RunRecord, readRun, type TaskRecord, writeRun } from "./run-record.js"
+import {
+  ANSWERS_FOLDER,
+  commandsOf,
+  RUN_FILE,
+  type RunRecord,
+  readRun,
+  type TaskRecord,
+  writeRun,
+} from "./run-record.js"
 import { isIn, selected } from "./selection.js"
 
 export interface MergeOptions {
   /** Answers may be missing. @default false: every document must have one */
   partial?: boolean
+  /** What was typed, for the record: it stands behind the shards' commands. */
+  command?: string
 }
 
 /**
@@ -23,7 +33,7 @@ export interface MergeOptions {
 export async function mergeRuns(
   folders: readonly string[],
   out: string,
-  { partial = false }: MergeOptions = {},
+  { partial = false, command }: MergeOptions = {},
 ): Promise<RunRecord> {
   const shards = folders.map((folder) => ({ folder, run: readRun(folder) }))
   const [first, ...others] = shards
@@ -44,7 +54,8 @@ export async function mergeRuns(
     const runs = shards.map(({ run }) => run)
     const ends = runs.map(({ ended }) => ended)
     const last = ends.every((end) => end !== undefined) ? ends.sort().at(-1) : undefined
-    const record = { ...whole, started: runs.map(({ started }) => started).sort()[0], ended: last }
+    const commands = commandsOf(...runs.map((run) => run.command), command)
+    const record = { ...whole, command: commands, started: runs.map(({ started }) => started).sort()[0], ended: last }
     await writeRun(out, record)
     return record
   } finally {

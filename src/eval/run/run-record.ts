@@ -50,7 +50,7 @@ export interface TaskRecord {
 export interface RunRecord {
   /** Of this file's form. */
   version: 1
-  /** What was typed. */
+  /** What was typed; several lines where several commands made it, such as of its shards. */
   command: string
   model: ModelRecord
   /** The authors' oddities are followed. */
@@ -68,6 +68,10 @@ export interface RunRecord {
   started: string
   ended?: string
 }
+
+/** What was typed, one command a line, each once. */
+export const commandsOf = (...commands: readonly (string | undefined)[]): string =>
+  [...new Set(commands.flatMap((command) => command?.split("\n") ?? []))].filter((command) => command !== "").join("\n")
 
 export const RUN_FILE = "run.json"
 export const ANSWERS_FOLDER = "answers"

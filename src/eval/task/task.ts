@@ -119,6 +119,8 @@ export interface TaskMetric {
   parts?(values: readonly unknown[], compat: Compat): readonly PartScore[]
   /** Of tasks whose score is the plain mean of numbers: the number of a value. They get a standard error. */
   number?(value: unknown): number
+  /** Of tasks whose score is the plain share of right answers, and has no standard error in lmms-eval: whether a value is right. */
+  isRight?(value: unknown): boolean
   /** What a score of 1 in the paper's tables is multiplied by. @default 100 */
   scale?: number
 }
@@ -149,6 +151,8 @@ export interface Task {
   shots?: number
   /** What is right, as samples' files write it. */
   target(doc: Doc): unknown
+  /** Which choice is right, from 0, of tasks that are scored by likelihood. @default the one that `target` is */
+  right?(doc: Doc): number
   /** What the filter makes of an answer. @default the answer */
   filtered?(answer: string, doc: Doc): string
   count(doc: Doc, answered: Answered, compat: Compat): Counted

@@ -63,6 +63,7 @@ export const mmmuVal: Task = {
     {
       name: "mmmu_acc",
       higherIsBetter: true,
+      isRight: (value) => isRight(value as MmmuValue),
       aggregate: (values) => subjectAccuracy(values as MmmuValue[], subjectOf, isRight),
       parts: (values) => subjectParts(values as MmmuValue[], subjectOf, isRight),
     },

@@ -48,6 +48,7 @@ export const muirbench: Task = {
     {
       name: "muirbench_score_overall",
       higherIsBetter: true,
+      isRight: (value) => isRight(value as MuirValue),
       aggregate: (values) => shareOf(values as MuirValue[], isRight),
       parts: (values) => sharesBy(values as MuirValue[], ({ task }) => task, isRight),
     },

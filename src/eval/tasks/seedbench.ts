@@ -14,10 +14,13 @@ interface SeedValue {
 
 const plain = (text: string): string => strip(text.toLowerCase())
 
+const isRight = ({ pred, answer }: SeedValue): boolean => plain(pred) === plain(answer)
+
 const metric = (name: string): TaskMetric => ({
   name,
   higherIsBetter: true,
-  aggregate: (values) => shareOf(values as SeedValue[], ({ pred, answer }) => plain(pred) === plain(answer)),
+  isRight: (value) => isRight(value as SeedValue),
+  aggregate: (values) => shareOf(values as SeedValue[], isRight),
 })
 
 export const seedbench: Task = {

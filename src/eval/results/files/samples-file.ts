@@ -8,6 +8,9 @@ import { sampleRecord } from "../../task/sample-record.js"
 import type { Doc, Task } from "../../task/task.js"
 import type { ScoredSample } from "../score-task.js"
 
+/** Of each choice, behind lmms-eval's keys. */
+export const LOG_LIKELIHOODS = "log_likelihoods"
+
 /** Characters that are written at once. */
 const PIECE = 1 << 18
 
@@ -35,6 +38,7 @@ export class SamplesFile {
     // Pictures are not recorded: what documents have in common is then not to be seen from them.
     const { clusterColumn } = this.task
     if (clusterColumn !== undefined && !(clusterColumn in (record.doc as Doc))) record.cluster = cluster
+    if (answer.likelihoods) record[LOG_LIKELIHOODS] = answer.likelihoods.map(({ logLikelihood }) => logLikelihood)
     this.#hash.update(`${record.doc_hash}${record.prompt_hash}${record.target_hash}`)
     const line = `${JSON.stringify(record)}\n`
     this.#lines.push(line)

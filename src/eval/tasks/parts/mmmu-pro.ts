@@ -26,6 +26,7 @@ const isRight = ({ answer, parsed_pred }: MmmuProValue): boolean => answer === p
 export const mmmuProAccuracy: TaskMetric = {
   name: "mmmu_acc",
   higherIsBetter: true,
+  isRight: (value) => isRight(value as MmmuProValue),
   aggregate: (values) => subjectAccuracy(values as MmmuProValue[], subjectOf, isRight),
   parts: (values) => subjectParts(values as MmmuProValue[], subjectOf, isRight),
 }

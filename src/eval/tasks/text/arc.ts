@@ -41,6 +41,7 @@ function arc(name: string, config: string, count: number): TextTask {
     },
     question,
     options: (doc) => choicesOf(doc).text,
+    right: rightOf,
     target: rightOf,
     count: (doc, answered) => ({ values: chosenByLikelihood(answered, choicesOf(doc).text, rightOf(doc)) }),
     metrics: [meanMetric("acc"), meanMetric("acc_norm")],

@@ -54,6 +54,7 @@ export const hellaswag = textTask({
   },
   question,
   options: endingsOf,
+  right: rightOf,
   target: rightOf,
   count: (doc, answered) => ({ values: chosenByLikelihood(answered, endingsOf(doc), rightOf(doc)) }),
   metrics: [meanMetric("acc"), meanMetric("acc_norm")],

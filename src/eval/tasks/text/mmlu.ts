@@ -65,6 +65,7 @@ export const mmlu = textTask({
   },
   question,
   options: () => LETTERS,
+  right: rightOf,
   target: (doc) => letter(rightOf(doc)),
   count: (doc, answered) => {
     const { acc } = chosenByLikelihood(answered, LETTERS, rightOf(doc))
