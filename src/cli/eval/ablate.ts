@@ -215,14 +215,14 @@ const shownIn = (progress: PartProgress): Observer => ({
   training(variant, event, left) {
     if (event.type === "step") {
       const { step, progress: done, loss, tokensPerSecond } = event.metrics
-      const detail = `step ${step} · loss ${loss.toFixed(3)} · ${formatCount(tokensPerSecond)} tokens/s`
-      progress.update(nameOf(variant), done, 1, detail, left)
+      const facts = [`step ${step}`, `loss ${loss.toFixed(3)}`, `${formatCount(tokensPerSecond)} tokens/s`]
+      progress.update(nameOf(variant), done, 1, facts, left)
     }
     if (event.type === "interrupted")
       progress.end(`stopped at step ${event.step}; the same command goes on from ${event.folder}`)
     if (event.type === "done") progress.end(`${nameOf(variant)} · trained in ${formatDuration(event.seconds)}`)
   },
   answered(variant, done, total, left) {
-    progress.update(variant.curve, done, total, `${done} of ${total} answers · ${variant.label}`, left)
+    progress.update(variant.curve, done, total, [`${done} of ${total} answers`, variant.label], left)
   },
 })
