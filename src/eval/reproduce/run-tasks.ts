@@ -41,7 +41,16 @@ export const runModel: RunModel = async (model, tasks, options) => {
   const subject = await localSubject(model, { compat, dtype, device, signal })
   const { blockSize } = subject
   const decoding = stepPerToken && blockSize !== undefined ? { blockSize, steps: blockSize } : undefined
-  const { record, tasks: answered } = await evaluate({ subject, tasks, out, compat, decoding, signal, ...others })
+  const { record, tasks: answered } = await evaluate({
+    subject,
+    tasks,
+    out,
+    compat,
+    decoding,
+    tools,
+    signal,
+    ...others,
+  })
   return scoreRun(
     record,
     answered.map(({ open, record, answers }) => ({ ...open, record, answers })),
