@@ -3,6 +3,8 @@
 import { Argument, type Command, Option } from "commander"
 import { collect, documentLimit, folderPath, programOf, wholeNumber } from "../options.js"
 
+const NAMES = ["table1", "table2", "table3", "table4", "figure4", "figure5"]
+
 export function register(program: Command): void {
   program
     .command("reproduce")
@@ -10,7 +12,8 @@ export function register(program: Command): void {
       "the paper's tables and figures: its numbers beside those of models that are here; goes on where it was stopped",
     )
     .addArgument(
-      new Argument("<what>", "which").choices(["table1", "table2", "table3", "table4", "figure4", "figure5"]),
+      // Whoever leaves it out is told this name.
+      new Argument(`<${NAMES.join("|")}>`, "of the paper").choices(NAMES),
     )
     .addOption(
       new Option("--scale <scale>", "paper: the paper's benchmarks; small: models and questions that fit two cores")

@@ -1,6 +1,6 @@
 /** Plans an ablation, shows it while it runs, and says where its report is. */
 
-import { relative, resolve } from "node:path"
+import { resolve } from "node:path"
 import { sweepPartials } from "../../checkpoint/files.js"
 import { lockFolder } from "../../checkpoint/lock.js"
 import { UserError } from "../../errors.js"
@@ -21,6 +21,7 @@ import { interruptible } from "../process/interrupt.js"
 import { shellWord } from "../shell.js"
 import { formatCount, formatDuration } from "../ui/format.js"
 import { PartProgress } from "../ui/parts.js"
+import { shownPath } from "../ui/path.js"
 import { type AskedOptions, answerTokens, openAsked } from "./asked-tasks.js"
 import { scoringTools } from "./scoring-tools.js"
 
@@ -175,7 +176,7 @@ async function ablate(options: AblateOptions, planOf: Planner): Promise<void> {
         write,
         command: commandOf(options.program),
       })
-      for (const path of files) process.stdout.write(`report   ${relative(".", path)}\n`)
+      for (const path of files) process.stdout.write(`report   ${shownPath(path)}\n`)
     } finally {
       closeTasks(tasks)
     }

@@ -1,6 +1,6 @@
 /** Runs an evaluation, shows it while it runs, and prints its scores. */
 
-import { basename, join, relative, resolve } from "node:path"
+import { basename, join, resolve } from "node:path"
 import { UserError } from "../../errors.js"
 import type { ReuseStatistics } from "../../eval/answerer/answerer.js"
 import { localSubject, remoteSubject, type Subject } from "../../eval/answerer/subject.js"
@@ -21,6 +21,7 @@ import type { LikelihoodFlags } from "../commands/likelihood.js"
 import { downloadObserver } from "../open-model.js"
 import { interruptible } from "../process/interrupt.js"
 import { shellWord } from "../shell.js"
+import { shownPath } from "../ui/path.js"
 import { formatTable } from "../ui/table.js"
 import { boundOf } from "./likelihood.js"
 import { EvaluationProgress } from "./progress.js"
@@ -112,7 +113,7 @@ export function printScored({ run, tasks, files }: ScoredRun, how: { retried?: b
   const results = tasks.map(({ result }) => result)
   process.stdout.write(`${runLine(run)}\n${markdownTable(results)}\n\n${formatTable(scoreRows(results))}\n`)
   for (const note of [...notesOf(results, how), ...problemsOf(results)]) process.stdout.write(`note: ${note}\n`)
-  for (const file of files) process.stdout.write(`written  ${relative(".", file)}\n`)
+  for (const file of files) process.stdout.write(`written  ${shownPath(file)}\n`)
   // A score of nothing but failures says nothing of the model; whoever runs this in a script has to know.
   if (results.every(({ failed, documents: { effective } }) => effective > 0 && failed.count === effective))
     process.exitCode = 1
