@@ -18,7 +18,7 @@ function named(error: unknown): never {
   const { message, where, fix = "" } = error
   throw new UserError(`the text encoder of BERTScore (--bertscore) cannot be had: ${message}`, {
     where,
-    fix: `${fix} Another one, such as a folder, is given by --bertscore or DIFFUSIONVL_BERTSCORE.`.trim(),
+    fix: `${fix.replace(/[^.]$/, "$&.")} Another one, such as a folder, is given by --bertscore or DIFFUSIONVL_BERTSCORE.`.trim(),
     cause: error,
   })
 }

@@ -7,22 +7,14 @@ import { isMetric, metricName, metricNames } from "../metrics.js"
 /** Scored by the model, not by the words of its answer. */
 export const LIKELIHOOD = "likelihood"
 
-const RULES = ["whole", "first line", "letter", "number", "yes or no"] as const
-
-const extraction = z.union(
-  [
-    z.enum(RULES),
-    z.strictObject({
-      regex: z.string().min(1),
-      /** Which of the places that match. */
-      which: z.enum(["first", "last"]).default("first"),
-    }),
-  ],
-  {
-    error: ({ input }) =>
-      typeof input === "string" ? `${shown(input)} is none of ${RULES.join(", ")}, and no regex: PATTERN` : undefined,
-  },
-)
+const extraction = z.union([
+  z.enum(["whole", "first line", "letter", "number", "yes or no"]),
+  z.strictObject({
+    regex: z.string().min(1),
+    /** Which of the places that match. */
+    which: z.enum(["first", "last"]).default("first"),
+  }),
+])
 
 const dataset = z.strictObject({
   dataset: z.string(),
