@@ -59,6 +59,16 @@ it("elsewhere a line says when it begins, one how long it takes, and one each mi
   expect(stream.text).not.toContain("looking")
 })
 
+it("what ends at once has no time left to tell", () => {
+  const stream = new PlainStream()
+  const progress = new EvaluationProgress({ stream, now: () => 0 })
+  const run = runOf("small", 2)
+  progress.begun(2, 2)
+  for (let i = 0; i < 2; i++) progress.answered(run, answer(0.1))
+  progress.end()
+  expect(stream.text).toMatch(/^small · 50 % · 1 of 2 · score.*\nsmall · 0\.0 s\n$/)
+})
+
 it("a long look at documents is told, and its line goes", () => {
   let time = 0
   const terminal = new Terminal(80)

@@ -120,8 +120,36 @@ describe("the paper's figures", () => {
     const noEncoder = await run(
       ...["figure5", "--models", model, ...GIVEN.slice(0, 2), "--device", "cpu", "--out", "no-encoder"],
     )
-    expect([noEncoder.code, noEncoder.out]).toEqual([0, expect.stringMatching(/not run: all: .*roberta-large/)])
+    expect([noEncoder.code, noEncoder.out]).toEqual([
+      0,
+      expect.stringMatching(/not run: all: .*roberta-large.*--bertscore/),
+    ])
     expect(existsSync(join(root, "no-encoder", "ablation"))).toBe(false)
+  })
+})
+
+describe("the paper's tables", () => {
+  it("ask nothing for captions without an encoder, and name the model that is asked", async () => {
+    const args = [
+      "table1",
+      "--models",
+      model,
+      "--data",
+      "detailcaps=captions.parquet",
+      "--limit",
+      "1",
+      "--device",
+      "cpu",
+    ]
+    const without = await run(...args, "--out", "t1")
+    expect([without.code, without.out]).toEqual([
+      0,
+      expect.stringMatching(/not run: .*BERTScore \(--bertscore\) cannot/),
+    ])
+    expect(existsSync(join(root, "t1", "paper", model, "answers"))).toBe(false)
+    const asked = await run(...args, "--bertscore", encoder, "--out", "t1")
+    expect(asked.err).toContain(`${model} · detailcaps · `)
+    expect(await run()).toMatchObject({ code: 2, err: expect.stringContaining("table1-4|figure4|figure5") })
   })
 })
 

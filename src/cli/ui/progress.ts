@@ -59,7 +59,7 @@ export class Progress {
     this.#first ??= { done, time }
     this.#last = { done, total, facts: [facts].flat().filter((fact) => fact !== ""), left }
     // Lines are rare without a terminal: the first time left is not kept until the next one.
-    const isNews = !this.#stream.isTTY && left !== undefined && !this.#toldLeft
+    const isNews = !this.#stream.isTTY && left !== undefined && left > 0 && !this.#toldLeft
     if (!isNews && time - this.#drawn < (this.#stream.isTTY ? REDRAW_MS : this.#plainMs)) return
     this.#draw(time)
   }
