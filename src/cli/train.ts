@@ -123,11 +123,12 @@ function show(progress: Progress, event: TrainingEvent): void {
       break
     case "step": {
       const { step, progress: part, loss, tokensPerSecond, memoryBytes } = event.metrics
-      progress.update(
-        part,
-        1,
-        `step ${step} · loss ${loss.toFixed(3)} · ${formatCount(tokensPerSecond)} tokens/s · ${formatBytes(memoryBytes)}`,
-      )
+      progress.update(part, 1, [
+        `step ${step}`,
+        `loss ${loss.toFixed(3)}`,
+        `${formatCount(tokensPerSecond)} tokens/s`,
+        formatBytes(memoryBytes),
+      ])
       break
     }
     case "checkpoint":

@@ -50,7 +50,7 @@ describe("eval", { timeout: 600_000 }, () => {
   it("asks and scores, and asks nothing twice", async () => {
     const first = await whole()
     expect(first).toMatchObject({ code: 0, out: expect.stringMatching(/\|chartqa.*relaxed_overall/s) })
-    expect(first.err).toMatch(/known from before: \d+ % of the prompts' tokens, 20 of 40 pictures/)
+    expect(first.err).toMatch(/reused: \d+ % of the prompts' tokens, 20 of 40 pictures/)
     expect(answersIn("whole").map(({ index }) => index)).toEqual(Array.from({ length: 40 }, (_, i) => i))
     const again = await run(...ARGS, "--out", "whole")
     expect(again).toMatchObject({ code: 0, err: expect.stringContaining("40 of 40 answers are known") })

@@ -120,9 +120,18 @@ describe("the paper's figures", () => {
     const noEncoder = await run(
       ...["figure5", "--models", model, ...GIVEN.slice(0, 2), "--device", "cpu", "--out", "no-encoder"],
     )
-    expect([noEncoder.code, noEncoder.out]).toEqual([0, expect.stringMatching(/not run: all: .*roberta-large/)])
+    expect([noEncoder.code, noEncoder.out]).toEqual([
+      0,
+      expect.stringMatching(/not run: all: .*roberta-large.*--bertscore/),
+    ])
     expect(existsSync(join(root, "no-encoder", "ablation"))).toBe(false)
   })
+})
+
+it("names the models that are asked, and what it makes where nothing is said", { timeout: 120_000 }, async () => {
+  const args = ["table4", "--models", model, "--data", "chartqa=charts.parquet", "--limit", "1", "--device", "cpu"]
+  expect((await run(...args, "--out", "named")).err).toContain(`${model} · chartqa · `)
+  expect(await run()).toMatchObject({ code: 2, err: expect.stringContaining("table1-4|figure4|figure5") })
 })
 
 describe("the paper's table 4", () => {

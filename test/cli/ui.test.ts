@@ -1,10 +1,12 @@
 /** The views of the command line, on a small terminal and on a plain stream. */
 
+import { join, resolve } from "node:path"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { DenoiseView } from "../../src/cli/ui/denoise.js"
 import { formatBytes, formatCount, formatDuration } from "../../src/cli/ui/format.js"
 import { PartProgress } from "../../src/cli/ui/parts.js"
+import { shownPath } from "../../src/cli/ui/path.js"
 import { Progress } from "../../src/cli/ui/progress.js"
 import { formatTable } from "../../src/cli/ui/table.js"
 import { columnsOf, shorten } from "../../src/cli/ui/width.js"
@@ -40,6 +42,14 @@ describe("format", () => {
   })
 })
 
+describe("path", () => {
+  it("is short near the working directory, and whole elsewhere", () => {
+    expect(shownPath(resolve("runs/a/report.html"))).toBe(join("runs", "a", "report.html"))
+    expect(shownPath(resolve("../a/report.html"))).toBe(join("..", "a", "report.html"))
+    expect(shownPath("../../a/report.html")).toBe(resolve("../../a/report.html"))
+  })
+})
+
 describe("table", () => {
   it("aligns text left and numbers right", () => {
     const table = formatTable([
@@ -55,6 +65,11 @@ describe("table", () => {
         "block 8 日         7 %",
       ].join("\n"),
     )
+  })
+
+  it("numbers stay right where one is missing", () => {
+    const table = formatTable([["a"], ["12.5"], ["–"], ["not run"]])
+    expect(table.split("\n").slice(2)).toEqual(["   12.5", "      –", "not run"])
   })
 
   it("works without a header and without rows", () => {

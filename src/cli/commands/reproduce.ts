@@ -10,7 +10,15 @@ export function register(program: Command): void {
       "the paper's tables and figures: its numbers beside those of models that are here; goes on where it was stopped",
     )
     .addArgument(
-      new Argument("<what>", "which").choices(["table1", "table2", "table3", "table4", "figure4", "figure5"]),
+      // Whoever leaves it out is told this name.
+      new Argument("<table1-4|figure4|figure5>", "which").choices([
+        "table1",
+        "table2",
+        "table3",
+        "table4",
+        "figure4",
+        "figure5",
+      ]),
     )
     .addOption(
       new Option("--scale <scale>", "paper: the paper's benchmarks; small: models and questions that fit two cores")

@@ -1,6 +1,6 @@
 /** Plans an ablation, shows it while it runs, and says where its report is. */
 
-import { relative, resolve } from "node:path"
+import { resolve } from "node:path"
 import { sweepPartials } from "../../checkpoint/files.js"
 import { lockFolder } from "../../checkpoint/lock.js"
 import { UserError } from "../../errors.js"
@@ -21,6 +21,7 @@ import { interruptible } from "../process/interrupt.js"
 import { typedCommand } from "../shell.js"
 import { formatCount, formatDuration } from "../ui/format.js"
 import { PartProgress } from "../ui/parts.js"
+import { shownPath } from "../ui/path.js"
 import { type AskedOptions, answerTokens, openAsked } from "./asked-tasks.js"
 import { scoringTools } from "./scoring-tools.js"
 
@@ -175,7 +176,7 @@ async function ablate(options: AblateOptions, planOf: Planner): Promise<void> {
         write,
         command: typedCommand(options.program),
       })
-      for (const path of files) process.stdout.write(`report   ${relative(".", path)}\n`)
+      for (const path of files) process.stdout.write(`report   ${shownPath(path)}\n`)
     } finally {
       closeTasks(tasks)
     }
@@ -212,14 +213,14 @@ const shownIn = (progress: PartProgress): Observer => ({
   training(variant, event, left) {
     if (event.type === "step") {
       const { step, progress: done, loss, tokensPerSecond } = event.metrics
-      const detail = `step ${step} · loss ${loss.toFixed(3)} · ${formatCount(tokensPerSecond)} tokens/s`
-      progress.update(nameOf(variant), done, 1, detail, left)
+      const facts = [`step ${step}`, `loss ${loss.toFixed(3)}`, `${formatCount(tokensPerSecond)} tokens/s`]
+      progress.update(nameOf(variant), done, 1, facts, left)
     }
     if (event.type === "interrupted")
       progress.end(`stopped at step ${event.step}; the same command goes on from ${event.folder}`)
     if (event.type === "done") progress.end(`${nameOf(variant)} · trained in ${formatDuration(event.seconds)}`)
   },
   answered(variant, done, total, left) {
-    progress.update(variant.curve, done, total, `${done} of ${total} answers · ${variant.label}`, left)
+    progress.update(variant.curve, done, total, [`${done} of ${total} answers`, variant.label], left)
   },
 })

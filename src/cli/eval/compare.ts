@@ -1,10 +1,11 @@
 /** Compares runs, and prints their differences. */
 
-import { relative, resolve } from "node:path"
+import { resolve } from "node:path"
 import { compareRuns } from "../../eval/compare/compare.js"
 import { differenceRows, pNote } from "../../eval/compare/printed.js"
 import { writeComparisonReport } from "../../eval/report/comparison-report.js"
 import { typedCommand } from "../shell.js"
+import { shownPath } from "../ui/path.js"
 import { formatTable } from "../ui/table.js"
 import { scoringTools } from "./scoring-tools.js"
 
@@ -28,5 +29,5 @@ export async function compareCommand(folders: string[], { bertscore, seed, out, 
   if (note !== undefined) process.stdout.write(`note: ${note}\n`)
   const command = typedCommand(program)
   await writeComparisonReport(resolve(out), comparison, command)
-  process.stdout.write(`report   ${relative(".", resolve(out))}\n`)
+  process.stdout.write(`report   ${shownPath(out)}\n`)
 }

@@ -1,7 +1,7 @@
 /** Measures a model's perplexity on a text, shows it while it is measured, and says what the number means. */
 
 import { statSync } from "node:fs"
-import { dirname, relative, resolve } from "node:path"
+import { dirname, resolve } from "node:path"
 import { explaining, writeJson } from "../../checkpoint/files.js"
 import { readTextFile } from "../../checkpoint/json.js"
 import { UserError } from "../../errors.js"
@@ -14,6 +14,7 @@ import type { LikelihoodFlags } from "../commands/likelihood.js"
 import { type ModelOptions, openForCommand } from "../open-model.js"
 import { interruptible } from "../process/interrupt.js"
 import { formatCount } from "../ui/format.js"
+import { shownPath } from "../ui/path.js"
 import { Progress } from "../ui/progress.js"
 import { boundOf } from "./likelihood.js"
 
@@ -53,7 +54,7 @@ export async function perplexityCommand(model: string, file: string, options: Pe
     if (out !== undefined) await writeJson(out, result)
     if (json) process.stdout.write(`${JSON.stringify(result)}\n`)
     else process.stdout.write(resultLines(found, paradigm, asked.bound))
-    if (out !== undefined) process.stderr.write(`written  ${relative(".", out)}\n`)
+    if (out !== undefined) process.stderr.write(`written  ${shownPath(out)}\n`)
   })
 }
 

@@ -10,24 +10,46 @@ import type { ProgressOptions } from "../ui/progress.js"
 
 /** Seconds between lines where there is no terminal. */
 const PLAIN_EVERY = 60
+/** A look at documents that is shorter than this is not worth a line. */
+const LONG_MS = 1000
 
 export class EvaluationProgress implements Observer {
   readonly #parts: PartProgress
   #waits = { line: "", until: 0 }
+  readonly #now: () => number
+  /** Of `reproduce`, which asks several. */
+  #model = ""
+  #looked: { task: OpenTask; since: number } | undefined
   #left: TimeLeft | undefined
   #of: RunningTask | undefined
   #sum = { answers: 0, tokens: 0, forwards: 0, seconds: 0 }
 
   constructor(options: ProgressOptions = {}) {
     this.#parts = new PartProgress({ plainEvery: PLAIN_EVERY, ...options })
+    this.#now = options.now ?? (() => performance.now())
   }
 
-  surveyed({ task }: OpenTask, done: number, total: number): void {
-    this.#parts.update(`${task.name} · looking at the documents`, done, total)
+  /** What is told from now on is of this model. */
+  asks(model: string): void {
+    this.#parts.end(this.#looked && "")
+    this.#looked = undefined
+    this.#model = `${model} · `
+  }
+
+  /** Said only where it takes long, and nothing stays of it. */
+  surveyed(open: OpenTask, done: number, total: number): void {
+    const now = this.#now()
+    if (open !== this.#looked?.task) {
+      this.#parts.end(this.#looked && "")
+      this.#looked = { task: open, since: now }
+    }
+    if (now - this.#looked.since < LONG_MS) return
+    this.#parts.update(`${this.#model}${open.task.name} · looking at the documents`, done, total)
   }
 
   begun(missing: number, total: number): void {
-    this.#parts.end("")
+    this.#parts.end(this.#looked && "")
+    this.#looked = undefined
     this.#left = new TimeLeft({ answers: missing })
     const known = total - missing
     if (known > 0) this.#parts.note(`${known} of ${total} answers are known`)
@@ -45,7 +67,8 @@ export class EvaluationProgress implements Observer {
     sum.seconds += seconds
     this.#left?.add("answers", 1, seconds)
     const done = run.total - run.missing.length + sum.answers
-    this.#parts.update(run.task.name, done, run.total, this.#detail(run, done), this.#left?.seconds)
+    const part = `${this.#model}${run.task.name}`
+    this.#parts.update(part, done, run.total, this.#facts(run, done), this.#left?.seconds)
   }
 
   /** Several requests that wait for the same say it once. */
@@ -66,7 +89,7 @@ export class EvaluationProgress implements Observer {
     this.#parts.end()
   }
 
-  #detail(run: RunningTask, done: number): string {
+  #facts(run: RunningTask, done: number): string[] {
     const { tokens, forwards, seconds } = this.#sum
     const score = run.score.value
     return [
@@ -74,6 +97,6 @@ export class EvaluationProgress implements Observer {
       ...(score === undefined ? [] : [`score ${(100 * score).toFixed(1)} %`]),
       ...(seconds > 0 ? [`${formatCount(Math.round(tokens / seconds))} tokens/s`] : []),
       ...(forwards > 0 ? [`${(forwards / Math.max(1, tokens)).toFixed(2)} forwards per token`] : []),
-    ].join(" · ")
+    ]
   }
 }

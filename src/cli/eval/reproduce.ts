@@ -1,6 +1,6 @@
 /** Fills a table or figure of the paper, and says where its page is. */
 
-import { join, relative, resolve } from "node:path"
+import { join, resolve } from "node:path"
 import { writeJson } from "../../checkpoint/files.js"
 import { UserError } from "../../errors.js"
 import { tableOf } from "../../eval/ablate/report.js"
@@ -16,6 +16,7 @@ import { makeFolder } from "../../make-folder.js"
 import type { Device, DType } from "../../torch/index.js"
 import { interruptible } from "../process/interrupt.js"
 import { typedCommand } from "../shell.js"
+import { shownPath } from "../ui/path.js"
 import { formatTable } from "../ui/table.js"
 import { ablateBlockSize, ablateSteps, ablateThreshold } from "./ablate.js"
 import { EvaluationProgress } from "./progress.js"
@@ -92,7 +93,7 @@ export async function reproduceCommand(name: Name, options: ReproduceCommandOpti
   const path = join(out, "report.html")
   await writeReproduced(path, content)
   await writeJson(join(out, "report.json"), content)
-  process.stdout.write(`report   ${relative(".", path)}\n`)
+  process.stdout.write(`report   ${shownPath(path)}\n`)
 }
 
 /** What is there of an ablation is taken; else it is run. */

@@ -1,10 +1,10 @@
 /** Runs an evaluation, shows it while it runs, and prints its scores. */
 
-import { basename, join, relative, resolve } from "node:path"
+import { basename, join, resolve } from "node:path"
 import { UserError } from "../../errors.js"
 import type { ReuseStatistics } from "../../eval/answerer/answerer.js"
 import { localSubject, remoteSubject, type Subject } from "../../eval/answerer/subject.js"
-import { markdownTable, notesOf, runLine, scoreRows } from "../../eval/results/printed.js"
+import { markdownTable, notesOf, problemsOf, runLine, scoreRows } from "../../eval/results/printed.js"
 import { rescore } from "../../eval/results/rescore.js"
 import { scoreRun } from "../../eval/results/score-run.js"
 import type { ScoredRun } from "../../eval/results/scored-run.js"
@@ -21,6 +21,7 @@ import type { LikelihoodFlags } from "../commands/likelihood.js"
 import { downloadObserver } from "../open-model.js"
 import { interruptible } from "../process/interrupt.js"
 import { typedCommand } from "../shell.js"
+import { shownPath } from "../ui/path.js"
 import { formatTable } from "../ui/table.js"
 import { boundOf } from "./likelihood.js"
 import { EvaluationProgress } from "./progress.js"
@@ -77,16 +78,16 @@ export async function evaluateCommand(model: string | undefined, options: Evalua
       const mode = paradigms().find(({ name }) => name === decoding.mode)
       const warning = mode && modeWarning({ paradigm: mode, trainedIn: subject.paradigm })
       if (warning !== undefined) process.stderr.write(`warning: ${warning}\n`)
+      const tools = scoringTools(options.bertscore, signal)
       const found = await evaluate({
         ...{ subject, tasks, out, limit, shard, shots, compat, kwargs, decoding, bound, concurrent, retryFailed },
-        ...{ command, signal },
+        ...{ command, signal, tools },
         observer: progress,
       })
       progress.end()
       const answered = found.tasks.map(({ open, record, answers }) => ({ ...open, record, answers }))
       if (found.reuse) process.stderr.write(`${reuseLine(found.reuse)}\n`)
-      const tools = scoringTools(options.bertscore, signal)
-      printScored(await scoreRun(found.record, answered, { out, signal, tools }))
+      printScored(await scoreRun(found.record, answered, { out, signal, tools }), { retried: retryFailed })
     } finally {
       if (signal.aborted) progress.stopped()
       progress.end()
@@ -108,11 +109,11 @@ export async function mergeCommand(
 }
 
 /** lmms-eval's table, how sure the scores are, and what was written. */
-export function printScored({ run, tasks, files }: ScoredRun): void {
+export function printScored({ run, tasks, files }: ScoredRun, how: { retried?: boolean } = {}): void {
   const results = tasks.map(({ result }) => result)
   process.stdout.write(`${runLine(run)}\n${markdownTable(results)}\n\n${formatTable(scoreRows(results))}\n`)
-  for (const note of notesOf(results)) process.stdout.write(`note: ${note}\n`)
-  for (const file of files) process.stdout.write(`written  ${relative(".", file)}\n`)
+  for (const note of [...notesOf(results, how), ...problemsOf(results)]) process.stdout.write(`note: ${note}\n`)
+  for (const file of files) process.stdout.write(`written  ${shownPath(file)}\n`)
   // A score of nothing but failures says nothing of the model; whoever runs this in a script has to know.
   if (results.every(({ failed, documents: { effective } }) => effective > 0 && failed.count === effective))
     process.exitCode = 1
@@ -137,5 +138,5 @@ const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host :
 function reuseLine({ promptTokens, cachedTokens, pictures, reusedPictures }: ReuseStatistics): string {
   const share = Math.round((100 * cachedTokens) / Math.max(1, promptTokens))
   const seen = pictures > 0 ? `, ${reusedPictures} of ${pictures} pictures` : ""
-  return `known from before: ${share} % of the prompts' tokens${seen}`
+  return `reused: ${share} % of the prompts' tokens${seen}`
 }

@@ -12,13 +12,13 @@ export class PartProgress {
   }
 
   /** @param left seconds to the end of all parts, where they are known */
-  update(part: string, done: number, total = 0, detail = "", left?: number): void {
+  update(part: string, done: number, total = 0, facts: string | readonly string[] = [], left?: number): void {
     if (part !== this.#part) {
       this.end()
       this.#progress = new Progress(part, this.#options)
       this.#part = part
     }
-    this.#progress?.update(done, total, detail, left)
+    this.#progress?.update(done, total, facts, left)
   }
 
   /** Ends the moving line, where there is one, with another that stays: by default the part and the time it took. */

@@ -22,7 +22,7 @@ export interface ProgressOptions {
 /** At most ten redraws a second: more is not seen, and costs time. */
 const REDRAW_MS = 100
 /** The time left is told once the rate rests on this many seconds. */
-const SETTLE_SECONDS = 2
+const SETTLE_SECONDS = 3
 
 export class Progress {
   readonly #label: string
@@ -32,8 +32,9 @@ export class Progress {
   readonly #started: number
   /** Where counting began: a resumed job does not start at 0. */
   #first: { done: number; time: number } | undefined
-  #last: { done: number; total: number; detail: string; left?: number } = { done: 0, total: 0, detail: "" }
+  #last: { done: number; total: number; facts: readonly string[]; left?: number } = { done: 0, total: 0, facts: [] }
   #drawn = Number.NEGATIVE_INFINITY
+  #toldLeft = false
   #live = false
 
   constructor(
@@ -50,14 +51,16 @@ export class Progress {
   /**
    * @param done how much is done, in any unit
    * @param total how much there is; 0 when unknown
-   * @param detail short facts, e.g. "loss 1.23 · 4.5 k tokens/s"
+   * @param facts short ones, e.g. "loss 1.23"; the time left stands behind the first: a small terminal cuts off what is last
    * @param left seconds to the end of everything that this job is a part of, where they are known
    */
-  update(done: number, total = 0, detail = "", left?: number): void {
+  update(done: number, total = 0, facts: string | readonly string[] = [], left?: number): void {
     const time = this.#now()
     this.#first ??= { done, time }
-    this.#last = { done, total, detail, left }
-    if (time - this.#drawn < (this.#stream.isTTY ? REDRAW_MS : this.#plainMs)) return
+    this.#last = { done, total, facts: [facts].flat().filter((fact) => fact !== ""), left }
+    // Lines are rare without a terminal: the first time left is not kept until the next one.
+    const isNews = !this.#stream.isTTY && left !== undefined && left > 0 && !this.#toldLeft
+    if (!isNews && time - this.#drawn < (this.#stream.isTTY ? REDRAW_MS : this.#plainMs)) return
     this.#draw(time)
   }
 
@@ -76,6 +79,7 @@ export class Progress {
 
   #draw(time: number): void {
     this.#drawn = time
+    this.#toldLeft ||= this.#last.left !== undefined
     const text = this.#text(time)
     if (this.#stream.isTTY) {
       this.#stream.write(`\r${shorten(text, (this.#stream.columns ?? 80) - 1)}\x1b[K`)
@@ -86,20 +90,21 @@ export class Progress {
   }
 
   #text(time: number): string {
-    const { done, total, detail } = this.#last
+    const { done, total, facts } = this.#last
     const parts = [this.#label]
     if (total > 0) parts.push(`${Math.floor((100 * Math.min(done, total)) / total)} %`)
     else if (done > 0) parts.push(String(done))
-    if (detail) parts.push(detail)
-    parts.push(this.#times(time))
+    parts.push(...facts.slice(0, 1), ...this.#times(time), ...facts.slice(1))
     return parts.join(" · ")
   }
 
-  #times(time: number): string {
-    const { left } = this.#last
-    if (left !== undefined) return `${formatDuration(left)} left in all`
+  /** How long it takes yet; of what has no known end, how long it took. */
+  #times(time: number): string[] {
+    const { left, total } = this.#last
+    if (left !== undefined) return [`${formatDuration(left)} left in all`]
     const seconds = this.#secondsLeft(time)
-    return seconds === undefined ? formatDuration((time - this.#started) / 1000) : `${formatDuration(seconds)} left`
+    if (seconds !== undefined) return [`${formatDuration(seconds)} left`]
+    return total > 0 ? [] : [formatDuration((time - this.#started) / 1000)]
   }
 
   #secondsLeft(time: number): number | undefined {

@@ -28,8 +28,11 @@ function line(cells: string[]): string {
   return cells.join("  ").trimEnd()
 }
 
-/** Numbers, and texts that begin like one ("12.5 %", "–" where there is none). */
+/** What stands in the place of a number. */
+const NOTHING: readonly Cell[] = [undefined, "", "–", "not run"]
+
+/** Numbers, and texts that begin like one ("12.5 %"). */
 function isNumeric(cells: readonly Cell[]): boolean {
-  const filled = cells.filter((cell) => cell !== undefined && cell !== "" && cell !== "–")
+  const filled = cells.filter((cell) => !NOTHING.includes(cell))
   return filled.length > 0 && filled.every((cell) => typeof cell === "number" || /^[-−+±]?\d/.test(cell as string))
 }

@@ -38,6 +38,8 @@ const DATA_URI = /^data:[\w.+/-]*(?:;[\w=.-]+)*;base64,/
 const BEGINNINGS = /^(iVBORw0KGgo|\/9j\/|R0lGOD|UklGR|SUkqA|TU0AK|AAAA[A-Za-z0-9+/]{2}Z0eX|Qk[0-3])/
 /** Characters of the longest path. */
 const LONGEST_PATH = 4096
+/** What may be some, and names no kind of file. */
+const SHORT_BASE64 = /^[A-Za-z0-9+/\s]{8,}={0,2}$/
 const BASE64 = /^[A-Za-z0-9+/\s]{64,}={0,2}$/
 
 /** Of a document: no model looks at more, and a list of paths may name one picture a million times. */
@@ -115,7 +117,7 @@ class DocumentPictures {
     onFile?.()
     const file = resolve(dirname(this.table.file), imageRoot ?? "", path)
     if (within !== undefined) await requireInside(file, path, within)
-    const picture = { bytes: new Uint8Array(await readPicture(file)), path }
+    const picture = { bytes: new Uint8Array(await readPicture(file).catch(norBase64(path))), path }
     this.#files.set(path, picture)
     return this.#counted(picture)
   }
@@ -129,6 +131,13 @@ class DocumentPictures {
       )
     return picture
   }
+}
+
+/** Text of letters and digits may have been meant as base64. */
+const norBase64 = (text: string) => (error: unknown) => {
+  if (!(error instanceof UserError) || !SHORT_BASE64.test(text)) throw error
+  const { message, where, fix } = error
+  throw new UserError(`${message}, and this is no picture in base64 either`, { where, fix, cause: error })
 }
 
 async function requireInside(file: string, path: string, folder: string): Promise<void> {

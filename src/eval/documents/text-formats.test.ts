@@ -173,6 +173,12 @@ describe("hostile text", () => {
     ["a picture list that is a list of lists", "jsonl", '{"image":[["nowhere.png"]]}', /no such image/],
     ["base64 that is none", "jsonl", '{"image":"data:image/png;base64,!!!!"}', /the picture is no base64/],
     [
+      "base64 of what is no picture",
+      "jsonl",
+      JSON.stringify({ image: Buffer.from("no picture").toString("base64") }),
+      /^there is no such image, and this is no picture in base64 either \(/,
+    ],
+    [
       "a picture a thousand and one times",
       "jsonl",
       JSON.stringify({ image: Array(1001).fill("cat.png") }),

@@ -210,6 +210,12 @@ describe("a task of one's own", () => {
     [['prompt: "q"', "target: a", "score: exakt"], /line 4: score: .*exact/s],
     [['prompt: "q"', "target: a", "answer: letter"], /line 4: answer: needs choices/],
     [['prompt: "q"', "target: a", "score: likelihood"], /line 4: score: needs choices/],
+    [
+      ['prompt: "q"', "target: a", "answer: brief"],
+      /line 4: answer: must be whole, first line, letter, number, yes or no, or a section with keys, not "brief"/,
+    ],
+    [['prompt: "q"', "target: a", "answer: { regexp: a }"], /line 4: answer: .* is not what this key takes/],
+    [['prompt: "q"', "target: a", "score: 3"], /line 4: score: must be a text, or a list, not 3/],
     [['prompt: "q"', "target: a", "answer: { regex: '(' }"], /answer\.regex is no regular expression/],
     [['prompt: "q"', "target: a", "generation: { max_tokens: 3 }"], /generation\.max_tokens/],
     [['prompt: "q"', "target: a", "data: { dataset: name, split: test }"], /"?name"? is no dataset of the hub/],

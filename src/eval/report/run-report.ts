@@ -4,10 +4,10 @@ import { join } from "node:path"
 import { writeFileAtomic } from "../../checkpoint/files.js"
 import { counted, modelTitle } from "../../readable.js"
 import { type Content, commandLines, html, page, section } from "../../report/html.js"
-import { notesOf } from "../results/printed.js"
+import { notesOf, problemsOf } from "../results/printed.js"
 import type { ScoredRun } from "../results/scored-run.js"
 import type { RunRecord } from "../run/run-record.js"
-import { partTables, problemsOf, scoreTable, speedTable } from "./task-tables.js"
+import { partTables, scoreTable, speedTable } from "./task-tables.js"
 import { wrongAnswerView } from "./wrong-answer-view.js"
 
 /** @returns its path */

@@ -37,17 +37,6 @@ function unreadText({ unread, failed, unscored, documents: { effective }, metric
   return [`${unread.count}${of}`, ...others.map(([what, { count }]) => `${count} ${what}`)].join(" + ")
 }
 
-/** What has no value, and why; each sentence once. */
-export function problemsOf(tasks: readonly TaskResult[]): string[] {
-  const problems = tasks.flatMap(({ title, metrics }) =>
-    [...new Set(metrics.flatMap(({ problem }) => problem ?? []))].map((problem) => {
-      const names = metrics.filter((metric) => metric.problem === problem).map(({ name }) => name)
-      return `${title}, ${names.join(", ")}: ${problem}.`
-    }),
-  )
-  return problems
-}
-
 export function speedTable(tasks: readonly TaskResult[]): Html {
   const titles = ["", "answers", "tokens", "time", "tokens/s", "forwards per token", "ended (%)"]
   const rows = tasks.map(({ title, documents, speed }) => [

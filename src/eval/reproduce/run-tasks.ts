@@ -29,7 +29,7 @@ export interface RunTasksOptions {
   device?: Device | "auto"
   command?: string
   signal?: AbortSignal
-  observer?: Observer
+  observer?: Observer & { asks?(model: string): void }
 }
 
 /** Answers and scores; a parameter, so that tables can be filled without models. */
@@ -37,10 +37,20 @@ export type RunModel = (model: string, tasks: readonly OpenTask[], options: RunT
 
 export const runModel: RunModel = async (model, tasks, options) => {
   const { out, compat, stepPerToken, dtype, device, tools, signal, data: _, ...others } = options
+  options.observer?.asks?.(modelTitle(model))
   const subject = await localSubject(model, { compat, dtype, device, signal })
   const { blockSize } = subject
   const decoding = stepPerToken && blockSize !== undefined ? { blockSize, steps: blockSize } : undefined
-  const { record, tasks: answered } = await evaluate({ subject, tasks, out, compat, decoding, signal, ...others })
+  const { record, tasks: answered } = await evaluate({
+    subject,
+    tasks,
+    out,
+    compat,
+    decoding,
+    tools,
+    signal,
+    ...others,
+  })
   return scoreRun(
     record,
     answered.map(({ open, record, answers }) => ({ ...open, record, answers })),

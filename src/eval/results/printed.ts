@@ -60,7 +60,7 @@ export const scoreText = (value: number, { scale }: Pick<MetricResult, "scale">)
 export const intervalText = ({ certainty, ...metric }: MetricResult): string =>
   certainty ? `${scoreText(certainty.interval.low, metric)} to ${scoreText(certainty.interval.high, metric)}` : "–"
 
-/** A table of scores as the paper prints them, with their 95 % intervals; the first row is its head. */
+/** A table of scores as the paper prints them, with their 95 % intervals; the first row is its head. Why there is none says `problemsOf`. */
 export function scoreRows(tasks: readonly TaskResult[]): string[][] {
   const rows = tasks.flatMap((task) =>
     task.metrics
@@ -69,7 +69,7 @@ export function scoreRows(tasks: readonly TaskResult[]): string[][] {
         task.task,
         metric.name,
         metric.value === null ? "–" : scoreText(metric.value, metric),
-        metric.value === null ? (metric.problem ?? "") : intervalText(metric),
+        metric.value === null ? "–" : intervalText(metric),
         String(metric.documents),
       ]),
   )
@@ -77,14 +77,29 @@ export function scoreRows(tasks: readonly TaskResult[]): string[][] {
 }
 
 /** What passes by itself is asked again anyway, what is wrong with documents only when it is said. */
-function howToRetry({ count, transient }: TaskResult["failed"]): string {
-  if (transient === 0) return "--retry-failed asks them again"
+function howToRetry({ count, transient }: TaskResult["failed"], retried: boolean): string {
+  if (retried) return transient === 0 ? "" : "; the same command asks them again"
+  if (transient === 0) return "; --retry-failed asks them again"
   const which = transient === count ? "asks them again" : `asks ${transient} of them again, with --retry-failed all`
-  return `the same command ${which}`
+  return `; the same command ${which}`
 }
 
-/** Sentences about what was counted as wrong, or left out. */
-export function notesOf(tasks: readonly TaskResult[]): string[] {
+/** What has no value, and why; each sentence once. */
+export function problemsOf(tasks: readonly TaskResult[]): string[] {
+  const problems = tasks.flatMap(({ title, metrics }) =>
+    [...new Set(metrics.flatMap(({ problem }) => problem ?? []))].map((problem) => {
+      const names = metrics.filter((metric) => metric.problem === problem).map(({ name }) => name)
+      return `${title}, ${names.join(", ")}: ${problem}.`
+    }),
+  )
+  return problems
+}
+
+/**
+ * Sentences about what was counted as wrong, or left out.
+ * @param retried documents that failed were asked again just now: it is not advised
+ */
+export function notesOf(tasks: readonly TaskResult[], { retried = false } = {}): string[] {
   return tasks.flatMap((result) => {
     const { task, likelihood, unread, failed, unscored, unchecked, missing } = result
     const { effective } = result.documents
@@ -97,7 +112,7 @@ export function notesOf(tasks: readonly TaskResult[]): string[] {
       ...note(unread, `${unread.count} of ${effective} answers could not be read (documents ${named(unread)})`),
       ...note(
         failed,
-        `${failed.count} of ${effective} documents failed and count as wrong ${reason(failed)}; ${howToRetry(failed)}`,
+        `${failed.count} of ${effective} documents failed and count as wrong ${reason(failed)}${howToRetry(failed, retried)}`,
       ),
       ...note(unscored, `left out ${counted(unscored.count, "document")} that cannot be scored ${reason(unscored)}`),
       ...(unchecked

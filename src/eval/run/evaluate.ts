@@ -14,7 +14,7 @@ import { AnswerFile, hashedName } from "../answer-file.js"
 import type { Answerer, ReuseStatistics } from "../answerer/answerer.js"
 import type { Subject } from "../answerer/subject.js"
 import type { GenerationOptions } from "../task/generation-settings.js"
-import type { Task } from "../task/task.js"
+import type { MetricTools, Task } from "../task/task.js"
 import { cleaningRules } from "./answer-text.js"
 import { generationOf, type TaskGeneration } from "./generation.js"
 import { isKeptAnswer, type KeptAnswer } from "./kept-answer.js"
@@ -51,6 +51,8 @@ export interface EvaluateOptions {
   retryFailed?: boolean
   /** Speeds are compared: answers that another processor gave, or so many others beside them, are not taken. @default false */
   timed?: boolean
+  /** What the answers will be scored with: what is missing of it is said before they are asked for. @default not looked at */
+  tools?: MetricTools
   /** What was typed, for the record. */
   command?: string
   signal?: AbortSignal
@@ -147,6 +149,7 @@ export async function openRun(options: EvaluateOptions): Promise<OpenRun> {
     const first = await tryTask(open)
     subject.check(generation.decoding, first)
     const likelihood = first.choices && likelihoodOf(subject, generation.decoding, bound)
+    if (options.tools) for (const metric of open.task.metrics) await metric.require?.(options.tools)
     planned.push({ open, generation, asks: askedHash(first), likelihood })
     signal?.throwIfAborted()
   }

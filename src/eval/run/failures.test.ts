@@ -43,8 +43,8 @@ async function run(
   return { asked: asked.sort(), found }
 }
 
-async function notes({ tasks: [{ answers }] }: Evaluated): Promise<string[]> {
-  return notesOf([await scoreTask(task, documentsOf(rows), answers, {})])
+async function notes({ tasks: [{ answers }] }: Evaluated, how: { retried?: boolean } = {}): Promise<string[]> {
+  return notesOf([await scoreTask(task, documentsOf(rows), answers, {})], how)
 }
 
 it("trouble that may pass is asked about again, a document's own only when it is said", async () => {
@@ -60,6 +60,9 @@ it("trouble that may pass is asked about again, a document's own only when it is
     expect.stringMatching(/1 of 4 .*too long; --retry-failed asks them again$/),
   ])
   expect((await run("both", {})).asked).toEqual([])
+  const again = await run("both", failing, { retryFailed: true })
+  expect(again.asked).toEqual(["q1"])
+  expect(await notes(again.found, { retried: true })).toEqual([expect.stringMatching(/1 of 4 .*too long$/)])
   const third = await run("both", {}, { retryFailed: true })
   expect([third.asked, await notes(third.found)]).toEqual([["q1"], []])
   expect((await run("both", {}, { retryFailed: true })).asked).toEqual([])

@@ -61,6 +61,23 @@ it("tasks with examples show them before each question, as many as are asked for
   })
 })
 
+it("examples that cannot be had are called so, with what to do about it", async () => {
+  const settings = { cache: path("cache"), endpoint: "http://127.0.0.1:9", offline: true } as never
+  const fix = expect.stringMatching(/--data gsm8k:examples=FILE .*--shots 0 /)
+  const message = (why: string) =>
+    expect.stringContaining(`the examples that stand before the questions of gsm8k cannot be had: ${why}`)
+  const data = new Map([["gsm8k", path("test.jsonl")]])
+  await expect(open(["gsm8k"], { data, download: { settings } })).rejects.toMatchObject({
+    message: message("the dataset is not in the cache"),
+    fix,
+  })
+  const nowhere = new Map([...data, ["gsm8k:examples", path("nowhere")]])
+  await expect(open(["gsm8k"], { data: nowhere })).rejects.toMatchObject({
+    message: message("the data is not there"),
+    fix,
+  })
+})
+
 it("two tasks of one name are refused: results and files are called by it", async () => {
   copyFileSync(path("mine.yaml"), path("again.yaml"))
   await expect(open([path("mine.yaml"), path("again.yaml")])).rejects.toThrow(/mine\.yaml and .*again\.yaml are both/)

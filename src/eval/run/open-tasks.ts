@@ -128,6 +128,17 @@ const withoutHub = (error: HubUnreachable, task: string): UserError =>
     cause: error,
   })
 
+/** In front of another. */
+const sentence = (fix: string | undefined): string => (fix === undefined ? "" : `${fix.replace(/[^.]$/, "$&.")} `)
+
+/** The questions are there: it would not be seen what else is fetched. */
+const withoutExamples = (error: UserError, task: string): UserError =>
+  new UserError(`the examples that stand before the questions of ${task} cannot be had: ${error.message}`, {
+    where: error.where,
+    fix: `${sentence(error.fix)}--data ${task}${EXAMPLES}=FILE takes them from a file, --shots 0 asks without them`,
+    cause: error,
+  })
+
 /** For the record: it may be read in another folder. */
 const lasting = (where: string): string => (existsSync(where) ? resolve(where) : where)
 
@@ -137,7 +148,9 @@ async function shownTask(task: Task | TextTask, { data, shots, download }: OpenT
   const count = shots ?? examples?.count ?? 0
   if (!examples || count === 0) return task
   const where = data?.get(`${task.name}${EXAMPLES}`) ?? examples.source
-  const documents = await openDocuments(where, { split: examples.source, download })
+  const documents = await openDocuments(where, { split: examples.source, download }).catch((error) => {
+    throw error instanceof UserError ? withoutExamples(error, task.name) : error
+  })
   try {
     const shown: Doc[] = []
     // Which of them suit a document is known when it is asked.

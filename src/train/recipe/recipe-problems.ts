@@ -66,9 +66,27 @@ function sentence(issue: z.core.$ZodIssue, value: unknown): string {
       const bound = issue.inclusive ? (small ? "at least" : "at most") : small ? "above" : "below"
       return `must be ${bound} ${limit}, not ${found}`
     }
+    case "invalid_union": {
+      const takes = alternatives(issue.errors)
+      return takes ? `must be ${takes}, not ${found}` : `${found} is not what this key takes`
+    }
     case "custom":
       return issue.message
     default:
       return `${found} is not what this key takes`
   }
+}
+
+/** What a value may be of which no alternative has the kind; undefined where one has, and the trouble is inside of it. */
+function alternatives(errors: readonly (readonly z.core.$ZodIssue[])[]): string | undefined {
+  const takes = errors.map((issues) =>
+    issues.flatMap((issue) => {
+      if (issue.path.length > 0) return []
+      if (issue.code === "invalid_value") return issue.values.map(String)
+      return issue.code === "invalid_type" ? [KINDS[issue.expected] ?? issue.expected] : []
+    }),
+  )
+  if (takes.some((kinds) => kinds.length === 0)) return undefined
+  const all = [...new Set(takes.flat())]
+  return all.length === 1 ? all[0] : `${all.slice(0, -1).join(", ")}, or ${all.at(-1)}`
 }
