@@ -60,7 +60,7 @@ export function contains(answer: string, reference: string): boolean {
 }
 
 /** Whether the answer begins as the reference does, up to the end of its first sentence. */
-export const beginsAlike = (answer: string, reference: string): boolean =>
+const beginsAlike = (answer: string, reference: string): boolean =>
   ` ${normalised(answer)} `.startsWith(` ${normalised(reference.split(". ")[0])} `)
 
 /** The same number, thousands separated by commas or not; 5% is 0.05. */

@@ -45,6 +45,7 @@ beforeAll(async () => {
     .slice(0, 3)
     .map((line) => JSON.parse(line) as object)
   const bad = [rows[0], { ...rows[1], image: "no.png" }, rows[2]]
+  writeFileSync(join(root, "none.jsonl"), `${JSON.stringify({ ...rows[0], question: "long ".repeat(50_000) })}\n`)
   writeFileSync(join(root, "bad.jsonl"), bad.map((row) => `${JSON.stringify(row)}\n`).join(""))
   writeFileSync(join(root, "no.png"), "this is no picture")
   writeFileSync(join(root, "lacking.jsonl"), `${JSON.stringify({ question: "?", answer: "a" })}\n`)
@@ -118,6 +119,10 @@ describe("eval", { timeout: 600_000 }, () => {
     const { code, out } = await run("blocks", ...data, ...SMALL_DECODING, "--out", "bad")
     expect([code, out]).toEqual([0, expect.stringMatching(/1 of 3 documents failed.*no\.png/s)])
     expect(answersIn("bad").map(({ failed }) => failed === undefined)).toEqual([true, false, true])
+    // A score of nothing but failures is no success to a script.
+    const none = ["--tasks", "chartqa", "--data", "chartqa=none.jsonl"]
+    const failed = await run("blocks", ...none, ...SMALL_DECODING, "--out", "none")
+    expect(failed).toMatchObject({ code: 1, out: expect.stringContaining("1 of 1 documents failed") })
   })
 
   it("asks a server what it asks a model", async () => {
